@@ -1,0 +1,55 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An I/O or format failure, with what was being done and the path it happened on.
+#[derive(Debug, thiserror::Error)]
+pub enum IoError {
+    /// The operating system refused.
+    #[error("{action} {}: {}", path.display(), explain(source))]
+    Io {
+        /// What was being done, as a verb: "read", "create folder".
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is there but is not the JSON that was expected.
+    #[error("read {}: not the expected JSON: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and reason.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Shorthand for results of file work.
+pub type Result<T> = std::result::Result<T, IoError>;
+
+fn explain(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::StorageFull => format!("{source}; free some space and run again"),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{source}; check who owns it and whether it may be written")
+        }
+        _ => source.to_string(),
+    }
+}
+
+/// Adds what was being done, and where, to an [`io::Result`].
+pub trait WithPath<T> {
+    /// Names the action ("read", "rename") and the path.
+    ///
+    /// # Errors
+    /// The original error, wrapped.
+    fn with_path(self, action: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> WithPath<T> for io::Result<T> {
+    fn with_path(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|source| IoError::Io { action, path: path.as_ref().to_path_buf(), source })
+    }
+}

@@ -1,0 +1,1 @@
+//! The VGG16 classifier: devices, layers, heads, optimizers, checkpoints, prediction.

@@ -1,0 +1,23 @@
+//! Typed, validated `config.yaml` (where things are) and `params.yaml` (what may be tuned).
+//!
+//! Both files are read whole and checked whole: an unknown key, a wrong type, a value out of its
+//! range or a missing key is a [`ConfigError`] that names the file, the key and what is allowed.
+//! There are no hidden defaults in `params.yaml`: what decides a result stands in the file, where
+//! DVC sees it.
+
+mod error;
+mod load;
+mod params;
+mod structure;
+
+pub use error::ConfigError;
+pub use params::{
+    Augmentation, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams, FillMode, Freeze,
+    HeadKind, HeadParams, IngestParams, Normalisation, OnUnreadable, Optimizer, Params, Precision,
+    PrepareBaseParams, SampleParams, Schedule, ScheduleKind, SelectParams, SplitRatios,
+    TrainParams, WeightsSource,
+};
+pub use structure::{
+    ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Pretrained,
+    SourceConfig,
+};

@@ -1,0 +1,84 @@
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::{Config, ConfigError, Params};
+
+/// One refused value; the file is added by the loader.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) expected: String,
+}
+
+/// Refuses `key` unless `holds`.
+pub(crate) fn require(
+    holds: bool,
+    key: &str,
+    value: impl ToString,
+    expected: &str,
+) -> Result<(), Refusal> {
+    if holds {
+        return Ok(());
+    }
+    Err(Refusal { key: key.into(), value: value.to_string(), expected: expected.into() })
+}
+
+fn parse<T: DeserializeOwned>(
+    text: &str,
+    path: &Path,
+    check: impl Fn(&T) -> Result<(), Refusal>,
+) -> Result<T, ConfigError> {
+    let parsed: T = serde_yaml::from_str(text)
+        .map_err(|source| ConfigError::Syntax { path: path.to_path_buf(), source })?;
+    check(&parsed).map_err(|Refusal { key, value, expected }| ConfigError::Value {
+        path: path.to_path_buf(),
+        key,
+        value,
+        expected,
+    })?;
+    Ok(parsed)
+}
+
+fn read(path: &Path, flag: &'static str) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_path_buf(),
+        flag,
+        source,
+    })
+}
+
+impl Config {
+    /// Reads and checks `config.yaml`.
+    ///
+    /// # Errors
+    /// When the file is missing, has an unknown key, or holds a value that cannot be meant.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        parse(&read(path, "config")?, path, Self::check)
+    }
+}
+
+impl Params {
+    /// Reads and checks `params.yaml`.
+    ///
+    /// # Errors
+    /// When the file is missing, lacks a key, has an unknown one, or holds a value out of range.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        parse(&read(path, "params")?, path, Self::check)
+    }
+
+    /// Checks values that command-line flags have changed since [`load`](Self::load).
+    ///
+    /// # Errors
+    /// When a value is out of its range; `origin` is named as the file.
+    pub fn check_as(&self, origin: &Path) -> Result<(), ConfigError> {
+        self.check().map_err(|Refusal { key, value, expected }| ConfigError::Value {
+            path: origin.to_path_buf(),
+            key,
+            value,
+            expected,
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! `params.yaml`: one section per stage, every key tracked by DVC.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+mod check;
+mod train;
+
+pub use train::{
+    Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, Normalisation, Optimizer,
+    Precision, Schedule, ScheduleKind, TrainParams,
+};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Splitting, unreadable images, the sample set.
+    pub ingest: IngestParams,
+    /// Base and head.
+    pub prepare_base: PrepareBaseParams,
+    /// Training.
+    pub train: TrainParams,
+    /// Choice of the checkpoint.
+    pub select: SelectParams,
+    /// Scoring.
+    pub evaluate: EvaluateParams,
+}
+
+/// Section `ingest`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngestParams {
+    /// Decides which image goes to which split, and what the sample set looks like.
+    pub seed: u64,
+    /// Shares of the splits that the source does not have as folders.
+    pub split: SplitRatios,
+    /// What to do with a file that is named like an image and cannot be decoded.
+    pub on_unreadable: OnUnreadable,
+    /// The synthetic sample set.
+    pub sample: SampleParams,
+}
+
+/// Shares of the whole, adding up to 1. A split that the source has as a folder keeps its images;
+/// those that are missing are taken out of the training images in these proportions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitRatios {
+    /// Training share.
+    pub train: f64,
+    /// Validation share.
+    pub valid: f64,
+    /// Test share.
+    pub test: f64,
+}
+
+/// What to do with an image that cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnreadable {
+    /// Stop with an error that names the file.
+    Fail,
+    /// Leave it out and list it in `report.json`.
+    Skip,
+}
+
+/// The synthetic sample set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleParams {
+    /// Images in all, over all classes and splits.
+    pub images: usize,
+}
+
+/// Section `prepare_base`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrepareBaseParams {
+    /// Height and width the model sees, in pixels; at least 32 (five poolings).
+    pub image_size: u32,
+    /// Where the base's weights come from.
+    pub weights: WeightsSource,
+    /// Draws random weights and the fresh head.
+    pub seed: u64,
+    /// Which layers of the base keep their weights.
+    pub freeze: Freeze,
+    /// What stands on top of the base.
+    pub head: HeadParams,
+}
+
+/// Where the base's weights come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightsSource {
+    /// Trained on ImageNet, from the hub (`config.yaml: pretrained`).
+    Imagenet,
+    /// A safetensors file on this machine (`config.yaml: pretrained.file`).
+    File,
+    /// He initialisation from `prepare_base.seed`.
+    Random,
+}
+
+/// Which layers of the base keep their weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "FreezeText", into = "FreezeText")]
+pub enum Freeze {
+    /// The whole base; only the head learns.
+    All,
+    /// Everything up to and including the named layer, such as `block4_pool`.
+    Until(String),
+    /// Nothing; everything learns.
+    None,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum FreezeText {
+    Word(String),
+    Until { until: String },
+}
+
+impl TryFrom<FreezeText> for Freeze {
+    type Error = String;
+
+    fn try_from(text: FreezeText) -> Result<Self, Self::Error> {
+        match text {
+            FreezeText::Until { until } => Ok(Self::Until(until)),
+            FreezeText::Word(word) => word.parse(),
+        }
+    }
+}
+
+impl FromStr for Freeze {
+    type Err = String;
+
+    /// `all`, `none`, or `until:<layer>` as the command line writes it.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match (word, word.strip_prefix("until:")) {
+            ("all", _) => Ok(Self::All),
+            ("none", _) => Ok(Self::None),
+            (_, Some(layer)) => Ok(Self::Until(layer.trim().to_owned())),
+            _ => Err(format!("freeze is {word:?}; expected all, none, or {{until: <layer>}}")),
+        }
+    }
+}
+
+impl From<Freeze> for FreezeText {
+    fn from(freeze: Freeze) -> Self {
+        match freeze {
+            Freeze::All => Self::Word("all".into()),
+            Freeze::None => Self::Word("none".into()),
+            Freeze::Until(until) => Self::Until { until },
+        }
+    }
+}
+
+impl fmt::Display for Freeze {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::None => f.write_str("none"),
+            Self::Until(layer) => write!(f, "until {layer}"),
+        }
+    }
+}
+
+/// What stands on top of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadParams {
+    /// How the feature maps become one vector.
+    pub kind: HeadKind,
+    /// Units of a hidden dense layer with ReLU between that vector and the classes; 0 for none.
+    pub hidden_units: u32,
+    /// Share of the hidden units dropped in training, in [0, 1). Needs `hidden_units`.
+    pub dropout: f64,
+}
+
+/// How the feature maps become one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadKind {
+    /// The last block's map, flattened: `512 × (size/32)²` values.
+    Flatten,
+    /// The mean of each of the last block's 512 channels.
+    GlobalPool,
+    /// Of each of the five blocks' outputs the 4×4 average pooling and the standard deviation of
+    /// each channel, standardised over the training set: 25,024 values.
+    MultiScale,
+}
+
+/// Section `select`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelectParams {
+    /// Regular expression over checkpoint names; its one capture group is the validation accuracy.
+    pub checkpoint_pattern: String,
+}
+
+/// Section `evaluate`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateParams {
+    /// Where the model runs.
+    pub device: DeviceChoice,
+}

@@ -1,0 +1,227 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Section `train`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainParams {
+    /// Decides the order of the images, augmentation and dropout.
+    pub seed: u64,
+    /// Passes over the training set.
+    pub epochs: u32,
+    /// Images per optimizer step.
+    pub batch_size: u32,
+    /// The rule that turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// Step size at the start.
+    pub learning_rate: f64,
+    /// Momentum of SGD and RMSprop; Adam and AdamW do not use it.
+    pub momentum: f64,
+    /// L2 penalty (decoupled for AdamW), as PyTorch's `weight_decay`.
+    pub weight_decay: f64,
+    /// How the learning rate changes over the epochs.
+    pub schedule: Schedule,
+    /// Share of the target spread evenly over all classes, in [0, 1).
+    pub label_smoothing: f64,
+    /// Weight of each class in the loss.
+    pub class_weights: ClassWeights,
+    /// When to stop before the last epoch.
+    pub early_stopping: EarlyStopping,
+    /// Number format of the base's forward pass.
+    pub precision: Precision,
+    /// Where the model runs.
+    pub device: DeviceChoice,
+    /// What the base sees: how pixels become numbers.
+    pub normalisation: Normalisation,
+    /// Random changes to training images.
+    pub augmentation: Augmentation,
+    /// The control: shuffles the training labels, so that nothing true can be learnt. What a model
+    /// scores with this on is what a score is worth without learning.
+    pub permute_labels: bool,
+}
+
+/// The rule that turns gradients into steps; the formulas are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Kingma & Ba 2015; betas 0.9 and 0.999, epsilon 1e-8.
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+    AdamW,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Hinton's RMSprop; alpha 0.99, epsilon 1e-8.
+    RmsProp,
+}
+
+/// How the learning rate changes over the epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// The shape.
+    pub kind: ScheduleKind,
+    /// `step`: epochs between two changes.
+    pub step_epochs: u32,
+    /// `step`: factor of each change, in (0, 1].
+    pub gamma: f64,
+}
+
+/// The shape of a learning-rate schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScheduleKind {
+    /// Always the same.
+    Constant,
+    /// From the full rate to zero along half a cosine (Loshchilov & Hutter 2017).
+    Cosine,
+    /// Times `gamma` every `step_epochs` epochs.
+    Step,
+}
+
+/// Weight of each class in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// All alike.
+    None,
+    /// `images / (classes × images of the class)`, as scikit-learn's `balanced`.
+    Balanced,
+}
+
+/// When to stop before the last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a lower validation loss before training stops; 0 never stops it.
+    pub patience: u32,
+    /// How much lower the loss must be to count.
+    pub min_delta: f64,
+}
+
+/// Number format of the base's forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// bf16 where the processor or GPU has instructions for it, else fp32.
+    Auto,
+    /// 32-bit floating point.
+    Fp32,
+    /// bfloat16: half the memory, about three digits.
+    Bf16,
+}
+
+/// Where a model runs: `auto` (the first GPU, else the CPU), `cpu`, or `cuda:N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DeviceChoice {
+    /// The first CUDA device where there is one, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// One CUDA device; an error where it is missing.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(Ok(index))) => Ok(Self::Cuda(index)),
+            _ => Err(format!("device is {text:?}; expected auto, cpu, or cuda:N")),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl From<DeviceChoice> for String {
+    fn from(device: DeviceChoice) -> Self {
+        device.to_string()
+    }
+}
+
+/// How pixels become numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalisation {
+    /// In [0, 1].
+    Unit,
+    /// In [0, 1], then torchvision's ImageNet mean and standard deviation per channel.
+    Imagenet,
+}
+
+/// Random changes to training images, with the meaning of Keras' `ImageDataGenerator`. All zeros
+/// and `false` switch augmentation off.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// Turns by up to this many degrees either way.
+    pub rotation_degrees: f64,
+    /// Shifts by up to this share of the width, in [0, 1].
+    pub width_shift: f64,
+    /// Shifts by up to this share of the height, in [0, 1].
+    pub height_shift: f64,
+    /// Shears by up to this many degrees either way.
+    pub shear_degrees: f64,
+    /// Scales by a factor in [1 − zoom, 1 + zoom], for each axis by itself.
+    pub zoom: f64,
+    /// Mirrors half of the images. Swaps left and right of a chest: off unless you mean it.
+    pub horizontal_flip: bool,
+    /// What stands where the changed image has no pixels.
+    pub fill_mode: FillMode,
+    /// The value for `fill_mode: constant`, in [0, 1].
+    pub fill_value: f64,
+    /// Different views of each image, drawn once and used in turn over the epochs, so that a
+    /// frozen base sees each once. 0 draws a fresh view every epoch.
+    pub views: u32,
+}
+
+impl Augmentation {
+    /// Whether any change is switched on.
+    pub fn is_on(&self) -> bool {
+        self.horizontal_flip
+            || [
+                self.rotation_degrees,
+                self.width_shift,
+                self.height_shift,
+                self.shear_degrees,
+                self.zoom,
+            ]
+            .iter()
+            .any(|amount| *amount != 0.0)
+    }
+}
+
+/// What stands where a changed image has no pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FillMode {
+    /// The nearest pixel of the edge.
+    Nearest,
+    /// `fill_value`.
+    Constant,
+    /// The image mirrored at its edge.
+    Reflect,
+}

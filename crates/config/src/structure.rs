@@ -1,0 +1,327 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Refusal, require};
+
+/// `config.yaml`: where the data, the artifacts and the servers are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The images and their classes.
+    pub data: DataConfig,
+    /// Where a pretrained base comes from.
+    #[serde(default)]
+    pub pretrained: Pretrained,
+    /// Folders that the stages write.
+    #[serde(default)]
+    pub paths: Paths,
+    /// Patience with slow and failing servers.
+    #[serde(default)]
+    pub download: DownloadConfig,
+    /// Limits on what an archive may unpack to.
+    #[serde(default)]
+    pub extraction: ExtractionLimits,
+    /// Servers, for mirrors and tests.
+    #[serde(default)]
+    pub endpoints: Endpoints,
+}
+
+/// The images and their classes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Where the images come from.
+    pub source: SourceConfig,
+    /// Which folders hold which class.
+    pub classes: ClassMap,
+    /// Folders of the source that hold no images to learn from, such as masks.
+    #[serde(default)]
+    pub ignore_folders: Vec<String>,
+}
+
+/// Where the images come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SourceConfig {
+    /// Synthetic chest CT phantoms, drawn by `ingest` itself.
+    Sample {},
+    /// A folder or a zip file on this machine.
+    Local {
+        /// The folder or zip file.
+        path: PathBuf,
+        /// The digest of the zip file, checked where given.
+        #[serde(default)]
+        sha256: Option<String>,
+    },
+    /// A zip file behind an http or https address.
+    Url {
+        /// The address.
+        url: String,
+        /// The digest of the zip file, checked where given.
+        #[serde(default)]
+        sha256: Option<String>,
+    },
+    /// A Kaggle data set.
+    Kaggle {
+        /// `owner/dataset`.
+        dataset: String,
+        /// The version number; the newest where not given.
+        #[serde(default)]
+        version: Option<u32>,
+        /// The digest of the zip file, checked where given.
+        #[serde(default)]
+        sha256: Option<String>,
+    },
+    /// A Google Drive file that is shared by link.
+    Gdrive {
+        /// The share link, or the file's id alone.
+        link: String,
+        /// The digest of the zip file, checked where given.
+        #[serde(default)]
+        sha256: Option<String>,
+    },
+}
+
+/// Classes in the order of their indices, each with the folder names that hold it.
+///
+/// In YAML a map from class to a list of folder names. The order of the file does not matter:
+/// classes are indexed by name, as Keras' `flow_from_directory` does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClassMap(std::collections::BTreeMap<String, Vec<String>>);
+
+impl ClassMap {
+    /// Class names in index order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The class that a source folder belongs to; letter case does not matter.
+    pub fn class_of_folder(&self, folder: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(_, folders)| folders.iter().any(|known| known.eq_ignore_ascii_case(folder)))
+            .map(|(class, _)| class.as_str())
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let key = "data.classes";
+        require(self.0.len() >= 2, key, self.0.len(), "a classifier needs two classes or more")?;
+        let mut seen: Vec<(String, &str)> = Vec::new();
+        for (class, folders) in &self.0 {
+            let key = format!("data.classes.{class}");
+            require(
+                is_plain_name(class),
+                "data.classes",
+                format!("{class:?}"),
+                "a class name becomes a folder name: letters, digits, '.', '_', '-' and spaces, not starting with a dot",
+            )?;
+            require(!folders.is_empty(), &key, "empty", "name the folders that hold this class")?;
+            for folder in folders {
+                let lower = folder.to_lowercase();
+                if let Some((_, other)) = seen.iter().find(|(known, _)| *known == lower) {
+                    let expected = format!("the folder is mapped to {other} already");
+                    return require(false, &key, format!("{folder:?}"), &expected);
+                }
+                seen.push((lower, class));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromIterator<(String, Vec<String>)> for ClassMap {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<String>)>>(classes: I) -> Self {
+        Self(classes.into_iter().collect())
+    }
+}
+
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.trim() == name
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
+}
+
+/// Where a base that was trained before comes from (`prepare_base.weights: imagenet` or `file`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pretrained {
+    /// Repository on the Hugging Face hub.
+    pub repository: String,
+    /// Commit of that repository: 40 hexadecimal digits, so that the file cannot change.
+    pub revision: String,
+    /// File in that repository; safetensors with torchvision's names.
+    pub filename: String,
+    /// A local safetensors file with torchvision's names, for `weights: file`.
+    pub file: PathBuf,
+}
+
+impl Default for Pretrained {
+    fn default() -> Self {
+        Self {
+            repository: "timm/vgg16.tv_in1k".into(),
+            revision: "main".into(),
+            filename: "model.safetensors".into(),
+            file: "weights/vgg16.safetensors".into(),
+        }
+    }
+}
+
+/// Folders that the stages write, relative to the folder the program runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Paths {
+    /// `ingest`: split folders, `manifest.csv`, `report.json`.
+    pub data_ingestion: PathBuf,
+    /// `prepare-base`: the base and the base with a head.
+    pub base_model: PathBuf,
+    /// `train`: finished `Checkpoint_<run>` folders.
+    pub model_training: PathBuf,
+    /// `train`: unfinished runs, from which it resumes. Not tracked.
+    pub training_work: PathBuf,
+    /// Features of the frozen base, by content. Not tracked; may be removed at any time.
+    pub features: PathBuf,
+    /// Archives and weights that were downloaded. Not tracked.
+    pub downloads: PathBuf,
+    /// `select`: the model.
+    pub model: PathBuf,
+    /// `evaluate`: scores and plots.
+    pub evaluation: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            data_ingestion: "artifacts/data_ingestion".into(),
+            base_model: "artifacts/base_model".into(),
+            model_training: "artifacts/model_training".into(),
+            training_work: "artifacts/training_work".into(),
+            features: "artifacts/features".into(),
+            downloads: "artifacts/downloads".into(),
+            model: "model".into(),
+            evaluation: "artifacts/evaluation".into(),
+        }
+    }
+}
+
+/// Patience with slow and failing servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DownloadConfig {
+    /// Seconds without a byte after which a connection counts as dead.
+    pub timeout_seconds: u64,
+    /// How often a failed transfer is taken up again.
+    pub retries: u32,
+    /// The first pause before a retry, in milliseconds; it doubles each time.
+    pub backoff_milliseconds: u64,
+}
+
+impl Default for DownloadConfig {
+    fn default() -> Self {
+        Self { timeout_seconds: 30, retries: 5, backoff_milliseconds: 500 }
+    }
+}
+
+/// Limits on what an archive may unpack to; beyond them it is refused as a bomb.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExtractionLimits {
+    /// Files and folders.
+    pub max_entries: u64,
+    /// Unpacked bytes in all.
+    pub max_total_bytes: u64,
+    /// Unpacked over packed bytes of one file.
+    pub max_ratio: u64,
+}
+
+impl Default for ExtractionLimits {
+    fn default() -> Self {
+        Self { max_entries: 500_000, max_total_bytes: 64 << 30, max_ratio: 200 }
+    }
+}
+
+/// Servers, for mirrors and tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Endpoints {
+    /// Kaggle.
+    pub kaggle: String,
+    /// Google Drive's download host.
+    pub google_drive: String,
+    /// The Hugging Face hub.
+    pub hugging_face: String,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self {
+            kaggle: "https://www.kaggle.com".into(),
+            google_drive: "https://drive.usercontent.google.com".into(),
+            hugging_face: "https://huggingface.co".into(),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        self.data.classes.check()?;
+        self.data.source.check()?;
+        let limits = &self.extraction;
+        require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
+        require(limits.max_ratio > 0, "extraction.max_ratio", 0, "at least 1")?;
+        require(
+            self.download.timeout_seconds > 0,
+            "download.timeout_seconds",
+            0,
+            "at least 1 second",
+        )
+    }
+}
+
+impl SourceConfig {
+    /// The digest the archive must have, where the configuration gives one.
+    pub fn sha256(&self) -> Option<&str> {
+        match self {
+            Self::Sample {} => None,
+            Self::Local { sha256, .. }
+            | Self::Url { sha256, .. }
+            | Self::Kaggle { sha256, .. }
+            | Self::Gdrive { sha256, .. } => sha256.as_deref(),
+        }
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        if let Some(digest) = self.sha256() {
+            require(
+                digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "data.source.sha256",
+                format!("{digest:?}"),
+                "64 hexadecimal digits, as sha256sum prints them",
+            )?;
+        }
+        match self {
+            Self::Url { url, .. } => require(
+                url.starts_with("http://") || url.starts_with("https://"),
+                "data.source.url",
+                format!("{url:?}"),
+                "an address that starts with http:// or https://",
+            ),
+            Self::Kaggle { dataset, .. } => require(
+                dataset.split('/').filter(|part| !part.is_empty()).count() == 2
+                    && dataset.matches('/').count() == 1,
+                "data.source.dataset",
+                format!("{dataset:?}"),
+                "owner/dataset, as in the address of its Kaggle page",
+            ),
+            Self::Gdrive { link, .. } => require(
+                !link.trim().is_empty(),
+                "data.source.link",
+                "empty",
+                "the share link of the file, or its id",
+            ),
+            Self::Sample {} | Self::Local { .. } => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Stage 4: the best checkpoint becomes the model.

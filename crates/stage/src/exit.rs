@@ -1,0 +1,37 @@
+use std::process::ExitCode;
+
+use clap::Parser;
+use config::ConfigError;
+
+use crate::{CommonArguments, logging};
+
+/// A request that cannot be met as it was put. Ends the program with exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Parses the arguments `A`, starts logging, does the work, and turns the outcome into an exit
+/// code: 0 done, 1 failed, 2 bad usage or configuration.
+///
+/// The error is printed to standard error as `<program>: failed to …`, with its causes.
+pub fn run<A: Parser>(
+    common: impl FnOnce(&A) -> &CommonArguments,
+    work: impl FnOnce(&A) -> anyhow::Result<()>,
+) -> ExitCode {
+    let arguments = A::parse();
+    let common = common(&arguments);
+    logging::start(common.verbose, common.quiet);
+    match work(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            logging::report(A::command().get_name(), &error);
+            exit_code(&error)
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let refused =
+        error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<UsageError>());
+    ExitCode::from(if refused { 2 } else { 1 })
+}

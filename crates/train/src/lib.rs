@@ -1,0 +1,1 @@
+//! Stage 3: trains the head (and unfrozen layers), one checkpoint an epoch, resumable.
