@@ -1,1 +1,86 @@
 //! Stage 1: a source of labelled scans in, split folders and a manifest out.
+//!
+//! ```text
+//! source ─ a folder, a zip file, a server, or drawn here        source, extract, sample
+//!   ↓ every file, known by content                              inventory
+//!   ↓ split and class of each, told from its folders            layout
+//!   ↓ decoded once, digested, measured                          inspect
+//!   ↓ splits that the source lacks                              split
+//!   ↓ {train,valid,test}/<class>/…, byte for byte               place
+//! manifest.csv, report.json                                     report
+//! ```
+//!
+//! The output folder appears whole or not at all: it is filled under a temporary name and renamed
+//! at the end.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use artifact::StagedFolder;
+use dataset::Manifest;
+
+mod arguments;
+mod credentials;
+mod extract;
+mod inspect;
+mod inventory;
+mod layout;
+mod place;
+mod report;
+mod sample;
+mod source;
+mod split;
+
+pub use arguments::{Arguments, UnreadableAction};
+
+use layout::Layout;
+use report::{Draw, Report};
+use source::Source;
+use split::SplitOrigin;
+
+/// Ingests the source that the configuration and the arguments name, and prints what is there now.
+///
+/// # Errors
+/// When the configuration cannot be used, the source cannot be brought here or unpacked, its
+/// folders do not fit the class map, an image cannot be decoded (unless such are skipped), or the
+/// output cannot be written. The output folder is then as it was before.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let settings = arguments.settings()?;
+    let output = &settings.config.paths.data_ingestion;
+    let ingest = &settings.params.ingest;
+
+    let source = Source::obtain(&settings)?;
+    let folder = source.folder_path();
+    let name = &source.provenance.name;
+    let files = inventory::take(folder)?;
+    let layout = Layout::of(&files, &settings.config.data)
+        .with_context(|| format!("find the classes in {name}"))?;
+    tracing::info!("decoding {} images of {name}", layout.images.len());
+    let inspection = inspect::decode_all(folder, layout.images, ingest.on_unreadable)?;
+    let assignment = split::assign(inspection.images, ingest.split, ingest.seed)?;
+
+    let staged = StagedFolder::beside(output)?;
+    let records =
+        place::place_all(&assignment.images, folder, source.ownership(), staged.path())?;
+    tracing::debug!("placed {} images", records.len());
+    let manifest = Manifest::new(output, records);
+    let is_drawn = assignment.origins.values().any(|origin| *origin == SplitOrigin::Drawn);
+    let report = Report {
+        data_root: layout.root,
+        data_digest: manifest.digest(),
+        images: manifest.records().len(),
+        splits: report::count_splits(&manifest, &assignment.origins),
+        draw: is_drawn.then_some(Draw { seed: ingest.seed, ratios: ingest.split }),
+        on_unreadable: ingest.on_unreadable,
+        unreadable: inspection.unreadable,
+        passed_over: layout.passed_over,
+        source: source.provenance.clone(),
+    };
+    manifest.write(staged.path())?;
+    report.write(staged.path())?;
+    staged.publish()?;
+
+    report.warn();
+    let summary = report.summary(output);
+    io::stdout().write_all(summary.as_bytes()).context("print the summary")
+}

@@ -1,0 +1,182 @@
+use super::draws::Draws;
+use super::shape::{Point, Shape, point};
+
+/// Where the picture lies on the patient.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    /// Picture width in pixels.
+    pub(super) width: usize,
+    /// Picture height in pixels.
+    pub(super) height: usize,
+    /// Side of a pixel.
+    pub(super) pixel_mm: f32,
+    /// The point of the patient in the middle of the picture.
+    pub(super) centre: Point,
+    /// The direction in the picture of the patient's left.
+    pub(super) axis: Point,
+}
+
+impl Frame {
+    /// The patient's point under a pixel's middle.
+    fn patient(&self, column: f32, row: f32) -> Point {
+        let offset =
+            point(column + 0.5 - self.width as f32 * 0.5, row + 0.5 - self.height as f32 * 0.5);
+        self.centre + (offset * self.pixel_mm).seen_from(self.axis)
+    }
+}
+
+/// A slice in Hounsfield units, painted shape over shape.
+pub(super) struct Canvas {
+    pub(super) frame: Frame,
+    /// Hounsfield units, row by row.
+    pub(super) hounsfield: Vec<f32>,
+    /// How much of each pixel is lesion, 0 to 1.
+    pub(super) lesion: Vec<f32>,
+}
+
+impl Canvas {
+    /// A slice through air.
+    pub(super) fn new(frame: Frame) -> Self {
+        let pixels = frame.width * frame.height;
+        Self { frame, hounsfield: vec![-1000.0; pixels], lesion: vec![0.0; pixels] }
+    }
+
+    /// Fills a shape with an even tissue.
+    pub(super) fn paint(&mut self, shape: &impl Shape, hounsfield: f32) {
+        self.paint_with(shape, |_| hounsfield);
+    }
+
+    /// Fills a shape with a tissue that differs from place to place.
+    pub(super) fn paint_with(&mut self, shape: &impl Shape, tissue: impl Fn(Point) -> f32) {
+        self.cover(shape, 0.0, |hounsfield, lesion, coverage, at| {
+            *hounsfield += (tissue(at) - *hounsfield) * coverage;
+            *lesion *= 1.0 - coverage;
+        });
+    }
+
+    /// Fills a shape with a tissue and marks it as lesion; its border is `blur_mm` wide.
+    pub(super) fn paint_lesion(
+        &mut self,
+        shape: &impl Shape,
+        blur_mm: f32,
+        tissue: impl Fn(Point) -> f32,
+    ) {
+        self.cover(shape, blur_mm, |hounsfield, lesion, coverage, at| {
+            *hounsfield += (tissue(at) - *hounsfield) * coverage;
+            *lesion += (1.0 - *lesion) * coverage;
+        });
+    }
+
+    /// Calls `visit` for every pixel that a shape covers, with the share of it that is covered.
+    fn cover(
+        &mut self,
+        shape: &impl Shape,
+        blur_mm: f32,
+        visit: impl Fn(&mut f32, &mut f32, f32, Point),
+    ) {
+        let (frame, edge_mm) = (self.frame, self.frame.pixel_mm.max(blur_mm));
+        let mut tiles: Vec<Tile> = Tile::over(frame).collect();
+        while let Some(tile) = tiles.pop() {
+            let from_middle = shape.distance(tile.middle(frame));
+            let reach_mm = tile.reach_mm(frame) + edge_mm;
+            if from_middle > reach_mm {
+                continue;
+            }
+            let is_full = from_middle < -reach_mm;
+            if !is_full && tile.side > Tile::SMALLEST {
+                tiles.extend(tile.quarters());
+                continue;
+            }
+            for (column, row) in tile.pixels(frame) {
+                let at = frame.patient(column as f32, row as f32);
+                let coverage = if is_full {
+                    1.0
+                } else {
+                    (0.5 - shape.distance(at) / edge_mm).clamp(0.0, 1.0)
+                };
+                if coverage > 0.0 {
+                    let pixel = row * frame.width + column;
+                    visit(&mut self.hounsfield[pixel], &mut self.lesion[pixel], coverage, at);
+                }
+            }
+        }
+    }
+}
+
+/// A square of pixels, filled or skipped whole where a shape's border is far.
+#[derive(Clone, Copy)]
+struct Tile {
+    left: usize,
+    top: usize,
+    side: usize,
+}
+
+impl Tile {
+    const LARGEST: usize = 64;
+    const SMALLEST: usize = 4;
+
+    /// The largest tiles, over the whole picture.
+    fn over(frame: Frame) -> impl Iterator<Item = Self> {
+        let starts = |length: usize| (0..length).step_by(Self::LARGEST);
+        starts(frame.height).flat_map(move |top| {
+            starts(frame.width).map(move |left| Self { left, top, side: Self::LARGEST })
+        })
+    }
+
+    fn quarters(self) -> [Self; 4] {
+        let side = self.side / 2;
+        [(0, 0), (side, 0), (0, side), (side, side)].map(|(right, down)| Self {
+            left: self.left + right,
+            top: self.top + down,
+            side,
+        })
+    }
+
+    fn middle(self, frame: Frame) -> Point {
+        let half = self.side as f32 * 0.5 - 0.5;
+        frame.patient(self.left as f32 + half, self.top as f32 + half)
+    }
+
+    /// From the middle to a corner.
+    fn reach_mm(self, frame: Frame) -> f32 {
+        self.side as f32 * frame.pixel_mm * std::f32::consts::FRAC_1_SQRT_2
+    }
+
+    /// Column and row of each pixel within the picture.
+    fn pixels(self, frame: Frame) -> impl Iterator<Item = (usize, usize)> {
+        let right = (self.left + self.side).min(frame.width);
+        let bottom = (self.top + self.side).min(frame.height);
+        (self.top..bottom).flat_map(move |row| (self.left..right).map(move |column| (column, row)))
+    }
+}
+
+/// A smooth random field over the patient, between −1 and 1: what makes a tissue uneven.
+pub(super) struct Texture {
+    lattice: Vec<f32>,
+    grain_mm: f32,
+}
+
+/// Lattice points to a side; the field repeats after that many grains.
+const LATTICE: usize = 64;
+
+impl Texture {
+    /// A field whose features are about `grain_mm` wide.
+    pub(super) fn new(draws: &mut Draws, grain_mm: f32) -> Self {
+        let lattice = (0..LATTICE * LATTICE).map(|_| draws.uniform(-1.0, 1.0)).collect();
+        Self { lattice, grain_mm }
+    }
+
+    pub(super) fn at(&self, place: Point) -> f32 {
+        let (x, y) = (place.x / self.grain_mm, place.y / self.grain_mm);
+        let (column, row) = (x.floor(), y.floor());
+        let ease = |t: f32| t * t * (3.0 - 2.0 * t);
+        let (across, down) = (ease(x - column), ease(y - row));
+        let value = |right: i32, below: i32| {
+            let wrap = |position: i32| position.rem_euclid(LATTICE as i32) as usize;
+            self.lattice[wrap(row as i32 + below) * LATTICE + wrap(column as i32 + right)]
+        };
+        let upper = value(0, 0) + (value(1, 0) - value(0, 0)) * across;
+        let lower = value(0, 1) + (value(1, 1) - value(0, 1)) * across;
+        upper + (lower - upper) * down
+    }
+}

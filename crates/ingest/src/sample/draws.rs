@@ -1,0 +1,46 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What a stream of random numbers is for. Each subject has a stream of its own, so that drawing
+/// one number more for a lesion cannot move a rib.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject {
+    Patient = 1,
+    Scanner = 2,
+    Lesion = 3,
+    Noise = 4,
+}
+
+/// A stream of random numbers keyed by (seed, image, subject): the same on every platform and in
+/// whatever order threads come to it.
+pub(super) struct Draws(ChaCha8Rng);
+
+impl Draws {
+    pub(super) fn new(seed: u64, index: usize, subject: Subject) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&(index as u64).to_le_bytes());
+        key[16] = subject as u8;
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// Uniform in `low..high`.
+    pub(super) fn uniform(&mut self, low: f32, high: f32) -> f32 {
+        // 24 bits are all that an f32 in 0..1 can hold
+        let unit = (self.0.next_u32() >> 8) as f32 / 16_777_216.0;
+        low + (high - low) * unit
+    }
+
+    /// True with this probability.
+    pub(super) fn chance(&mut self, probability: f32) -> bool {
+        self.uniform(0.0, 1.0) < probability
+    }
+
+    /// Nearly normal with mean 0 and deviation 1: four 16-bit uniforms, summed.
+    pub(super) fn normal(&mut self) -> f32 {
+        let (a, b) = (self.0.next_u32(), self.0.next_u32());
+        let sum = (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16);
+        // the sum has mean 2·65535 and deviation 65536/√3
+        (sum as f32 - 131_070.0) * (1.732_050_8 / 65_536.0)
+    }
+}
