@@ -1,0 +1,102 @@
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use config::DownloadConfig;
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::header::ACCEPT_ENCODING;
+use url::Url;
+
+use crate::retry::{Failure, asked_pause};
+use crate::{Authorization, DownloadError};
+
+/// Brings files over HTTP. Keeps cookies and connections between calls.
+#[derive(Debug)]
+pub struct Downloader {
+    client: Client,
+    pub(crate) config: DownloadConfig,
+}
+
+impl Downloader {
+    /// Sets up a client with the patience that `config.yaml: download` asks for.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up, as on a system without certificates.
+    pub fn new(config: &DownloadConfig) -> Result<Self, DownloadError> {
+        let client = Client::builder()
+            .user_agent(concat!("hounsfield/", env!("CARGO_PKG_VERSION")))
+            // Of the blocking client: a limit for each connect and each read, not for the whole.
+            .timeout(Duration::from_secs(config.timeout_seconds))
+            .cookie_store(true)
+            .build()
+            .map_err(DownloadError::Client)?;
+        Ok(Self { client, config: config.clone() })
+    }
+
+    /// A request for the bytes as they lie on the server, not compressed for the way.
+    pub(crate) fn get(&self, url: &Url, authorization: Option<&Authorization>) -> RequestBuilder {
+        let request = self.client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+        match authorization {
+            Some(authorization) => authorization.apply(request),
+            None => request,
+        }
+    }
+}
+
+/// Sends a request. Answers that are neither a success nor a word about ranges are failures.
+pub(crate) fn send(request: RequestBuilder, url: &Url) -> Result<Response, Failure> {
+    let response = request.send().map_err(|error| connection_failure(&error, url))?;
+    let status = response.status();
+    if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(response);
+    }
+    let error = DownloadError::Status { url: url.clone(), status };
+    if is_passing(status) {
+        return Err(Failure::Passing { error, after: asked_pause(response.headers()) });
+    }
+    Err(Failure::Final(error))
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}
+
+fn connection_failure(error: &reqwest::Error, url: &Url) -> Failure {
+    let url = url.clone();
+    if error.is_connect() {
+        return Failure::passing(DownloadError::Unreachable { url, reason: root_cause(error) });
+    }
+    let broken = DownloadError::Broken { url, reason: reason(error) };
+    if error.is_builder() || error.is_redirect() {
+        return Failure::Final(broken);
+    }
+    Failure::passing(broken)
+}
+
+/// The failure of a read in the middle of a body.
+pub(crate) fn read_failure(error: &io::Error, url: &Url) -> Failure {
+    let reason = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
+        .map_or_else(|| error.to_string(), reason);
+    Failure::passing(DownloadError::Broken { url: url.clone(), reason })
+}
+
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no byte came for too long (download.timeout_seconds)".to_owned();
+    }
+    root_cause(error)
+}
+
+/// The innermost cause: what the operating system or the protocol says, without the layers (and
+/// the address, which may hold a signature) around it.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+}

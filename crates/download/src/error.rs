@@ -1,0 +1,157 @@
+use std::time::Duration;
+
+use artifact::{Digest, IoError};
+use reqwest::StatusCode;
+use url::Url;
+
+use crate::content::Unexpected;
+
+/// A download that did not come to its end. Addresses are shown without their query, which may
+/// hold a signature.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The HTTP client cannot be set up, as when the system has no certificates.
+    #[error("set up the HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
+    /// No connection: no network, no such host, or nobody listens there.
+    #[error("reach {}: {reason}; check the network connection and the address", host(url))]
+    Unreachable {
+        /// The address.
+        url: Url,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The connection broke or timed out.
+    #[error("download {}: {reason}", shown(url))]
+    Broken {
+        /// The address.
+        url: Url,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server sent fewer bytes than it announced.
+    #[error("download {}: truncated; {got} of {expected} bytes came", shown(url))]
+    Truncated {
+        /// The address.
+        url: Url,
+        /// Bytes announced.
+        expected: u64,
+        /// Bytes that came.
+        got: u64,
+    },
+    /// The server refused, or failed.
+    #[error("download {}: the server answered {status}; {}", shown(url), advice(*status))]
+    Status {
+        /// The address.
+        url: Url,
+        /// Its answer.
+        status: StatusCode,
+    },
+    /// The server asks for a longer pause than anyone would wait for.
+    #[error(
+        "download {}: the server asks to come back in {} minutes; run again then",
+        shown(url),
+        after.as_secs().div_ceil(60)
+    )]
+    ComeBackLater {
+        /// The address.
+        url: Url,
+        /// The pause it asks for.
+        after: Duration,
+    },
+    /// The server's answer does not fit the range that was asked for.
+    #[error("download {}: {reason}", shown(url))]
+    Range {
+        /// The address.
+        url: Url,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Another kind of file came.
+    #[error("download {}: {found}", shown(url))]
+    Unexpected {
+        /// The address.
+        url: Url,
+        /// What came.
+        found: Unexpected,
+    },
+    /// The page is larger than a page should be.
+    #[error("read {}: longer than {limit_bytes} bytes, which no page should be", shown(url))]
+    PageTooLong {
+        /// The address.
+        url: Url,
+        /// The most that is read.
+        limit_bytes: u64,
+    },
+    /// The file arrived whole and is not the one that was asked for.
+    #[error(
+        "download {}: wrong SHA-256: expected {expected}, got {got}; what came was removed. \
+         Check the address and the digest",
+        shown(url)
+    )]
+    Digest {
+        /// The address.
+        url: Url,
+        /// The digest that was asked for.
+        expected: Digest,
+        /// The digest of what came.
+        got: Digest,
+    },
+    /// A file on this machine cannot be read or written.
+    #[error(transparent)]
+    File(#[from] IoError),
+    /// It went wrong every time.
+    #[error("{last} (tried {attempts} times)")]
+    GaveUp {
+        /// How often.
+        attempts: u32,
+        /// The last error.
+        last: Box<DownloadError>,
+    },
+}
+
+impl DownloadError {
+    /// Whether no server could be reached at all, as on a machine without a network.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::GaveUp { last, .. } => last.is_unreachable(),
+            _ => false,
+        }
+    }
+}
+
+/// The address without credentials, query and fragment.
+pub(crate) fn shown(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), host(url), url.path())
+}
+
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn advice(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "check the credentials",
+        StatusCode::FORBIDDEN => {
+            "check that the credentials may read it, and that its terms were accepted on its page"
+        }
+        StatusCode::NOT_FOUND | StatusCode::GONE => "check the address",
+        StatusCode::TOO_MANY_REQUESTS => "too many requests; run again later",
+        status if status.is_server_error() => "the fault is at its end; run again later",
+        _ => "check the address and the credentials",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        let url =
+            Url::parse("https://ada:hush@host.example:8443/a/b.zip?signature=hush#x").unwrap();
+        assert_eq!(shown(&url), "https://host.example:8443/a/b.zip");
+    }
+}

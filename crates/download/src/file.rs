@@ -1,0 +1,198 @@
+//! Whole files.
+
+use std::io::Read;
+use std::path::Path;
+
+use artifact::Digest;
+use reqwest::StatusCode;
+use reqwest::blocking::Response;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, IF_RANGE, RANGE};
+use stage::Progress;
+
+use crate::client::{read_failure, send};
+use crate::content::{DESCRIBED_BYTES, describe, is_zip};
+use crate::part::Part;
+use crate::range::ContentRange;
+use crate::retry::{Failure, Retries};
+use crate::{DownloadError, Downloaded, Downloader, Expect, FileRequest};
+
+/// A transfer that brought this much before it broke starts the count of failures anew.
+const MOVING_BYTES: u64 = 1 << 20;
+
+const BUFFER_BYTES: usize = 128 << 10;
+
+impl Downloader {
+    /// Brings a file to `target`, which appears whole or not at all.
+    ///
+    /// The bytes go to `<target>.part`. If that breaks off, now or in an earlier run, the rest is
+    /// asked for by `Range`, provided the file on the server is still the same (`If-Range`).
+    /// A server that does not know ranges starts over. A `target` that already has the digest
+    /// asked for is taken as it is.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses, keeps failing, or sends another kind of file
+    /// or one with another digest; when the file cannot be written.
+    pub fn fetch_file(
+        &self,
+        request: &FileRequest,
+        target: &Path,
+    ) -> Result<Downloaded, DownloadError> {
+        if let Some(there) = already_there(request, target)? {
+            return Ok(there);
+        }
+        let mut part = Part::open(target, &request.url)?;
+        let bar = stage::bytes_bar(0, &request.label);
+        Retries::new(&self.config, &request.url).run(|retries| {
+            let before = part.bytes();
+            let transferred = self.transfer(request, &mut part, &bar);
+            if part.bytes() >= before + MOVING_BYTES {
+                retries.start_anew();
+            }
+            transferred
+        })?;
+        bar.finish_and_clear();
+        part.finish(&request.url, request.sha256)
+    }
+
+    /// One attempt at what is still missing.
+    fn transfer(
+        &self,
+        request: &FileRequest,
+        part: &mut Part,
+        bar: &Progress,
+    ) -> Result<(), Failure> {
+        let mut get = self.get(&request.url, request.authorization.as_ref());
+        if let Some(validator) = part.validator() {
+            get = get.header(RANGE, format!("bytes={}-", part.bytes())).header(IF_RANGE, validator);
+        }
+        let mut response = send(get, &request.url)?;
+        let total = match Answer::of(&response, part.bytes()) {
+            Answer::Rest { total } => total,
+            Answer::NothingLeft => return Ok(()),
+            Answer::Whole { total } => {
+                part.start_over(response.headers())?;
+                check_kind(request, &mut response, part)?;
+                total
+            }
+            Answer::Other => {
+                // The next attempt asks for the whole.
+                part.start_over(&HeaderMap::new())?;
+                let reason = "its answer does not continue what is here".to_owned();
+                let url = request.url.clone();
+                return Err(Failure::passing(DownloadError::Range { url, reason }));
+            }
+        };
+        bar.set_length(total.unwrap_or_default());
+        bar.set_position(part.bytes());
+        bar.reset_eta();
+        receive(request, &mut response, part, bar)
+            .map_err(|failure| truncated(failure, request, part, total))?;
+        match total {
+            Some(expected) if part.bytes() != expected => {
+                let (url, got) = (request.url.clone(), part.bytes());
+                Err(Failure::passing(DownloadError::Truncated { url, expected, got }))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the server answered to a request for the rest, or for the whole.
+enum Answer {
+    Rest { total: Option<u64> },
+    Whole { total: Option<u64> },
+    NothingLeft,
+    Other,
+}
+
+impl Answer {
+    fn of(response: &Response, here: u64) -> Self {
+        let range = response.headers().get(CONTENT_RANGE).and_then(ContentRange::parse);
+        match (response.status(), range) {
+            (StatusCode::PARTIAL_CONTENT, Some(ContentRange::Part { start, total, .. }))
+                if start == here =>
+            {
+                Self::Rest { total }
+            }
+            (StatusCode::RANGE_NOT_SATISFIABLE, Some(ContentRange::Unsatisfied { total }))
+                if total == here =>
+            {
+                Self::NothingLeft
+            }
+            (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, _) => Self::Other,
+            _ => Self::Whole { total: content_length(response.headers()) },
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn already_there(
+    request: &FileRequest,
+    target: &Path,
+) -> Result<Option<Downloaded>, DownloadError> {
+    let (Some(expected), Ok(metadata)) = (request.sha256, target.metadata()) else {
+        return Ok(None);
+    };
+    let sha256 = Digest::of_file(target)?;
+    let path = target.to_path_buf();
+    Ok((sha256 == expected).then(|| Downloaded { path, bytes: metadata.len(), sha256 }))
+}
+
+/// Reads the first bytes and stops where they are not those of the kind of file expected.
+fn check_kind(
+    request: &FileRequest,
+    response: &mut Response,
+    part: &mut Part,
+) -> Result<(), Failure> {
+    if request.expect == Expect::Any {
+        return Ok(());
+    }
+    let mut start = Vec::new();
+    response
+        .by_ref()
+        .take(4)
+        .read_to_end(&mut start)
+        .map_err(|error| read_failure(&error, &request.url))?;
+    if is_zip(&start) {
+        part.append(&start)?;
+        return Ok(());
+    }
+    // A page that breaks off can still be described.
+    let _ = response.by_ref().take(DESCRIBED_BYTES).read_to_end(&mut start);
+    part.discard()?;
+    let (url, found) = (request.url.clone(), describe(&start));
+    Err(Failure::Final(DownloadError::Unexpected { url, found }))
+}
+
+fn receive(
+    request: &FileRequest,
+    response: &mut Response,
+    part: &mut Part,
+    bar: &Progress,
+) -> Result<(), Failure> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let count = match response.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(read_failure(&error, &request.url)),
+        };
+        part.append(&buffer[..count])?;
+        bar.inc(count as u64);
+    }
+}
+
+/// A body that broke off before its announced end is called truncated.
+fn truncated(failure: Failure, request: &FileRequest, part: &Part, total: Option<u64>) -> Failure {
+    match (failure, total) {
+        (Failure::Passing { error: DownloadError::Broken { .. }, after }, Some(expected)) => {
+            let (url, got) = (request.url.clone(), part.bytes());
+            Failure::Passing { error: DownloadError::Truncated { url, expected, got }, after }
+        }
+        (failure, _) => failure,
+    }
+}
