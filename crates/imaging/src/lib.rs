@@ -1,1 +1,22 @@
-//! Pixels: decode, resize, normalise, augment.
+//! Pixels: decode, resize, normalise, augment. No files and no tensors.
+//!
+//! A file's bytes become a [`Picture`] ([`decode`]); [`Preprocessing`] turns it into the planar
+//! `[3, H, W]` f32 values that the model sees, by one function for training, evaluation and
+//! serving; [`augment`] draws a random view of them, in training only, between resizing and
+//! normalising.
+//!
+//! Every result depends on its arguments alone: not on the number of threads, nor on the order in
+//! which images are handled.
+
+mod augment;
+mod container;
+mod decode;
+mod format;
+mod picture;
+mod preprocessing;
+
+pub use augment::{AffineDraw, View, augment};
+pub use decode::{DecodeError, MAX_PIXELS, decode};
+pub use format::{PictureFormat, looks_like_image};
+pub use picture::{ColourMode, Picture};
+pub use preprocessing::{IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION, Preprocessing};

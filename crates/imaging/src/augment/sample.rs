@@ -1,0 +1,76 @@
+//! Bilinear sampling, with the edges of `scipy.ndimage.affine_transform(order=1)`.
+
+use config::FillMode;
+
+use super::affine::Affine;
+
+/// Four neighbours and their weights; the same for each plane.
+struct Taps {
+    indices: [usize; 4],
+    weights: [f32; 4],
+}
+
+/// `[3, size, size]` planes seen through `map`.
+pub(super) fn affine(
+    planes: &[f32],
+    size: usize,
+    map: &Affine,
+    fill: FillMode,
+    fill_value: f32,
+) -> Vec<f32> {
+    let plane_length = size * size;
+    let mut view = vec![fill_value; planes.len()];
+    for row in 0..size {
+        for column in 0..size {
+            let Some(taps) = taps(map.apply([column as f64, row as f64]), size, fill) else {
+                continue;
+            };
+            for (source, target) in
+                planes.chunks_exact(plane_length).zip(view.chunks_exact_mut(plane_length))
+            {
+                let terms = taps.indices.iter().zip(taps.weights);
+                target[row * size + column] = terms.map(|(&at, weight)| source[at] * weight).sum();
+            }
+        }
+    }
+    view
+}
+
+/// `None` where nothing but the fill value is seen.
+fn taps([x, y]: [f64; 2], size: usize, fill: FillMode) -> Option<Taps> {
+    let last = size as f64 - 1.0;
+    let inside = |at: f64| (0.0..=last).contains(&at);
+    if fill == FillMode::Constant && !(inside(x) && inside(y)) {
+        return None;
+    }
+    let (left, top) = (x.floor(), y.floor());
+    let (right_weight, bottom_weight) = ((x - left) as f32, (y - top) as f32);
+    let [x0, x1] = [left, left + 1.0].map(|at| neighbour(at as i64, size, fill));
+    let [y0, y1] = [top, top + 1.0].map(|at| neighbour(at as i64, size, fill) * size);
+    let (left_weight, top_weight) = (1.0 - right_weight, 1.0 - bottom_weight);
+    Some(Taps {
+        indices: [y0 + x0, y0 + x1, y1 + x0, y1 + x1],
+        weights: [
+            top_weight * left_weight,
+            top_weight * right_weight,
+            bottom_weight * left_weight,
+            bottom_weight * right_weight,
+        ],
+    })
+}
+
+/// The pixel of a row or column that stands at `at`, which may lie outside.
+fn neighbour(at: i64, size: usize, fill: FillMode) -> usize {
+    let length = size as i64;
+    let inside = match fill {
+        // d c b a | a b c d | d c b a
+        FillMode::Reflect => {
+            let folded = at.rem_euclid(2 * length);
+            if folded < length { folded } else { 2 * length - 1 - folded }
+        }
+        // a a a a | a b c d | d d d d; for a constant, only the neighbour past the last pixel is
+        // outside, with weight zero.
+        FillMode::Nearest | FillMode::Constant => at.clamp(0, length - 1),
+    };
+    inside as usize
+}

@@ -1,0 +1,107 @@
+//! What the structure of a file says, without decoding a pixel.
+
+use crate::{ColourMode, PictureFormat};
+
+/// What a walk through the parts of a file finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Structure {
+    /// Whether the file reaches its end mark. Some decoders fill up what is missing with grey.
+    pub(crate) complete: bool,
+    /// The colour mode, where decoded samples do not show it.
+    pub(crate) colour_mode: Option<ColourMode>,
+}
+
+/// Walks through the parts of a file. Damage inside a part is the decoder's business.
+pub(crate) fn inspect(bytes: &[u8], format: PictureFormat) -> Structure {
+    match format {
+        PictureFormat::Png => png(bytes),
+        PictureFormat::Jpeg => jpeg(bytes),
+        PictureFormat::Gif => Structure { complete: true, colour_mode: Some(ColourMode::Palette) },
+        PictureFormat::Bmp => bmp(bytes),
+        PictureFormat::WebP => webp(bytes),
+        PictureFormat::Tiff => Structure { complete: true, colour_mode: None },
+    }
+}
+
+/// Chunks of length (big endian), name, content and checksum, up to `IEND`. The first, `IHDR`, has
+/// the colour type in its tenth byte of content.
+fn png(bytes: &[u8]) -> Structure {
+    const CHUNK_FRAME: usize = 12;
+    const COLOUR_TYPE_AT: usize = 25;
+    const INDEXED: u8 = 3;
+
+    let colour_mode = (bytes.get(COLOUR_TYPE_AT) == Some(&INDEXED)).then_some(ColourMode::Palette);
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    let complete = loop {
+        let Some((length, name)) = rest.first_chunk::<4>().zip(rest.get(4..8)) else { break false };
+        let end = (u32::from_be_bytes(*length) as usize).saturating_add(CHUNK_FRAME);
+        match rest.get(end..) {
+            None => break false,
+            Some(_) if name == b"IEND" => break true,
+            Some(next) => rest = next,
+        }
+    };
+    Structure { complete, colour_mode }
+}
+
+/// Segments of a marker and, for most, a length (big endian, counting itself) and content; after
+/// a start of scan come coded bytes, in which `FF 00` and restart markers are no end.
+fn jpeg(bytes: &[u8]) -> Structure {
+    const END_OF_IMAGE: u8 = 0xd9;
+    const CMYK_COMPONENTS: u8 = 4;
+
+    let mut colour_mode = None;
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    let complete = loop {
+        // Bytes between segments are coded data, or filling that decoders skip as well.
+        let Some(marker_at) =
+            rest.windows(2).position(|pair| pair[0] == 0xff && is_segment(pair[1]))
+        else {
+            break false;
+        };
+        let marker = rest[marker_at + 1];
+        rest = &rest[marker_at + 2..];
+        if marker == END_OF_IMAGE {
+            break true;
+        }
+        if is_start_of_frame(marker) && rest.get(7) == Some(&CMYK_COMPONENTS) {
+            colour_mode = Some(ColourMode::Cmyk);
+        }
+        let Some(length) = rest.first_chunk::<2>() else { break false };
+        match rest.get(usize::from(u16::from_be_bytes(*length))..) {
+            Some(next) => rest = next,
+            None => break false,
+        }
+    };
+    Structure { complete, colour_mode }
+}
+
+/// Neither a stuffed or filling byte, nor a restart or other marker that stands alone.
+fn is_segment(marker: u8) -> bool {
+    !matches!(marker, 0x00 | 0x01 | 0xd0..=0xd8 | 0xff)
+}
+
+/// SOF0 to SOF15 without DHT (C4), JPG (C8) and DAC (CC).
+fn is_start_of_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+}
+
+/// A `RIFF` file says its size, without the eight bytes that say so.
+fn webp(bytes: &[u8]) -> Structure {
+    let announced = bytes
+        .get(4..8)
+        .and_then(|field| field.first_chunk::<4>())
+        .map_or(u64::MAX, |size| u64::from(u32::from_le_bytes(*size)) + 8);
+    Structure { complete: bytes.len() as u64 >= announced, colour_mode: None }
+}
+
+/// Bits a pixel stand in the header, whose first version (12 bytes long) is laid out differently.
+/// Up to eight are numbers of a palette.
+fn bmp(bytes: &[u8]) -> Structure {
+    const HEADER_LENGTH_AT: usize = 14;
+    const CORE_HEADER: u8 = 12;
+
+    let bits_at = if bytes.get(HEADER_LENGTH_AT) == Some(&CORE_HEADER) { 24 } else { 28 };
+    let indexed = bytes.get(bits_at).is_some_and(|bits| *bits <= 8);
+    Structure { complete: true, colour_mode: indexed.then_some(ColourMode::Palette) }
+}

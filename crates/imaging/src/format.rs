@@ -1,0 +1,67 @@
+use std::fmt;
+
+use image::ImageFormat;
+use serde::{Deserialize, Serialize};
+
+/// A file format that [`decode`](crate::decode) reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureFormat {
+    /// Windows bitmap.
+    Bmp,
+    /// GIF; of an animation the first frame.
+    Gif,
+    /// JPEG, baseline or progressive.
+    Jpeg,
+    /// PNG; of an animation the still picture.
+    Png,
+    /// TIFF; of several pages the first.
+    Tiff,
+    /// WebP; of an animation the first frame.
+    WebP,
+}
+
+/// The format that the first bytes announce. File names play no part.
+///
+/// `None` is certain; `Some` means that it is worth decoding, not that it will succeed.
+pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
+    Some(match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => PictureFormat::Png,
+        [0xff, 0xd8, 0xff, ..] => PictureFormat::Jpeg,
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => PictureFormat::Gif,
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => PictureFormat::Tiff,
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => PictureFormat::WebP,
+        // "BM" alone also starts English words. Bytes 14 to 17 hold the size of the header that
+        // follows: 12 to 124 in every version of the format.
+        [b'B', b'M', _, _, _, _, _, _, _, _, _, _, _, _, 12..=124, 0, 0, 0, ..] => {
+            PictureFormat::Bmp
+        }
+        _ => return None,
+    })
+}
+
+impl PictureFormat {
+    pub(crate) fn decoder_format(self) -> ImageFormat {
+        match self {
+            Self::Bmp => ImageFormat::Bmp,
+            Self::Gif => ImageFormat::Gif,
+            Self::Jpeg => ImageFormat::Jpeg,
+            Self::Png => ImageFormat::Png,
+            Self::Tiff => ImageFormat::Tiff,
+            Self::WebP => ImageFormat::WebP,
+        }
+    }
+}
+
+impl fmt::Display for PictureFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bmp => "BMP",
+            Self::Gif => "GIF",
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Tiff => "TIFF",
+            Self::WebP => "WebP",
+        })
+    }
+}
