@@ -1,0 +1,53 @@
+# Hounsfield. `make` lists what there is to say.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build repro scores profile test lint lock clean-features
+
+PROFILE ?=
+DATA ?=
+NAME ?=
+FROM ?= chest-ct
+
+# The DVC root that a command speaks of: the project itself, or a profile.
+root := $(if $(PROFILE),profiles/$(PROFILE),.)
+
+help: ## what can be said
+	@echo "Hounsfield: reproducible tumour-image classification. Research use only."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make repro                                           the synthetic sample, in minutes"
+	@echo "  make repro PROFILE=chest-ct DATA=~/chest-ct.zip      your own scans"
+	@echo "  profiles: $(sort $(notdir $(wildcard profiles/*)))"
+	@echo
+	@echo "  . .venv/bin/activate"
+	@echo "  dvc exp run -S train.learning_rate=0.0003            one change: only what depends on it runs"
+	@echo "  scripts/stage train --help                           one stage by itself"
+
+setup: ## .venv with dvc and libtorch, pinned; does nothing when it is there
+	@scripts/setup
+
+build: setup ## the stage programs
+	@scripts/stage --build
+
+repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans
+	@scripts/repro "$(PROFILE)" "$(DATA)"
+
+scores: setup ## the scores of the last run; PROFILE=… for those of a profile
+	@.venv/bin/python scripts/scores.py $(root)/artifacts/evaluation/scores.json
+
+profile: ## a new profile: NAME=my-scans, and FROM=chest-ct to start from another
+	@scripts/profile "$(NAME)" "$(FROM)"
+
+test: setup ## every test, with what they need
+	@scripts/setup reference
+	@scripts/test
+
+lint: setup ## format, clippy, documentation, licences: as CI does
+	@scripts/lint
+
+lock: ## the pinned requirements anew, from requirements*.in
+	@scripts/lock
+
+clean-features: ## the cached features of the frozen base: PROFILE=… for those of a profile
+	rm -rf $(root)/artifacts/features
