@@ -90,10 +90,10 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     if !structure.complete && !matches!(pixels, Err(DecodeError::TooLarge { .. })) {
         return Err(DecodeError::Truncated(format));
     }
-    let (samples, stored) = pixels?;
-    let kind = samples.color();
-    Picture::new(format, structure.colour_mode.or(stored), samples)
-        .ok_or_else(|| DecodeError::Unsupported { format, reason: format!("samples are {kind:?}") })
+    let (pixels, stored) = pixels?;
+    Picture::new(format, structure.colour_mode.or(stored), &pixels).ok_or_else(|| {
+        DecodeError::Unsupported { format, reason: format!("samples are {:?}", pixels.color()) }
+    })
 }
 
 fn decode_pixels(

@@ -1,12 +1,12 @@
 use std::fmt;
 
-use fast_image_resize::PixelType;
-use image::{ColorType, DynamicImage};
+use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
+use image::DynamicImage;
 use serde::{Deserialize, Serialize};
 
 use crate::PictureFormat;
 
-/// A decoded picture, 8 or 16 bit a sample.
+/// A decoded picture, 8 or 16 bits a sample.
 ///
 /// It stands for RGB values: grey counts as three equal channels and palettes are expanded; alpha
 /// is dropped, not blended with any background; 16-bit samples keep their precision. The pixels
@@ -16,10 +16,18 @@ use crate::PictureFormat;
 pub struct Picture {
     format: PictureFormat,
     colour_mode: ColourMode,
-    // Samples stay in the channels of the file: resizing treats each channel alike, so grey needs
-    // a third of the work, and neither expanding grey nor dropping alpha needs a copy.
-    samples: DynamicImage,
-    layout: PixelType,
+    width: u32,
+    height: u32,
+    samples: Samples,
+}
+
+/// Pixels in rows. Grey stays one channel until after resizing: a third of the work.
+#[derive(Clone)]
+pub(crate) enum Samples {
+    Grey8(Vec<U8>),
+    Rgb8(Vec<U8x3>),
+    Grey16(Vec<U16>),
+    Rgb16(Vec<U16x3>),
 }
 
 /// How the file stores its colours. Shown by Pillow's names, with the bits where they are not 8.
@@ -49,34 +57,62 @@ pub enum ColourMode {
 }
 
 impl Picture {
-    /// Takes decoded samples, unless they are of a kind that has no meaning as grey values.
+    /// Takes decoded pixels and drops their alpha. `stored` says what they no longer show.
+    /// `None` for samples that are not integers of 8 or 16 bits.
     pub(crate) fn new(
         format: PictureFormat,
         stored: Option<ColourMode>,
-        samples: DynamicImage,
+        pixels: &DynamicImage,
     ) -> Option<Self> {
-        let (layout, plain) = match samples.color() {
-            ColorType::L8 => (PixelType::U8, ColourMode::Grey),
-            ColorType::La8 => (PixelType::U8x2, ColourMode::GreyAlpha),
-            ColorType::Rgb8 => (PixelType::U8x3, ColourMode::Rgb),
-            ColorType::Rgba8 => (PixelType::U8x4, ColourMode::Rgba),
-            ColorType::L16 => (PixelType::U16, ColourMode::Grey16),
-            ColorType::La16 => (PixelType::U16x2, ColourMode::GreyAlpha16),
-            ColorType::Rgb16 => (PixelType::U16x3, ColourMode::Rgb16),
-            ColorType::Rgba16 => (PixelType::U16x4, ColourMode::Rgba16),
+        let (samples, decoded) = match pixels {
+            DynamicImage::ImageLuma8(grey) => {
+                (Samples::Grey8(grey.pixels().map(|p| U8::new(p.0[0])).collect()), ColourMode::Grey)
+            }
+            DynamicImage::ImageLumaA8(grey) => (
+                Samples::Grey8(grey.pixels().map(|p| U8::new(p.0[0])).collect()),
+                ColourMode::GreyAlpha,
+            ),
+            DynamicImage::ImageRgb8(rgb) => {
+                (Samples::Rgb8(rgb.pixels().map(|p| U8x3::new(p.0)).collect()), ColourMode::Rgb)
+            }
+            DynamicImage::ImageRgba8(rgba) => (
+                Samples::Rgb8(rgba.pixels().map(|p| U8x3::new(opaque(p.0))).collect()),
+                ColourMode::Rgba,
+            ),
+            DynamicImage::ImageLuma16(grey) => (
+                Samples::Grey16(grey.pixels().map(|p| U16::new(p.0[0])).collect()),
+                ColourMode::Grey16,
+            ),
+            DynamicImage::ImageLumaA16(grey) => (
+                Samples::Grey16(grey.pixels().map(|p| U16::new(p.0[0])).collect()),
+                ColourMode::GreyAlpha16,
+            ),
+            DynamicImage::ImageRgb16(rgb) => {
+                (Samples::Rgb16(rgb.pixels().map(|p| U16x3::new(p.0)).collect()), ColourMode::Rgb16)
+            }
+            DynamicImage::ImageRgba16(rgba) => (
+                Samples::Rgb16(rgba.pixels().map(|p| U16x3::new(opaque(p.0))).collect()),
+                ColourMode::Rgba16,
+            ),
             _ => return None,
         };
-        Some(Self { format, colour_mode: stored.unwrap_or(plain), samples, layout })
+        Some(Self {
+            format,
+            colour_mode: stored.unwrap_or(decoded),
+            width: pixels.width(),
+            height: pixels.height(),
+            samples,
+        })
     }
 
     /// Width in pixels, at least 1.
     pub fn width(&self) -> u32 {
-        self.samples.width()
+        self.width
     }
 
     /// Height in pixels, at least 1.
     pub fn height(&self) -> u32 {
-        self.samples.height()
+        self.height
     }
 
     /// What kind of file it came from.
@@ -89,20 +125,19 @@ impl Picture {
         self.colour_mode
     }
 
-    /// Samples in rows, channels interleaved as [`layout`](Self::layout) says.
-    pub(crate) fn sample_bytes(&self) -> &[u8] {
-        self.samples.as_bytes()
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.samples
     }
+}
 
-    pub(crate) fn layout(&self) -> PixelType {
-        self.layout
-    }
+fn opaque<T>([red, green, blue, _alpha]: [T; 4]) -> [T; 3] {
+    [red, green, blue]
 }
 
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (width, height) = (self.width(), self.height());
-        write!(f, "Picture({width}×{height} {} {})", self.colour_mode, self.format)
+        let Self { width, height, colour_mode, format, .. } = self;
+        write!(f, "Picture({width}×{height} {colour_mode} {format})")
     }
 }
 

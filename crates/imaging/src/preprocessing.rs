@@ -1,9 +1,10 @@
 use config::Normalisation;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
 use crate::Picture;
+use crate::picture::Samples;
 
 /// Means of the ImageNet training images' channels (red, green, blue), as torchvision gives them.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -31,16 +32,14 @@ impl Preprocessing {
     /// `antialias=True`. Like Pillow, each of the two passes rounds to the picture's own 8 or 16
     /// bits; only then are samples divided by 255 or 65535.
     pub fn resize(&self, picture: &Picture) -> Vec<f32> {
-        let resized = resize_samples(picture, self.image_size);
-        match picture.layout() {
-            PixelType::U8 => planes_of_bytes::<1>(&resized, [0, 0, 0]),
-            PixelType::U8x2 => planes_of_bytes::<2>(&resized, [0, 0, 0]),
-            PixelType::U8x3 => planes_of_bytes::<3>(&resized, [0, 1, 2]),
-            PixelType::U8x4 => planes_of_bytes::<4>(&resized, [0, 1, 2]),
-            PixelType::U16 => planes_of_words::<2>(&resized, [0, 0, 0]),
-            PixelType::U16x2 => planes_of_words::<4>(&resized, [0, 0, 0]),
-            PixelType::U16x3 => planes_of_words::<6>(&resized, [0, 1, 2]),
-            _ => planes_of_words::<8>(&resized, [0, 1, 2]),
+        let size = self.image_size;
+        match picture.samples() {
+            Samples::Grey8(pixels) => resize(pixels, picture, size, |p| [p.0; 3].map(unit_of_byte)),
+            Samples::Rgb8(pixels) => resize(pixels, picture, size, |p| p.0.map(unit_of_byte)),
+            Samples::Grey16(pixels) => {
+                resize(pixels, picture, size, |p| [p.0; 3].map(unit_of_word))
+            }
+            Samples::Rgb16(pixels) => resize(pixels, picture, size, |p| p.0.map(unit_of_word)),
         }
     }
 
@@ -69,35 +68,35 @@ impl Preprocessing {
     }
 }
 
-fn resize_samples(picture: &Picture, size: u32) -> Vec<u8> {
-    // Alpha is a channel like any other here, and dropped later: colours are not weighted by it.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .use_alpha(false);
-    let layout = picture.layout();
-    let source = ImageRef::new(picture.width(), picture.height(), picture.sample_bytes(), layout)
-        .expect("a picture's samples fill its width and height in the layout they came with");
-    let mut resized = Image::new(size, size, layout);
+/// `pixels` of `picture` at `size` × `size`, as planes of what `rgb` makes of each.
+fn resize<P: PixelTrait>(
+    pixels: &[P],
+    picture: &Picture,
+    size: u32,
+    rgb: impl Fn(&P) -> [f32; 3],
+) -> Vec<f32> {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    let source = TypedImageRef::new(picture.width(), picture.height(), pixels)
+        .expect("a decoded picture has width × height pixels");
+    let mut resized = TypedImage::<P>::new(size, size);
     Resizer::new()
-        .resize(&source, &mut resized, &options)
-        .expect("source and target have the same layout");
-    resized.into_vec()
+        .resize_typed(&source, &mut resized, &options)
+        .expect("the whole picture is resized, so that no crop can lie outside");
+
+    let resized = resized.pixels();
+    let mut planes = vec![0.0; 3 * resized.len()];
+    let (red, rest) = planes.split_at_mut(resized.len());
+    let (green, blue) = rest.split_at_mut(resized.len());
+    for (at, pixel) in resized.iter().enumerate() {
+        [red[at], green[at], blue[at]] = rgb(pixel);
+    }
+    planes
 }
 
-/// Interleaved 8-bit samples, `CHANNELS` a pixel, to the planes of three of them.
-fn planes_of_bytes<const CHANNELS: usize>(samples: &[u8], colours: [usize; 3]) -> Vec<f32> {
-    let (pixels, _) = samples.as_chunks::<CHANNELS>();
-    let planes = colours.iter().flat_map(|&colour| pixels.iter().map(move |pixel| pixel[colour]));
-    planes.map(|sample| f32::from(sample) / 255.0).collect()
+fn unit_of_byte(sample: u8) -> f32 {
+    f32::from(sample) / f32::from(u8::MAX)
 }
 
-/// Interleaved 16-bit samples, `BYTES` a pixel, to the planes of three of them.
-fn planes_of_words<const BYTES: usize>(samples: &[u8], colours: [usize; 3]) -> Vec<f32> {
-    let (pixels, _) = samples.as_chunks::<BYTES>();
-    let word = |pixel: &[u8; BYTES], colour: usize| {
-        u16::from_ne_bytes([pixel[2 * colour], pixel[2 * colour + 1]])
-    };
-    let planes =
-        colours.iter().flat_map(|&colour| pixels.iter().map(move |pixel| word(pixel, colour)));
-    planes.map(|sample| f32::from(sample) / 65535.0).collect()
+fn unit_of_word(sample: u16) -> f32 {
+    f32::from(sample) / f32::from(u16::MAX)
 }
