@@ -1,0 +1,143 @@
+//! The whole pipeline, run by dvc with the real programs on a small sample.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use pipeline_tests::{Sandbox, dvc_in};
+use walkdir::WalkDir;
+
+const STAGES: [&str; 5] = ["ingest", "prepare-base", "train", "select", "evaluate"];
+
+/// Every file below the folders that the stages make, but for those that DVC does not track.
+fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    [
+        "artifacts/base_model",
+        "artifacts/data_ingestion",
+        "artifacts/evaluation",
+        "artifacts/model_training",
+        "model",
+    ]
+    .iter()
+    .flat_map(|folder| WalkDir::new(root.join(folder)))
+    .map(|entry| entry.unwrap().into_path())
+    .filter(|path| path.is_file())
+    .map(|path| {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        (name, fs::read(&path).unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn a_second_repro_runs_nothing_and_a_changed_param_only_what_depends_on_it() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.dvc(&["repro"]).stages_run(), STAGES);
+    assert_eq!(sandbox.dvc(&["repro"]).stages_run(), [""; 0]);
+    sandbox.commit("first run");
+
+    let changed = sandbox.dvc(&["exp", "run", "-S", "train.learning_rate=0.01"]);
+    assert_eq!(changed.stages_run(), ["train", "select", "evaluate"]);
+    let differences = sandbox.dvc(&["params", "diff"]).output;
+    assert!(differences.contains("train.learning_rate"), "{differences}");
+
+    let changed = sandbox.dvc(&["exp", "run", "-S", "prepare_base.seed=18"]);
+    assert_eq!(changed.stages_run(), ["prepare-base", "train", "select", "evaluate"]);
+}
+
+/// `--temp` and `--queue` run in a clone without `.venv` and `target`.
+#[test]
+fn an_experiment_runs_in_a_workspace_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.dvc(&["repro"]);
+    sandbox.commit("first run");
+    let run = sandbox.dvc(&["exp", "run", "--temp", "-S", "train.epochs=1"]);
+    assert_eq!(run.stages_run(), ["train", "select", "evaluate"]);
+    let changed = sandbox.git(&["status", "--porcelain"]).output;
+    assert!(changed.is_empty(), "the project itself changed: {changed}");
+}
+
+#[test]
+fn two_runs_from_nothing_make_the_same_bytes() {
+    let first = Sandbox::new();
+    first.dvc(&["repro"]);
+    let second = Sandbox::new();
+    second.dvc(&["repro"]);
+    let (first, second) = (results(first.root()), results(second.root()));
+    assert!(first.len() > 48, "{:?}", first.keys());
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
+    let differing: Vec<_> = first.iter().filter(|(name, bytes)| second[*name] != **bytes).collect();
+    assert!(
+        differing.is_empty(),
+        "{:?}",
+        differing.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_colleague_pulls_what_was_pushed() {
+    let sandbox = Sandbox::new();
+    sandbox.dvc(&["repro"]);
+    let remote = sandbox.beside("remote");
+    sandbox.dvc(&["remote", "add", "--default", "shelf", remote.to_str().unwrap()]);
+    sandbox.commit("results");
+    sandbox.dvc(&["push"]);
+
+    let clone = sandbox.cloned("colleague");
+    dvc_in(&clone, &["pull"]);
+    assert!(results(&clone) == results(sandbox.root()), "pulled files differ from those pushed");
+    assert_eq!(dvc_in(&clone, &["repro"]).stages_run(), [""; 0]);
+}
+
+#[test]
+fn scores_and_plots_are_shown() {
+    let sandbox = Sandbox::new();
+    sandbox.dvc(&["repro"]);
+
+    let metrics = sandbox.dvc(&["metrics", "show", "--json"]).output;
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    let scores = &metrics[""]["data"]["artifacts/evaluation/scores.json"]["data"];
+    let accuracy = scores["accuracy"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&accuracy), "{scores}");
+
+    let plots = sandbox.dvc(&["plots", "show", "--json"]).output;
+    let plots: serde_json::Value = serde_json::from_str(&plots).unwrap();
+    assert!(plots.get("errors").is_none(), "{plots}");
+    for (plot, rows) in [("Loss", 2), ("Accuracy", 2), ("Confusion matrix", 4)] {
+        let drawn = plots["data"][plot][0]["content"]["data"]["values"].as_array().unwrap();
+        assert!(drawn.len() >= rows, "{plot} shows {} rows", drawn.len());
+    }
+}
+
+#[test]
+fn a_profile_runs_in_a_dvc_root_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.dvc(&["repro", "ingest"]);
+    sandbox.commit("the sample");
+    // The sample's images serve as somebody's scans: class folders without splits.
+    let scans = sandbox.beside("scans");
+    for class in ["adenocarcinoma", "normal"] {
+        fs::create_dir_all(scans.join(class)).unwrap();
+        for entry in WalkDir::new(sandbox.root().join("artifacts/data_ingestion/train").join(class))
+        {
+            let path = entry.unwrap().into_path();
+            if path.is_file() {
+                fs::copy(&path, scans.join(class).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    let profile = sandbox.root().join("profiles/flat-two-class");
+    fs::copy(sandbox.root().join("params.yaml"), profile.join("params.yaml")).unwrap();
+    std::os::unix::fs::symlink(&scans, profile.join("data")).unwrap();
+
+    assert_eq!(dvc_in(&profile, &["repro"]).stages_run(), STAGES);
+    assert_eq!(dvc_in(&profile, &["repro"]).stages_run(), [""; 0]);
+    let status = sandbox.dvc(&["status"]).output;
+    assert!(status.contains("up to date") || !status.contains("ingest"), "{status}");
+
+    // The link is followed: one image less is another data set.
+    let removed = fs::read_dir(scans.join("normal")).unwrap().next().unwrap().unwrap().path();
+    fs::remove_file(removed).unwrap();
+    let again = dvc_in(&profile, &["repro"]);
+    assert_eq!(again.stages_run().first(), Some(&"ingest"));
+}
