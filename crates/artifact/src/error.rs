@@ -24,6 +24,18 @@ pub enum IoError {
         #[source]
         source: serde_json::Error,
     },
+    /// A folder that would be replaced holds files of someone else.
+    #[error(
+        "replace {}: it holds files but no {own_file}, so it is not ours to remove; \
+         name a new or empty folder",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// The file that would tell it was ours.
+        own_file: &'static str,
+    },
 }
 
 /// Shorthand for results of file work.

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::file::{TEMPORARY_MARK, sync_folder_of, temporary_beside};
-use crate::{Result, WithPath, create_folder};
+use crate::{IoError, Result, WithPath, create_folder};
 
 /// A folder that is filled under a temporary name and appears under its own when
 /// [`publish`](Self::publish) is called. Dropped before that, it is removed.
@@ -26,6 +26,19 @@ impl StagedFolder {
         let temporary = temporary_beside(target);
         create_folder(&temporary)?;
         Ok(Self { temporary, target: target.to_path_buf(), published: false })
+    }
+
+    /// As [`beside`](Self::beside), where `target` may be a folder that a person named: one that
+    /// is there must be empty or hold `own_file`, which tells that it was published before.
+    ///
+    /// # Errors
+    /// When the folder holds something else, which publishing would remove, or cannot be made.
+    pub fn in_place_of(target: &Path, own_file: &'static str) -> Result<Self> {
+        let holds_something = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
+        if holds_something && !target.join(own_file).exists() {
+            return Err(IoError::Foreign { path: target.to_path_buf(), own_file });
+        }
+        Self::beside(target)
     }
 
     /// Where to put the files until then.
@@ -86,6 +99,11 @@ pub fn remove_folder(path: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other.with_path("remove folder", path),
     }
+}
+
+/// Whether a file or folder of this name is unfinished or moved aside, and so nobody's input.
+pub fn is_temporary(name: &str) -> bool {
+    name.contains(TEMPORARY_MARK)
 }
 
 /// Removes what a killed run left beside `target` under temporary names.
@@ -151,6 +169,25 @@ mod tests {
         drop(staged);
         assert!(target.join("kept.txt").exists());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_not_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("thesis");
+        write(&target.join("chapter1.tex"), "ten years");
+        let message = StagedFolder::in_place_of(&target, "scores.json").unwrap_err().to_string();
+        assert!(message.contains("thesis") && message.contains("scores.json"), "{message}");
+        write(&target.join("scores.json"), "{}");
+        StagedFolder::in_place_of(&target, "scores.json").unwrap();
+    }
+
+    #[test]
+    fn a_staged_folder_is_told_by_its_name() {
+        let root = tempfile::tempdir().unwrap();
+        let staged = StagedFolder::beside(&root.path().join("model")).unwrap();
+        assert!(is_temporary(&staged.path().file_name().unwrap().to_string_lossy()));
+        assert!(!is_temporary("model"));
     }
 
     #[test]
