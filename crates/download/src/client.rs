@@ -75,13 +75,23 @@ fn connection_failure(error: &reqwest::Error, url: &Url) -> Failure {
     Failure::passing(broken)
 }
 
-/// The failure of a read in the middle of a body.
-pub(crate) fn read_failure(error: &io::Error, url: &Url) -> Failure {
-    let reason = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
-        .map_or_else(|| error.to_string(), reason);
-    Failure::passing(DownloadError::Broken { url: url.clone(), reason })
+/// The failure of a read in the middle of a body: `got` of the `expected` bytes are here.
+pub(crate) fn read_failure(
+    error: &io::Error,
+    url: &Url,
+    got: u64,
+    expected: Option<u64>,
+) -> Failure {
+    let url = url.clone();
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
+    Failure::passing(match (inner, expected) {
+        (Some(inner), _) if inner.is_timeout() => {
+            DownloadError::Broken { url, reason: reason(inner) }
+        }
+        (_, Some(expected)) => DownloadError::Truncated { url, expected, got },
+        (Some(inner), None) => DownloadError::Broken { url, reason: reason(inner) },
+        (None, None) => DownloadError::Broken { url, reason: error.to_string() },
+    })
 }
 
 fn reason(error: &reqwest::Error) -> String {

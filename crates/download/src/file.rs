@@ -85,8 +85,7 @@ impl Downloader {
         bar.set_length(total.unwrap_or_default());
         bar.set_position(part.bytes());
         bar.reset_eta();
-        receive(request, &mut response, part, bar)
-            .map_err(|failure| truncated(failure, request, part, total))?;
+        receive(request, &mut response, part, total, bar)?;
         match total {
             Some(expected) if part.bytes() != expected => {
                 let (url, got) = (request.url.clone(), part.bytes());
@@ -155,7 +154,7 @@ fn check_kind(
         .by_ref()
         .take(4)
         .read_to_end(&mut start)
-        .map_err(|error| read_failure(&error, &request.url))?;
+        .map_err(|error| read_failure(&error, &request.url, part.bytes(), None))?;
     if is_zip(&start) {
         part.append(&start)?;
         return Ok(());
@@ -171,6 +170,7 @@ fn receive(
     request: &FileRequest,
     response: &mut Response,
     part: &mut Part,
+    total: Option<u64>,
     bar: &Progress,
 ) -> Result<(), Failure> {
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -179,20 +179,9 @@ fn receive(
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(read_failure(&error, &request.url)),
+            Err(error) => return Err(read_failure(&error, &request.url, part.bytes(), total)),
         };
         part.append(&buffer[..count])?;
         bar.inc(count as u64);
-    }
-}
-
-/// A body that broke off before its announced end is called truncated.
-fn truncated(failure: Failure, request: &FileRequest, part: &Part, total: Option<u64>) -> Failure {
-    match (failure, total) {
-        (Failure::Passing { error: DownloadError::Broken { .. }, after }, Some(expected)) => {
-            let (url, got) = (request.url.clone(), part.bytes());
-            Failure::Passing { error: DownloadError::Truncated { url, expected, got }, after }
-        }
-        (failure, _) => failure,
     }
 }

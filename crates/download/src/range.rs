@@ -94,15 +94,13 @@ fn receive(
     let missing = expected - part.bytes.len() as u64;
     let read = bar.wrap_read(response.by_ref().take(missing)).read_to_end(&mut part.bytes);
     let got = part.bytes.len() as u64;
-    if got == expected {
-        return Ok(());
-    }
     match read {
-        Err(error) if got == 0 => Err(read_failure(&error, &request.url)),
-        _ => {
+        _ if got == expected => Ok(()),
+        Ok(_) => {
             let url = request.url.clone();
             Err(Failure::passing(DownloadError::Truncated { url, expected, got }))
         }
+        Err(error) => Err(read_failure(&error, &request.url, got, Some(expected))),
     }
 }
 
