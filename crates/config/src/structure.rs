@@ -162,10 +162,23 @@ impl Default for Pretrained {
     fn default() -> Self {
         Self {
             repository: "timm/vgg16.tv_in1k".into(),
-            revision: "main".into(),
+            // "Add model", 25 April 2023.
+            revision: "3394518cba29aee1ea82a49d971be90d2dd1dab7".into(),
             filename: "model.safetensors".into(),
             file: "weights/vgg16.safetensors".into(),
         }
+    }
+}
+
+impl Pretrained {
+    fn check(&self) -> Result<(), Refusal> {
+        let revision = &self.revision;
+        require(
+            revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "pretrained.revision",
+            format!("{revision:?}"),
+            "a commit, 40 hexadecimal digits: a branch or tag can move, and the weights with it",
+        )
     }
 }
 
@@ -268,6 +281,7 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         self.data.classes.check()?;
         self.data.source.check()?;
+        self.pretrained.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
         require(limits.max_ratio > 0, "extraction.max_ratio", 0, "at least 1")?;
