@@ -34,7 +34,8 @@ impl StagedFolder {
     /// # Errors
     /// When the folder holds something else, which publishing would remove, or cannot be made.
     pub fn in_place_of(target: &Path, own_file: &'static str) -> Result<Self> {
-        let holds_something = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
+        let holds_something =
+            fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
         if holds_something && !target.join(own_file).exists() {
             return Err(IoError::Foreign { path: target.to_path_buf(), own_file });
         }
@@ -78,7 +79,8 @@ pub fn publish_folder(finished: &Path, target: &Path) -> Result<()> {
     if had_old {
         fs::rename(target, &aside).with_path("move aside", target)?;
     }
-    if let Err(error) = fs::rename(finished, target).with_path("rename a finished folder to", target)
+    if let Err(error) =
+        fs::rename(finished, target).with_path("rename a finished folder to", target)
     {
         if had_old {
             // Puts the old folder back; the first error is the one to report.

@@ -1,1 +1,25 @@
-//! The VGG16 classifier: devices, layers, heads, optimizers, checkpoints, prediction.
+//! The VGG16 classifier, and the only crate that knows libtorch.
+//!
+//! ```text
+//! picture ─ imaging::Preprocessing ─▶ image [3, S, S]
+//!    image ─ frozen part of the base ─▶ record      (computed once, kept in a FeatureStore)
+//!   record ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
+//! ```
+//!
+//! [`architecture`] says what the network is, [`backend`] where and in which number format it
+//! runs, [`network`] runs it, [`learner`] trains it, [`checkpoint`] and [`model`] keep it.
+//! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
+
+pub mod architecture;
+pub mod backend;
+pub mod checkpoint;
+mod error;
+pub mod features;
+pub mod initialise;
+pub mod learner;
+pub mod model;
+mod network;
+pub mod tensors;
+pub mod vgg16;
+
+pub use error::{ClassifierError, Result};

@@ -13,6 +13,13 @@ pub(crate) struct Refusal {
     pub(crate) expected: String,
 }
 
+impl Refusal {
+    fn in_file(self, path: &Path) -> ConfigError {
+        let Self { key, value, expected } = self;
+        ConfigError::Value { path: path.to_path_buf(), key, value, expected }
+    }
+}
+
 /// Refuses `key` unless `holds`.
 pub(crate) fn require(
     holds: bool,
@@ -33,12 +40,7 @@ fn parse<T: DeserializeOwned>(
 ) -> Result<T, ConfigError> {
     let parsed: T = serde_yaml::from_str(text)
         .map_err(|source| ConfigError::Syntax { path: path.to_path_buf(), source })?;
-    check(&parsed).map_err(|Refusal { key, value, expected }| ConfigError::Value {
-        path: path.to_path_buf(),
-        key,
-        value,
-        expected,
-    })?;
+    check(&parsed).map_err(|refusal| refusal.in_file(path))?;
     Ok(parsed)
 }
 
@@ -58,6 +60,14 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         parse(&read(path, "config")?, path, Self::check)
     }
+
+    /// Checks values that command-line flags have changed since [`load`](Self::load).
+    ///
+    /// # Errors
+    /// When a value cannot be meant; `origin` is named as the file.
+    pub fn check_as(&self, origin: &Path) -> Result<(), ConfigError> {
+        self.check().map_err(|refusal| refusal.in_file(origin))
+    }
 }
 
 impl Params {
@@ -74,11 +84,6 @@ impl Params {
     /// # Errors
     /// When a value is out of its range; `origin` is named as the file.
     pub fn check_as(&self, origin: &Path) -> Result<(), ConfigError> {
-        self.check().map_err(|Refusal { key, value, expected }| ConfigError::Value {
-            path: origin.to_path_buf(),
-            key,
-            value,
-            expected,
-        })
+        self.check().map_err(|refusal| refusal.in_file(origin))
     }
 }

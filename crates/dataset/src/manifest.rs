@@ -159,8 +159,10 @@ mod tests {
     #[test]
     fn manifest_reads_back_as_written_sorted_by_path() {
         let folder = tempfile::tempdir().unwrap();
-        let records =
-            vec![record("train/normal/é, b.png", Split::Train), record("test/normal/a.png", Split::Test)];
+        let records = vec![
+            record("train/normal/é, b.png", Split::Train),
+            record("test/normal/a.png", Split::Test),
+        ];
         let manifest = Manifest::new(folder.path(), records);
         manifest.write(folder.path()).unwrap();
         let read = Manifest::read(folder.path()).unwrap();

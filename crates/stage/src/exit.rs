@@ -31,7 +31,6 @@ pub fn run<A: Parser>(
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let refused =
-        error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<UsageError>());
+    let refused = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<UsageError>());
     ExitCode::from(if refused { 2 } else { 1 })
 }

@@ -38,11 +38,10 @@ pub(crate) fn report(program: &str, error: &anyhow::Error) {
         }
         text.push_str(&cause);
     }
-    let (red, plain) =
-        if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-            ("\u{1b}[1;31m", "\u{1b}[0m")
-        } else {
-            ("", "")
-        };
+    let (red, plain) = if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        ("\u{1b}[1;31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
     eprintln!("{program}: {red}failed to {text}{plain}");
 }

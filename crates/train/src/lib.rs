@@ -1,1 +1,141 @@
-//! Stage 3: trains the head (and unfrozen layers), one checkpoint an epoch, resumable.
+//! Stage 3: trains the head, and the layers that are not frozen; one checkpoint an epoch.
+//!
+//! Works in an untracked folder named after the run, from which it resumes, and publishes
+//! `Checkpoint_<run>` whole when it is done. The run is named after everything that decides its
+//! result ([`RunInputs`]), so that the same inputs give the same folder and the same bytes.
+
+mod arguments;
+mod epoch;
+mod history;
+mod images;
+mod inputs;
+mod publish;
+mod work;
+
+use anyhow::{Context, Result};
+use classifier::backend::Backend;
+use classifier::features::{Extractor, Views};
+use classifier::learner::{Learner, learning_rate};
+use dataset::Split;
+
+pub use arguments::Arguments;
+pub use history::{EpochRow, History};
+pub use inputs::RunInputs;
+
+use epoch::Epoch;
+use images::TrainingImages;
+use inputs::Inputs;
+use work::WorkFolder;
+
+/// Trains as the arguments and configuration files say, or goes on where an earlier run of the
+/// same inputs stopped.
+///
+/// # Errors
+/// When an input is missing or does not fit, the loss is no longer finite, or a file cannot be
+/// written. What was reached stays in the work folder.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let settings = arguments.settings()?;
+    let params = &settings.params.train;
+    let paths = &settings.config.paths;
+    let backend = Backend::choose(params.device, params.precision)?;
+    let inputs = Inputs::read(&settings, backend)?;
+    let run = inputs.run.id();
+    if publish::is_published(&paths.model_training, &run) {
+        tracing::info!("run {run} is trained already: {}", run.folder_name());
+        return Ok(());
+    }
+    tracing::info!("run {run} on {backend}");
+
+    let mut work = WorkFolder::open(&paths.training_work, &inputs.run)?;
+    let images = TrainingImages::new(&inputs, params)?;
+    let mut learner = new_learner(&inputs, &images, backend, params)?;
+    let extractor = new_extractor(&inputs, backend, params, &paths.features)?;
+    match work.resume(&mut learner)? {
+        0 => standardise(&mut learner, &extractor, &images)?,
+        done => tracing::info!("going on after epoch {done} of {}", params.epochs),
+    }
+    while let Some(number) = work.history().next_epoch(params) {
+        let epoch =
+            Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
+        let row = epoch.run(&mut learner, &extractor, &images)?;
+        work.keep(&learner, &inputs, row)?;
+    }
+    if let Some(reason) = work.history().stopped_early(params) {
+        tracing::info!("{reason}");
+    }
+    let folder = publish::publish(&work, &inputs, &paths.model_training)?;
+    print_result(work.history(), &folder)?;
+    work.remove()
+}
+
+fn new_learner(
+    inputs: &Inputs,
+    images: &TrainingImages,
+    backend: Backend,
+    params: &config::TrainParams,
+) -> Result<Learner> {
+    Ok(Learner::new(
+        &inputs.base.architecture,
+        &inputs.weights,
+        backend,
+        params,
+        images.class_weights(params.class_weights).as_deref(),
+        &inputs.weights_path.display().to_string(),
+    )?)
+}
+
+/// Keeps records where they will be asked for again: not where every epoch draws fresh views.
+fn new_extractor(
+    inputs: &Inputs,
+    backend: Backend,
+    params: &config::TrainParams,
+    features: &std::path::Path,
+) -> Result<Extractor> {
+    let augmentation = params.augmentation;
+    Ok(Extractor::new(
+        &inputs.base,
+        &inputs.weights,
+        backend,
+        inputs.run.preprocessing,
+        Views { augmentation, seed: params.seed },
+        draws_the_same_again(&augmentation).then_some(features),
+    )?)
+}
+
+fn draws_the_same_again(augmentation: &config::Augmentation) -> bool {
+    !augmentation.is_on() || augmentation.views > 0
+}
+
+/// Fits the standardisation of the head's input on the training images as epoch 1 sees them.
+fn standardise(
+    learner: &mut Learner,
+    extractor: &Extractor,
+    images: &TrainingImages,
+) -> Result<()> {
+    if !learner.needs_standardisation() {
+        return Ok(());
+    }
+    let requests = images.requests(Split::Train, 1);
+    let bar = stage::items_bar(requests.len() as u64, "first look");
+    let mut fitted = learner.standardisation()?;
+    extractor.for_each_batch(&requests, images.batch_size(), |records| {
+        bar.inc((records.len() / extractor.record_length()) as u64);
+        learner.collect(&mut fitted, records)
+    })?;
+    bar.finish_and_clear();
+    learner.standardise(&fitted)?;
+    Ok(())
+}
+
+fn print_result(history: &History, folder: &std::path::Path) -> Result<()> {
+    let best = history.best().context("finish a training without an epoch")?;
+    println!(
+        "trained {} epochs; best validation accuracy {:.4} (loss {:.4}) in epoch {}",
+        history.rows().len(),
+        best.valid_accuracy,
+        best.valid_loss,
+        best.epoch
+    );
+    println!("{}", folder.display());
+    Ok(())
+}

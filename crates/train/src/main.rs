@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! Stage 3: trains the head, and the layers that are not frozen.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &train::Arguments| &arguments.common, train::run)
+}

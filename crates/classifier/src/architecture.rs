@@ -1,0 +1,309 @@
+//! What the network is: base, cut, head, classes (`architecture.json`).
+
+use std::path::Path;
+
+use artifact::Digest;
+use config::{Freeze, HeadKind, HeadParams, PrepareBaseParams};
+use dataset::ClassIndices;
+use serde::{Deserialize, Serialize};
+
+use crate::vgg16::{self, BLOCK_CHANNELS, BLOCKS, LAYERS, TensorSpec};
+use crate::{ClassifierError, Result};
+
+/// Cells along each side of the multi-scale head's average pooling.
+pub const MULTI_SCALE_CELLS: usize = 4;
+
+/// Tensors that standardise the multi-scale head's input; fitted on the training set, not learnt.
+pub const STANDARDISE_MEAN: &str = "standardise.mean";
+/// See [`STANDARDISE_MEAN`].
+pub const STANDARDISE_STD: &str = "standardise.std";
+
+/// The network: VGG16 without top, and a head. It decides the name and shape of every tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// Height and width of the input, in pixels.
+    pub image_size: u32,
+    /// Class names in output order.
+    pub classes: Vec<String>,
+    /// Which layers keep their weights.
+    pub freeze: Freeze,
+    /// What stands on top.
+    pub head: HeadParams,
+}
+
+/// `architecture.json`: the network, and the digests of the two weight files beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseDescription {
+    /// Version of this file's format.
+    pub format: u32,
+    /// The network.
+    pub architecture: Architecture,
+    /// Where the base's weights came from, in words.
+    pub weights: String,
+    /// The digest of `base_model.safetensors`.
+    pub base_sha256: Digest,
+    /// The digest of `updated_base_model.safetensors`.
+    pub updated_base_sha256: Digest,
+}
+
+impl BaseDescription {
+    /// The format this version writes and reads.
+    pub const FORMAT: u32 = 1;
+    /// The description's file name.
+    pub const FILE: &str = "architecture.json";
+    /// The base alone, `features.*`.
+    pub const BASE_FILE: &str = "base_model.safetensors";
+    /// The base and a fresh head.
+    pub const UPDATED_BASE_FILE: &str = "updated_base_model.safetensors";
+
+    /// Reads `architecture.json` from the folder that `prepare-base` wrote.
+    ///
+    /// # Errors
+    /// When it is missing, not as expected, or of another format.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(Self::FILE);
+        let description: Self = artifact::read_json(&path)?;
+        if description.format != Self::FORMAT {
+            let (found, known) = (description.format, Self::FORMAT);
+            return Err(ClassifierError::Format { path, found, known });
+        }
+        Ok(description)
+    }
+}
+
+/// A row of the model summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryRow {
+    /// Layer name.
+    pub layer: String,
+    /// Output shape without the batch, `[C, H, W]` or `[features]`.
+    pub output: Vec<usize>,
+    /// Values in its tensors.
+    pub parameters: usize,
+    /// Whether training changes them.
+    pub is_trainable: bool,
+}
+
+impl Architecture {
+    /// The network that the parameters ask for.
+    ///
+    /// # Errors
+    /// When `freeze` names a layer that VGG16 does not have.
+    pub fn new(params: &PrepareBaseParams, classes: &ClassIndices) -> Result<Self> {
+        let architecture = Self {
+            image_size: params.image_size,
+            classes: classes.names().to_vec(),
+            freeze: params.freeze.clone(),
+            head: params.head,
+        };
+        architecture.frozen_layers()?;
+        Ok(architecture)
+    }
+
+    /// How many layers, from the image up, keep their weights.
+    ///
+    /// # Errors
+    /// When `freeze` names a layer that VGG16 does not have.
+    pub fn frozen_layers(&self) -> Result<usize> {
+        match &self.freeze {
+            Freeze::All => Ok(LAYERS.len()),
+            Freeze::None => Ok(0),
+            Freeze::Until(layer) => {
+                vgg16::layer_index(layer).map(|index| index + 1).ok_or_else(|| {
+                    ClassifierError::UnknownLayer {
+                        layer: layer.clone(),
+                        known: LAYERS.map(|layer| layer.name).join(", "),
+                    }
+                })
+            }
+        }
+    }
+
+    /// Classes in output order.
+    pub fn class_indices(&self) -> ClassIndices {
+        ClassIndices::of_names(self.classes.iter().map(String::as_str))
+    }
+
+    /// Length of the vector that the dense layers see.
+    pub fn head_inputs(&self) -> usize {
+        let size = vgg16::size_after(self.image_size as usize, LAYERS.len());
+        match self.head.kind {
+            HeadKind::Flatten => BLOCK_CHANNELS[BLOCKS - 1] * size * size,
+            HeadKind::GlobalPool => BLOCK_CHANNELS[BLOCKS - 1],
+            HeadKind::MultiScale => BLOCK_CHANNELS.iter().map(|c| multi_scale_inputs(*c)).sum(),
+        }
+    }
+
+    /// The dense layers, as positions in torchvision's `classifier` (a ReLU and a dropout stand
+    /// between 0 and 3), with inputs and outputs.
+    pub(crate) fn dense_layers(&self) -> Vec<DenseLayer> {
+        let (inputs, classes) = (self.head_inputs(), self.classes.len());
+        match self.head.hidden_units as usize {
+            0 => vec![DenseLayer { position: 0, inputs, outputs: classes }],
+            hidden => vec![
+                DenseLayer { position: 0, inputs, outputs: hidden },
+                DenseLayer { position: 3, inputs: hidden, outputs: classes },
+            ],
+        }
+    }
+
+    /// The tensors of the head: `classifier.*`, and `standardise.*` for the multi-scale head.
+    pub fn head_specs(&self) -> Vec<TensorSpec> {
+        let mut specs: Vec<TensorSpec> =
+            self.dense_layers().iter().flat_map(DenseLayer::tensor_specs).collect();
+        if self.head.kind == HeadKind::MultiScale {
+            let inputs = self.head_inputs();
+            specs.push(TensorSpec::new(STANDARDISE_MEAN, &[inputs]));
+            specs.push(TensorSpec::new(STANDARDISE_STD, &[inputs]));
+        }
+        specs
+    }
+
+    /// Every tensor of the whole model.
+    pub fn tensor_specs(&self) -> Vec<TensorSpec> {
+        let mut specs = vgg16::tensor_specs();
+        specs.extend(self.head_specs());
+        specs
+    }
+
+    /// The tensors that a checkpoint holds: those of the layers above the frozen ones, and the
+    /// head.
+    ///
+    /// # Errors
+    /// When `freeze` names a layer that VGG16 does not have.
+    pub fn checkpoint_specs(&self) -> Result<Vec<TensorSpec>> {
+        let frozen = self.frozen_layers()?;
+        let mut specs: Vec<TensorSpec> =
+            LAYERS[frozen..].iter().flat_map(vgg16::Layer::tensor_specs).collect();
+        specs.extend(self.head_specs());
+        Ok(specs)
+    }
+
+    /// A row per layer, from the image up.
+    ///
+    /// # Errors
+    /// When `freeze` names a layer that VGG16 does not have.
+    pub fn summary(&self) -> Result<Vec<SummaryRow>> {
+        let frozen = self.frozen_layers()?;
+        let image_size = self.image_size as usize;
+        let mut rows: Vec<SummaryRow> = LAYERS
+            .iter()
+            .enumerate()
+            .map(|(index, layer)| {
+                let size = vgg16::size_after(image_size, index + 1);
+                SummaryRow {
+                    layer: layer.name.into(),
+                    output: vec![vgg16::channels_after(index + 1), size, size],
+                    parameters: layer.tensor_specs().iter().map(TensorSpec::len).sum(),
+                    is_trainable: index >= frozen,
+                }
+            })
+            .collect();
+        let vector = match self.head.kind {
+            HeadKind::Flatten => "flatten",
+            HeadKind::GlobalPool => "global_pool",
+            HeadKind::MultiScale => "multi_scale",
+        };
+        let fitted =
+            if self.head.kind == HeadKind::MultiScale { 2 * self.head_inputs() } else { 0 };
+        rows.push(SummaryRow {
+            layer: vector.into(),
+            output: vec![self.head_inputs()],
+            parameters: fitted,
+            is_trainable: false,
+        });
+        rows.extend(self.dense_layers().iter().map(|dense| SummaryRow {
+            layer: format!("classifier.{}", dense.position),
+            output: vec![dense.outputs],
+            parameters: dense.tensor_specs().iter().map(TensorSpec::len).sum(),
+            is_trainable: true,
+        }));
+        Ok(rows)
+    }
+}
+
+/// Values the multi-scale head takes from a block: the cells and the standard deviation of each
+/// channel.
+pub(crate) fn multi_scale_inputs(channels: usize) -> usize {
+    channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS + 1)
+}
+
+/// A dense layer of the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DenseLayer {
+    pub(crate) position: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+}
+
+impl DenseLayer {
+    pub(crate) fn tensor_name(&self, part: &str) -> String {
+        format!("classifier.{}.{part}", self.position)
+    }
+
+    fn tensor_specs(&self) -> Vec<TensorSpec> {
+        vec![
+            TensorSpec::new(self.tensor_name("weight"), &[self.outputs, self.inputs]),
+            TensorSpec::new(self.tensor_name("bias"), &[self.outputs]),
+        ]
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn architecture(kind: HeadKind, hidden_units: u32, freeze: Freeze) -> Architecture {
+        Architecture {
+            image_size: 32,
+            classes: vec!["cancer".into(), "normal".into()],
+            freeze,
+            head: HeadParams { kind, hidden_units, dropout: 0.0 },
+        }
+    }
+
+    #[test]
+    fn head_inputs_are_the_documented_ones_at_224() {
+        let at_224 = |kind| Architecture { image_size: 224, ..architecture(kind, 0, Freeze::All) };
+        assert_eq!(at_224(HeadKind::Flatten).head_inputs(), 25_088);
+        assert_eq!(at_224(HeadKind::GlobalPool).head_inputs(), 512);
+        assert_eq!(at_224(HeadKind::MultiScale).head_inputs(), 25_024);
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_frozen_base_holds_the_head_alone() {
+        let specs = architecture(HeadKind::Flatten, 8, Freeze::All).checkpoint_specs().unwrap();
+        let names: Vec<_> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        let expected = [
+            "classifier.0.weight",
+            "classifier.0.bias",
+            "classifier.3.weight",
+            "classifier.3.bias",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_partly_frozen_base_holds_what_can_change() {
+        let freeze = Freeze::Until("block5_conv2".into());
+        let specs = architecture(HeadKind::GlobalPool, 0, freeze).checkpoint_specs().unwrap();
+        assert_eq!(specs[0], TensorSpec::new("features.28.weight", &[512, 512, 3, 3]));
+        assert_eq!(specs.len(), 4);
+    }
+
+    #[test]
+    fn an_unknown_layer_is_refused_with_those_there_are() {
+        let freeze = Freeze::Until("block6_conv1".into());
+        let message = architecture(HeadKind::Flatten, 0, freeze).summary().unwrap_err().to_string();
+        assert!(message.contains("block6_conv1") && message.contains("block5_pool"), "{message}");
+    }
+
+    #[test]
+    fn summary_adds_up_to_all_parameters() {
+        let architecture = architecture(HeadKind::MultiScale, 0, Freeze::All);
+        let total: usize = architecture.summary().unwrap().iter().map(|row| row.parameters).sum();
+        assert_eq!(total, 14_714_688 + 2 * 25_024 + 25_024 * 2 + 2);
+    }
+}

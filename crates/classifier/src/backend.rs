@@ -1,0 +1,140 @@
+//! Where the network runs and in which number format: decided once, before the first tensor.
+
+use std::fmt;
+
+use config::{DeviceChoice, Precision};
+use serde::{Deserialize, Serialize};
+
+use crate::{ClassifierError, Result};
+
+mod cuda;
+mod processor;
+
+/// Images per forward pass of the frozen part. Fixed, because the last bits of a result may depend
+/// on the batch's shape: the last batch is filled up, never shortened.
+pub const FORWARD_BATCH: usize = 16;
+
+/// A number format that was decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NumberFormat {
+    /// 32-bit floating point.
+    Fp32,
+    /// bfloat16 convolutions; sums, head and loss in fp32.
+    Bf16,
+}
+
+impl NumberFormat {
+    pub(crate) fn kind(self) -> tch::Kind {
+        match self {
+            Self::Fp32 => tch::Kind::Float,
+            Self::Bf16 => tch::Kind::BFloat16,
+        }
+    }
+}
+
+impl fmt::Display for NumberFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// Device and number format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend {
+    pub(crate) device: tch::Device,
+    format: NumberFormat,
+}
+
+/// What may change the last bits of a result, beside the inputs. Part of a run's identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// `cpu`, or the kind of GPU.
+    pub device: String,
+    /// Number format of the convolutions.
+    pub precision: NumberFormat,
+    /// Instruction sets that libtorch chooses its kernels by.
+    pub processor: Vec<String>,
+    /// Threads that share one operation.
+    pub threads: usize,
+    /// Images per forward pass of the frozen part.
+    pub forward_batch: usize,
+}
+
+impl Backend {
+    /// Decides. On a machine with an NVIDIA driver this loads libtorch's CUDA part, which the
+    /// program is not linked to, so that the same program serves both kinds of machine.
+    ///
+    /// # Errors
+    /// When a CUDA device is asked for that is not there.
+    pub fn choose(device: DeviceChoice, precision: Precision) -> Result<Self> {
+        let device = match device {
+            DeviceChoice::Cpu => tch::Device::Cpu,
+            DeviceChoice::Auto if cuda::load().is_ok() => tch::Device::Cuda(0),
+            DeviceChoice::Auto => tch::Device::Cpu,
+            DeviceChoice::Cuda(index) => {
+                let refuse =
+                    |reason| ClassifierError::Device { device: format!("cuda:{index}"), reason };
+                let count = cuda::load().map_err(refuse)?;
+                if index >= count {
+                    return Err(refuse(format!("this machine has {count} CUDA device(s)")));
+                }
+                tch::Device::Cuda(index)
+            }
+        };
+        let format = match precision {
+            Precision::Fp32 => NumberFormat::Fp32,
+            Precision::Bf16 => NumberFormat::Bf16,
+            Precision::Auto if device.is_cuda() || processor::has_bf16() => NumberFormat::Bf16,
+            Precision::Auto => NumberFormat::Fp32,
+        };
+        Ok(Self { device, format })
+    }
+
+    /// The number format that was decided on.
+    pub fn format(&self) -> NumberFormat {
+        self.format
+    }
+
+    /// What may change the last bits of a result.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            device: if self.device.is_cuda() { "cuda".into() } else { "cpu".into() },
+            precision: self.format,
+            processor: processor::instruction_sets(),
+            threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
+            forward_batch: FORWARD_BATCH,
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.device {
+            tch::Device::Cuda(index) => write!(f, "cuda:{index}, {}", self.format),
+            _ => write!(f, "cpu with {} threads, {}", tch::get_num_threads(), self.format),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_explicit_precision_is_obeyed_on_the_cpu() {
+        let backend = Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap();
+        assert_eq!(backend.format(), NumberFormat::Fp32);
+        assert_eq!(backend.fingerprint().device, "cpu");
+    }
+
+    #[test]
+    fn a_missing_cuda_device_is_an_error_that_says_why() {
+        let error = Backend::choose(DeviceChoice::Cuda(99), Precision::Auto).unwrap_err();
+        assert!(error.to_string().starts_with("use device cuda:99: "), "{error}");
+    }
+}

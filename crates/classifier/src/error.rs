@@ -1,0 +1,96 @@
+use std::path::PathBuf;
+
+use artifact::{Digest, IoError};
+use dataset::ClassIndicesError;
+
+/// What can go wrong with a network, its weights or its files.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassifierError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] IoError),
+    /// `class_indices.json` cannot be used.
+    #[error(transparent)]
+    Classes(#[from] ClassIndicesError),
+    /// libtorch refused.
+    #[error("compute with libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// Not a safetensors file, or a truncated one.
+    #[error("read {}: not a whole safetensors file: {reason}", path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor is missing, superfluous, or of another shape or type.
+    #[error("use the weights of {origin}: tensor {name}: expected {expected}, found {found}")]
+    Tensor {
+        /// Where the tensors came from.
+        origin: String,
+        /// The tensor.
+        name: String,
+        /// Shape and type, or "nothing".
+        expected: String,
+        /// Shape and type, or "nothing".
+        found: String,
+    },
+    /// A file is not the one that was recorded.
+    #[error("trust {}: its SHA-256 is {found}, recorded is {recorded}; make it again with dvc repro", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The digest on record.
+        recorded: Digest,
+        /// The digest of the file as it is.
+        found: Digest,
+    },
+    /// A file written by a later version.
+    #[error("read {}: its format is {found}, this program knows {known}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format it has.
+        found: u32,
+        /// The format expected.
+        known: u32,
+    },
+    /// `freeze: {until: …}` names no layer.
+    #[error("freeze until {layer:?}: there is no such layer; VGG16 has {known}")]
+    UnknownLayer {
+        /// The name given.
+        layer: String,
+        /// All layer names.
+        known: String,
+    },
+    /// The device that was asked for is not there.
+    #[error("use device {device}: {reason}")]
+    Device {
+        /// The device.
+        device: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The loss is NaN or infinite.
+    #[error(
+        "train on: the loss of epoch {epoch} is {loss}; lower train.learning_rate, or look for broken images"
+    )]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The loss.
+        loss: f64,
+    },
+    /// A picture cannot be decoded.
+    #[error("decode {}: {source}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: imaging::DecodeError,
+    },
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, ClassifierError>;

@@ -1,0 +1,97 @@
+//! Fresh weights, drawn from a seed and a tensor's name: the same on every run, for any number of
+//! threads.
+
+use artifact::Digest;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, StandardNormal, Uniform};
+use rayon::prelude::*;
+
+use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_STD};
+use crate::tensors::{HostTensor, TensorMap};
+use crate::vgg16::{self, TensorSpec};
+
+/// A base that was never trained: He et al. 2015, normal, fan-out, gain √2, as torchvision's VGG
+/// initialises its convolutions; biases are zero.
+pub fn random_base(seed: u64) -> TensorMap {
+    draw(&vgg16::tensor_specs(), seed, |spec, rng| {
+        let (outputs, kernel) = (spec.shape[0], spec.shape[2] * spec.shape[3]);
+        let std = (2.0 / (outputs * kernel) as f64).sqrt();
+        let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
+        (0..spec.len()).map(|_| (normal(rng) * std) as f32).collect()
+    })
+}
+
+/// A fresh head: Glorot & Bengio 2010, uniform, as Keras' `Dense`; biases are zero, and the
+/// standardisation does nothing until training fits it.
+pub fn fresh_head(architecture: &Architecture, seed: u64) -> TensorMap {
+    draw(&architecture.head_specs(), seed, |spec, rng| {
+        let limit = (6.0 / (spec.shape[0] + spec.shape[1]) as f64).sqrt();
+        let uniform = Uniform::new(-limit, limit).expect("the limit is positive and finite");
+        (0..spec.len()).map(|_| uniform.sample(rng) as f32).collect()
+    })
+}
+
+fn draw(
+    specs: &[TensorSpec],
+    seed: u64,
+    weights: impl Fn(&TensorSpec, &mut ChaCha8Rng) -> Vec<f32> + Sync,
+) -> TensorMap {
+    specs
+        .par_iter()
+        .map(|spec| {
+            let values = match spec.name.as_str() {
+                STANDARDISE_STD => vec![1.0; spec.len()],
+                name if name == STANDARDISE_MEAN || spec.shape.len() == 1 => vec![0.0; spec.len()],
+                name => weights(spec, &mut generator(seed, name)),
+            };
+            (spec.name.clone(), HostTensor::new(&spec.shape, values))
+        })
+        .collect()
+}
+
+fn generator(seed: u64, name: &str) -> ChaCha8Rng {
+    let key = Digest::of_fields([&seed.to_le_bytes()[..], name.as_bytes()]);
+    ChaCha8Rng::from_seed(*key.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use config::{Freeze, HeadKind};
+
+    use super::*;
+    use crate::architecture::tests::architecture;
+
+    fn mean_and_std(values: &[f32]) -> (f64, f64) {
+        let count = values.len() as f64;
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+        let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
+        (mean, variance.sqrt())
+    }
+
+    #[test]
+    fn random_base_has_he_variance_and_zero_biases() {
+        let base = random_base(17);
+        let (mean, std) = mean_and_std(base["features.28.weight"].values());
+        let expected = (2.0_f64 / (512.0 * 9.0)).sqrt();
+        assert!(mean.abs() < expected / 100.0, "{mean}");
+        assert!((std / expected - 1.0).abs() < 0.01, "{std} against {expected}");
+        assert!(base["features.0.bias"].values().iter().all(|value| *value == 0.0));
+    }
+
+    #[test]
+    fn the_seed_decides_the_weights() {
+        let head = |seed| fresh_head(&architecture(HeadKind::GlobalPool, 0, Freeze::All), seed);
+        assert_eq!(head(1), head(1));
+        assert_ne!(head(1), head(2));
+    }
+
+    #[test]
+    fn fresh_head_stays_within_the_glorot_limit() {
+        let head = fresh_head(&architecture(HeadKind::GlobalPool, 0, Freeze::All), 3);
+        let limit = (6.0_f32 / (512.0 + 2.0)).sqrt();
+        let weights = head["classifier.0.weight"].values();
+        assert!(weights.iter().all(|weight| weight.abs() <= limit));
+        assert!(weights.iter().any(|weight| weight.abs() > limit * 0.9));
+    }
+}

@@ -1,0 +1,289 @@
+//! Training: one optimizer step after another, on records.
+
+use artifact::Digest;
+use config::TrainParams;
+use tch::{Kind, Reduction, Tensor};
+
+use crate::Result;
+use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_STD};
+use crate::backend::Backend;
+use crate::network::{Network, to_device, to_host};
+use crate::tensors::TensorMap;
+
+mod optimizer;
+mod schedule;
+
+use optimizer::Optimizer;
+pub use schedule::learning_rate;
+
+/// Loss and accuracy over some images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// Mean loss per image.
+    pub loss: f64,
+    /// Share of images whose most probable class is the right one (top-1 accuracy).
+    pub accuracy: f64,
+}
+
+/// Records and labels of a few images, in ordinary memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// One record after the other.
+    pub records: &'a [f32],
+    /// One class index per record.
+    pub labels: &'a [i64],
+}
+
+/// A network that learns. Its random choices (dropout) depend on the key given to each step alone.
+#[derive(Debug)]
+pub struct Learner {
+    network: Network,
+    optimizer: Optimizer,
+    class_weights: Option<Tensor>,
+    label_smoothing: f64,
+    /// Since the last [`take_score`](Self::take_score): loss sum and right answers, on the device,
+    /// so that a step need not wait for them.
+    totals: Tensor,
+    images: u64,
+}
+
+impl Learner {
+    /// Starts from the weights of a whole model, as `prepare-base` wrote it.
+    ///
+    /// `class_weights` has one value per class, or none for equal weights.
+    ///
+    /// # Errors
+    /// When a tensor is missing or of another shape; `origin` names the file.
+    pub fn new(
+        architecture: &Architecture,
+        weights: &TensorMap,
+        backend: Backend,
+        params: &TrainParams,
+        class_weights: Option<&[f64]>,
+        origin: &str,
+    ) -> Result<Self> {
+        let mut network = Network::new(architecture, weights, backend, origin)?;
+        let names: Vec<String> = network
+            .learnt()
+            .keys()
+            .filter(|name| ![STANDARDISE_MEAN, STANDARDISE_STD].contains(&name.as_str()))
+            .cloned()
+            .collect();
+        for name in &names {
+            let parameter = network.learnt()[name].f_set_requires_grad(true)?;
+            network.set_learnt(name, parameter);
+        }
+        let class_weights = class_weights
+            .map(|weights| {
+                Tensor::f_from_slice(weights)?.f_to_kind(Kind::Float)?.f_to_device(backend.device)
+            })
+            .transpose()?;
+        Ok(Self {
+            optimizer: Optimizer::new(params, names),
+            class_weights,
+            label_smoothing: params.label_smoothing,
+            totals: zero_totals(backend)?,
+            images: 0,
+            network,
+        })
+    }
+
+    /// Length of a record, as [`crate::features::Extractor`] makes them for this network.
+    pub fn record_length(&self) -> usize {
+        self.network.record_length()
+    }
+
+    /// One optimizer step. `dropout_key` decides which units are dropped.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn step(
+        &mut self,
+        batch: Batch<'_>,
+        learning_rate: f64,
+        dropout_key: &Digest,
+    ) -> Result<()> {
+        seed_generator(dropout_key);
+        let (records, labels) = self.upload(batch)?;
+        let head_inputs = self.network.head_inputs(&records)?;
+        let logits = self.network.logits(&head_inputs, true)?;
+        let loss = logits.f_cross_entropy_loss(
+            &labels,
+            self.class_weights.as_ref(),
+            Reduction::Mean,
+            -100,
+            self.label_smoothing,
+        )?;
+        self.optimizer.step(&mut self.network, &loss, learning_rate)?;
+        let images = labels.size()[0];
+        tch::no_grad(|| self.add(&(loss.f_detach()? * images as f64), &logits, &labels))
+    }
+
+    /// Adds the cross-entropy and the right answers of a batch to the score, without learning;
+    /// class weights and label smoothing do not count here.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn score(&mut self, batch: Batch<'_>) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        let (records, labels) = self.upload(batch)?;
+        let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;
+        let none = None::<&Tensor>;
+        let loss = logits.f_cross_entropy_loss(&labels, none, Reduction::Sum, -100, 0.0)?;
+        self.add(&loss, &logits, &labels)
+    }
+
+    /// Loss and accuracy over the batches since the last call; waits for the device.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn take_score(&mut self) -> Result<Score> {
+        let score = self.peek_score()?;
+        self.totals = zero_totals(self.network.backend())?;
+        self.images = 0;
+        Ok(score)
+    }
+
+    /// As [`take_score`](Self::take_score), but goes on adding up.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn peek_score(&self) -> Result<Score> {
+        let totals = Vec::<f64>::try_from(&self.totals.f_to_device(tch::Device::Cpu)?)?;
+        let images = self.images.max(1) as f64;
+        Ok(Score { loss: totals[0] / images, accuracy: totals[1] / images })
+    }
+
+    /// Whether the head standardises its input, so that a [`Standardisation`] has to be fitted
+    /// before the first step.
+    pub fn needs_standardisation(&self) -> bool {
+        self.network.learnt().contains_key(STANDARDISE_MEAN)
+    }
+
+    /// Starts collecting mean and standard deviation of the head's input.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn standardisation(&self) -> Result<Standardisation> {
+        let length = self.network.architecture().head_inputs() as i64;
+        let zeros = || Tensor::f_zeros([length], (Kind::Double, self.network.backend().device));
+        Ok(Standardisation { sum: zeros()?, squares: zeros()?, images: 0 })
+    }
+
+    /// Adds records to a standardisation.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn collect(&self, standardisation: &mut Standardisation, records: &[f32]) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        let records = self.upload_records(records)?;
+        let inputs = self.network.head_inputs(&records)?.f_to_kind(Kind::Double)?;
+        standardisation.images += inputs.size()[0];
+        let sum = inputs.f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;
+        let squares = (&inputs * &inputs).f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;
+        standardisation.sum = standardisation.sum.f_add(&sum)?;
+        standardisation.squares = standardisation.squares.f_add(&squares)?;
+        Ok(())
+    }
+
+    /// Uses what was collected.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn standardise(&mut self, fitted: &Standardisation) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        let images = fitted.images.max(1) as f64;
+        let mean = fitted.sum.f_div_scalar(images)?;
+        let variance = fitted.squares.f_div_scalar(images)?.f_sub(&(&mean * &mean))?;
+        let std = variance.f_clamp_min(0.0)?.f_sqrt()?;
+        self.network.set_learnt(STANDARDISE_MEAN, mean.f_to_kind(Kind::Float)?);
+        self.network.set_learnt(STANDARDISE_STD, std.f_to_kind(Kind::Float)?);
+        Ok(())
+    }
+
+    /// The tensors of a checkpoint.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn checkpoint(&self) -> Result<TensorMap> {
+        self.network
+            .learnt()
+            .iter()
+            .map(|(name, tensor)| Ok((name.clone(), to_host(tensor)?)))
+            .collect()
+    }
+
+    /// Everything that the next step depends on: the checkpoint's tensors and the optimizer's.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn state(&self) -> Result<LearnerState> {
+        let mut tensors = self.checkpoint()?;
+        tensors.extend(self.optimizer.state()?);
+        Ok(LearnerState { tensors, steps: self.optimizer.steps() })
+    }
+
+    /// Goes back to a state that [`state`](Self::state) returned.
+    ///
+    /// # Errors
+    /// When a tensor is missing or of another shape; `origin` names the file.
+    pub fn restore(&mut self, state: &LearnerState, origin: &str) -> Result<()> {
+        let backend = self.network.backend();
+        let (own, optimizer): (TensorMap, TensorMap) =
+            state.tensors.clone().into_iter().partition(|(name, _)| !Optimizer::owns(name));
+        crate::tensors::check(&own, &self.network.architecture().checkpoint_specs()?, origin)?;
+        for (name, tensor) in &own {
+            let learns = self.network.learnt()[name].requires_grad();
+            let restored = to_device(tensor, backend)?.f_set_requires_grad(learns)?;
+            self.network.set_learnt(name, restored);
+        }
+        self.optimizer.restore(&optimizer, state.steps, &self.network, origin)
+    }
+
+    fn add(&mut self, loss_sum: &Tensor, logits: &Tensor, labels: &Tensor) -> Result<()> {
+        let right = logits.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Double)?;
+        let loss_sum = loss_sum.f_to_kind(Kind::Double)?;
+        self.totals = self.totals.f_add(&Tensor::f_stack(&[loss_sum, right], 0)?)?;
+        self.images += labels.size()[0] as u64;
+        Ok(())
+    }
+
+    fn upload(&self, batch: Batch<'_>) -> Result<(Tensor, Tensor)> {
+        let labels = Tensor::f_from_slice(batch.labels)?;
+        let labels = labels.f_to_device(self.network.backend().device)?;
+        Ok((self.upload_records(batch.records)?, labels))
+    }
+
+    fn upload_records(&self, records: &[f32]) -> Result<Tensor> {
+        let length = self.record_length();
+        self.network.upload(records, &[(records.len() / length) as i64, length as i64])
+    }
+}
+
+/// Everything that the next step depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearnerState {
+    /// The checkpoint's tensors and, under `optimizer.`, the optimizer's.
+    pub tensors: TensorMap,
+    /// Optimizer steps taken.
+    pub steps: u64,
+}
+
+/// Mean and standard deviation in the making: sums in f64, in the order in which records come.
+#[derive(Debug)]
+pub struct Standardisation {
+    sum: Tensor,
+    squares: Tensor,
+    images: i64,
+}
+
+fn zero_totals(backend: Backend) -> Result<Tensor> {
+    Ok(Tensor::f_zeros([2], (Kind::Double, backend.device))?)
+}
+
+fn seed_generator(key: &Digest) {
+    let bytes = key.as_bytes();
+    let mut first = [0; 8];
+    first.copy_from_slice(&bytes[..8]);
+    tch::manual_seed(i64::from_le_bytes(first));
+}

@@ -1,0 +1,266 @@
+//! The selected model: `model/trained_model.safetensors`, `class_indices.json`, `model.json`.
+
+use std::path::{Path, PathBuf};
+
+use artifact::Digest;
+use config::{DeviceChoice, Precision};
+use dataset::ClassIndices;
+use imaging::Preprocessing;
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::Architecture;
+use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
+use crate::checkpoint::{CheckpointMetadata, RunId};
+use crate::features::decode_ahead;
+use crate::network::Network;
+use crate::tensors::{self, TensorMap};
+use crate::{ClassifierError, Result};
+
+/// `model.json`: everything that is needed to use the model, and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDescription {
+    /// Version of this file's format.
+    pub format: u32,
+    /// What the model must not be used for.
+    pub notice: String,
+    /// The network.
+    pub architecture: Architecture,
+    /// How pixels become numbers.
+    pub preprocessing: Preprocessing,
+    /// Number format of the convolutions.
+    pub precision: NumberFormat,
+    /// The checkpoint it was made from.
+    pub source: ModelSource,
+    /// Digests of what it was made from, and of its weights.
+    pub digests: ModelDigests,
+}
+
+/// The checkpoint that became the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSource {
+    /// The training.
+    pub run: RunId,
+    /// The file's name in `Checkpoint_<run>`.
+    pub checkpoint: String,
+    /// The digest of that file.
+    pub sha256: Digest,
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// Top-1 accuracy on the validation split.
+    pub valid_accuracy: f64,
+    /// Mean cross-entropy on the validation split.
+    pub valid_loss: f64,
+}
+
+/// Digests of what the model was made from, and of its weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDigests {
+    /// The manifest of the images.
+    pub data: Digest,
+    /// `base_model.safetensors`.
+    pub base: Digest,
+    /// The parameters of the training.
+    pub params: Digest,
+    /// `trained_model.safetensors`.
+    pub weights: Digest,
+}
+
+impl ModelDescription {
+    /// The format this version writes and reads.
+    pub const FORMAT: u32 = 1;
+    /// The description's file name.
+    pub const FILE: &str = "model.json";
+    /// The weights' file name.
+    pub const WEIGHTS_FILE: &str = "trained_model.safetensors";
+    /// What every model says of itself.
+    pub const NOTICE: &str = "Research use only. Not a medical device.";
+
+    /// Reads `model.json`.
+    ///
+    /// # Errors
+    /// When it is missing, not as expected, or of another format.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(Self::FILE);
+        let description: Self = artifact::read_json(&path)?;
+        if description.format != Self::FORMAT {
+            let (found, known) = (description.format, Self::FORMAT);
+            return Err(ClassifierError::Format { path, found, known });
+        }
+        Ok(description)
+    }
+}
+
+/// Writes a model folder: the base's tensors and the checkpoint's in one file, the class indices,
+/// the description.
+///
+/// `base` are the tensors of `base_model.safetensors`; those that the checkpoint holds too are
+/// replaced by the checkpoint's.
+///
+/// # Errors
+/// When tensors are missing or superfluous, or a file cannot be written.
+pub fn write(
+    folder: &Path,
+    base: TensorMap,
+    checkpoint: TensorMap,
+    metadata: &CheckpointMetadata,
+    (checkpoint_name, checkpoint_sha256): (&str, Digest),
+) -> Result<ModelDescription> {
+    let mut weights = base;
+    weights.extend(checkpoint);
+    tensors::check(&weights, &metadata.architecture.tensor_specs(), checkpoint_name)?;
+    let weights_sha256 =
+        tensors::write(&folder.join(ModelDescription::WEIGHTS_FILE), &weights, &metadata.run)?;
+    metadata.architecture.class_indices().write(folder)?;
+    let description = ModelDescription {
+        format: ModelDescription::FORMAT,
+        notice: ModelDescription::NOTICE.into(),
+        architecture: metadata.architecture.clone(),
+        preprocessing: metadata.preprocessing,
+        precision: metadata.precision,
+        source: ModelSource {
+            run: metadata.run.clone(),
+            checkpoint: checkpoint_name.to_owned(),
+            sha256: checkpoint_sha256,
+            epoch: metadata.epoch,
+            valid_accuracy: metadata.valid_accuracy,
+            valid_loss: metadata.valid_loss,
+        },
+        digests: ModelDigests {
+            data: metadata.data,
+            base: metadata.base,
+            params: metadata.params,
+            weights: weights_sha256,
+        },
+    };
+    artifact::write_json(&folder.join(ModelDescription::FILE), &description)?;
+    Ok(description)
+}
+
+/// A model that is ready to predict.
+#[derive(Debug)]
+pub struct Model {
+    network: Network,
+    description: ModelDescription,
+    classes: ClassIndices,
+}
+
+impl Model {
+    /// Loads a model folder and checks it: formats, digests, names and shapes of all tensors. The
+    /// number format is the one the model was trained in.
+    ///
+    /// # Errors
+    /// When something is missing or has changed, or the device is not there.
+    pub fn load(folder: &Path, device: DeviceChoice) -> Result<Self> {
+        let description = ModelDescription::read(folder)?;
+        let path = folder.join(ModelDescription::WEIGHTS_FILE);
+        let weights = tensors::read::<RunId>(&path)?;
+        if weights.sha256 != description.digests.weights {
+            let (recorded, found) = (description.digests.weights, weights.sha256);
+            return Err(ClassifierError::Changed { path, recorded, found });
+        }
+        let precision = match description.precision {
+            NumberFormat::Fp32 => Precision::Fp32,
+            NumberFormat::Bf16 => Precision::Bf16,
+        };
+        let backend = Backend::choose(device, precision)?;
+        let origin = path.display().to_string();
+        let network = Network::new(&description.architecture, &weights.tensors, backend, &origin)?;
+        let classes = description.architecture.class_indices();
+        Ok(Self { network, description, classes })
+    }
+
+    /// What the model is and where it came from.
+    pub fn description(&self) -> &ModelDescription {
+        &self.description
+    }
+
+    /// Class names in output order.
+    pub fn classes(&self) -> &ClassIndices {
+        &self.classes
+    }
+
+    /// Device and number format.
+    pub fn backend(&self) -> Backend {
+        self.network.backend()
+    }
+
+    /// Logits of preprocessed images, each `[3, S, S]` as [`Preprocessing::apply`] makes it: one
+    /// row per image, one value per class.
+    ///
+    /// Always runs [`FORWARD_BATCH`] images at a time, so that a row does not depend on how many
+    /// others were asked for.
+    ///
+    /// # Errors
+    /// When an image has another size, or libtorch refuses.
+    pub fn logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        let mut rows = Vec::with_capacity(images.len());
+        for chunk in images.chunks(FORWARD_BATCH) {
+            rows.extend(self.batch_logits(chunk)?);
+        }
+        Ok(rows)
+    }
+
+    fn batch_logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        let _no_grad = tch::no_grad_guard();
+        let shape = self.network.image_shape(FORWARD_BATCH);
+        let mut values = images.concat();
+        values.resize(shape.iter().product::<i64>() as usize, 0.0);
+        let batch = self.network.upload(&values, &shape)?;
+        let head_inputs = self.network.head_inputs(&self.network.records(&batch)?)?;
+        let logits = self.network.logits(&head_inputs, false)?;
+        let flat = logits.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
+        let flat = Vec::<f32>::try_from(&flat)?;
+        let classes = self.classes.len();
+        Ok(flat.chunks(classes).take(images.len()).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Logits of image files, in order; decodes ahead of the network. `progress` is called with
+    /// the number of images done since the last call.
+    ///
+    /// # Errors
+    /// When a file cannot be read or decoded; the error names it.
+    pub fn logits_of_files(
+        &self,
+        files: &[PathBuf],
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<Vec<f32>>> {
+        let mut rows = Vec::with_capacity(files.len());
+        let preprocessing = self.description.preprocessing;
+        let load = |file: &PathBuf| {
+            let bytes = artifact::read_bytes(file)?;
+            let picture = imaging::decode(&bytes)
+                .map_err(|source| ClassifierError::Picture { path: file.clone(), source })?;
+            Ok(preprocessing.apply(&picture))
+        };
+        decode_ahead(files, load, |images| {
+            rows.extend(self.batch_logits(&images)?);
+            progress(images.len());
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Probabilities of one row of logits, computed in f64; they add up to 1.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> =
+        logits.iter().map(|logit| (f64::from(*logit) - f64::from(largest)).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_is_the_textbook_one_and_survives_large_logits() {
+        let probabilities = softmax(&[1000.0, 1000.0 + 3.0_f32.ln()]);
+        assert!((probabilities[0] - 0.25).abs() < 1e-4, "{probabilities:?}");
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,247 @@
+//! The network on a device: the frozen part, the part that learns, the head.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use config::HeadKind;
+use tch::{Kind, Tensor};
+
+use crate::architecture::{
+    Architecture, MULTI_SCALE_CELLS, STANDARDISE_MEAN, STANDARDISE_STD, multi_scale_inputs,
+};
+use crate::backend::Backend;
+use crate::tensors::{self, HostTensor, TensorMap};
+use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
+use crate::{ClassifierError, Result};
+
+/// Keeps a standard deviation of zero (a channel that never fires) from dividing by zero.
+const SMALLEST_STD: f64 = 1e-6;
+
+/// A network with its weights on a device.
+#[derive(Debug)]
+pub(crate) struct Network {
+    architecture: Architecture,
+    backend: Backend,
+    frozen_layers: usize,
+    /// Frozen convolutions, in the backend's number format, channels last.
+    frozen: BTreeMap<String, Tensor>,
+    /// Everything else, fp32.
+    learnt: BTreeMap<String, Tensor>,
+}
+
+impl Network {
+    /// Puts the weights of a whole model on the device.
+    pub(crate) fn new(
+        architecture: &Architecture,
+        weights: &TensorMap,
+        backend: Backend,
+        origin: &str,
+    ) -> Result<Self> {
+        tensors::check(weights, &architecture.tensor_specs(), origin)?;
+        let frozen_layers = architecture.frozen_layers()?;
+        let learnt_names: Vec<String> =
+            architecture.checkpoint_specs()?.into_iter().map(|spec| spec.name).collect();
+        let mut network = Self {
+            architecture: architecture.clone(),
+            backend,
+            frozen_layers,
+            frozen: BTreeMap::new(),
+            learnt: BTreeMap::new(),
+        };
+        for (name, tensor) in weights {
+            let on_device = to_device(tensor, backend)?;
+            if learnt_names.contains(name) {
+                network.learnt.insert(name.clone(), on_device);
+            } else {
+                let converted = convert(&on_device, backend.format().kind())?;
+                network.frozen.insert(name.clone(), converted);
+            }
+        }
+        Ok(network)
+    }
+
+    pub(crate) fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// The tensors that a checkpoint holds, on the device.
+    pub(crate) fn learnt(&self) -> &BTreeMap<String, Tensor> {
+        &self.learnt
+    }
+
+    /// Replaces one of those tensors.
+    pub(crate) fn set_learnt(&mut self, name: &str, tensor: Tensor) {
+        self.learnt.insert(name.to_owned(), tensor);
+    }
+
+    /// Whether nothing is frozen, so that a record is the image itself.
+    pub(crate) fn is_unfrozen(&self) -> bool {
+        self.frozen_layers == 0
+    }
+
+    /// Length of a record.
+    pub(crate) fn record_length(&self) -> usize {
+        if self.frozen_layers == LAYERS.len() {
+            return self.architecture.head_inputs();
+        }
+        self.frozen_scales() + self.activation_shape().iter().product::<i64>() as usize
+    }
+
+    /// Values that the multi-scale head takes from blocks that are frozen whole.
+    fn frozen_scales(&self) -> usize {
+        if self.architecture.head.kind != HeadKind::MultiScale {
+            return 0;
+        }
+        let blocks =
+            LAYERS[..self.frozen_layers].iter().filter(|l| l.kind == LayerKind::MaxPool).count();
+        BLOCK_CHANNELS[..blocks].iter().map(|channels| multi_scale_inputs(*channels)).sum()
+    }
+
+    /// `[C, H, W]` where the frozen part ends.
+    fn activation_shape(&self) -> [i64; 3] {
+        let size = vgg16::size_after(self.architecture.image_size as usize, self.frozen_layers);
+        [vgg16::channels_after(self.frozen_layers) as i64, size as i64, size as i64]
+    }
+
+    /// The frozen part: images `[N, 3, S, S]` to records `[N, record_length]`, both fp32.
+    pub(crate) fn records(&self, images: &Tensor) -> Result<Tensor> {
+        let mut scales = Vec::new();
+        let end = self.run(images, 0..self.frozen_layers, &mut scales)?;
+        if self.frozen_layers == LAYERS.len() {
+            return self.pool(&end, scales);
+        }
+        let flat = end.f_to_kind(Kind::Float)?.f_flatten(1, -1)?;
+        scales.push(flat);
+        Ok(Tensor::f_cat(&scales, 1)?)
+    }
+
+    /// The rest of the base and the pooling: records to what the dense layers see,
+    /// `[N, head_inputs]`, not yet standardised.
+    pub(crate) fn head_inputs(&self, records: &Tensor) -> Result<Tensor> {
+        if self.frozen_layers == LAYERS.len() {
+            return Ok(records.shallow_clone());
+        }
+        let scales_length = self.frozen_scales() as i64;
+        let [channels, height, width] = self.activation_shape();
+        let rest = records.f_narrow(1, scales_length, channels * height * width)?;
+        let activation = rest.f_reshape([-1, channels, height, width])?;
+        let mut scales = Vec::new();
+        if scales_length > 0 {
+            scales.push(records.f_narrow(1, 0, scales_length)?);
+        }
+        let end = self.run(&activation, self.frozen_layers..LAYERS.len(), &mut scales)?;
+        self.pool(&end, scales)
+    }
+
+    /// The dense layers: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active where
+    /// `is_training`, and draws from libtorch's generator.
+    pub(crate) fn logits(&self, head_inputs: &Tensor, is_training: bool) -> Result<Tensor> {
+        let mut x = match (self.learnt.get(STANDARDISE_MEAN), self.learnt.get(STANDARDISE_STD)) {
+            (Some(mean), Some(std)) => {
+                head_inputs.f_sub(mean)?.f_div(&std.f_clamp_min(SMALLEST_STD)?)?
+            }
+            _ => head_inputs.shallow_clone(),
+        };
+        for (index, dense) in self.architecture.dense_layers().iter().enumerate() {
+            if index > 0 {
+                x = x.f_relu()?.f_dropout(self.architecture.head.dropout, is_training)?;
+            }
+            let weight = &self.learnt[&dense.tensor_name("weight")];
+            let bias = &self.learnt[&dense.tensor_name("bias")];
+            x = x.f_linear(weight, Some(bias))?;
+        }
+        Ok(x)
+    }
+
+    /// Runs some of the base's layers; what the multi-scale head takes from each pooling is added
+    /// to `scales`.
+    fn run(&self, x: &Tensor, layers: Range<usize>, scales: &mut Vec<Tensor>) -> Result<Tensor> {
+        let mut x = convert(x, self.backend.format().kind())?;
+        for layer in &LAYERS[layers] {
+            x = match layer.kind {
+                LayerKind::Convolution { .. } => self.convolve(&x, layer)?,
+                LayerKind::MaxPool => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
+            };
+            if layer.kind == LayerKind::MaxPool
+                && self.architecture.head.kind == HeadKind::MultiScale
+            {
+                scales.push(multi_scale(&x)?);
+            }
+        }
+        Ok(x)
+    }
+
+    fn convolve(&self, x: &Tensor, layer: &Layer) -> Result<Tensor> {
+        let weight = self.convolution_tensor(&layer.tensor_name("weight"))?;
+        let bias = self.convolution_tensor(&layer.tensor_name("bias"))?;
+        Ok(x.f_conv2d(&weight, Some(&bias), [1, 1], [1, 1], [1, 1], 1)?.f_relu_()?)
+    }
+
+    /// A convolution's tensor in the backend's number format. One that learns is converted at
+    /// every use, so that its fp32 original receives the gradient.
+    fn convolution_tensor(&self, name: &str) -> Result<Tensor> {
+        match self.frozen.get(name) {
+            Some(tensor) => Ok(tensor.shallow_clone()),
+            None => convert(&self.learnt[name], self.backend.format().kind()),
+        }
+    }
+
+    /// The last block's maps `[N, 512, H, W]` to one vector each, fp32.
+    fn pool(&self, maps: &Tensor, scales: Vec<Tensor>) -> Result<Tensor> {
+        Ok(match self.architecture.head.kind {
+            HeadKind::Flatten => maps.f_to_kind(Kind::Float)?.f_flatten(1, -1)?,
+            HeadKind::GlobalPool => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
+            HeadKind::MultiScale => Tensor::f_cat(&scales, 1)?,
+        })
+    }
+
+    /// Images or records from ordinary memory: `rows` of equal length, as `[rows, …shape]`.
+    pub(crate) fn upload(&self, values: &[f32], shape: &[i64]) -> Result<Tensor> {
+        let tensor = Tensor::f_from_slice(values)?.f_reshape(shape)?;
+        Ok(tensor.f_to_device(self.backend.device)?)
+    }
+
+    /// The shape of a batch of images.
+    pub(crate) fn image_shape(&self, images: usize) -> [i64; 4] {
+        let size = i64::from(self.architecture.image_size);
+        [images as i64, INPUT_CHANNELS as i64, size, size]
+    }
+}
+
+/// The 4×4 average pooling and the population standard deviation of each channel of
+/// `[N, C, H, W]`: `[N, 17·C]`, fp32; cells first, channel by channel, then deviations.
+fn multi_scale(maps: &Tensor) -> Result<Tensor> {
+    let cells = MULTI_SCALE_CELLS as i64;
+    let maps = maps.f_to_kind(Kind::Float)?;
+    let average = maps.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1)?;
+    let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
+    Ok(Tensor::f_cat(&[average, deviation], 1)?)
+}
+
+/// Number format, and channels last where there are channels: the layout in which libtorch's
+/// convolutions are fastest.
+fn convert(tensor: &Tensor, kind: Kind) -> Result<Tensor> {
+    let converted = tensor.f_to_kind(kind)?;
+    if converted.dim() != 4 {
+        return Ok(converted);
+    }
+    Ok(converted.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+}
+
+pub(crate) fn to_device(tensor: &HostTensor, backend: Backend) -> Result<Tensor> {
+    let shape: Vec<i64> = tensor.shape().iter().map(|length| *length as i64).collect();
+    let on_host = Tensor::f_from_slice(tensor.values())?.f_reshape(&shape)?;
+    Ok(on_host.f_to_device(backend.device)?)
+}
+
+pub(crate) fn to_host(tensor: &Tensor) -> Result<HostTensor> {
+    let flat = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?;
+    let flat = flat.f_contiguous()?.f_flatten(0, -1)?;
+    let values = Vec::<f32>::try_from(&flat).map_err(ClassifierError::Torch)?;
+    let shape: Vec<usize> = tensor.size().iter().map(|length| *length as usize).collect();
+    Ok(HostTensor::new(&shape, values))
+}

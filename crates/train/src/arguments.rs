@@ -1,0 +1,87 @@
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::Parser;
+use config::{DeviceChoice, Precision};
+use stage::{CommonArguments, Settings};
+
+/// Train the classifier: one checkpoint an epoch, resumable at any moment
+///
+/// Reads the split folders that `ingest` wrote and the base that `prepare-base` wrote, and leaves
+/// artifacts/model_training/Checkpoint_<run>. A run that was stopped, even by kill -9, goes on
+/// where it was and ends with the same bytes.
+#[derive(Debug, Parser)]
+#[command(name = "train", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Passes over the training set [params: train.epochs]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+
+    /// Images per optimizer step [params: train.batch_size]
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<u32>,
+
+    /// Step size at the start [params: train.learning_rate]
+    #[arg(long, value_name = "RATE")]
+    pub learning_rate: Option<f64>,
+
+    /// Decides order, augmentation and dropout [params: train.seed]
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+
+    /// Where the model runs: auto, cpu or cuda:N [params: train.device]
+    #[arg(long, value_name = "DEVICE", value_parser = DeviceChoice::from_str)]
+    pub device: Option<DeviceChoice>,
+
+    /// Number format of the base: auto, fp32 or bf16 [params: train.precision]
+    #[arg(long, value_name = "FORMAT", value_parser = parse_precision)]
+    pub precision: Option<Precision>,
+
+    /// The control: shuffle the training labels, so that nothing true can be learnt
+    /// [params: train.permute_labels]
+    #[arg(long)]
+    pub permute_labels: bool,
+
+    /// Options of every stage
+    #[command(flatten)]
+    pub common: CommonArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  train                                     as params.yaml says
+  train --epochs 3 --learning-rate 0.0003   a quick try; params.yaml stays as it is
+  train --permute-labels                    what is a score worth without learning?
+  dvc exp run -S train.epochs=40            the same through DVC, kept as an experiment
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+Research use only. Not a medical device.";
+
+fn parse_precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "auto" => Ok(Precision::Auto),
+        "fp32" => Ok(Precision::Fp32),
+        "bf16" => Ok(Precision::Bf16),
+        _ => Err("expected auto, fp32 or bf16".into()),
+    }
+}
+
+impl Arguments {
+    /// Both configuration files, with what the flags change.
+    ///
+    /// # Errors
+    /// When a file is refused, or a flag is out of its range.
+    pub fn settings(&self) -> Result<Settings> {
+        let mut settings = self.common.settings()?;
+        let train = &mut settings.params.train;
+        train.epochs = self.epochs.unwrap_or(train.epochs);
+        train.batch_size = self.batch_size.unwrap_or(train.batch_size);
+        train.learning_rate = self.learning_rate.unwrap_or(train.learning_rate);
+        train.seed = self.seed.unwrap_or(train.seed);
+        train.device = self.device.unwrap_or(train.device);
+        train.precision = self.precision.unwrap_or(train.precision);
+        train.permute_labels |= self.permute_labels;
+        settings.params.check_as("the command line".as_ref())?;
+        Ok(settings)
+    }
+}

@@ -1,0 +1,133 @@
+//! One pass over the training images, and a look at the validation images.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use classifier::ClassifierError;
+use classifier::features::Extractor;
+use classifier::learner::{Batch, Learner, Score};
+use dataset::Split;
+
+use crate::history::EpochRow;
+use crate::images::TrainingImages;
+
+/// Which epoch, of how many, at which learning rate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Epoch {
+    pub(crate) number: u32,
+    pub(crate) of: u32,
+    pub(crate) learning_rate: f64,
+}
+
+impl Epoch {
+    /// Learns, then scores.
+    pub(crate) fn run(
+        self,
+        learner: &mut Learner,
+        extractor: &Extractor,
+        images: &TrainingImages,
+    ) -> Result<EpochRow> {
+        let started = Instant::now();
+        let train = self.learn(learner, extractor, images)?;
+        self.refuse_divergence(train)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let valid = self.score(learner, extractor, images)?;
+        self.refuse_divergence(valid)?;
+        let rate = images.labels(Split::Train, self.number).len() as f64 / seconds;
+        tracing::info!(
+            "epoch {}/{}: loss {:.4}, accuracy {:.4}; validation loss {:.4}, accuracy {:.4}; \
+             {rate:.0} images/s, {:.1} s, {} left",
+            self.number,
+            self.of,
+            train.loss,
+            train.accuracy,
+            valid.loss,
+            valid.accuracy,
+            started.elapsed().as_secs_f64(),
+            in_words(started.elapsed().as_secs_f64() * f64::from(self.of - self.number)),
+        );
+        Ok(EpochRow {
+            epoch: self.number,
+            learning_rate: self.learning_rate,
+            train_loss: train.loss,
+            train_accuracy: train.accuracy,
+            valid_loss: valid.loss,
+            valid_accuracy: valid.accuracy,
+        })
+    }
+
+    fn learn(
+        self,
+        learner: &mut Learner,
+        extractor: &Extractor,
+        images: &TrainingImages,
+    ) -> Result<Score> {
+        let requests = images.requests(Split::Train, self.number);
+        let labels = images.labels(Split::Train, self.number);
+        let bar =
+            stage::items_bar(labels.len() as u64, &format!("epoch {}/{}", self.number, self.of));
+        let batch_size = images.batch_size();
+        let mut label_batches = labels.chunks(batch_size).enumerate();
+        extractor.for_each_batch(&requests, batch_size, |records| {
+            let (step, labels) = label_batches.next().expect("as many labels as records");
+            let key = images.dropout_key(self.number, step);
+            learner.step(Batch { records, labels }, self.learning_rate, &key)?;
+            bar.inc(labels.len() as u64);
+            // Asking for the score waits for the device: only where somebody reads it.
+            if !bar.is_hidden() {
+                let Score { loss, accuracy } = learner.peek_score()?;
+                bar.set_message(format!(
+                    "epoch {}/{} · loss {loss:.4} · accuracy {accuracy:.3}",
+                    self.number, self.of
+                ));
+            }
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        Ok(learner.take_score()?)
+    }
+
+    fn score(
+        self,
+        learner: &mut Learner,
+        extractor: &Extractor,
+        images: &TrainingImages,
+    ) -> Result<Score> {
+        let requests = images.requests(Split::Valid, self.number);
+        let labels = images.labels(Split::Valid, self.number);
+        let mut label_batches = labels.chunks(images.batch_size());
+        extractor.for_each_batch(&requests, images.batch_size(), |records| {
+            let labels = label_batches.next().expect("as many labels as records");
+            learner.score(Batch { records, labels })
+        })?;
+        Ok(learner.take_score()?)
+    }
+
+    fn refuse_divergence(self, score: Score) -> Result<()> {
+        if score.loss.is_finite() {
+            return Ok(());
+        }
+        bail!(ClassifierError::Diverged { epoch: self.number, loss: score.loss })
+    }
+}
+
+fn in_words(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remaining_time_reads_well() {
+        assert_eq!(in_words(59.4), "59 s");
+        assert_eq!(in_words(61.0), "1 min 1 s");
+        assert_eq!(in_words(7265.0), "2 h 1 min");
+    }
+}

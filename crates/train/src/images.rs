@@ -1,0 +1,229 @@
+//! Which image is seen when, and with which label.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use artifact::Digest;
+use classifier::features::ImageRequest;
+use config::{ClassWeights, TrainParams};
+use dataset::Split;
+
+use crate::inputs::Inputs;
+
+/// An image and its label.
+#[derive(Debug, Clone)]
+struct LabelledImage {
+    path: PathBuf,
+    sha256: Digest,
+    /// Tells copies of one content apart.
+    name: String,
+    label: i64,
+}
+
+/// The training and validation images.
+#[derive(Debug)]
+pub(crate) struct TrainingImages {
+    train: Vec<LabelledImage>,
+    valid: Vec<LabelledImage>,
+    classes: usize,
+    seed: u64,
+    batch_size: usize,
+    /// Distinct views per image, or `None` without augmentation.
+    views: Option<Views>,
+}
+
+/// How views are numbered.
+#[derive(Debug, Clone, Copy)]
+enum Views {
+    /// The epoch's number.
+    FreshEachEpoch,
+    /// Epochs take turns through so many.
+    InTurn(u64),
+}
+
+impl TrainingImages {
+    pub(crate) fn new(inputs: &Inputs, params: &TrainParams) -> Result<Self> {
+        let classes = inputs.base.architecture.class_indices();
+        let labelled = |split| -> Result<Vec<LabelledImage>> {
+            inputs
+                .manifest
+                .non_empty_split(split)?
+                .into_iter()
+                .map(|record| {
+                    Ok(LabelledImage {
+                        path: inputs.manifest.file_of(record),
+                        sha256: record.sha256,
+                        name: record.path.clone(),
+                        label: classes.index(&record.class)?.0 as i64,
+                    })
+                })
+                .collect()
+        };
+        let mut train = labelled(Split::Train)?;
+        if params.permute_labels {
+            tracing::warn!(
+                "training labels are shuffled (train.permute_labels): this is the control"
+            );
+            permute_labels(&mut train, params.seed);
+        }
+        let views = match params.augmentation.views {
+            _ if !params.augmentation.is_on() => None,
+            0 => Some(Views::FreshEachEpoch),
+            count => Some(Views::InTurn(u64::from(count))),
+        };
+        Ok(Self {
+            train,
+            valid: labelled(Split::Valid)?,
+            classes: classes.len(),
+            seed: params.seed,
+            batch_size: params.batch_size as usize,
+            views,
+        })
+    }
+
+    /// Images per optimizer step.
+    pub(crate) fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// The order in which an epoch sees a split: training images shuffled anew each epoch,
+    /// validation images as in the manifest.
+    fn order(&self, split: Split, epoch: u32) -> Vec<&LabelledImage> {
+        if split != Split::Train {
+            return self.valid.iter().collect();
+        }
+        let mut images: Vec<&LabelledImage> = self.train.iter().collect();
+        images.sort_by_cached_key(|image| {
+            keyed(self.seed, "order", &[&epoch.to_le_bytes(), image.name.as_bytes()])
+        });
+        images
+    }
+
+    /// What to ask the extractor for, in the order of an epoch.
+    pub(crate) fn requests(&self, split: Split, epoch: u32) -> Vec<ImageRequest> {
+        let view = match self.views {
+            Some(Views::FreshEachEpoch) if split == Split::Train => Some(u64::from(epoch)),
+            Some(Views::InTurn(count)) if split == Split::Train => {
+                Some(u64::from(epoch - 1) % count)
+            }
+            _ => None,
+        };
+        self.order(split, epoch)
+            .into_iter()
+            .map(|image| ImageRequest { path: image.path.clone(), sha256: image.sha256, view })
+            .collect()
+    }
+
+    /// The labels, in the order of [`requests`](Self::requests).
+    pub(crate) fn labels(&self, split: Split, epoch: u32) -> Vec<i64> {
+        self.order(split, epoch).into_iter().map(|image| image.label).collect()
+    }
+
+    /// A weight per class, or none for equal weights. `balanced` is `n / (k·n_c)`, as
+    /// scikit-learn's `compute_class_weight`.
+    pub(crate) fn class_weights(&self, choice: ClassWeights) -> Option<Vec<f64>> {
+        let ClassWeights::Balanced = choice else { return None };
+        let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+        for image in &self.train {
+            *counts.entry(image.label).or_default() += 1;
+        }
+        let weight = |class: usize| {
+            let count = counts.get(&(class as i64)).copied().unwrap_or_default();
+            // A class without training images weighs nothing: no loss ever asks for it.
+            if count == 0 { 0.0 } else { self.train.len() as f64 / (self.classes * count) as f64 }
+        };
+        Some((0..self.classes).map(weight).collect())
+    }
+
+    /// Decides which units a step drops.
+    pub(crate) fn dropout_key(&self, epoch: u32, step: usize) -> Digest {
+        keyed(self.seed, "dropout", &[&epoch.to_le_bytes(), &step.to_le_bytes()])
+    }
+}
+
+/// A random number that depends on the seed, its purpose and its parts alone.
+fn keyed(seed: u64, purpose: &str, parts: &[&[u8]]) -> Digest {
+    let seed = seed.to_le_bytes();
+    let mut fields: Vec<&[u8]> = vec![&seed, purpose.as_bytes()];
+    fields.extend(parts);
+    Digest::of_fields(fields)
+}
+
+/// Deals the labels out again: as many of each class as before.
+fn permute_labels(images: &mut [LabelledImage], seed: u64) {
+    let mut dealt: Vec<(Digest, i64)> = images
+        .iter()
+        .map(|image| (keyed(seed, "permuted label", &[image.name.as_bytes()]), image.label))
+        .collect();
+    dealt.sort();
+    for (image, (_, label)) in images.iter_mut().zip(dealt) {
+        image.label = label;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(labels: &[i64]) -> TrainingImages {
+        let image = |(index, label): (usize, &i64)| LabelledImage {
+            path: format!("{index}.png").into(),
+            sha256: Digest::of(&index.to_le_bytes()),
+            name: format!("{index}.png"),
+            label: *label,
+        };
+        TrainingImages {
+            train: labels.iter().enumerate().map(image).collect(),
+            valid: Vec::new(),
+            classes: 3,
+            seed: 17,
+            batch_size: 2,
+            views: None,
+        }
+    }
+
+    #[test]
+    fn each_epoch_has_an_order_of_its_own_and_the_same_one_again() {
+        let images = images(&[0; 20]);
+        assert_ne!(images.requests(Split::Train, 1), images.requests(Split::Train, 2));
+        assert_eq!(images.requests(Split::Train, 1), images.requests(Split::Train, 1));
+    }
+
+    #[test]
+    fn labels_stay_with_their_images_when_shuffled() {
+        let images = images(&(0..20).collect::<Vec<i64>>());
+        let requests = images.requests(Split::Train, 3);
+        for (request, label) in requests.iter().zip(images.labels(Split::Train, 3)) {
+            assert_eq!(request.path, PathBuf::from(format!("{label}.png")));
+        }
+    }
+
+    #[test]
+    fn permuted_labels_keep_the_class_counts_and_break_the_pairing() {
+        let before: Vec<i64> = (0..60).map(|index| index % 3).collect();
+        let mut permuted = images(&before).train;
+        permute_labels(&mut permuted, 17);
+        let after: Vec<i64> = permuted.iter().map(|image| image.label).collect();
+        let count = |labels: &[i64], class| labels.iter().filter(|label| **label == class).count();
+        assert_eq!(count(&after, 1), count(&before, 1));
+        let agreeing = before.iter().zip(&after).filter(|(a, b)| a == b).count();
+        assert!(agreeing < 35, "{agreeing} of 60 labels are unchanged");
+    }
+
+    #[test]
+    fn balanced_weights_are_scikit_learns() {
+        // compute_class_weight("balanced", classes=[0,1,2], y=[0,0,0,1,1,2])
+        let weights = images(&[0, 0, 0, 1, 1, 2]).class_weights(ClassWeights::Balanced).unwrap();
+        assert_eq!(weights, [6.0 / 9.0, 1.0, 2.0]);
+        assert_eq!(images(&[0]).class_weights(ClassWeights::None), None);
+    }
+
+    #[test]
+    fn views_take_turns_over_the_epochs() {
+        let mut images = images(&[0, 1]);
+        images.views = Some(Views::InTurn(2));
+        let view = |epoch| images.requests(Split::Train, epoch)[0].view;
+        assert_eq!([view(1), view(2), view(3)], [Some(0), Some(1), Some(0)]);
+    }
+}

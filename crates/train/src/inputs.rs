@@ -1,0 +1,109 @@
+//! What a training starts from, and the identity that follows from it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use artifact::Digest;
+use classifier::architecture::{Architecture, BaseDescription};
+use classifier::backend::{Backend, Fingerprint};
+use classifier::checkpoint::RunId;
+use classifier::tensors::{self, TensorMap};
+use config::TrainParams;
+use dataset::Manifest;
+use imaging::Preprocessing;
+use serde::{Deserialize, Serialize};
+use stage::Settings;
+
+/// Everything that decides a training's result (`params_used.json`). Its digest names the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunInputs {
+    /// Digest of the manifest.
+    pub data: Digest,
+    /// Digest of `base_model.safetensors`.
+    pub base: Digest,
+    /// Digest of `updated_base_model.safetensors`, which holds the head's first weights.
+    pub updated_base: Digest,
+    /// The network.
+    pub architecture: Architecture,
+    /// How pixels become numbers.
+    pub preprocessing: Preprocessing,
+    /// Section `train` of the parameters, as used.
+    pub train: TrainParams,
+    /// Device kind, number format, instruction sets, threads, batch shape.
+    pub machine: Fingerprint,
+}
+
+impl RunInputs {
+    /// The digest of everything.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("the inputs are plain structs"))
+    }
+
+    /// The run that these inputs make.
+    pub fn id(&self) -> RunId {
+        RunId::of_inputs(&self.digest())
+    }
+
+    /// The digest of the training parameters alone.
+    pub fn params_digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(&self.train).expect("the parameters are plain structs"))
+    }
+}
+
+/// The inputs, read and checked.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) run: RunInputs,
+    pub(crate) manifest: Manifest,
+    pub(crate) base: BaseDescription,
+    pub(crate) weights: TensorMap,
+    pub(crate) weights_path: PathBuf,
+}
+
+impl Inputs {
+    pub(crate) fn read(settings: &Settings, backend: Backend) -> Result<Self> {
+        let paths = &settings.config.paths;
+        let manifest =
+            Manifest::read(&paths.data_ingestion).context("find the images; run ingest first")?;
+        let base = BaseDescription::read(&paths.base_model)
+            .context("find the base; run prepare-base first")?;
+        let weights_path = paths.base_model.join(BaseDescription::UPDATED_BASE_FILE);
+        let file = tensors::read::<serde_json::Value>(&weights_path)?;
+        if file.sha256 != base.updated_base_sha256 {
+            bail!(classifier::ClassifierError::Changed {
+                path: weights_path,
+                recorded: base.updated_base_sha256,
+                found: file.sha256,
+            });
+        }
+        check_classes(&manifest, &base.architecture)?;
+        let train = settings.params.train.clone();
+        let run = RunInputs {
+            data: manifest.digest(),
+            base: base.base_sha256,
+            updated_base: base.updated_base_sha256,
+            architecture: base.architecture.clone(),
+            preprocessing: Preprocessing {
+                image_size: base.architecture.image_size,
+                normalisation: train.normalisation,
+            },
+            train,
+            machine: backend.fingerprint(),
+        };
+        Ok(Self { run, manifest, base, weights: file.tensors, weights_path })
+    }
+}
+
+/// The images' classes must be the network's: all of them, and no others.
+fn check_classes(manifest: &Manifest, architecture: &Architecture) -> Result<()> {
+    let found = manifest.classes();
+    if found.names() != architecture.classes {
+        bail!(
+            "match images and network: the images have the classes {:?}, the network {:?}; run ingest and prepare-base with the same data.classes",
+            found.names(),
+            architecture.classes
+        );
+    }
+    Ok(())
+}

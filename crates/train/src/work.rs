@@ -1,0 +1,156 @@
+//! The untracked folder of an unfinished run.
+//!
+//! An epoch is done when `state.safetensors` says so: the checkpoint is written first, then the
+//! state, each whole or not at all. A run that is killed between the two writes the same
+//! checkpoint again.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use artifact::{Digest, WithPath};
+use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata};
+use classifier::learner::{Learner, LearnerState};
+use classifier::tensors;
+use serde::{Deserialize, Serialize};
+
+use crate::history::{EpochRow, History};
+use crate::inputs::{Inputs, RunInputs};
+
+const STATE_FILE: &str = "state.safetensors";
+const LOCK_FILE: &str = "lock";
+
+/// The folder, held by this process alone.
+#[derive(Debug)]
+pub(crate) struct WorkFolder {
+    path: PathBuf,
+    inputs: Digest,
+    progress: Progress,
+    /// Released by the system when the process ends, however it ends.
+    _lock: File,
+}
+
+/// What has been reached; the metadata of the state file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    history: History,
+    checkpoints: CheckpointDigests,
+    optimizer_steps: u64,
+}
+
+/// The state file's metadata.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateMetadata {
+    inputs: Digest,
+    progress: Progress,
+}
+
+impl WorkFolder {
+    /// Opens or makes the folder of a run.
+    pub(crate) fn open(training_work: &Path, run: &RunInputs) -> Result<Self> {
+        let path = training_work.join(run.id().to_string());
+        artifact::create_folder(&path)?;
+        let lock = lock(&path)?;
+        Ok(Self { path, inputs: run.digest(), progress: Progress::default(), _lock: lock })
+    }
+
+    /// Takes up what an earlier process reached, if anything; returns the epochs that are done.
+    ///
+    /// A state that cannot be used, or whose checkpoints are gone or changed, is given up with a
+    /// warning: the run starts over and reaches the same result.
+    pub(crate) fn resume(&mut self, learner: &mut Learner) -> Result<usize> {
+        let path = self.path.join(STATE_FILE);
+        if !path.exists() {
+            return Ok(0);
+        }
+        match self.try_resume(&path, learner) {
+            Ok(progress) => self.progress = progress,
+            Err(error) => tracing::warn!(
+                "starting over, because the state of the earlier run is unusable: {error:#}"
+            ),
+        }
+        Ok(self.progress.history.rows().len())
+    }
+
+    fn try_resume(&self, path: &Path, learner: &mut Learner) -> Result<Progress> {
+        let state = tensors::read::<StateMetadata>(path)?;
+        if state.metadata.inputs != self.inputs {
+            bail!("{} belongs to other inputs", path.display());
+        }
+        for (name, recorded) in &state.metadata.progress.checkpoints {
+            let found = Digest::of_file(&self.path.join(name))?;
+            if found != *recorded {
+                bail!("checkpoint {name} has changed since it was written");
+            }
+        }
+        let steps = state.metadata.progress.optimizer_steps;
+        let learner_state = LearnerState { tensors: state.tensors, steps };
+        learner.restore(&learner_state, &path.display().to_string())?;
+        Ok(state.metadata.progress)
+    }
+
+    /// The epochs that are done.
+    pub(crate) fn history(&self) -> &History {
+        &self.progress.history
+    }
+
+    /// Digests of the checkpoints, by file name.
+    pub(crate) fn checkpoints(&self) -> &CheckpointDigests {
+        &self.progress.checkpoints
+    }
+
+    /// Where a checkpoint lies.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes the epoch's checkpoint, then the state that makes it count.
+    pub(crate) fn keep(&mut self, learner: &Learner, inputs: &Inputs, row: EpochRow) -> Result<()> {
+        let name = checkpoint::file_name(row.epoch, row.train_accuracy, row.valid_accuracy);
+        let metadata = CheckpointMetadata {
+            format: CheckpointMetadata::FORMAT,
+            run: inputs.run.id(),
+            epoch: row.epoch,
+            valid_accuracy: row.valid_accuracy,
+            valid_loss: row.valid_loss,
+            architecture: inputs.run.architecture.clone(),
+            preprocessing: inputs.run.preprocessing,
+            precision: inputs.run.machine.precision,
+            data: inputs.run.data,
+            base: inputs.run.base,
+            params: inputs.run.params_digest(),
+        };
+        let digest = checkpoint::write(&self.path.join(&name), &learner.checkpoint()?, &metadata)?;
+        self.progress.checkpoints.insert(name, digest);
+        self.progress.history.push(row);
+        let LearnerState { tensors, steps } = learner.state()?;
+        self.progress.optimizer_steps = steps;
+        let metadata = StateMetadata { inputs: self.inputs, progress: self.progress.clone() };
+        tensors::write(&self.path.join(STATE_FILE), &tensors, &metadata)?;
+        Ok(())
+    }
+
+    /// Removes the folder; what counts has been published.
+    pub(crate) fn remove(self) -> Result<()> {
+        Ok(artifact::remove_folder(&self.path)?)
+    }
+}
+
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK_FILE);
+    let file = File::create(&path).with_path("open", &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "start training in {}: another train process works on the same run",
+                folder.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_path("lock", &path).context("keep other train processes away")
+        }
+    }
+}
