@@ -1,0 +1,37 @@
+//! The README lists every configuration key, and no other.
+
+use std::collections::BTreeSet;
+
+use config::{Config, Params};
+use pipeline_tests::{leaves, project, text};
+use regex::Regex;
+
+/// One of each source, with all it may say.
+const SOURCES: [&str; 5] = [
+    "{kind: sample}",
+    "{kind: local, path: data, sha256: null}",
+    "{kind: url, url: 'https://localhost/', sha256: null}",
+    "{kind: kaggle, dataset: owner/name, version: 1, sha256: null}",
+    "{kind: gdrive, link: id, sha256: null}",
+];
+
+fn known_keys() -> BTreeSet<String> {
+    let mut keys = leaves(&Params::load(&project().join("params.yaml")).unwrap());
+    for source in SOURCES {
+        let text = format!("data: {{source: {source}, classes: {{a: [a], b: [b]}}}}");
+        let config: Config = serde_yaml::from_str(&text).unwrap();
+        keys.extend(leaves(&config).into_iter().filter(|key| !key.starts_with("data.classes.")));
+    }
+    keys.insert("data.classes".to_owned());
+    keys
+}
+
+#[test]
+fn every_configuration_key_is_explained() {
+    let readme = text(project().join("README.md"));
+    let configuration = readme.split("\n## ").find(|part| part.starts_with("Configuration"));
+    let row = Regex::new(r"(?m)^\| `([a-z0-9_.]+)` \|").unwrap();
+    let explained: BTreeSet<String> =
+        row.captures_iter(configuration.unwrap()).map(|found| found[1].to_owned()).collect();
+    assert_eq!(explained, known_keys(), "keys in README.md (left), in crates/config (right)");
+}
