@@ -29,7 +29,8 @@ impl StagedFolder {
     }
 
     /// As [`beside`](Self::beside), where `target` may be a folder that a person named: one that
-    /// is there must be empty or hold `own_file`, which tells that it was published before.
+    /// is there must hold `own_file`, which tells that it was published before, or nothing but
+    /// hidden files such as a `.gitignore`.
     ///
     /// # Errors
     /// When the folder holds something else, which publishing would remove, or cannot be made.
@@ -177,6 +178,8 @@ mod tests {
     fn a_folder_with_other_files_is_not_replaced() {
         let root = tempfile::tempdir().unwrap();
         let target = root.path().join("thesis");
+        write(&target.join(".gitignore"), "*.aux");
+        StagedFolder::in_place_of(&target, "scores.json").unwrap();
         write(&target.join("chapter1.tex"), "ten years");
         let message = StagedFolder::in_place_of(&target, "scores.json").unwrap_err().to_string();
         assert!(message.contains("thesis") && message.contains("scores.json"), "{message}");

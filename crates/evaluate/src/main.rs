@@ -1,2 +1,9 @@
-//! placeholder
-fn main() {}
+//! Stage 5: see the library of the same name.
+
+use std::process::ExitCode;
+
+use evaluate::Arguments;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &Arguments| &arguments.common, evaluate::run)
+}

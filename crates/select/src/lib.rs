@@ -1,1 +1,76 @@
 //! Stage 4: the best checkpoint becomes the model.
+//!
+//! ```text
+//! Checkpoint_<run>/…  ─ trained on the present data       runs
+//!   ↓ validation accuracy, captured from the name          pattern, candidates
+//!   ↓ loss of the epoch                                    history
+//!   ↓ best first, and why                                  ranking, table
+//!   ↓ digest and base are the recorded ones                publish
+//! model/  whole model, class indices, description, curves
+//! ```
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use classifier::model::ModelDescription;
+use dataset::Manifest;
+
+mod arguments;
+mod candidates;
+mod error;
+mod history;
+mod pattern;
+mod publish;
+mod ranking;
+mod runs;
+mod table;
+
+pub use arguments::Arguments;
+
+use error::SelectError;
+use pattern::CheckpointPattern;
+use ranking::{Candidate, Reason, rank};
+use runs::RunFolder;
+use table::CandidateTable;
+
+/// Candidates that are printed.
+const SHOWN: usize = 5;
+
+/// Selects the best checkpoint, or the one that the arguments name, and writes the model.
+///
+/// # Errors
+/// When the configuration cannot be used, no checkpoint was trained on the present data or fits
+/// the pattern, the selected one is not the file that was recorded or belongs to another base, or
+/// the model cannot be written. The model folder is then as it was before.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let settings = arguments.settings()?;
+    let paths = &settings.config.paths;
+    let data = Manifest::read(&paths.data_ingestion)?.digest();
+
+    let (candidates, reason) = match &arguments.checkpoint {
+        Some(path) => (vec![candidates::named(path, data)?], Reason::Named),
+        None => {
+            let runs = runs::find_runs(&paths.model_training)?;
+            let runs = runs::trained_on(data, runs, &paths.model_training)?;
+            ranked(&runs, &settings.params.select.checkpoint_pattern)?
+        }
+    };
+    let winner = &candidates[0];
+    publish::publish(winner, &paths.base_model, &paths.model)?;
+
+    let table = CandidateTable { candidates: &candidates, shown: SHOWN };
+    let (folder, file_name, model) = (&winner.folder, &winner.file_name, paths.model.display());
+    writeln!(
+        io::stdout(),
+        "{table}\n\nselected {folder}/{file_name}: {reason}\nwrote {model}\n{}",
+        ModelDescription::NOTICE
+    )
+    .context("print the selection")
+}
+
+/// The checkpoints of some runs, best first and at least one, and why the first one is.
+fn ranked(runs: &[RunFolder], pattern: &str) -> Result<(Vec<Candidate>, Reason), SelectError> {
+    let mut candidates = candidates::candidates(runs, &CheckpointPattern::new(pattern)?)?;
+    let reason = rank(&mut candidates);
+    Ok((candidates, reason))
+}

@@ -1,2 +1,9 @@
-//! placeholder
-fn main() {}
+//! Stage 4: see the library of the same name.
+
+use std::process::ExitCode;
+
+use select::Arguments;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &Arguments| &arguments.common, select::run)
+}

@@ -1,0 +1,86 @@
+//! The command line, and what it changes in the two configuration files.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Parser;
+use config::{ConfigError, DeviceChoice};
+use stage::{CommonArguments, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  evaluate
+      Score the model that select made.
+  evaluate --device cpu --output /tmp/scores
+      Score it on the CPU and leave the tracked scores alone.
+  evaluate --dump-inputs inputs.safetensors --limit 10
+      Write what the model sees of ten images, and what it says, for another framework to check.
+
+What it writes:
+  scores.json            loss, accuracy, and precision, recall and F1 of every class and on average
+  predictions.csv        one row per image: actual and predicted class, every probability
+  confusion_matrix.csv   images by actual and predicted class
+  history.csv            loss and accuracy of the training, epoch by epoch
+
+Research use only. Not a medical device.";
+
+/// Score the selected model on the test split
+///
+/// Runs the model over every test image, each checked against the manifest's digest, and writes
+/// scores, predictions, confusion matrix and training curves. A ratio with nothing below the line
+/// counts as 0, as scikit-learn's zero_division=0 has it.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "evaluate", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Configuration files and verbosity.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Score this model [config: paths.model]
+    #[arg(long, value_name = "FOLDER")]
+    pub model: Option<PathBuf>,
+
+    /// Write here [config: paths.evaluation]
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+
+    /// Where the model runs: auto, cpu or cuda:N [params: evaluate.device]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+
+    /// Score nothing: write input tensors [N, 3, S, S] and probabilities [N, classes] of the first
+    /// test images to a safetensors file, for checking the model in another framework
+    #[arg(long, value_name = "FILE")]
+    pub dump_inputs: Option<PathBuf>,
+
+    /// How many images --dump-inputs writes
+    #[arg(long, value_name = "COUNT", default_value = "10", requires = "dump_inputs")]
+    pub limit: NonZeroUsize,
+}
+
+impl Arguments {
+    /// Both configuration files with the flags laid over them.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = self.common.settings()?;
+        if let Some(model) = &self.model {
+            settings.config.paths.model.clone_from(model);
+        }
+        if let Some(output) = &self.output {
+            settings.config.paths.evaluation.clone_from(output);
+        }
+        settings.params.evaluate.device = self.device.unwrap_or(settings.params.evaluate.device);
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line, and what it changes in the two configuration files.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use config::ConfigError;
+use stage::{CommonArguments, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  select
+      Take the checkpoint with the highest validation accuracy.
+  select --pattern '_acc(\\d\\.\\d+)_'
+      Rank by the training accuracy in the file names instead (to see what it does).
+  select --checkpoint artifacts/model_training/Checkpoint_<run>/model_e3_….safetensors
+      Take this one.
+
+Ties go to the lower validation loss, then the earlier epoch, then the name. Only checkpoints
+trained on the present data compete. Research use only. Not a medical device.";
+
+/// Make the best checkpoint the model
+///
+/// Ranks the checkpoints of every training on the present data by the validation accuracy in
+/// their names, checks the winner's digest and that its base is the present one, and writes the
+/// whole model, its class indices and where it came from.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "select", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Configuration files and verbosity.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Regular expression over file names, searched anywhere in them; its one capture group is the
+    /// validation accuracy [params: select.checkpoint_pattern]
+    #[arg(long, value_name = "REGEX", conflicts_with = "checkpoint")]
+    pub pattern: Option<String>,
+
+    /// Take this checkpoint, whatever its accuracy
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Write the model here [config: paths.model]
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Both configuration files with the flags laid over them, checked.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = self.common.settings()?;
+        if let Some(pattern) = &self.pattern {
+            settings.params.select.checkpoint_pattern.clone_from(pattern);
+        }
+        if let Some(output) = &self.output {
+            settings.config.paths.model.clone_from(output);
+        }
+        settings.params.check_as(Path::new("the command line"))?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,142 @@
+"""Small models, made by the real programs, for Python to check.
+
+Run with: .venv-reference/bin/python -m pytest tests/reference
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROGRAMS = ["ingest", "prepare-base", "train", "select", "evaluate"]
+
+CLASSES = ["adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma"]
+
+# Every head, each with its own size: 32 pixels leave one cell of the last block, 70 are not a
+# multiple of 32, so that every pooling but the first drops a row somewhere.
+HEADS = {
+    "flatten": {"kind": "flatten", "hidden_units": 0, "image_size": 64},
+    "flatten_hidden": {"kind": "flatten", "hidden_units": 24, "image_size": 32},
+    "global_pool": {"kind": "global_pool", "hidden_units": 0, "image_size": 70},
+    "global_pool_hidden": {"kind": "global_pool", "hidden_units": 16, "image_size": 32},
+    "multi_scale": {"kind": "multi_scale", "hidden_units": 0, "image_size": 70},
+    "multi_scale_hidden": {"kind": "multi_scale", "hidden_units": 8, "image_size": 32},
+}
+
+
+def params(head):
+    """params.yaml for a model that is trained in seconds. JSON is YAML."""
+    return {
+        "ingest": {
+            "seed": 1,
+            "split": {"train": 0.5, "valid": 0.2, "test": 0.3},
+            "on_unreadable": "fail",
+            "sample": {"images": 40},
+        },
+        "prepare_base": {
+            "image_size": head["image_size"],
+            "weights": "random",
+            "seed": 1,
+            "freeze": "all",
+            "head": {
+                "kind": head["kind"],
+                "hidden_units": head["hidden_units"],
+                "dropout": 0.25 if head["hidden_units"] else 0.0,
+            },
+        },
+        "train": {
+            "seed": 1,
+            "epochs": 2,
+            "batch_size": 8,
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+            "momentum": 0.9,
+            "weight_decay": 0.0,
+            "schedule": {"kind": "constant", "step_epochs": 10, "gamma": 0.1},
+            "label_smoothing": 0.0,
+            "class_weights": "none",
+            "early_stopping": {"patience": 0, "min_delta": 0.0},
+            "precision": "fp32",
+            "device": "cpu",
+            "normalisation": "imagenet",
+            "augmentation": {
+                "rotation_degrees": 0.0,
+                "width_shift": 0.0,
+                "height_shift": 0.0,
+                "shear_degrees": 0.0,
+                "zoom": 0.0,
+                "horizontal_flip": False,
+                "fill_mode": "nearest",
+                "fill_value": 0.0,
+                "views": 0,
+            },
+            "permute_labels": False,
+        },
+        "select": {
+            "checkpoint_pattern": r"model_e\d+_acc\d\.\d+_vacc(\d\.\d+)\.safetensors",
+        },
+        "evaluate": {"device": "cpu"},
+    }
+
+
+class Pipeline:
+    """A folder in which the stages run, with a configuration of its own."""
+
+    def __init__(self, programs, folder, head, data):
+        self.programs = programs
+        self.folder = folder
+        config = {
+            "data": {
+                "source": {"kind": "sample"},
+                "classes": {name: [name] for name in CLASSES},
+            },
+            "paths": {"data_ingestion": str(data)},
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
+        (folder / "params.yaml").write_text(json.dumps(params(head)), encoding="utf-8")
+
+    def run(self, program, *arguments):
+        command = [self.programs / program, *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The folder that holds the stages: HOUNSFIELD_PROGRAMS, or a fresh debug build."""
+    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
+        return Path(folder).resolve()
+    packages = [argument for program in PROGRAMS for argument in ("--package", program)]
+    command = ["cargo", "build", "--locked", "--quiet", *packages, "--bins"]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+
+
+@pytest.fixture(scope="session")
+def data(programs, tmp_path_factory):
+    """The sample set, ingested once for all models."""
+    folder = tmp_path_factory.mktemp("data")
+    ingested = folder / "artifacts" / "data_ingestion"
+    Pipeline(programs, folder, HEADS["flatten"], ingested).run("ingest")
+    return ingested
+
+
+@pytest.fixture(scope="session", params=HEADS, ids=list(HEADS))
+def pipeline(request, programs, data, tmp_path_factory):
+    """A trained, selected and evaluated model with each kind of head in turn."""
+    folder = tmp_path_factory.mktemp(request.param)
+    pipeline = Pipeline(programs, folder, HEADS[request.param], data)
+    for program in PROGRAMS[1:]:
+        pipeline.run(program)
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def evaluation(pipeline):
+    """The folder that `evaluate` wrote."""
+    return pipeline.folder / "artifacts" / "evaluation"

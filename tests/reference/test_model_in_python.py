@@ -1,0 +1,94 @@
+"""The selected model, rebuilt from torchvision's VGG16 and a few lines, gives the same
+probabilities for the same input tensors. `dense_layers` and `head_input` are all that a Python
+program needs beside torchvision to use a model of ours."""
+
+import json
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import nn
+
+IMAGES = 10
+TOLERANCE = 1e-4
+SMALLEST_STD = 1e-6
+
+
+def dense_layers(head, inputs, classes):
+    """The head's dense layers, at torchvision's positions."""
+    hidden = head["hidden_units"]
+    if not hidden:
+        return nn.Sequential(nn.Linear(inputs, classes))
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(head["dropout"]), nn.Linear(hidden, classes)
+    )
+
+
+def head_input(features, kind, images):
+    """What the dense layers see of images [N, 3, S, S], before standardisation."""
+    if kind == "flatten":
+        return features(images).flatten(1)
+    if kind == "global_pool":
+        return features(images).mean(dim=(2, 3))
+    assert kind == "multi_scale"
+    scales = []
+    for layer in features:
+        images = layer(images)
+        if isinstance(layer, nn.MaxPool2d):
+            cells = nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
+            scales += [cells, images.std(dim=(2, 3), correction=0)]
+    return torch.cat(scales, dim=1)
+
+
+def part(tensors, prefix):
+    """The tensors below a prefix, without it: a state_dict."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def predict(model_folder, images):
+    """Probabilities [N, classes] of images [N, 3, S, S]."""
+    architecture = json.loads((model_folder / "model.json").read_text())["architecture"]
+    tensors = load_file(model_folder / "trained_model.safetensors")
+
+    features = torchvision.models.vgg16(weights=None).features
+    features.load_state_dict(part(tensors, "features."), strict=True)
+    x = head_input(features.eval(), architecture["head"]["kind"], images)
+
+    if standardise := part(tensors, "standardise."):
+        x = (x - standardise["mean"]) / standardise["std"].clamp_min(SMALLEST_STD)
+
+    dense = dense_layers(architecture["head"], x.shape[1], len(architecture["classes"]))
+    dense.load_state_dict(part(tensors, "classifier."), strict=True)
+    return dense.eval()(x).softmax(dim=1)
+
+
+@pytest.fixture(scope="module")
+def dumped(pipeline):
+    """Input tensors and what `evaluate` made of them."""
+    path = pipeline.folder / "inputs.safetensors"
+    pipeline.run("evaluate", "--dump-inputs", str(path), "--limit", str(IMAGES))
+    return load_file(path)
+
+
+def test_torchvision_gives_the_same_probabilities(pipeline, dumped):
+    assert dumped["images"].shape[0] == IMAGES
+    with torch.no_grad():
+        expected = predict(pipeline.folder / "model", dumped["images"])
+    worst = (dumped["probabilities"] - expected).abs().max().item()
+    assert worst <= TOLERANCE, f"probabilities differ by up to {worst}"
+
+
+def test_probabilities_tell_images_apart(dumped):
+    """A model that answers alike for every image would pass the test above with ease."""
+    assert dumped["probabilities"].std(dim=0).max() > 10 * TOLERANCE
+
+
+def test_no_tensor_is_left_over(pipeline):
+    tensors = load_file(pipeline.folder / "model" / "trained_model.safetensors")
+    assert {name.split(".")[0] for name in tensors} <= {"features", "classifier", "standardise"}
+    assert all(tensor.dtype == torch.float32 for tensor in tensors.values())
