@@ -16,7 +16,7 @@ pub(crate) fn inspect(bytes: &[u8], format: PictureFormat) -> Structure {
     match format {
         PictureFormat::Png => png(bytes),
         PictureFormat::Jpeg => jpeg(bytes),
-        PictureFormat::Gif => Structure { complete: true, colour_mode: Some(ColourMode::Palette) },
+        PictureFormat::Gif => gif(bytes),
         PictureFormat::Bmp => bmp(bytes),
         PictureFormat::WebP => webp(bytes),
         PictureFormat::Tiff => Structure { complete: true, colour_mode: None },
@@ -84,6 +84,48 @@ fn is_segment(marker: u8) -> bool {
 /// SOF0 to SOF15 without DHT (C4), JPG (C8) and DAC (CC).
 fn is_start_of_frame(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+}
+
+/// Descriptions and extensions, then the first frame: no other is decoded.
+fn gif(bytes: &[u8]) -> Structure {
+    Structure {
+        complete: after_first_frame(bytes).is_some(),
+        colour_mode: Some(ColourMode::Palette),
+    }
+}
+
+fn after_first_frame(bytes: &[u8]) -> Option<&[u8]> {
+    const SIGNATURE_LENGTH: usize = 6;
+    const EXTENSION: u8 = 0x21;
+    const FRAME: u8 = 0x2c;
+
+    let mut rest = after_description(bytes.get(SIGNATURE_LENGTH..)?, 7, 4)?;
+    loop {
+        let (kind, content) = rest.split_first()?;
+        rest = match *kind {
+            EXTENSION => after_blocks(content.get(1..)?)?,
+            FRAME => return after_blocks(after_description(content, 9, 8)?.get(1..)?),
+            _ => return None,
+        };
+    }
+}
+
+/// What follows a description of `length` bytes and the colour table that its flags announce.
+fn after_description(bytes: &[u8], length: usize, flags_at: usize) -> Option<&[u8]> {
+    let flags = *bytes.get(flags_at)?;
+    let colours = if flags & 0x80 == 0 { 0 } else { 2 << (flags & 0x07) };
+    bytes.get(length + 3 * colours..)
+}
+
+/// What follows a row of blocks, each after its length in one byte; the last is empty.
+fn after_blocks(mut bytes: &[u8]) -> Option<&[u8]> {
+    loop {
+        let (length, rest) = bytes.split_first()?;
+        bytes = rest.get(usize::from(*length)..)?;
+        if *length == 0 {
+            return Some(bytes);
+        }
+    }
 }
 
 /// A `RIFF` file says its size, without the eight bytes that say so.
