@@ -51,7 +51,7 @@ pub(crate) fn send(request: RequestBuilder, url: &Url) -> Result<Response, Failu
     if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(response);
     }
-    let error = DownloadError::Status { url: url.clone(), status };
+    let error = DownloadError::Status { address: url.into(), status };
     if is_passing(status) {
         return Err(Failure::Passing { error, after: asked_pause(response.headers()) });
     }
@@ -64,11 +64,11 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 fn connection_failure(error: &reqwest::Error, url: &Url) -> Failure {
-    let url = url.clone();
+    let address = url.into();
     if error.is_connect() {
-        return Failure::passing(DownloadError::Unreachable { url, reason: root_cause(error) });
+        return Failure::passing(DownloadError::Unreachable { address, reason: root_cause(error) });
     }
-    let broken = DownloadError::Broken { url, reason: reason(error) };
+    let broken = DownloadError::Broken { address, reason: reason(error) };
     if error.is_builder() || error.is_redirect() {
         return Failure::Final(broken);
     }
@@ -82,15 +82,15 @@ pub(crate) fn read_failure(
     got: u64,
     expected: Option<u64>,
 ) -> Failure {
-    let url = url.clone();
+    let address = url.into();
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
     Failure::passing(match (inner, expected) {
         (Some(inner), _) if inner.is_timeout() => {
-            DownloadError::Broken { url, reason: reason(inner) }
+            DownloadError::Broken { address, reason: reason(inner) }
         }
-        (_, Some(expected)) => DownloadError::Truncated { url, expected, got },
-        (Some(inner), None) => DownloadError::Broken { url, reason: reason(inner) },
-        (None, None) => DownloadError::Broken { url, reason: error.to_string() },
+        (_, Some(expected)) => DownloadError::Truncated { address, expected, got },
+        (Some(inner), None) => DownloadError::Broken { address, reason: reason(inner) },
+        (None, None) => DownloadError::Broken { address, reason: error.to_string() },
     })
 }
 

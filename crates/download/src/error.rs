@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use artifact::{Digest, IoError};
@@ -6,80 +7,79 @@ use url::Url;
 
 use crate::content::Unexpected;
 
-/// A download that did not come to its end. Addresses are shown without their query, which may
-/// hold a signature.
+/// A download that did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// The HTTP client cannot be set up, as when the system has no certificates.
     #[error("set up the HTTP client: {0}")]
     Client(#[source] reqwest::Error),
     /// No connection: no network, no such host, or nobody listens there.
-    #[error("reach {}: {reason}; check the network connection and the address", host(url))]
+    #[error("reach {}: {reason}; check the network connection and the address", address.host())]
     Unreachable {
         /// The address.
-        url: Url,
+        address: Address,
         /// What the operating system said.
         reason: String,
     },
     /// The connection broke or timed out.
-    #[error("download {}: {reason}", shown(url))]
+    #[error("download {}: {reason}", address)]
     Broken {
         /// The address.
-        url: Url,
+        address: Address,
         /// What went wrong.
         reason: String,
     },
     /// The server sent fewer bytes than it announced.
-    #[error("download {}: truncated; {got} of {expected} bytes came", shown(url))]
+    #[error("download {}: truncated; {got} of {expected} bytes came", address)]
     Truncated {
         /// The address.
-        url: Url,
+        address: Address,
         /// Bytes announced.
         expected: u64,
         /// Bytes that came.
         got: u64,
     },
     /// The server refused, or failed.
-    #[error("download {}: the server answered {status}; {}", shown(url), advice(*status))]
+    #[error("download {}: the server answered {status}; {}", address, advice(*status))]
     Status {
         /// The address.
-        url: Url,
+        address: Address,
         /// Its answer.
         status: StatusCode,
     },
     /// The server asks for a longer pause than anyone would wait for.
     #[error(
         "download {}: the server asks to come back in {} minutes; run again then",
-        shown(url),
+        address,
         after.as_secs().div_ceil(60)
     )]
     ComeBackLater {
         /// The address.
-        url: Url,
+        address: Address,
         /// The pause it asks for.
         after: Duration,
     },
     /// The server's answer does not fit the range that was asked for.
-    #[error("download {}: {reason}", shown(url))]
+    #[error("download {}: {reason}", address)]
     Range {
         /// The address.
-        url: Url,
+        address: Address,
         /// What does not fit.
         reason: String,
     },
     /// Another kind of file came.
-    #[error("download {}: {found}", shown(url))]
+    #[error("download {}: {found}", address)]
     Unexpected {
         /// The address.
-        url: Url,
+        address: Address,
         /// What came.
         found: Unexpected,
     },
     /// The page is larger than a page should be.
-    #[error("read {}: longer than {limit_bytes} bytes, which no page should be", shown(url))]
+    #[error("read {}: longer than {limit_bytes} bytes, which no page should be", address)]
     PageTooLong {
         /// The address.
-        url: Url,
+        address: Address,
         /// The most that is read.
         limit_bytes: u64,
     },
@@ -87,11 +87,11 @@ pub enum DownloadError {
     #[error(
         "download {}: wrong SHA-256: expected {expected}, got {got}; what came was removed. \
          Check the address and the digest",
-        shown(url)
+        address
     )]
     Digest {
         /// The address.
-        url: Url,
+        address: Address,
         /// The digest that was asked for.
         expected: Digest,
         /// The digest of what came.
@@ -121,14 +121,31 @@ impl DownloadError {
     }
 }
 
-/// The address without credentials, query and fragment.
-pub(crate) fn shown(url: &Url) -> String {
-    format!("{}://{}{}", url.scheme(), host(url), url.path())
+/// An address as it may be shown: without credentials, query and fragment, which may hold a key
+/// or a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(String);
+
+impl Address {
+    /// The host, with its port where that is not the usual one.
+    fn host(&self) -> &str {
+        let behind_scheme = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        behind_scheme.split('/').next().unwrap_or_default()
+    }
 }
 
-fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+impl From<&Url> for Address {
+    fn from(url: &Url) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Self(format!("{}://{host}{port}{}", url.scheme(), url.path()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 fn advice(status: StatusCode) -> &'static str {
@@ -152,6 +169,8 @@ mod tests {
     fn an_address_is_shown_without_what_may_be_secret() {
         let url =
             Url::parse("https://ada:hush@host.example:8443/a/b.zip?signature=hush#x").unwrap();
-        assert_eq!(shown(&url), "https://host.example:8443/a/b.zip");
+        let address = Address::from(&url);
+        assert_eq!(address.to_string(), "https://host.example:8443/a/b.zip");
+        assert_eq!(address.host(), "host.example:8443");
     }
 }

@@ -14,7 +14,7 @@ use crate::content::{DESCRIBED_BYTES, describe, is_zip};
 use crate::part::Part;
 use crate::range::ContentRange;
 use crate::retry::{Failure, Retries};
-use crate::{DownloadError, Downloaded, Downloader, Expect, FileRequest};
+use crate::{Address, DownloadError, Downloaded, Downloader, Expect, FileRequest};
 
 /// A transfer that brought this much before it broke starts the count of failures anew.
 const MOVING_BYTES: u64 = 1 << 20;
@@ -78,8 +78,8 @@ impl Downloader {
                 // The next attempt asks for the whole.
                 part.start_over(&HeaderMap::new())?;
                 let reason = "its answer does not continue what is here".to_owned();
-                let url = request.url.clone();
-                return Err(Failure::passing(DownloadError::Range { url, reason }));
+                let address = Address::from(&request.url);
+                return Err(Failure::passing(DownloadError::Range { address, reason }));
             }
         };
         bar.set_length(total.unwrap_or_default());
@@ -88,8 +88,8 @@ impl Downloader {
         receive(request, &mut response, part, total, bar)?;
         match total {
             Some(expected) if part.bytes() != expected => {
-                let (url, got) = (request.url.clone(), part.bytes());
-                Err(Failure::passing(DownloadError::Truncated { url, expected, got }))
+                let (address, got) = (Address::from(&request.url), part.bytes());
+                Err(Failure::passing(DownloadError::Truncated { address, expected, got }))
             }
             _ => Ok(()),
         }
@@ -137,7 +137,7 @@ fn already_there(
     };
     let sha256 = Digest::of_file(target)?;
     let path = target.to_path_buf();
-    Ok((sha256 == expected).then(|| Downloaded { path, bytes: metadata.len(), sha256 }))
+    Ok((sha256 == expected).then_some(Downloaded { path, bytes: metadata.len(), sha256 }))
 }
 
 /// Reads the first bytes and stops where they are not those of the kind of file expected.
@@ -162,8 +162,8 @@ fn check_kind(
     // A page that breaks off can still be described.
     let _ = response.by_ref().take(DESCRIBED_BYTES).read_to_end(&mut start);
     part.discard()?;
-    let (url, found) = (request.url.clone(), describe(&start));
-    Err(Failure::Final(DownloadError::Unexpected { url, found }))
+    let (address, found) = (Address::from(&request.url), describe(&start));
+    Err(Failure::Final(DownloadError::Unexpected { address, found }))
 }
 
 fn receive(

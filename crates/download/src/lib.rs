@@ -20,7 +20,7 @@ mod text;
 
 pub use client::Downloader;
 pub use content::Unexpected;
-pub use error::DownloadError;
+pub use error::{Address, DownloadError};
 pub use request::{
     Authorization, Downloaded, Expect, FileRequest, RangePart, RangeReply, RangeRequest, TextReply,
 };

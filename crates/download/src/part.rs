@@ -96,7 +96,7 @@ impl Part {
         if let Some(expected) = expected.filter(|expected| *expected != got) {
             remove_if_there(&self.path)?;
             remove_if_there(&self.note)?;
-            return Err(DownloadError::Digest { url: url.clone(), expected, got });
+            return Err(DownloadError::Digest { address: url.into(), expected, got });
         }
         file.sync_all().with_path("write", &self.path)?;
         fs::rename(&self.path, &self.target)

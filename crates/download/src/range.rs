@@ -9,7 +9,7 @@ use stage::Progress;
 
 use crate::client::{read_failure, send};
 use crate::retry::{Failure, Retries};
-use crate::{DownloadError, Downloader, RangePart, RangeReply, RangeRequest};
+use crate::{Address, DownloadError, Downloader, RangePart, RangeReply, RangeRequest};
 
 impl Downloader {
     /// Brings a stretch of a file into memory. What broke off is taken up where it broke.
@@ -64,8 +64,9 @@ fn check_range(
     response: &Response,
     start: u64,
 ) -> Result<(u64, Option<u64>), Failure> {
-    let refuse =
-        |reason: String| Failure::Final(DownloadError::Range { url: request.url.clone(), reason });
+    let refuse = |reason: String| {
+        Failure::Final(DownloadError::Range { address: Address::from(&request.url), reason })
+    };
     let header = response.headers().get(CONTENT_RANGE);
     match header.and_then(ContentRange::parse) {
         Some(ContentRange::Part { start: got, end, total })
@@ -97,8 +98,8 @@ fn receive(
     match read {
         _ if got == expected => Ok(()),
         Ok(_) => {
-            let url = request.url.clone();
-            Err(Failure::passing(DownloadError::Truncated { url, expected, got }))
+            let address = Address::from(&request.url);
+            Err(Failure::passing(DownloadError::Truncated { address, expected, got }))
         }
         Err(error) => Err(read_failure(&error, &request.url, got, Some(expected))),
     }

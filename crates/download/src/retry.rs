@@ -81,7 +81,7 @@ impl<'a> Retries<'a> {
             });
         }
         if let Some(after) = after.filter(|after| *after > LONGEST_PAUSE) {
-            return Err(DownloadError::ComeBackLater { url: self.url.clone(), after });
+            return Err(DownloadError::ComeBackLater { address: self.url.into(), after });
         }
         let pause = after.unwrap_or_else(|| backoff(self.config, self.failed));
         tracing::info!(
@@ -114,10 +114,14 @@ pub(crate) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Address;
 
     fn failure(after: Option<Duration>) -> Failure {
         let url = Url::parse("http://host.example/a.zip").unwrap();
-        let error = DownloadError::Broken { url, reason: "connection reset".into() };
+        let error = DownloadError::Broken {
+            address: Address::from(&url),
+            reason: "connection reset".into(),
+        };
         Failure::Passing { error, after }
     }
 

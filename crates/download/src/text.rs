@@ -46,7 +46,8 @@ impl Downloader {
         let read = response.take(PAGE_BYTES + 1).read_to_end(&mut page);
         read.map_err(|error| read_failure(&error, url, page.len() as u64, None))?;
         if page.len() as u64 > PAGE_BYTES {
-            let too_long = DownloadError::PageTooLong { url: url.clone(), limit_bytes: PAGE_BYTES };
+            let too_long =
+                DownloadError::PageTooLong { address: url.into(), limit_bytes: PAGE_BYTES };
             return Err(Failure::Final(too_long));
         }
         Ok(TextReply::Text(String::from_utf8_lossy(&page).into_owned()))

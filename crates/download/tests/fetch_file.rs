@@ -13,12 +13,12 @@ use test_server::{Response, TestServer, closed_address};
 /// Fails fast: no test waits for a pause.
 fn downloader() -> Downloader {
     let patience = DownloadConfig { timeout_seconds: 5, retries: 3, backoff_milliseconds: 1 };
-    Downloader::new(&patience).unwrap()
+    Downloader::new(&patience).expect("TLS can be set up")
 }
 
 fn request(url: &str) -> FileRequest {
     FileRequest {
-        url: Url::parse(url).unwrap(),
+        url: Url::parse(url).expect("tests write whole addresses"),
         authorization: None,
         sha256: None,
         expect: Expect::Zip,
@@ -34,8 +34,9 @@ fn archive(length: usize) -> Vec<u8> {
 
 fn files_in(folder: &TempDir) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .expect("the folder is there")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
     names

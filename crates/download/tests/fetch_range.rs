@@ -8,11 +8,11 @@ use test_server::{Response, TestServer};
 
 fn downloader() -> Downloader {
     let patience = DownloadConfig { timeout_seconds: 5, retries: 3, backoff_milliseconds: 1 };
-    Downloader::new(&patience).unwrap()
+    Downloader::new(&patience).expect("TLS can be set up")
 }
 
 fn request(url: &str, bytes: std::ops::Range<u64>) -> RangeRequest {
-    let url = Url::parse(url).unwrap();
+    let url = Url::parse(url).expect("tests write whole addresses");
     RangeRequest { url, authorization: None, bytes, label: "weights".into() }
 }
 
