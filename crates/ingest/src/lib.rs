@@ -17,7 +17,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use artifact::StagedFolder;
-use dataset::Manifest;
+use dataset::{MANIFEST_FILE, Manifest};
 
 mod arguments;
 mod credentials;
@@ -27,7 +27,7 @@ mod inventory;
 mod layout;
 mod place;
 mod report;
-mod sample;
+pub mod sample;
 mod source;
 mod split;
 
@@ -49,6 +49,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let output = &settings.config.paths.data_ingestion;
     let ingest = &settings.params.ingest;
 
+    source::refuse_overlap(&settings.config)?;
+    // Before all else: an output that cannot be written is told before an hour of downloading.
+    let staged = StagedFolder::in_place_of(output, MANIFEST_FILE)?;
     let source = Source::obtain(&settings)?;
     let folder = source.folder_path();
     let name = &source.provenance.name;
@@ -59,9 +62,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let inspection = inspect::decode_all(folder, layout.images, ingest.on_unreadable)?;
     let assignment = split::assign(inspection.images, ingest.split, ingest.seed)?;
 
-    let staged = StagedFolder::beside(output)?;
-    let records =
-        place::place_all(&assignment.images, folder, source.ownership(), staged.path())?;
+    let records = place::place_all(&assignment.images, folder, source.ownership(), staged.path())?;
     tracing::debug!("placed {} images", records.len());
     let manifest = Manifest::new(output, records);
     let is_drawn = assignment.origins.values().any(|origin| *origin == SplitOrigin::Drawn);
@@ -71,7 +72,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         images: manifest.records().len(),
         splits: report::count_splits(&manifest, &assignment.origins),
         draw: is_drawn.then_some(Draw { seed: ingest.seed, ratios: ingest.split }),
-        on_unreadable: ingest.on_unreadable,
         unreadable: inspection.unreadable,
         passed_over: layout.passed_over,
         source: source.provenance.clone(),

@@ -1,2 +1,9 @@
-//! placeholder
-fn main() {}
+//! Stage 1: see the library of the same name.
+
+use std::process::ExitCode;
+
+use ingest::Arguments;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &Arguments| &arguments.common, ingest::run)
+}

@@ -1,0 +1,132 @@
+//! Every image decoded once, digested and measured.
+
+use std::path::Path;
+
+use artifact::{Digest, IoError};
+use config::OnUnreadable;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::layout::LabelledFile;
+
+/// An image that decodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) file: LabelledFile,
+    pub(crate) sha256: Digest,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// An image that does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Unreadable {
+    /// Relative to the source's folder.
+    pub(crate) path: String,
+    pub(crate) reason: String,
+}
+
+/// What became of the images.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    pub(crate) images: Vec<Image>,
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+/// Images that cannot be used as they are.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InspectError {
+    #[error(transparent)]
+    File(#[from] IoError),
+    #[error("decode {count} of {total} images:\n{listed}repair or remove {pronoun}, or set ingest.on_unreadable: skip in params.yaml (--on-unreadable skip)",
+        pronoun = if *count == 1 { "it" } else { "them" })]
+    Unreadable { count: usize, total: usize, listed: String },
+    #[error("keep class {class}: none of its images can be decoded; the first: {path}: {reason}")]
+    ClassUnreadable { class: String, path: String, reason: String },
+}
+
+/// Decodes every image below `folder`, in parallel. The order of `files` is kept.
+pub(crate) fn decode_all(
+    folder: &Path,
+    files: Vec<LabelledFile>,
+    on_unreadable: OnUnreadable,
+) -> Result<Inspection, InspectError> {
+    let total = files.len();
+    let progress = stage::items_bar(total as u64, "decoding images");
+    let outcomes: Vec<Result<Image, (LabelledFile, String)>> = files
+        .into_par_iter()
+        .map(|file| {
+            let outcome = decode(folder, file);
+            progress.inc(1);
+            outcome
+        })
+        .collect::<Result<_, IoError>>()?;
+    progress.finish_and_clear();
+
+    let mut images = Vec::with_capacity(total);
+    let mut failed = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Ok(image) => images.push(image),
+            Err(failure) => failed.push(failure),
+        }
+    }
+    refuse_unreadable(&failed, total, on_unreadable)?;
+    refuse_lost_classes(&failed, &images)?;
+    let unreadable =
+        failed.into_iter().map(|(file, reason)| Unreadable { path: file.path, reason }).collect();
+    Ok(Inspection { images, unreadable })
+}
+
+fn decode(
+    folder: &Path,
+    file: LabelledFile,
+) -> Result<Result<Image, (LabelledFile, String)>, IoError> {
+    let bytes = artifact::read_bytes(&folder.join(&file.path))?;
+    Ok(match imaging::decode(&bytes) {
+        Ok(picture) => Ok(Image {
+            file,
+            sha256: Digest::of(&bytes),
+            width: picture.width(),
+            height: picture.height(),
+        }),
+        Err(error) => Err((file, error.to_string())),
+    })
+}
+
+fn refuse_unreadable(
+    failed: &[(LabelledFile, String)],
+    total: usize,
+    on_unreadable: OnUnreadable,
+) -> Result<(), InspectError> {
+    /// Files listed in the message before the rest is only counted.
+    const LISTED: usize = 10;
+    if failed.is_empty() || on_unreadable == OnUnreadable::Skip {
+        return Ok(());
+    }
+    let mut listed: String = failed
+        .iter()
+        .take(LISTED)
+        .map(|(file, reason)| format!("  {}: {reason}\n", file.path))
+        .collect();
+    if failed.len() > LISTED {
+        listed.push_str(&format!("  … and {} more\n", failed.len() - LISTED));
+    }
+    Err(InspectError::Unreadable { count: failed.len(), total, listed })
+}
+
+fn refuse_lost_classes(
+    failed: &[(LabelledFile, String)],
+    images: &[Image],
+) -> Result<(), InspectError> {
+    let lost =
+        failed.iter().find(|(file, _)| !images.iter().any(|image| image.file.class == file.class));
+    match lost {
+        None => Ok(()),
+        Some((file, reason)) => Err(InspectError::ClassUnreadable {
+            class: file.class.clone(),
+            path: file.path.clone(),
+            reason: reason.clone(),
+        }),
+    }
+}

@@ -1,0 +1,147 @@
+//! Every file of a source, known by content and not by name.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use artifact::{IoError, WithPath};
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
+/// A file of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SourceFile {
+    /// Relative to the source's folder, with `/` between parts.
+    pub(crate) path: String,
+    pub(crate) content: Content,
+}
+
+/// What a file is taken for before it is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// It starts like an image, or is named like one: it has to decode.
+    Image,
+    /// A DICOM file, which is not read yet.
+    Dicom,
+    /// Something else.
+    Other,
+}
+
+/// A source that cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InventoryError {
+    #[error(transparent)]
+    File(#[from] IoError),
+    #[error("list {}: {source}", folder.display())]
+    Walk {
+        folder: PathBuf,
+        #[source]
+        source: walkdir::Error,
+    },
+    #[error(
+        "list {}: the name is not UTF-8, and manifest.csv cannot hold it; rename the file",
+        path.display()
+    )]
+    Name { path: PathBuf },
+}
+
+/// Lists every file below `folder`, sorted by path. Symbolic links of a user's folder are
+/// followed; a loop is an error.
+pub(crate) fn take(folder: &Path) -> Result<Vec<SourceFile>, InventoryError> {
+    let mut paths = Vec::new();
+    for entry in WalkDir::new(folder).follow_links(true) {
+        let entry = entry
+            .map_err(|source| InventoryError::Walk { folder: folder.to_path_buf(), source })?;
+        if entry.file_type().is_file() {
+            paths.push(relative_path(&entry, folder)?);
+        }
+    }
+    paths.sort();
+    paths
+        .into_par_iter()
+        .map(|path| {
+            let content = content_of(&folder.join(&path))?;
+            Ok(SourceFile { path, content })
+        })
+        .collect()
+}
+
+fn relative_path(entry: &DirEntry, folder: &Path) -> Result<String, InventoryError> {
+    let not_utf8 = || InventoryError::Name { path: entry.path().to_path_buf() };
+    let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+    let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
+    Ok(parts.ok_or_else(not_utf8)?.join("/"))
+}
+
+/// Enough to see the `DICM` that follows a DICOM file's 128-byte preamble.
+const HEAD_BYTES: u64 = 132;
+
+fn content_of(path: &Path) -> Result<Content, IoError> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
+        .with_path("read", path)?;
+    Ok(if imaging::looks_like_image(&head).is_some() {
+        Content::Image
+    } else if head.get(128..) == Some(b"DICM") || has_extension(path, &["dcm", "dicom"]) {
+        Content::Dicom
+    } else if is_named_like_an_image(path) {
+        Content::Image
+    } else {
+        Content::Other
+    })
+}
+
+fn is_named_like_an_image(path: &Path) -> bool {
+    has_extension(path, &["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "gif"])
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|found| extensions.iter().any(|known| known.eq_ignore_ascii_case(found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const PNG_MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01";
+
+    #[test]
+    fn files_are_known_by_content_and_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dicom = vec![0; 128];
+        dicom.extend(b"DICM");
+        for (name, bytes) in [
+            ("scan", PNG_MAGIC),
+            ("broken.PNG", b"nothing"),
+            ("slice", &dicom),
+            ("notes.txt", b"read me"),
+        ] {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let found: Vec<_> = take(folder.path())
+            .unwrap()
+            .into_iter()
+            .map(|file| (file.path, file.content))
+            .collect();
+        let expected = [
+            ("broken.PNG", Content::Image),
+            ("notes.txt", Content::Other),
+            ("scan", Content::Image),
+            ("slice", Content::Dicom),
+        ];
+        assert_eq!(found, expected.map(|(path, content)| (path.to_owned(), content)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_loop_of_links_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
+        assert!(take(folder.path()).unwrap_err().to_string().contains("loop"));
+    }
+}

@@ -1,0 +1,123 @@
+use std::fmt;
+
+/// Folders listed in a message before the rest is only counted.
+const LISTED_FOLDERS: usize = 20;
+
+/// Folders that cannot be read as a labelled image set.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LayoutError {
+    #[error("{files} files and no image among them{}; images lie in one folder per class{}",
+        dicom_found(*dicom), dicom_advice(*dicom))]
+    NoImages { files: usize, dicom: usize },
+    #[error("{0}")]
+    Unmapped(UnmappedFolders),
+    #[error(
+        "these folders each hold split folders, so these are two data sets, or one and its copy:\
+         \n{}take one: name it in data.source.path, or put the other under data.ignore_folders \
+         in config.yaml, by its path",
+        lines(folders)
+    )]
+    TwoDataSets { folders: Vec<String> },
+    #[error(
+        "some images lie in split folders (train, valid, test) and these do not:\n{}move them \
+         into a split folder, or put their folder under data.ignore_folders in config.yaml",
+        lines(folders)
+    )]
+    OutsideSplits { folders: Vec<FolderCount> },
+    #[error(
+        "no image of class {}{}; images were found in:\n{}correct data.classes in config.yaml, \
+         or take the class out{}",
+        classes.join(", "), dicom_found(*dicom), lines(folders), dicom_advice(*dicom)
+    )]
+    EmptyClasses { classes: Vec<String>, dicom: usize, folders: Vec<FolderCount> },
+}
+
+fn dicom_found(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" ({count} DICOM files)") }
+}
+
+fn dicom_advice(count: usize) -> &'static str {
+    if count == 0 { "" } else { "; DICOM is not read yet: export the slices as PNG" }
+}
+
+/// A folder and how many images it holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FolderCount {
+    /// Relative to the source's folder; empty for that folder itself.
+    pub(crate) path: String,
+    pub(crate) images: usize,
+}
+
+impl fmt::Display for FolderCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "(the top folder)" } else { &self.path };
+        let noun = if self.images == 1 { "image" } else { "images" };
+        write!(f, "{path}: {} {noun}", self.images)
+    }
+}
+
+fn lines(items: &[impl fmt::Display]) -> String {
+    let mut text: String =
+        items.iter().take(LISTED_FOLDERS).map(|item| format!("  {item}\n")).collect();
+    if items.len() > LISTED_FOLDERS {
+        text.push_str(&format!("  … and {} more\n", items.len() - LISTED_FOLDERS));
+    }
+    text
+}
+
+/// Folders that hold images and stand for no class.
+#[derive(Debug)]
+pub(crate) struct UnmappedFolders {
+    folders: Vec<FolderCount>,
+    /// Their names, each once: what `data.classes` could list.
+    names: Vec<String>,
+}
+
+impl UnmappedFolders {
+    pub(super) fn new(folders: Vec<FolderCount>) -> Self {
+        let mut names: Vec<String> = folders
+            .iter()
+            .filter_map(|folder| folder.path.rsplit('/').next())
+            .filter(|name| !name.is_empty() && dataset::Split::from_folder_name(name).is_none())
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names.truncate(LISTED_FOLDERS);
+        Self { folders, names }
+    }
+}
+
+impl fmt::Display for UnmappedFolders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "these hold images and stand for no class:\n{}", lines(&self.folders))?;
+        if self.names.is_empty() {
+            return f.write_str("put each image into a folder that is named as its class");
+        }
+        f.write_str(
+            "say in config.yaml which class each folder holds (several may hold one), or that it \
+             is left out:\ndata:\n  classes:\n",
+        )?;
+        for name in &self.names {
+            writeln!(f, "    {}: [{}]", class_name_for(name), yaml_text(name))?;
+        }
+        write!(f, "  ignore_folders: [{}]", yaml_text(&self.names[0]))
+    }
+}
+
+/// A class name that `config` accepts, made of a folder's.
+fn class_name_for(folder: &str) -> String {
+    let plain: String = folder
+        .trim()
+        .trim_start_matches('.')
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .collect();
+    yaml_text(&plain)
+}
+
+/// Quoted where YAML would read something else than this text.
+fn yaml_text(text: &str) -> String {
+    serde_yaml::to_string(text)
+        .map_or_else(|_| format!("{text:?}"), |yaml| yaml.trim_end().to_owned())
+}

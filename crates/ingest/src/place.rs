@@ -1,0 +1,179 @@
+//! Where each image goes, and getting it there byte for byte.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use artifact::{IoError, Sha256Writer, WithPath};
+use dataset::{ImageRecord, Split};
+use rayon::prelude::*;
+
+use crate::layout::{common_folder, folder_of};
+use crate::split::AssignedImage;
+
+/// Whose files the source's are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// The user's, or another stage's: copied, and never linked, since DVC may change the mode of
+    /// its outputs and a link would share it.
+    Theirs,
+    /// Unpacked or drawn by this run into a temporary folder: moved.
+    Ours,
+}
+
+/// An image that cannot be brought to its place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlaceError {
+    #[error(transparent)]
+    File(#[from] IoError),
+    #[error("copy {}: its content changed since it was decoded; run again", path.display())]
+    Changed { path: PathBuf },
+}
+
+/// Brings every image from `source` into `target` and returns its manifest rows.
+pub(crate) fn place_all(
+    images: &[AssignedImage],
+    source: &Path,
+    ownership: Ownership,
+    target: &Path,
+) -> Result<Vec<ImageRecord>, PlaceError> {
+    let records = records(images);
+    for record in &records {
+        artifact::create_folder(&target.join(folder_of(&record.path)))?;
+    }
+    let progress = stage::items_bar(records.len() as u64, "placing images");
+    images.par_iter().zip(&records).try_for_each(|(assigned, record)| {
+        let from = source.join(&assigned.image.file.path);
+        let to = target.join(&record.path);
+        match ownership {
+            Ownership::Theirs => copy(&from, &to, record)?,
+            Ownership::Ours => fs::rename(&from, &to).with_path("move an image to", &to)?,
+        }
+        progress.inc(1);
+        Ok::<(), PlaceError>(())
+    })?;
+    progress.finish_and_clear();
+    Ok(records)
+}
+
+/// Copies on the way through a digest, so that what the manifest says is what lies there. The
+/// copy has a fresh file's mode, not the source's, which may be read-only.
+fn copy(from: &Path, to: &Path, record: &ImageRecord) -> Result<(), PlaceError> {
+    let mut reader = File::open(from).with_path("open", from)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(to).with_path("create", to)?;
+    let mut writer = Sha256Writer::new(file);
+    io::copy(&mut reader, &mut writer).with_path("write", to)?;
+    let (digest, file) = writer.finish();
+    file.sync_all().with_path("sync", to)?;
+    if digest == record.sha256 {
+        Ok(())
+    } else {
+        Err(PlaceError::Changed { path: from.to_path_buf() })
+    }
+}
+
+fn records(images: &[AssignedImage]) -> Vec<ImageRecord> {
+    let shared = shared_folders(images);
+    images
+        .iter()
+        .map(|AssignedImage { image, split }| {
+            let file = &image.file;
+            let shared = &shared[&(file.split, file.class.as_str())];
+            let below = file.path.strip_prefix(shared.as_str()).unwrap_or(&file.path);
+            ImageRecord {
+                path: format!("{split}/{}/{}", file.class, below.trim_start_matches('/')),
+                split: *split,
+                class: file.class.clone(),
+                sha256: image.sha256,
+                width: image.width,
+                height: image.height,
+            }
+        })
+        .collect()
+}
+
+/// For each split and class of the source, the folder that all its images share. An image's path
+/// below it is its path in the class: the file name where one folder holds the class, and the
+/// source folder with the file name where several do. Two files can never meet in one path.
+fn shared_folders(images: &[AssignedImage]) -> BTreeMap<(Option<Split>, &str), String> {
+    let mut folders: BTreeMap<(Option<Split>, &str), Vec<&str>> = BTreeMap::new();
+    for AssignedImage { image, .. } in images {
+        let key = (image.file.split, image.file.class.as_str());
+        folders.entry(key).or_default().push(folder_of(&image.file.path));
+    }
+    folders.into_iter().map(|(key, folders)| (key, common_folder(folders))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use artifact::Digest;
+
+    use super::*;
+    use crate::inspect::Image;
+    use crate::layout::LabelledFile;
+
+    fn assigned(path: &str, from: Option<Split>, class: &str, split: Split) -> AssignedImage {
+        AssignedImage {
+            image: Image {
+                file: LabelledFile { path: path.into(), split: from, class: class.into() },
+                sha256: Digest::of(b"pixels"),
+                width: 1,
+                height: 1,
+            },
+            split,
+        }
+    }
+
+    fn paths(images: &[AssignedImage]) -> Vec<String> {
+        records(images).into_iter().map(|record| record.path).collect()
+    }
+
+    #[test]
+    fn one_folder_of_a_class_leaves_the_file_name_alone() {
+        let train = Some(Split::Train);
+        let test = Some(Split::Test);
+        let images = [
+            assigned("Data/train/adeno_left_T2/1 (2).png", train, "adeno", Split::Train),
+            assigned("Data/test/adeno/1 (2).png", test, "adeno", Split::Test),
+        ];
+        assert_eq!(paths(&images), ["train/adeno/1 (2).png", "test/adeno/1 (2).png"]);
+    }
+
+    #[test]
+    fn folders_merged_into_one_class_stay_apart() {
+        let train = Some(Split::Train);
+        let images = [
+            assigned("Data/train/adeno/1.png", train, "cancer", Split::Train),
+            assigned("Data/train/large/1.png", train, "cancer", Split::Valid),
+            assigned("Data/train/normal/1.png", train, "normal", Split::Train),
+        ];
+        assert_eq!(
+            paths(&images),
+            ["train/cancer/adeno/1.png", "valid/cancer/large/1.png", "train/normal/1.png"]
+        );
+    }
+
+    #[test]
+    fn two_folders_for_one_split_stay_apart() {
+        let valid = Some(Split::Valid);
+        let images = [
+            assigned("val/normal/1.png", valid, "normal", Split::Valid),
+            assigned("valid/normal/1.png", valid, "normal", Split::Valid),
+        ];
+        assert_eq!(
+            paths(&images),
+            ["valid/normal/val/normal/1.png", "valid/normal/valid/normal/1.png"]
+        );
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_decoded_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("1.png"), b"other pixels").unwrap();
+        let images = [assigned("1.png", None, "normal", Split::Train)];
+        let target = folder.path().join("out");
+        let error = place_all(&images, folder.path(), Ownership::Theirs, &target).unwrap_err();
+        assert!(error.to_string().contains("changed since"), "{error}");
+    }
+}

@@ -1,0 +1,125 @@
+//! What was done, for `report.json` and for people.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use artifact::Digest;
+use config::SplitRatios;
+use dataset::{Manifest, Split};
+use serde::Serialize;
+
+use crate::inspect::Unreadable;
+use crate::layout::PassedOver;
+use crate::source::Provenance;
+use crate::split::SplitOrigin;
+
+/// The report's name in the folder it describes.
+pub(crate) const REPORT_FILE: &str = "report.json";
+
+/// `report.json`. A function of the data and of the parameters that had a part in the result.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) source: Provenance,
+    /// The folder of the source that holds the split or class folders.
+    pub(crate) data_root: String,
+    /// The digest of the manifest: paths, splits, classes, contents.
+    pub(crate) data_digest: Digest,
+    pub(crate) images: usize,
+    pub(crate) splits: BTreeMap<Split, SplitReport>,
+    /// How splits were drawn; none where the source has all three.
+    pub(crate) draw: Option<Draw>,
+    /// Images left out, as `ingest.on_unreadable: skip` asks.
+    pub(crate) unreadable: Vec<Unreadable>,
+    pub(crate) passed_over: Vec<PassedOver>,
+}
+
+/// One split.
+#[derive(Debug, Serialize)]
+pub(crate) struct SplitReport {
+    pub(crate) origin: SplitOrigin,
+    pub(crate) images: usize,
+    /// Images of each class; classes without images are listed too.
+    pub(crate) classes: BTreeMap<String, usize>,
+}
+
+/// What decided the splits that were drawn.
+#[derive(Debug, Serialize)]
+pub(crate) struct Draw {
+    pub(crate) seed: u64,
+    pub(crate) ratios: SplitRatios,
+}
+
+/// Counts the images of each split and class.
+pub(crate) fn count_splits(
+    manifest: &Manifest,
+    origins: &BTreeMap<Split, SplitOrigin>,
+) -> BTreeMap<Split, SplitReport> {
+    let classes = manifest.classes();
+    let count = |(split, origin): (&Split, &SplitOrigin)| {
+        let mut counts: BTreeMap<String, usize> =
+            classes.names().iter().map(|class| (class.clone(), 0)).collect();
+        for record in manifest.split(*split) {
+            *counts.entry(record.class.clone()).or_default() += 1;
+        }
+        let images = counts.values().sum();
+        (*split, SplitReport { origin: *origin, images, classes: counts })
+    };
+    origins.iter().map(count).collect()
+}
+
+impl Report {
+    /// Writes `report.json` into a folder.
+    pub(crate) fn write(&self, folder: &Path) -> artifact::Result<()> {
+        artifact::write_json(&folder.join(REPORT_FILE), self)
+    }
+
+    /// Logs what someone should know before training on this.
+    pub(crate) fn warn(&self) {
+        for (split, report) in &self.splits {
+            if report.origin == SplitOrigin::Absent {
+                tracing::warn!("there is no {split} split: its share is 0");
+                continue;
+            }
+            for (class, _) in report.classes.iter().filter(|(_, count)| **count == 0) {
+                tracing::warn!("the {split} split has no image of class {class}");
+            }
+        }
+        if !self.unreadable.is_empty() {
+            let count = self.unreadable.len();
+            tracing::warn!("left out {count} unreadable images; {REPORT_FILE} lists them");
+        }
+        if !self.passed_over.is_empty() {
+            let count: usize = self.passed_over.iter().map(|it| it.files.unwrap_or(1)).sum();
+            tracing::info!(
+                "passed over {count} files that are no images; {REPORT_FILE} lists them"
+            );
+        }
+    }
+
+    /// A table of classes and splits, and where the images are.
+    pub(crate) fn summary(&self, folder: &Path) -> String {
+        let mut rows: Vec<(String, Vec<usize>)> = Vec::new();
+        if let Some(train) = self.splits.get(&Split::Train) {
+            for class in train.classes.keys() {
+                let counts = self.splits.values().map(|split| split.classes[class]).collect();
+                rows.push((class.clone(), counts));
+            }
+        }
+        rows.push(("all".to_owned(), self.splits.values().map(|split| split.images).collect()));
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let mut text = format!("{:width$}", "");
+        for split in self.splits.keys() {
+            text.push_str(&format!("  {:>6}", split.name()));
+        }
+        text.push('\n');
+        for (name, counts) in rows {
+            text.push_str(&format!("{name:width$}"));
+            for count in counts {
+                text.push_str(&format!("  {count:>6}"));
+            }
+            text.push('\n');
+        }
+        text.push_str(&format!("{} images in {}\n", self.images, folder.display()));
+        text
+    }
+}
