@@ -35,9 +35,9 @@ struct Growth<'a> {
 impl Growth<'_> {
     /// Adenocarcinoma: a spiculated nodule under the pleura, in the outer third of the lung.
     fn paint_peripheral_nodule(&mut self) {
-        let radius = self.draws.uniform(11.0, 17.0);
+        let radius = self.draws.uniform(14.0, 19.0);
         let depth = radius + self.draws.uniform(0.0, 9.0);
-        let degrees = self.draws.uniform(-48.0, 52.0);
+        let degrees = self.draws.uniform(-40.0, 45.0);
         let centre = self.under_pleura(degrees, depth);
         let rim = self.under_pleura(degrees, 0.0);
         self.paint_spicules(centre, radius);
@@ -48,7 +48,7 @@ impl Growth<'_> {
 
     /// Large cell carcinoma: a big lobulated mass, mostly away from the hilum.
     fn paint_large_mass(&mut self) {
-        let radius = self.draws.uniform(25.0, 36.0);
+        let radius = self.draws.uniform(30.0, 38.0);
         let degrees = self.draws.uniform(-45.0, 55.0);
         let depth = radius + self.draws.uniform(-4.0, 6.0);
         let centre = self.under_pleura(degrees, depth);
@@ -60,8 +60,8 @@ impl Growth<'_> {
 
     /// Squamous cell carcinoma: a mass at the hilum that grows out from the bronchus.
     fn paint_hilar_mass(&mut self) {
-        let radius = self.draws.uniform(19.0, 27.0);
-        let out = Point::direction(self.draws.uniform(-50.0, 50.0)) * (radius * 0.55);
+        let radius = self.draws.uniform(22.0, 28.0);
+        let out = Point::direction(self.draws.uniform(-50.0, 50.0)) * (radius * 0.7);
         let hilum = self.patient.hilum(self.side);
         let centre = hilum + Point { x: out.x * self.side.sign(), y: out.y };
         self.paint_spicules(centre, radius * 0.95);

@@ -83,14 +83,14 @@ impl Tree<'_> {
     /// Vessels that run within the slice, from the hilum outwards.
     fn paint_branches(&mut self, side: Side) {
         let hilum = self.patient.hilum(side);
-        let trunks = 4;
+        let trunks = 3;
         for trunk in 0..trunks {
-            let spread = -70.0 + 140.0 * trunk as f32 / (trunks - 1) as f32;
+            let spread = -58.0 + 116.0 * trunk as f32 / (trunks - 1) as f32;
             let degrees = spread + self.draws.uniform(-12.0, 12.0);
             let branch = Branch {
                 from: hilum,
                 degrees: if side == Side::Left { degrees } else { 180.0 - degrees },
-                radius_mm: self.draws.uniform(2.6, 4.2),
+                radius_mm: self.draws.uniform(2.2, 3.4),
                 length_mm: self.draws.uniform(16.0, 26.0),
             };
             self.paint_branch(branch);
@@ -106,7 +106,7 @@ impl Tree<'_> {
         let middle = branch.from + Point::direction(branch.degrees) * (branch.length_mm * 0.5);
         let to = middle + Point::direction(bend) * (branch.length_mm * 0.5);
         let thin = branch.radius_mm * 0.78;
-        if self.draws.chance(if branch.radius_mm > 2.2 { 0.8 } else { 0.5 }) {
+        if self.draws.chance(if branch.radius_mm > 2.0 { 0.75 } else { 0.4 }) {
             let halfway = (branch.radius_mm + thin) * 0.5;
             for (from, to, radius_from, radius_to) in
                 [(branch.from, middle, branch.radius_mm, halfway), (middle, to, halfway, thin)]
@@ -160,6 +160,12 @@ impl Tree<'_> {
         let share = (radius_mm / 2.0).clamp(0.28, 1.0);
         let lung = self.patient.lung_hounsfield;
         let hounsfield = lung + (self.patient.blood_hounsfield - lung) * share;
-        self.canvas.paint(&Overlap(tube, self.lung), hounsfield);
+        let reach = (tube.to - tube.from).length() * 0.5 + tube.radius_from.max(tube.radius_to);
+        let middle = (tube.from + tube.to) * 0.5;
+        if self.lung.distance(middle) < -reach {
+            self.canvas.paint(tube, hounsfield);
+        } else {
+            self.canvas.paint(&Overlap(tube, self.lung), hounsfield);
+        }
     }
 }

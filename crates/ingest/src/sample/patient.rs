@@ -47,22 +47,22 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn draw(draws: &mut Draws) -> Self {
-        let cage_x_mm = draws.uniform(122.0, 142.0);
+        let cage_x_mm = draws.uniform(127.0, 139.0);
         let has_contrast_agent = draws.chance(0.5);
         Self {
             cage_x_mm,
-            cage_y_mm: cage_x_mm * draws.uniform(0.64, 0.73),
-            fat_mm: draws.uniform(5.0, 26.0),
+            cage_y_mm: cage_x_mm * draws.uniform(0.66, 0.71),
+            fat_mm: draws.uniform(4.0, 36.0),
             muscle_mm: draws.uniform(9.0, 17.0),
-            level: draws.uniform(0.0, 1.0),
-            heart: draws.uniform(0.9, 1.12),
+            level: draws.uniform(0.0, 0.5),
+            heart: draws.uniform(0.93, 1.06),
             blood_hounsfield: if has_contrast_agent {
                 draws.uniform(110.0, 230.0)
             } else {
                 draws.uniform(38.0, 50.0)
             },
-            lung_hounsfield: draws.uniform(-895.0, -835.0),
-            vessels: draws.uniform(0.75, 1.3),
+            lung_hounsfield: draws.uniform(-905.0, -805.0),
+            vessels: draws.uniform(0.45, 0.75),
             wall_phases: [draws.uniform(0.0, 360.0), draws.uniform(0.0, 360.0)],
         }
     }

@@ -23,21 +23,21 @@ pub(super) struct Scanner {
 impl Scanner {
     pub(super) fn draw(draws: &mut Draws, patient: &Patient) -> Self {
         let width = draws.uniform(228.0, 341.0) as usize;
-        let across_mm = 2.0 * (patient.cage_x_mm + 24.0) * draws.uniform(0.98, 1.12);
-        let down_mm = 2.0 * (patient.cage_y_mm + 26.0) * draws.uniform(0.98, 1.14);
+        let across_mm = 2.0 * (patient.cage_x_mm + 24.0) * draws.uniform(1.0, 1.05);
+        let down_mm = 2.0 * (patient.cage_y_mm + 26.0) * draws.uniform(1.0, 1.05);
         let pixel_mm = across_mm / width as f32;
         let frame = Frame {
             width,
             height: (down_mm / pixel_mm) as usize,
             pixel_mm,
-            centre: point(draws.uniform(-8.0, 8.0), draws.uniform(-4.0, 10.0)),
-            axis: Point::direction(draws.uniform(-4.0, 4.0)),
+            centre: point(draws.uniform(-4.0, 4.0), draws.uniform(-1.0, 6.0)),
+            axis: Point::direction(draws.uniform(-2.0, 2.0)),
         };
         Self {
             frame,
-            window_level: draws.uniform(-520.0, -180.0),
-            window_width: draws.uniform(1000.0, 1600.0),
-            noise: draws.uniform(12.0, 38.0),
+            window_level: draws.uniform(-600.0, -120.0),
+            window_width: draws.uniform(900.0, 1700.0),
+            noise: draws.uniform(8.0, 42.0),
             blur_mm: draws.uniform(0.5, 0.9),
             streaks: draws.uniform(2.0, 12.0),
         }
