@@ -32,10 +32,6 @@ Which folder holds which class stands in config.yaml under data.classes.";
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ingest", version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Configuration files and verbosity.
-    #[command(flatten)]
-    pub common: CommonArguments,
-
     /// Take the images from here: a folder, a zip file, an http(s) address, a Google Drive or
     /// Kaggle link, kaggle:OWNER/DATASET, or sample [config: data.source]
     #[arg(long, value_name = "PATH|URL")]
@@ -64,6 +60,10 @@ pub struct Arguments {
     /// Images of the sample set [params: ingest.sample.images]
     #[arg(long, value_name = "COUNT")]
     pub sample_images: Option<usize>,
+
+    /// Configuration files and verbosity.
+    #[command(flatten)]
+    pub common: CommonArguments,
 }
 
 /// [`OnUnreadable`] as the command line writes it.

@@ -158,8 +158,8 @@ fn write_entry(
         budget.spend(count as u64, written, most, name).map_err(Failure::Fault)?;
         writer.write_all(&buffer[..count]).map_err(at_path("write")).map_err(io)?;
     }
-    let file = writer.into_inner().map_err(|error| io(("write", error.into_error())))?;
-    file.sync_all().map_err(at_path("sync")).map_err(io)
+    // Not synced: a file becomes somebody's when it is placed.
+    writer.flush().map_err(at_path("write")).map_err(io)
 }
 
 impl Budget<'_> {

@@ -50,6 +50,7 @@ pub(crate) fn place_all(
             Ownership::Theirs => copy(&from, &to, record)?,
             Ownership::Ours => fs::rename(&from, &to).with_path("move an image to", &to)?,
         }
+        File::open(&to).and_then(|file| file.sync_all()).with_path("sync", &to)?;
         progress.inc(1);
         Ok::<(), PlaceError>(())
     })?;
@@ -64,9 +65,7 @@ fn copy(from: &Path, to: &Path, record: &ImageRecord) -> Result<(), PlaceError> 
     let file = OpenOptions::new().write(true).create_new(true).open(to).with_path("create", to)?;
     let mut writer = Sha256Writer::new(file);
     io::copy(&mut reader, &mut writer).with_path("write", to)?;
-    let (digest, file) = writer.finish();
-    file.sync_all().with_path("sync", to)?;
-    if digest == record.sha256 {
+    if writer.finish().0 == record.sha256 {
         Ok(())
     } else {
         Err(PlaceError::Changed { path: from.to_path_buf() })

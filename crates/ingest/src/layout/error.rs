@@ -101,7 +101,8 @@ impl fmt::Display for UnmappedFolders {
         for name in &self.names {
             writeln!(f, "    {}: [{}]", class_name_for(name), yaml_text(name))?;
         }
-        write!(f, "  ignore_folders: [{}]", yaml_text(&self.names[0]))
+        let names: Vec<String> = self.names.iter().map(|name| yaml_text(name)).collect();
+        write!(f, "  # or: ignore_folders: [{}]", names.join(", "))
     }
 }
 
