@@ -1,1 +1,86 @@
 //! Stage 2: the VGG16 base and a fresh head.
+//!
+//! ```text
+//! imagenet ─ hub ─┐
+//! file ───────────┼─▶ features.*  ─▶ base_model.safetensors
+//! random ─────────┘       └─ and a fresh head ─▶ updated_base_model.safetensors
+//! ```
+//!
+//! `architecture.json` beside them says what the network is and holds both digests. The same
+//! parameters and weights give the same bytes.
+
+mod arguments;
+mod summary;
+mod weights;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use artifact::StagedFolder;
+use classifier::architecture::{Architecture, BaseDescription};
+use classifier::tensors::{self, TensorMap};
+use classifier::{ClassifierError, initialise};
+use dataset::ClassIndices;
+use stage::UsageError;
+
+pub use arguments::{Arguments, WeightsChoice};
+use weights::Weights;
+
+/// Makes the base and the base with a head, and prints the model's summary on standard output.
+///
+/// # Errors
+/// When the configuration is refused, the weights cannot be had or do not fit, or the folder
+/// cannot be written. What stood there before then stays as it was.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let settings = arguments.settings()?;
+    let params = &settings.params.prepare_base;
+    let classes = ClassIndices::of_names(settings.config.data.classes.names());
+    let architecture = Architecture::new(params, &classes).map_err(refuse_layer)?;
+    let weights = weights::load(&settings.config, params)?;
+    let head = initialise::fresh_head(&architecture, params.seed);
+
+    let folder = &settings.config.paths.base_model;
+    let rows = architecture.summary()?;
+    write(folder, architecture.clone(), weights, head)
+        .with_context(|| format!("make {}", folder.display()))?;
+    tracing::info!("wrote {}", folder.display());
+    let table = summary::table(&architecture, &rows);
+    io::stdout().write_all(table.as_bytes()).context("print the summary")
+}
+
+/// A layer that does not exist is a mistake in the configuration: exit code 2.
+fn refuse_layer(error: ClassifierError) -> anyhow::Error {
+    match error {
+        ClassifierError::UnknownLayer { .. } => {
+            UsageError(format!("accept prepare_base.freeze: {error}")).into()
+        }
+        other => other.into(),
+    }
+}
+
+/// Writes the two weight files and their description; the folder appears whole or not at all.
+fn write(
+    folder: &Path,
+    architecture: Architecture,
+    weights: Weights,
+    head: TensorMap,
+) -> anyhow::Result<()> {
+    let Weights { tensors: mut model, origin } = weights;
+    let staged = StagedFolder::in_place_of(folder, BaseDescription::FILE)?;
+    let base_sha256 =
+        tensors::write(&staged.path().join(BaseDescription::BASE_FILE), &model, &origin)?;
+    model.extend(head);
+    let updated_base_sha256 =
+        tensors::write(&staged.path().join(BaseDescription::UPDATED_BASE_FILE), &model, &origin)?;
+    let description = BaseDescription {
+        format: BaseDescription::FORMAT,
+        architecture,
+        weights: origin,
+        base_sha256,
+        updated_base_sha256,
+    };
+    artifact::write_json(&staged.path().join(BaseDescription::FILE), &description)?;
+    staged.publish()?;
+    Ok(())
+}

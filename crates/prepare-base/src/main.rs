@@ -1,2 +1,9 @@
-//! placeholder
-fn main() {}
+//! Stage 2: see the library of the same name.
+
+use std::process::ExitCode;
+
+use prepare_base::Arguments;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &Arguments| &arguments.common, prepare_base::run)
+}

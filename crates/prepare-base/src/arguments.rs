@@ -1,0 +1,156 @@
+//! The command line, and what it changes in the two configuration files.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, ValueEnum};
+use config::{ConfigError, Freeze, HeadKind, WeightsSource};
+use stage::{CommonArguments, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  prepare-base
+      Make the base that params.yaml describes under prepare_base.
+  prepare-base --weights imagenet --head global-pool --freeze until:block4_pool
+      Weights trained on ImageNet; the fifth block learns along with the head.
+  prepare-base --weights file --weights-file weights/vgg16.safetensors
+      No network: take the weights from a safetensors file with torchvision's names.
+
+ImageNet weights come from the Hugging Face hub: 59 MB once, kept under
+paths.downloads. HF_ENDPOINT names a mirror, HF_TOKEN a token it asks for.";
+
+/// Prepare the model: a VGG16 base with its top cut off, and a fresh head
+///
+/// Writes base_model.safetensors (the base), updated_base_model.safetensors (base and head) and
+/// architecture.json, and prints a table of layers, output shapes and parameters. Tensor names are
+/// torchvision's, so that Python loads them.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "prepare-base", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Configuration files and verbosity.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Where the base's weights come from [params: prepare_base.weights]
+    #[arg(long, value_name = "SOURCE")]
+    pub weights: Option<WeightsChoice>,
+
+    /// The safetensors file of --weights file [config: pretrained.file]
+    #[arg(long, value_name = "FILE")]
+    pub weights_file: Option<PathBuf>,
+
+    /// Height and width of the images, in pixels, 32 to 1024 [params: prepare_base.image_size]
+    #[arg(long, value_name = "PIXELS")]
+    pub image_size: Option<u32>,
+
+    /// Layers that keep their weights: all, none, or until:<layer>, such as until:block4_pool
+    /// [params: prepare_base.freeze]
+    #[arg(long, value_name = "LAYERS")]
+    pub freeze: Option<Freeze>,
+
+    /// How the feature maps become one vector [params: prepare_base.head.kind]
+    #[arg(long, value_name = "KIND")]
+    pub head: Option<HeadChoice>,
+
+    /// Units of a hidden layer in the head, 0 for none [params: prepare_base.head.hidden_units]
+    #[arg(long, value_name = "COUNT")]
+    pub hidden_units: Option<u32>,
+
+    /// Share of the hidden units dropped in training [params: prepare_base.head.dropout]
+    #[arg(long, value_name = "SHARE")]
+    pub dropout: Option<f64>,
+
+    /// Seed of random weights and of the fresh head [params: prepare_base.seed]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+
+    /// Write here [config: paths.base_model]
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+/// [`WeightsSource`] as the command line writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WeightsChoice {
+    /// Trained on ImageNet, from the Hugging Face hub
+    Imagenet,
+    /// A safetensors file on this machine
+    File,
+    /// Drawn from the seed
+    Random,
+}
+
+impl From<WeightsChoice> for WeightsSource {
+    fn from(choice: WeightsChoice) -> Self {
+        match choice {
+            WeightsChoice::Imagenet => Self::Imagenet,
+            WeightsChoice::File => Self::File,
+            WeightsChoice::Random => Self::Random,
+        }
+    }
+}
+
+/// [`HeadKind`] as the command line writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HeadChoice {
+    /// The last block's map as it is
+    Flatten,
+    /// The mean of each channel of the last block
+    GlobalPool,
+    /// Means of 4×4 cells and standard deviations of all five blocks
+    MultiScale,
+}
+
+impl From<HeadChoice> for HeadKind {
+    fn from(choice: HeadChoice) -> Self {
+        match choice {
+            HeadChoice::Flatten => Self::Flatten,
+            HeadChoice::GlobalPool => Self::GlobalPool,
+            HeadChoice::MultiScale => Self::MultiScale,
+        }
+    }
+}
+
+impl Arguments {
+    /// Both configuration files with the flags laid over them, checked.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = self.common.settings()?;
+        let params = &mut settings.params.prepare_base;
+        params.weights = self.weights.map_or(params.weights, Into::into);
+        params.image_size = self.image_size.unwrap_or(params.image_size);
+        params.seed = self.seed.unwrap_or(params.seed);
+        params.head.kind = self.head.map_or(params.head.kind, Into::into);
+        params.head.hidden_units = self.hidden_units.unwrap_or(params.head.hidden_units);
+        params.head.dropout = self.dropout.unwrap_or(params.head.dropout);
+        if let Some(freeze) = &self.freeze {
+            params.freeze.clone_from(freeze);
+        }
+        if let Some(file) = &self.weights_file {
+            settings.config.pretrained.file.clone_from(file);
+        }
+        if let Some(output) = &self.output {
+            settings.config.paths.base_model.clone_from(output);
+        }
+        settings.params.check_as(Path::new("the command line"))?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn freeze_is_written_as_one_word() {
+        let parse = |freeze| Arguments::try_parse_from(["prepare-base", "--freeze", freeze]);
+        let layer = parse("until:block4_pool").unwrap().freeze;
+        assert_eq!(layer, Some(Freeze::Until("block4_pool".into())));
+        assert!(parse("block4_pool").is_err());
+    }
+}

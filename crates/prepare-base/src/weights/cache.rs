@@ -1,0 +1,178 @@
+//! The tensors that came from the hub, kept, with the digest each had when it was first used.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use artifact::Digest;
+use classifier::tensors::{self, HostTensor, TensorMap};
+use classifier::vgg16::TensorSpec;
+use config::Config;
+use serde::{Deserialize, Serialize};
+
+use super::WeightsError;
+
+/// A folder under `paths.downloads` for one file of one commit of one repository.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+}
+
+/// `digests.json`: written on first use, checked ever after.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    origin: String,
+    tensors: BTreeMap<String, Digest>,
+}
+
+impl Cache {
+    pub(super) fn of(config: &Config) -> Self {
+        let pretrained = &config.pretrained;
+        let identity = [&pretrained.repository, &pretrained.revision, &pretrained.filename];
+        let name = pretrained.repository.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let key = Digest::of_fields(identity.map(String::as_str)).short();
+        Self { folder: config.paths.downloads.join(format!("{name}-{key}")) }
+    }
+
+    /// Where a whole file goes until its tensors are taken out.
+    pub(super) fn whole_file(&self) -> PathBuf {
+        self.folder.join("whole.safetensors")
+    }
+
+    fn features_file(&self) -> PathBuf {
+        self.folder.join("features.safetensors")
+    }
+
+    fn record_file(&self) -> PathBuf {
+        self.folder.join("digests.json")
+    }
+
+    /// The tensors kept here, if there are any and they are those that were first used.
+    pub(super) fn read(&self, specs: &[TensorSpec]) -> Result<Option<TensorMap>, WeightsError> {
+        let path = self.features_file();
+        let (Some(record), true) = (self.record()?, path.exists()) else { return Ok(None) };
+        let origin = path.display().to_string();
+        let kept = tensors::read_foreign(&path)
+            .and_then(|tensors| tensors::check(&tensors, specs, &origin).map(|()| tensors));
+        match kept {
+            Ok(tensors) => {
+                let advice = "remove the file to fetch it again".to_owned();
+                record.check(&tensors, &origin, advice)?;
+                Ok(Some(tensors))
+            }
+            Err(error) => {
+                tracing::warn!("{error}; fetching it again");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps tensors that have just come. If others came before, they must be the same.
+    pub(super) fn keep(&self, tensors: &TensorMap, origin: &str) -> Result<(), WeightsError> {
+        let path = self.record_file();
+        let known = self.record()?;
+        if let Some(record) = &known {
+            let advice = format!("remove {} to accept the new ones", path.display());
+            record.check(tensors, origin, advice)?;
+        }
+        tensors::write(&self.features_file(), tensors, &origin)?;
+        if known.is_none() {
+            artifact::write_json(&path, &Record::of(tensors, origin))?;
+        }
+        Ok(())
+    }
+
+    fn record(&self) -> Result<Option<Record>, WeightsError> {
+        let path = self.record_file();
+        Ok(if path.exists() { Some(artifact::read_json(&path)?) } else { None })
+    }
+}
+
+impl Record {
+    fn of(tensors: &TensorMap, origin: &str) -> Self {
+        let tensors = tensors.iter().map(|(name, tensor)| (name.clone(), digest_of(tensor)));
+        Self { origin: origin.to_owned(), tensors: tensors.collect() }
+    }
+
+    fn check(&self, tensors: &TensorMap, origin: &str, advice: String) -> Result<(), WeightsError> {
+        let digests = tensors.iter().map(|(name, tensor)| (name, digest_of(tensor)));
+        let mut changed = digests.filter(|(name, found)| self.tensors.get(*name) != Some(found));
+        let Some((tensor, found)) = changed.next() else { return Ok(()) };
+        let (origin, tensor) = (origin.to_owned(), tensor.clone());
+        Err(WeightsError::Changed { origin, tensor, found, advice })
+    }
+}
+
+/// The digest of a tensor's values as little-endian f32.
+fn digest_of(tensor: &HostTensor) -> Digest {
+    let bytes: Vec<u8> = tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+    Digest::of(&bytes)
+}
+
+/// One digest for all tensors, by name.
+pub(super) fn digest_of_all(tensors: &TensorMap) -> Digest {
+    Digest::of_fields(tensors.iter().flat_map(|(name, tensor)| {
+        [name.as_bytes().to_vec(), digest_of(tensor).as_bytes().to_vec()]
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(folder: &tempfile::TempDir) -> Cache {
+        Cache { folder: folder.path().join("weights") }
+    }
+
+    fn tensors(value: f32) -> TensorMap {
+        TensorMap::from([
+            ("a".to_owned(), HostTensor::new(&[1], vec![1.0])),
+            ("b".to_owned(), HostTensor::new(&[1, 2], vec![2.0, value])),
+        ])
+    }
+
+    fn specs() -> [TensorSpec; 2] {
+        [TensorSpec::new("a", &[1]), TensorSpec::new("b", &[1, 2])]
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        assert_eq!(cache.read(&specs()).unwrap(), None);
+        cache.keep(&tensors(3.0), "hub").unwrap();
+        assert_eq!(cache.read(&specs()).unwrap(), Some(tensors(3.0)));
+    }
+
+    #[test]
+    fn a_tensor_that_changed_in_the_kept_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        cache.keep(&tensors(3.0), "hub").unwrap();
+        tensors::write(&cache.features_file(), &tensors(4.0), &"hub").unwrap();
+        let message = cache.read(&specs()).unwrap_err().to_string();
+        assert!(message.contains("changed since they were first used: tensor b"), "{message}");
+        assert!(message.contains("features.safetensors"), "{message}");
+    }
+
+    #[test]
+    fn weights_that_come_again_must_be_those_of_the_first_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        cache.keep(&tensors(3.0), "hub").unwrap();
+        std::fs::remove_file(cache.features_file()).unwrap();
+        let message = cache.keep(&tensors(4.0), "hub").unwrap_err().to_string();
+        assert!(message.contains("tensor b") && message.contains("digests.json"), "{message}");
+        assert!(!cache.features_file().exists());
+        cache.keep(&tensors(3.0), "hub").unwrap();
+    }
+
+    #[test]
+    fn a_damaged_file_is_as_good_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        cache.keep(&tensors(3.0), "hub").unwrap();
+        std::fs::write(cache.features_file(), b"half").unwrap();
+        assert_eq!(cache.read(&specs()).unwrap(), None);
+    }
+}

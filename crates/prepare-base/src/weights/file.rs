@@ -1,0 +1,104 @@
+//! A safetensors file on this machine, such as one exported from torchvision.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use artifact::{IoError, WithPath};
+use classifier::vgg16::TensorSpec;
+
+use super::select::{Stretches, select};
+use super::{Weights, WeightsError, cache};
+
+/// Reads the base's tensors out of a file; what else it holds, such as the top, is passed over.
+pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
+    let tensors = select(&mut LocalFile::open(path)?, specs)?;
+    // By content, not by name: the same weights under another name make the same model.
+    let origin = format!("file with features of SHA-256 {}", cache::digest_of_all(&tensors));
+    Ok(Weights { tensors, origin })
+}
+
+/// A file that is read in stretches.
+#[derive(Debug)]
+pub(super) struct LocalFile {
+    file: File,
+    bytes: u64,
+    path: PathBuf,
+    origin: String,
+}
+
+impl LocalFile {
+    /// Opens a file, unless it is a pickle.
+    pub(super) fn open(path: &Path) -> Result<Self, WeightsError> {
+        let mut file = File::open(path).with_path("open", path).map_err(|error| match error {
+            IoError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+                WeightsError::NoFile { path: path.to_path_buf() }
+            }
+            other => other.into(),
+        })?;
+        let mut start = Vec::new();
+        file.by_ref().take(4).read_to_end(&mut start).with_path("read", path)?;
+        if is_pickle(&start) {
+            return Err(WeightsError::Pickle { path: path.to_path_buf() });
+        }
+        let bytes = file.metadata().with_path("read", path)?.len();
+        Ok(Self { file, bytes, path: path.to_path_buf(), origin: path.display().to_string() })
+    }
+}
+
+/// `torch.save` writes a zip archive of pickles, and before version 1.6 a bare pickle.
+fn is_pickle(start: &[u8]) -> bool {
+    start.starts_with(b"PK\x03\x04")
+        || matches!(start, [0x80, 2..=5, ..]) && start.get(2..).is_some_and(|rest| rest != [0, 0])
+}
+
+impl Stretches for LocalFile {
+    fn read(&mut self, bytes: Range<u64>) -> Result<Vec<u8>, WeightsError> {
+        let mut content = Vec::new();
+        self.file.seek(SeekFrom::Start(bytes.start)).with_path("read", &self.path)?;
+        self.file
+            .by_ref()
+            .take(bytes.end - bytes.start)
+            .read_to_end(&mut content)
+            .with_path("read", &self.path)?;
+        Ok(content)
+    }
+
+    fn file_bytes(&self) -> Option<u64> {
+        Some(self.bytes)
+    }
+
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_says_where_to_put_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = load(&folder.path().join("none.safetensors"), &[]).unwrap_err().to_string();
+        assert!(message.contains("none.safetensors: put a safetensors file"), "{message}");
+    }
+
+    #[test]
+    fn pickles_of_both_ages_are_refused_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vgg16-397923af.pth");
+        for start in [&b"PK\x03\x04archive/data.pkl"[..], b"\x80\x02\x8a\nl\xfc\x9cF"] {
+            std::fs::write(&path, start).unwrap();
+            let message = load(&path, &[]).unwrap_err().to_string();
+            assert!(message.contains("save_file(torch.load(\"vgg16-397923af.pth\""), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_640_bytes_is_no_pickle() {
+        // 0x0280 in little endian starts as a pickle of protocol 2 does.
+        assert!(!is_pickle(&640_u64.to_le_bytes()[..4]));
+    }
+}

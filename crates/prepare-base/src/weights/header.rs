@@ -1,0 +1,136 @@
+//! The head of a safetensors file: eight bytes that hold the length of a JSON object, and that
+//! object, which says of every tensor what it is and where it lies.
+
+use std::ops::Range;
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use classifier::ClassifierError;
+use classifier::vgg16::TensorSpec;
+
+use super::WeightsError;
+
+/// Bytes of the length that the file starts with.
+pub(super) const LENGTH_BYTES: u64 = 8;
+
+/// The longest header that is believed. VGG16's takes 4 kB.
+const LONGEST_HEADER_BYTES: u64 = 4 << 20;
+
+/// Where the JSON header lies, by the eight bytes before it.
+pub(super) fn header_range(start: &[u8], origin: &str) -> Result<Range<u64>, WeightsError> {
+    let refuse = |reason: String| WeightsError::Header { origin: origin.into(), reason };
+    let bytes: [u8; 8] = start
+        .try_into()
+        .map_err(|_| refuse(format!("truncated; the file has {} bytes", start.len())))?;
+    let length = u64::from_le_bytes(bytes);
+    if length < 2 || length > LONGEST_HEADER_BYTES {
+        let start = start.escape_ascii();
+        return Err(refuse(format!("not a safetensors file; it starts with \"{start}\"")));
+    }
+    Ok(LENGTH_BYTES..LENGTH_BYTES + length)
+}
+
+/// A header that was read and found sound: no gap, no overlap, each tensor as long as its shape
+/// and type say, all of it inside the file.
+#[derive(Debug)]
+pub(super) struct Header {
+    metadata: Metadata,
+    /// Where the tensors' bytes begin in the file.
+    data_start: u64,
+    origin: String,
+}
+
+impl Header {
+    /// Reads the JSON; `file_bytes` is the size of the file, where it is known.
+    pub(super) fn parse(
+        json: &[u8],
+        file_bytes: Option<u64>,
+        origin: &str,
+    ) -> Result<Self, WeightsError> {
+        let refuse = |reason: String| WeightsError::Header { origin: origin.into(), reason };
+        // Deserialising checks the offsets against each other, the shapes and the types.
+        let metadata: Metadata = serde_json::from_slice(json)
+            .map_err(|error| refuse(format!("not a safetensors file: {error}")))?;
+        let data_start = LENGTH_BYTES + json.len() as u64;
+        let end = data_start + metadata.data_len() as u64;
+        match file_bytes {
+            Some(size) if size != end => Err(refuse(format!(
+                "truncated or overlong; by its header it has {end} bytes, but there are {size}"
+            ))),
+            _ => Ok(Self { metadata, data_start, origin: origin.to_owned() }),
+        }
+    }
+
+    /// Where a tensor lies in the file, provided it is an f32 tensor of the expected shape.
+    pub(super) fn locate(&self, spec: &TensorSpec) -> Result<Range<u64>, WeightsError> {
+        let expected = format!("F32 {:?}", spec.shape);
+        let mismatch = |found: String| ClassifierError::Tensor {
+            origin: self.origin.clone(),
+            name: spec.name.clone(),
+            expected: expected.clone(),
+            found,
+        };
+        match self.metadata.info(&spec.name) {
+            None => Err(mismatch("nothing".into()).into()),
+            Some(TensorInfo { dtype, shape, data_offsets: (start, end) })
+                if *dtype == Dtype::F32 && *shape == spec.shape =>
+            {
+                Ok(self.data_start + *start as u64..self.data_start + *end as u64)
+            }
+            Some(TensorInfo { dtype, shape, .. }) => {
+                Err(mismatch(format!("{dtype:?} {shape:?}")).into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(json: &str, file_bytes: Option<u64>) -> Result<Header, WeightsError> {
+        Header::parse(json.as_bytes(), file_bytes, "x.safetensors")
+    }
+
+    const TWO: &str = r#"{"a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
+                          "b": {"dtype": "F16", "shape": [2], "data_offsets": [8, 12]}}"#;
+
+    #[test]
+    fn a_tensor_is_located_behind_the_header() {
+        let start = LENGTH_BYTES + TWO.len() as u64;
+        let header = header(TWO, Some(start + 12)).unwrap();
+        assert_eq!(header.locate(&TensorSpec::new("a", &[2, 1])).unwrap(), start..start + 8);
+    }
+
+    #[test]
+    fn a_mismatch_names_the_tensor_what_was_expected_and_what_is_there() {
+        let header = header(TWO, None).unwrap();
+        for (spec, expected) in [
+            (TensorSpec::new("a", &[1, 2]), "tensor a: expected F32 [1, 2], found F32 [2, 1]"),
+            (TensorSpec::new("b", &[2]), "tensor b: expected F32 [2], found F16 [2]"),
+            (TensorSpec::new("c", &[2]), "tensor c: expected F32 [2], found nothing"),
+        ] {
+            let message = header.locate(&spec).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("x.safetensors"), "{message}");
+        }
+    }
+
+    #[test]
+    fn offsets_that_overlap_or_leave_the_file_are_refused() {
+        let overlap = TWO.replace("[8, 12]", "[4, 8]");
+        assert!(header(&overlap, None).is_err());
+        let too_short = header(TWO, Some(100)).unwrap_err().to_string();
+        assert!(too_short.contains("truncated or overlong"), "{too_short}");
+        let wrong_size = TWO.replace("[2, 1]", "[3, 1]");
+        assert!(header(&wrong_size, None).is_err());
+    }
+
+    #[test]
+    fn another_kind_of_file_is_described_by_its_start() {
+        let page = header_range(b"<!DOCTYP", "x").unwrap_err().to_string();
+        assert!(page.contains("not a safetensors file; it starts with \"<!DOCTYP\""), "{page}");
+        assert!(header_range(&[1, 2], "x").unwrap_err().to_string().contains("2 bytes"));
+        assert_eq!(header_range(&[16, 0, 0, 0, 0, 0, 0, 0], "x").unwrap(), 8..24);
+    }
+}
