@@ -132,7 +132,7 @@ impl Extractor {
             images,
             |image| loader.look_up(image),
             |found| {
-                self.complete(found, &mut pending)?;
+                self.complete(&found, &mut pending)?;
                 while pending.len() >= full {
                     consume(&pending[..full])?;
                     pending.drain(..full);
@@ -144,7 +144,7 @@ impl Extractor {
     }
 
     /// Runs the frozen part where records are missing, keeps those, and appends all in order.
-    fn complete(&self, found: Vec<Found<'_>>, records: &mut Vec<f32>) -> Result<()> {
+    fn complete(&self, found: &[Found<'_>], records: &mut Vec<f32>) -> Result<()> {
         let pixels: Vec<&[f32]> = found
             .iter()
             .filter_map(|found| match found {
@@ -154,7 +154,7 @@ impl Extractor {
             .collect();
         let computed = self.compute(&pixels)?;
         let mut fresh = computed.chunks(self.record_length());
-        for found in &found {
+        for found in found {
             match found {
                 Found::Record(record) => records.extend_from_slice(record),
                 Found::Pixels(image, _) => {

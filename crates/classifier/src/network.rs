@@ -112,7 +112,7 @@ impl Network {
         let mut scales = Vec::new();
         let end = self.run(images, 0..self.frozen_layers, &mut scales)?;
         if self.frozen_layers == LAYERS.len() {
-            return self.pool(&end, scales);
+            return self.pool(&end, &scales);
         }
         let flat = end.f_to_kind(Kind::Float)?.f_flatten(1, -1)?;
         scales.push(flat);
@@ -134,7 +134,7 @@ impl Network {
             scales.push(records.f_narrow(1, 0, scales_length)?);
         }
         let end = self.run(&activation, self.frozen_layers..LAYERS.len(), &mut scales)?;
-        self.pool(&end, scales)
+        self.pool(&end, &scales)
     }
 
     /// The dense layers: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active where
@@ -191,11 +191,11 @@ impl Network {
     }
 
     /// The last block's maps `[N, 512, H, W]` to one vector each, fp32.
-    fn pool(&self, maps: &Tensor, scales: Vec<Tensor>) -> Result<Tensor> {
+    fn pool(&self, maps: &Tensor, scales: &[Tensor]) -> Result<Tensor> {
         Ok(match self.architecture.head.kind {
             HeadKind::Flatten => maps.f_to_kind(Kind::Float)?.f_flatten(1, -1)?,
             HeadKind::GlobalPool => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
-            HeadKind::MultiScale => Tensor::f_cat(&scales, 1)?,
+            HeadKind::MultiScale => Tensor::f_cat(scales, 1)?,
         })
     }
 

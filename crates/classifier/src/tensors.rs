@@ -128,7 +128,7 @@ pub fn read_foreign(path: &Path) -> Result<TensorMap> {
     from_bytes(path, &artifact::read_bytes(path)?)
 }
 
-fn not_safetensors(path: &Path, reason: impl ToString) -> ClassifierError {
+fn not_safetensors(path: &Path, reason: impl std::fmt::Display) -> ClassifierError {
     ClassifierError::NotSafetensors { path: path.to_path_buf(), reason: reason.to_string() }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -24,7 +25,7 @@ impl Refusal {
 pub(crate) fn require(
     holds: bool,
     key: &str,
-    value: impl ToString,
+    value: impl Display,
     expected: &str,
 ) -> Result<(), Refusal> {
     if holds {

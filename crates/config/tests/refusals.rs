@@ -1,0 +1,140 @@
+//! What a person reads when a configuration file is wrong: the file, the key, what is allowed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::{Config, DeviceChoice, Freeze, Params};
+
+fn root_file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
+    fs::read_to_string(path).expect("the project's own file")
+}
+
+/// Writes `text` with `from` replaced by `to`; `from` must be there.
+fn changed(folder: &Path, file: &str, from: &str, to: &str) -> PathBuf {
+    let text = root_file(file);
+    assert!(text.contains(from), "{file} has no {from:?}");
+    let path = folder.join(file);
+    fs::write(&path, text.replacen(from, to, 1)).expect("a temporary file");
+    path
+}
+
+fn params_refusal(from: &str, to: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = changed(folder.path(), "params.yaml", from, to);
+    Params::load(&path).expect_err(to).to_string()
+}
+
+fn config_refusal(from: &str, to: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = changed(folder.path(), "config.yaml", from, to);
+    Config::load(&path).expect_err(to).to_string()
+}
+
+#[track_caller]
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is missing in: {message}");
+    }
+}
+
+#[test]
+fn the_projects_own_files_are_accepted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    Config::load(&root.join("config.yaml")).expect("config.yaml");
+    Params::load(&root.join("params.yaml")).expect("params.yaml");
+}
+
+#[test]
+fn an_unknown_key_names_itself_its_place_and_the_known_ones() {
+    let message = params_refusal("  epochs:", "  epoch:");
+    assert_says(&message, &["params.yaml", "train", "unknown field `epoch`", "`epochs`", "line"]);
+}
+
+#[test]
+fn a_missing_key_names_itself() {
+    let message = params_refusal("  permute_labels: false", "");
+    assert_says(&message, &["params.yaml", "missing field `permute_labels`"]);
+}
+
+#[test]
+fn a_wrong_choice_lists_the_right_ones() {
+    let message = params_refusal("optimizer: adam ", "optimizer: adamm ");
+    assert_says(&message, &["train.optimizer", "`adamm`", "`adam`, `adamw`, `sgd`, `rmsprop`"]);
+}
+
+#[test]
+fn a_value_out_of_range_names_key_value_and_range() {
+    let message = params_refusal("learning_rate: 0.001", "learning_rate: -1.0");
+    assert_says(&message, &["params.yaml", "train.learning_rate is -1", "above 0"]);
+    let message = params_refusal("image_size: ", "image_size: 16 # ");
+    assert_says(&message, &["prepare_base.image_size is 16", "32 to 1024"]);
+}
+
+#[test]
+fn shares_that_do_not_add_up_are_refused() {
+    let message = params_refusal("train: 0.70", "train: 0.80");
+    assert_says(&message, &["ingest.split", "1.1", "add up to 1"]);
+}
+
+#[test]
+fn dropout_without_a_hidden_layer_is_refused() {
+    let message = params_refusal("dropout: 0.0", "dropout: 0.5");
+    assert_says(&message, &["prepare_base.head.dropout", "hidden_units"]);
+}
+
+#[test]
+fn a_pattern_needs_exactly_one_group() {
+    let message = params_refusal(r"vacc(\d\.\d+)", r"vacc\d\.\d+");
+    assert_says(&message, &["select.checkpoint_pattern", "exactly one capture group"]);
+    let message = params_refusal(r"vacc(\d\.\d+)", r"vacc(\d\.\d+");
+    assert_says(&message, &["select.checkpoint_pattern", "not a regular expression"]);
+}
+
+#[test]
+fn not_a_number_is_refused_as_a_value() {
+    let message = params_refusal("weight_decay: 0.0", "weight_decay: .nan");
+    assert_says(&message, &["train.weight_decay is NaN"]);
+}
+
+#[test]
+fn a_folder_mapped_to_two_classes_is_refused() {
+    let message = config_refusal("normal: [normal]", "normal: [normal, Adenocarcinoma]");
+    assert_says(&message, &["config.yaml", "data.classes.normal", "mapped to adenocarcinoma"]);
+}
+
+#[test]
+fn a_class_name_that_would_leave_the_folder_is_refused() {
+    let message = config_refusal("normal: [normal]", "\"../normal\": [normal]");
+    assert_says(&message, &["data.classes", "../normal", "letters, digits"]);
+}
+
+#[test]
+fn a_source_of_unknown_kind_lists_the_known_ones() {
+    let message = config_refusal("kind: sample", "kind: ftp");
+    assert_says(&message, &["data.source", "`ftp`", "`kaggle`"]);
+}
+
+#[test]
+fn a_digest_that_is_none_is_refused() {
+    let local = "kind: local\n    path: scans.zip\n    sha256: abc #";
+    let message = config_refusal("kind: sample", local);
+    assert_says(&message, &["data.source.sha256", "abc", "64 hexadecimal digits"]);
+}
+
+#[test]
+fn a_missing_file_says_which_flag_names_another() {
+    let message = Params::load(Path::new("nowhere/params.yaml")).expect_err("missing").to_string();
+    assert_says(&message, &["nowhere/params.yaml", "--params"]);
+}
+
+#[test]
+fn words_and_maps_of_freeze_and_device_read_back() {
+    assert_eq!("until:block4_pool".parse(), Ok(Freeze::Until("block4_pool".into())));
+    assert_eq!("cuda:1".parse(), Ok(DeviceChoice::Cuda(1)));
+    assert!("gpu".parse::<DeviceChoice>().is_err());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = changed(folder.path(), "params.yaml", "freeze: all", "freeze: {until: block4_pool}");
+    let params = Params::load(&path).expect("a map is allowed");
+    assert_eq!(params.prepare_base.freeze, Freeze::Until("block4_pool".into()));
+}
