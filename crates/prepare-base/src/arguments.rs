@@ -26,10 +26,6 @@ paths.downloads. HF_ENDPOINT names a mirror, HF_TOKEN a token it asks for.";
 #[derive(Debug, Clone, Parser)]
 #[command(name = "prepare-base", version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Configuration files and verbosity.
-    #[command(flatten)]
-    pub common: CommonArguments,
-
     /// Where the base's weights come from [params: prepare_base.weights]
     #[arg(long, value_name = "SOURCE")]
     pub weights: Option<WeightsChoice>,
@@ -66,6 +62,10 @@ pub struct Arguments {
     /// Write here [config: paths.base_model]
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
+
+    /// Configuration files and verbosity. Last, because its heading holds for what follows.
+    #[command(flatten)]
+    pub common: CommonArguments,
 }
 
 /// [`WeightsSource`] as the command line writes it.

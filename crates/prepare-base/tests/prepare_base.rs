@@ -82,7 +82,7 @@ fn a_file_that_does_not_fit_names_the_tensor() {
             "features.7.bias: expected F32 [128], found F32 [2, 64]",
         ),
         (
-            Vgg16File::new().as_integers("features.7.bias"),
+            Vgg16File::new().with_integers("features.7.bias"),
             "features.7.bias: expected F32 [128], found I32 [128]",
         ),
     ] {

@@ -24,7 +24,7 @@ pub(super) fn header_range(start: &[u8], origin: &str) -> Result<Range<u64>, Wei
         .try_into()
         .map_err(|_| refuse(format!("truncated; the file has {} bytes", start.len())))?;
     let length = u64::from_le_bytes(bytes);
-    if length < 2 || length > LONGEST_HEADER_BYTES {
+    if !(2..=LONGEST_HEADER_BYTES).contains(&length) {
         let start = start.escape_ascii();
         return Err(refuse(format!("not a safetensors file; it starts with \"{start}\"")));
     }
