@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<u32>,
 
-    /// Layers that keep their weights: all, none, or until:<layer>, such as until:block4_pool
+    /// Layers that keep their weights: all, none, or until:LAYER, such as until:block4_pool
     /// [params: prepare_base.freeze]
     #[arg(long, value_name = "LAYERS")]
     pub freeze: Option<Freeze>,
