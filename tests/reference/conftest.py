@@ -108,13 +108,12 @@ class Pipeline:
 
 @pytest.fixture(scope="session")
 def programs():
-    """The folder that holds the stages: HOUNSFIELD_PROGRAMS, or a fresh debug build."""
+    """The folder that holds the stages: HOUNSFIELD_PROGRAMS, or those of `dvc repro`, built anew
+    if anything they are made of changed."""
     if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
         return Path(folder).resolve()
-    packages = [argument for program in PROGRAMS for argument in ("--package", program)]
-    command = ["cargo", "build", "--locked", "--quiet", *packages, "--bins"]
-    subprocess.run(command, cwd=PROJECT, check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+    subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
+    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 @pytest.fixture(scope="session")

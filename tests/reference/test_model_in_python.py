@@ -2,6 +2,7 @@
 probabilities for the same input tensors. `dense_layers` and `head_input` are all that a Python
 program needs beside torchvision to use a model of ours."""
 
+import csv
 import json
 
 import pytest
@@ -81,6 +82,14 @@ def test_torchvision_gives_the_same_probabilities(pipeline, dumped):
         expected = predict(pipeline.folder / "model", dumped["images"])
     worst = (dumped["probabilities"] - expected).abs().max().item()
     assert worst <= TOLERANCE, f"probabilities differ by up to {worst}"
+
+
+def test_predictions_are_what_the_model_says_of_those_images(dumped, evaluation):
+    with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:IMAGES]
+    columns = [column for column in rows[0] if column.startswith("prob_")]
+    written = torch.tensor([[float(row[column]) for column in columns] for row in rows])
+    assert torch.equal(written, dumped["probabilities"])
 
 
 def test_probabilities_tell_images_apart(dumped):
