@@ -287,3 +287,108 @@ fn seed_generator(key: &Digest) {
     first.copy_from_slice(&bytes[..8]);
     tch::manual_seed(i64::from_le_bytes(first));
 }
+
+#[cfg(test)]
+mod tests {
+    use config::{Freeze, HeadKind, Optimizer as Kind};
+
+    use super::optimizer::tests::params;
+    use super::*;
+    use crate::architecture::tests::architecture;
+    use crate::network::tests::{cpu, weights};
+
+    fn learner(freeze: Freeze, class_weights: Option<&[f64]>) -> Learner {
+        let architecture = architecture(HeadKind::GlobalPool, 0, freeze);
+        let params = TrainParams { learning_rate: 0.05, ..params(Kind::Adam) };
+        let weights = weights(&architecture);
+        Learner::new(&architecture, &weights, cpu(), &params, class_weights, "test").unwrap()
+    }
+
+    /// Four records of 512 values: two of each class, told apart by the first value.
+    fn records() -> Vec<f32> {
+        let record = |sign: f32| (0..512).map(move |i| if i == 0 { sign } else { 0.01 });
+        [1.0, -1.0, 1.0, -1.0].into_iter().flat_map(record).collect()
+    }
+
+    const LABELS: [i64; 4] = [0, 1, 0, 1];
+
+    fn step(learner: &mut Learner) {
+        let batch = Batch { records: &records(), labels: &LABELS };
+        learner.step(batch, 0.05, &Digest::of(b"step")).unwrap();
+    }
+
+    #[test]
+    fn steps_lower_the_loss_and_reach_every_answer() {
+        let mut learner = learner(Freeze::All, None);
+        step(&mut learner);
+        let first = learner.take_score().unwrap();
+        for _ in 0..30 {
+            step(&mut learner);
+        }
+        learner.take_score().unwrap();
+        learner.score(Batch { records: &records(), labels: &LABELS }).unwrap();
+        let last = learner.take_score().unwrap();
+        assert!(last.loss < first.loss / 2.0, "{first:?} then {last:?}");
+        assert_eq!(last.accuracy, 1.0);
+    }
+
+    #[test]
+    fn a_score_is_the_mean_over_batches_of_any_size() {
+        let mut learner = learner(Freeze::All, None);
+        learner.score(Batch { records: &records(), labels: &LABELS }).unwrap();
+        let whole = learner.take_score().unwrap();
+        for (records, labels) in
+            [(&records()[..512 * 3], &LABELS[..3]), (&records()[512 * 3..], &LABELS[3..])]
+        {
+            learner.score(Batch { records, labels }).unwrap();
+        }
+        let parts = learner.take_score().unwrap();
+        assert!((whole.loss - parts.loss).abs() < 1e-6, "{whole:?} {parts:?}");
+        assert_eq!(whole.accuracy, parts.accuracy);
+    }
+
+    #[test]
+    fn a_restored_learner_takes_the_same_next_step() {
+        let mut one = learner(Freeze::All, None);
+        step(&mut one);
+        let state = one.state().unwrap();
+        step(&mut one);
+        let mut other = learner(Freeze::All, None);
+        other.restore(&state, "test").unwrap();
+        step(&mut other);
+        assert_eq!(one.state().unwrap(), other.state().unwrap());
+    }
+
+    #[test]
+    fn a_state_of_another_network_is_refused_by_tensor() {
+        let mut state = learner(Freeze::All, None).state().unwrap();
+        state.tensors.remove("classifier.0.bias");
+        let error = learner(Freeze::All, None).restore(&state, "state file").unwrap_err();
+        assert!(error.to_string().contains("state file: tensor classifier.0.bias"), "{error}");
+    }
+
+    #[test]
+    fn an_image_of_a_class_of_weight_zero_teaches_nothing() {
+        let after = |records: &[f32], labels: &[i64]| {
+            let mut learner = learner(Freeze::All, Some(&[1.0, 0.0]));
+            learner.step(Batch { records, labels }, 0.05, &Digest::of(b"step")).unwrap();
+            learner.checkpoint().unwrap()
+        };
+        let records = records();
+        assert_eq!(after(&records[..1024], &[0, 1]), after(&records[..512], &[0]));
+    }
+
+    #[test]
+    fn unfrozen_convolutions_learn_and_frozen_ones_stay() {
+        let mut learner = learner(Freeze::Until("block5_conv2".into()), None);
+        let before = learner.checkpoint().unwrap();
+        let length = learner.record_length();
+        let records: Vec<f32> = (0..2 * length).map(|i| (i as f32 * 0.3).sin().abs()).collect();
+        learner
+            .step(Batch { records: &records, labels: &[0, 1] }, 0.05, &Digest::of(b"x"))
+            .unwrap();
+        let after = learner.checkpoint().unwrap();
+        assert_ne!(before["features.28.weight"], after["features.28.weight"]);
+        assert!(!after.contains_key("features.26.weight"));
+    }
+}

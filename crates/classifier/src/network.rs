@@ -245,3 +245,91 @@ pub(crate) fn to_host(tensor: &Tensor) -> Result<HostTensor> {
     let shape: Vec<usize> = tensor.size().iter().map(|length| *length as usize).collect();
     Ok(HostTensor::new(&shape, values))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use config::{DeviceChoice, Freeze, HeadKind, Precision};
+
+    use super::*;
+    use crate::architecture::tests::architecture;
+    use crate::initialise::{fresh_head, random_base};
+
+    pub(crate) fn cpu() -> Backend {
+        Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
+    }
+
+    /// A whole model's weights; the output layer drawn at random, so that logits tell something.
+    pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
+        let mut weights = random_base(5);
+        weights.extend(fresh_head(architecture, 6));
+        let output = weights["classifier.0.weight"].clone();
+        let values = (0..output.values().len()).map(|i| (i as f32 * 0.7).sin() * 0.01).collect();
+        weights.insert("classifier.0.weight".into(), HostTensor::new(output.shape(), values));
+        weights
+    }
+
+    fn network(kind: HeadKind, freeze: Freeze) -> Network {
+        let architecture = architecture(kind, 0, freeze);
+        Network::new(&architecture, &weights(&architecture), cpu(), "test").unwrap()
+    }
+
+    fn images(count: usize) -> Vec<f32> {
+        (0..count * 3 * 32 * 32).map(|i| (i as f32 * 0.37).sin()).collect()
+    }
+
+    fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
+        let batch = network.upload(images, &network.image_shape(count)).unwrap();
+        let records = network.records(&batch).unwrap();
+        assert_eq!(records.size(), [count as i64, network.record_length() as i64]);
+        let head_inputs = network.head_inputs(&records).unwrap();
+        to_host(&network.logits(&head_inputs, false).unwrap()).unwrap().values().to_vec()
+    }
+
+    #[test]
+    fn where_the_base_is_cut_does_not_change_the_logits() {
+        for kind in [HeadKind::Flatten, HeadKind::GlobalPool, HeadKind::MultiScale] {
+            let whole = logits(&network(kind, Freeze::All), &images(2), 2);
+            for layer in ["block1_conv1", "block2_pool", "block4_conv2", "block5_conv3"] {
+                let cut = network(kind, Freeze::Until(layer.into()));
+                assert_eq!(logits(&cut, &images(2), 2), whole, "{kind:?} cut at {layer}");
+            }
+            assert_eq!(logits(&network(kind, Freeze::None), &images(2), 2), whole, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_does_not_depend_on_its_place_in_the_batch() {
+        let network = network(HeadKind::MultiScale, Freeze::All);
+        let image = images(1);
+        let mut others = images(4);
+        others.reverse();
+        let alone = |place: usize| {
+            let mut batch = others.clone();
+            batch[place * image.len()..(place + 1) * image.len()].copy_from_slice(&image);
+            let batch = network.upload(&batch, &network.image_shape(4)).unwrap();
+            let records = to_host(&network.records(&batch).unwrap()).unwrap();
+            let length = network.record_length();
+            records.values()[place * length..(place + 1) * length].to_vec()
+        };
+        assert_eq!(alone(0), alone(3));
+    }
+
+    #[test]
+    fn multi_scale_takes_cells_and_population_deviation() {
+        // One channel of 4×4 cells, each cell one pixel: 0, 1, …, 15. Mean 7.5, variance 21.25.
+        let maps = Tensor::arange(16, (Kind::Float, tch::Device::Cpu)).reshape([1, 1, 4, 4]);
+        let taken = to_host(&multi_scale(&maps).unwrap()).unwrap();
+        let expected: Vec<f32> = (0..16).map(|i| i as f32).chain([21.25_f32.sqrt()]).collect();
+        for (found, expected) in taken.values().iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{taken:?}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_never_fires_does_not_divide_by_zero() {
+        let mut network = network(HeadKind::MultiScale, Freeze::All);
+        let zeros = Tensor::zeros([25_024], (Kind::Float, tch::Device::Cpu));
+        network.set_learnt(STANDARDISE_STD, zeros);
+        assert!(logits(&network, &images(1), 1).iter().all(|logit| logit.is_finite()));
+    }
+}
