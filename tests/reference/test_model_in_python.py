@@ -13,7 +13,6 @@ from torch import nn
 
 IMAGES = 10
 TOLERANCE = 1e-4
-SMALLEST_STD = 1e-6
 
 
 def dense_layers(head, inputs, classes):
@@ -61,7 +60,7 @@ def predict(model_folder, images):
     x = head_input(features.eval(), architecture["head"]["kind"], images)
 
     if standardise := part(tensors, "standardise."):
-        x = (x - standardise["mean"]) / standardise["std"].clamp_min(SMALLEST_STD)
+        x = (x - standardise["mean"]) / standardise["std"]
 
     dense = dense_layers(architecture["head"], x.shape[1], len(architecture["classes"]))
     dense.load_state_dict(part(tensors, "classifier."), strict=True)

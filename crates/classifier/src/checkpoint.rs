@@ -43,6 +43,27 @@ pub type CheckpointDigests = std::collections::BTreeMap<String, Digest>;
 /// The name of the file that holds [`CheckpointDigests`].
 pub const DIGESTS_FILE: &str = "checkpoints.json";
 
+/// The name of the file that holds an [`EpochRow`] for each epoch.
+pub const HISTORY_FILE: &str = "history.csv";
+
+/// What an epoch came to: a row of `history.csv`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRow {
+    /// From 1.
+    pub epoch: u32,
+    /// Step size of this epoch.
+    pub learning_rate: f64,
+    /// Mean training loss, with class weights and label smoothing, while learning.
+    pub train_loss: f64,
+    /// Top-1 accuracy on the training images, while learning.
+    pub train_accuracy: f64,
+    /// Mean cross-entropy on the validation images, after the epoch.
+    pub valid_loss: f64,
+    /// Top-1 accuracy on the validation images, after the epoch.
+    pub valid_accuracy: f64,
+}
+
 /// What a checkpoint says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

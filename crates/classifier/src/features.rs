@@ -216,7 +216,7 @@ enum Found<'a> {
 
 /// Loads items in parallel, [`FORWARD_BATCH`] at a time and a few batches ahead of `consume`, and
 /// hands them on in order.
-pub(crate) fn decode_ahead<'a, I: Sync, T: Send>(
+fn decode_ahead<'a, I: Sync, T: Send>(
     items: &'a [I],
     load: impl Fn(&'a I) -> Result<T> + Sync,
     mut consume: impl FnMut(Vec<T>) -> Result<()>,

@@ -13,6 +13,11 @@ use crate::tensors::TensorMap;
 mod optimizer;
 mod schedule;
 
+/// A feature that varies less than this over the training images says nothing there. It is
+/// centred but not scaled up, as in scikit-learn's `StandardScaler`: dividing by what is left of
+/// its deviation would turn one different image into a huge value.
+const SMALLEST_STD: f64 = 1e-6;
+
 use optimizer::Optimizer;
 pub use schedule::learning_rate;
 
@@ -196,6 +201,8 @@ impl Learner {
         let mean = fitted.sum.f_div_scalar(images)?;
         let variance = fitted.squares.f_div_scalar(images)?.f_sub(&(&mean * &mean))?;
         let std = variance.f_clamp_min(0.0)?.f_sqrt()?;
+        let is_constant = std.f_lt(SMALLEST_STD)?;
+        let std = std.f_where_self(&is_constant.f_logical_not()?, &std.f_ones_like()?)?;
         self.network.set_learnt(STANDARDISE_MEAN, mean.f_to_kind(Kind::Float)?);
         self.network.set_learnt(STANDARDISE_STD, std.f_to_kind(Kind::Float)?);
         Ok(())
@@ -376,6 +383,32 @@ mod tests {
         };
         let records = records();
         assert_eq!(after(&records[..1024], &[0, 1]), after(&records[..512], &[0]));
+    }
+
+    #[test]
+    fn standardisation_is_mean_and_deviation_and_leaves_constants_unscaled() {
+        let architecture = architecture(HeadKind::MultiScale, 0, Freeze::All);
+        let weights = {
+            let mut weights = crate::initialise::random_base(5);
+            weights.extend(crate::initialise::fresh_head(&architecture, 6));
+            weights
+        };
+        let params = params(Kind::Adam);
+        let mut learner =
+            Learner::new(&architecture, &weights, cpu(), &params, None, "test").unwrap();
+        // The first feature is 1, 2, 6 over three records, all others are 4.
+        let record = |first: f32| (0..25_024).map(move |i| if i == 0 { first } else { 4.0 });
+        let mut fitted = learner.standardisation().unwrap();
+        for records in [vec![1.0, 2.0], vec![6.0]] {
+            let records: Vec<f32> = records.into_iter().flat_map(record).collect();
+            learner.collect(&mut fitted, &records).unwrap();
+        }
+        learner.standardise(&fitted).unwrap();
+        let checkpoint = learner.checkpoint().unwrap();
+        assert_eq!(checkpoint[STANDARDISE_MEAN].values()[..2], [3.0, 4.0]);
+        // Population variance: (4 + 1 + 9) / 3.
+        assert!((checkpoint[STANDARDISE_STD].values()[0] - (14.0_f32 / 3.0).sqrt()).abs() < 1e-6);
+        assert_eq!(checkpoint[STANDARDISE_STD].values()[1], 1.0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The selected model: `model/trained_model.safetensors`, `class_indices.json`, `model.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use artifact::Digest;
 use config::{DeviceChoice, Precision};
@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::architecture::Architecture;
 use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
 use crate::checkpoint::{CheckpointMetadata, RunId};
-use crate::features::decode_ahead;
 use crate::network::Network;
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
@@ -215,32 +214,6 @@ impl Model {
         let flat = Vec::<f32>::try_from(&flat)?;
         let classes = self.classes.len();
         Ok(flat.chunks(classes).take(images.len()).map(<[f32]>::to_vec).collect())
-    }
-
-    /// Logits of image files, in order; decodes ahead of the network. `progress` is called with
-    /// the number of images done since the last call.
-    ///
-    /// # Errors
-    /// When a file cannot be read or decoded; the error names it.
-    pub fn logits_of_files(
-        &self,
-        files: &[PathBuf],
-        mut progress: impl FnMut(usize),
-    ) -> Result<Vec<Vec<f32>>> {
-        let mut rows = Vec::with_capacity(files.len());
-        let preprocessing = self.description.preprocessing;
-        let load = |file: &PathBuf| {
-            let bytes = artifact::read_bytes(file)?;
-            let picture = imaging::decode(&bytes)
-                .map_err(|source| ClassifierError::Picture { path: file.clone(), source })?;
-            Ok(preprocessing.apply(&picture))
-        };
-        decode_ahead(files, load, |images| {
-            rows.extend(self.batch_logits(&images)?);
-            progress(images.len());
-            Ok(())
-        })?;
-        Ok(rows)
     }
 }
 

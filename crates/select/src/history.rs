@@ -1,27 +1,13 @@
 use std::path::{Path, PathBuf};
 
 use artifact::IoError;
-use serde::Deserialize;
-
-/// The name of a run's curves, in its `Checkpoint_<run>` folder and beside the model.
-pub(crate) const HISTORY_FILE: &str = "history.csv";
-
-/// One epoch: a row of `history.csv`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub(crate) struct Epoch {
-    /// From 1.
-    pub(crate) epoch: u32,
-    /// Mean loss over the validation split after the epoch.
-    pub(crate) valid_loss: f64,
-    /// Accuracy over the validation split after the epoch, in [0, 1].
-    pub(crate) valid_accuracy: f64,
-}
+use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 
 /// The curves of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct History {
     path: PathBuf,
-    epochs: Vec<Epoch>,
+    epochs: Vec<EpochRow>,
 }
 
 /// Curves that cannot be used.
@@ -67,7 +53,7 @@ impl History {
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn epoch(&self, epoch: u32) -> Result<Epoch, HistoryError> {
+    pub(crate) fn epoch(&self, epoch: u32) -> Result<EpochRow, HistoryError> {
         self.epochs
             .iter()
             .find(|row| row.epoch == epoch)
@@ -93,8 +79,8 @@ mod tests {
     #[test]
     fn an_epoch_is_found_by_its_number() {
         let history = read("1,0.1,0.9,0.5,1.5,0.25\n2,0.1,0.8,0.6,1.25,0.75\n").unwrap();
-        let expected = Epoch { epoch: 2, valid_loss: 1.25, valid_accuracy: 0.75 };
-        assert_eq!(history.epoch(2).unwrap(), expected);
+        let row = history.epoch(2).unwrap();
+        assert_eq!((row.epoch, row.valid_loss, row.valid_accuracy), (2, 1.25, 0.75));
     }
 
     #[test]

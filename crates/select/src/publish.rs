@@ -3,12 +3,13 @@ use std::path::Path;
 use artifact::{Digest, StagedFolder};
 use classifier::ClassifierError;
 use classifier::architecture::BaseDescription;
-use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, DIGESTS_FILE};
+use classifier::checkpoint::{
+    self, CheckpointDigests, CheckpointMetadata, DIGESTS_FILE, HISTORY_FILE,
+};
 use classifier::model::{self, ModelDescription};
 use classifier::tensors::{self, TensorFile, TensorMap};
 
 use crate::error::SelectError;
-use crate::history::HISTORY_FILE;
 use crate::ranking::Candidate;
 
 /// Writes the model folder: the checkpoint on its base, class indices, description, and the curves

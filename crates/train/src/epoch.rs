@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use classifier::ClassifierError;
+use classifier::checkpoint::EpochRow;
 use classifier::features::Extractor;
 use classifier::learner::{Batch, Learner, Score};
 use dataset::Split;
 
-use crate::history::EpochRow;
 use crate::images::TrainingImages;
 
 /// Which epoch, of how many, at which learning rate.

@@ -1,25 +1,8 @@
 //! What each epoch came to.
 
+use classifier::checkpoint::EpochRow;
 use config::TrainParams;
 use serde::{Deserialize, Serialize};
-
-/// One epoch: a row of `history.csv`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EpochRow {
-    /// From 1.
-    pub epoch: u32,
-    /// Step size of this epoch.
-    pub learning_rate: f64,
-    /// Mean training loss, with class weights and label smoothing, while learning.
-    pub train_loss: f64,
-    /// Top-1 accuracy on the training images, while learning.
-    pub train_accuracy: f64,
-    /// Mean cross-entropy on the validation images, after the epoch.
-    pub valid_loss: f64,
-    /// Top-1 accuracy on the validation images, after the epoch.
-    pub valid_accuracy: f64,
-}
 
 /// The epochs so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -27,9 +10,6 @@ pub struct EpochRow {
 pub struct History(Vec<EpochRow>);
 
 impl History {
-    /// The name of the file in a checkpoint folder.
-    pub const FILE: &str = "history.csv";
-
     /// The epochs, in order.
     pub fn rows(&self) -> &[EpochRow] {
         &self.0

@@ -19,7 +19,7 @@ use classifier::learner::{Learner, learning_rate};
 use dataset::Split;
 
 pub use arguments::Arguments;
-pub use history::{EpochRow, History};
+pub use history::History;
 pub use inputs::RunInputs;
 
 use epoch::Epoch;

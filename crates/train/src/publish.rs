@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use artifact::{Digest, StagedFolder, WithPath};
-use classifier::checkpoint::{CheckpointDigests, DIGESTS_FILE, RunId};
+use classifier::checkpoint::{CheckpointDigests, DIGESTS_FILE, HISTORY_FILE, RunId};
 
-use crate::history::History;
 use crate::inputs::Inputs;
 use crate::work::WorkFolder;
 
@@ -36,7 +35,7 @@ pub(crate) fn publish(
     }
     inputs.base.architecture.class_indices().write(staged.path())?;
     artifact::write_json(&staged.path().join("params_used.json"), &inputs.run)?;
-    artifact::write_file(&staged.path().join(History::FILE), &work.history().to_csv()?)?;
+    artifact::write_file(&staged.path().join(HISTORY_FILE), &work.history().to_csv()?)?;
     artifact::write_json(&staged.path().join(DIGESTS_FILE), work.checkpoints())?;
     staged.publish()?;
     Ok(target)

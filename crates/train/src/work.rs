@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use artifact::{Digest, WithPath};
-use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata};
+use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, EpochRow};
 use classifier::learner::{Learner, LearnerState};
 use classifier::tensors;
 use serde::{Deserialize, Serialize};
 
-use crate::history::{EpochRow, History};
+use crate::history::History;
 use crate::inputs::{Inputs, RunInputs};
 
 const STATE_FILE: &str = "state.safetensors";
