@@ -135,3 +135,215 @@ pub fn write_source(folder: &Path, images: usize, seed: u64) -> Result<(), Sampl
         Ok(artifact::write_file(&path, png.get_ref())?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use artifact::Digest;
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+
+    /// What a program could tell a picture by that knows nothing of lesions.
+    struct Clue {
+        class: usize,
+        values: Vec<f64>,
+    }
+
+    fn histogram(picture: &GrayImage) -> Vec<f64> {
+        let mut bins = vec![0.0; 32];
+        for grey in picture.as_raw() {
+            bins[usize::from(grey / 8)] += 1.0 / picture.len() as f64;
+        }
+        bins
+    }
+
+    fn size_and_bytes_per_pixel(picture: &GrayImage) -> Vec<f64> {
+        let mut png = Cursor::new(Vec::new());
+        picture.write_to(&mut png, ImageFormat::Png).unwrap();
+        let (width, height) = picture.dimensions();
+        let density = png.get_ref().len() as f64 / f64::from(width * height);
+        vec![width.into(), height.into(), density]
+    }
+
+    fn clues(images: usize, clue: impl Fn(&GrayImage) -> Vec<f64> + Sync) -> Vec<Clue> {
+        let clue = |index: usize| {
+            let class = index % SampleClass::ALL.len();
+            Clue { class, values: clue(&phantom(3, index, SampleClass::ALL[class]).picture) }
+        };
+        (0..images).into_par_iter().map(clue).collect()
+    }
+
+    fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
+    }
+
+    /// Every value with mean 0 and deviation 1.
+    fn standardise(clues: &mut [Clue]) {
+        for position in 0..clues[0].values.len() {
+            let count = clues.len() as f64;
+            let mean = clues.iter().map(|clue| clue.values[position]).sum::<f64>() / count;
+            let square = |clue: &Clue| (clue.values[position] - mean).powi(2);
+            let deviation = (clues.iter().map(square).sum::<f64>() / count).sqrt().max(1e-12);
+            for clue in clues.iter_mut() {
+                clue.values[position] = (clue.values[position] - mean) / deviation;
+            }
+        }
+    }
+
+    fn nearest_centroid(known: &[&Clue], unknown: &Clue) -> usize {
+        let distance = |class: usize| {
+            let members: Vec<_> = known.iter().filter(|clue| clue.class == class).collect();
+            let centroid: Vec<f64> = (0..unknown.values.len())
+                .map(|at| members.iter().map(|m| m.values[at]).sum::<f64>() / members.len() as f64)
+                .collect();
+            squared_distance(&centroid, &unknown.values)
+        };
+        (0..4).min_by(|a, b| distance(*a).total_cmp(&distance(*b))).unwrap()
+    }
+
+    fn seven_nearest(known: &[&Clue], unknown: &Clue) -> usize {
+        let mut neighbours: Vec<(f64, usize)> = known
+            .iter()
+            .map(|clue| (squared_distance(&clue.values, &unknown.values), clue.class))
+            .collect();
+        neighbours.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let votes = |class: usize| neighbours[..7].iter().filter(|n| n.1 == class).count();
+        (0..4).max_by_key(|class| votes(*class)).unwrap()
+    }
+
+    /// The share that a classifier gets right of images it has not seen, over five folds.
+    fn accuracy(clues: &[Clue], classify: impl Fn(&[&Clue], &Clue) -> usize) -> f64 {
+        let fold = |position: usize| position / SampleClass::ALL.len() % 5;
+        let is_right = |(position, unknown): &(usize, &Clue)| {
+            let others =
+                clues.iter().enumerate().filter(|(other, _)| fold(*other) != fold(*position));
+            let known: Vec<&Clue> = others.map(|(_, clue)| clue).collect();
+            classify(&known, unknown) == unknown.class
+        };
+        let right = clues.iter().enumerate().filter(is_right).count();
+        right as f64 / clues.len() as f64
+    }
+
+    /// With 240 images of 4 classes, chance is 0.25 ± 0.03.
+    fn assert_tells_nothing(name: &str, mut clues: Vec<Clue>) {
+        standardise(&mut clues);
+        for (classifier, accuracy) in [
+            ("nearest centroid", accuracy(&clues, nearest_centroid)),
+            ("seven nearest", accuracy(&clues, seven_nearest)),
+        ] {
+            assert!(accuracy <= 0.35, "{classifier} on {name}: {accuracy}");
+        }
+    }
+
+    #[test]
+    fn a_grey_histogram_tells_nothing() {
+        assert_tells_nothing("histogram", clues(240, histogram));
+    }
+
+    #[test]
+    fn size_and_bytes_per_pixel_tell_nothing() {
+        assert_tells_nothing("size", clues(240, size_and_bytes_per_pixel));
+    }
+
+    #[test]
+    fn the_control_itself_finds_a_class_that_is_brighter() {
+        let mut clues = clues(80, histogram);
+        for clue in clues.iter_mut().filter(|clue| clue.class == 0) {
+            clue.values[31] += 0.5;
+        }
+        assert!(accuracy(&clues, nearest_centroid) > 0.4);
+    }
+
+    #[test]
+    fn classes_differ_by_the_lesion_alone() {
+        // the scanner's blur carries a lesion this far beyond its border
+        const REACH: u32 = 5;
+        for index in 0..4 {
+            let normal = phantom(1, index, SampleClass::Normal);
+            assert!(normal.lesion.as_raw().iter().all(|share| *share == 0));
+            for class in SampleClass::ALL {
+                let other = phantom(1, index, class);
+                assert_eq!(other.picture.dimensions(), normal.picture.dimensions());
+                for (x, y, grey) in other.picture.enumerate_pixels() {
+                    let is_near = |(column, row): (u32, u32)| {
+                        other.lesion.get_pixel_checked(column, row).is_some_and(|p| p.0[0] > 0)
+                    };
+                    let around = x.saturating_sub(REACH)..=x + REACH;
+                    let mut near = around.flat_map(|column| {
+                        (y.saturating_sub(REACH)..=y + REACH).map(move |row| (column, row))
+                    });
+                    assert!(
+                        grey == normal.picture.get_pixel(x, y) || near.any(is_near),
+                        "{class:?} {index} differs at {x}, {y}, far from its lesion"
+                    );
+                }
+            }
+        }
+    }
+
+    /// The lesion's share of the picture, and how far its middle is from the picture's, in widths.
+    fn extent(class: SampleClass, index: usize) -> (f64, f64) {
+        let lesion = phantom(9, index, class).lesion;
+        let mass: f64 = lesion.as_raw().iter().map(|share| f64::from(*share) / 255.0).sum();
+        let moment: f64 = lesion
+            .enumerate_pixels()
+            .map(|(x, _, share)| f64::from(x) * f64::from(share.0[0]) / 255.0)
+            .sum();
+        let width = f64::from(lesion.width());
+        (mass / lesion.len() as f64, (moment / mass / width - 0.5).abs())
+    }
+
+    #[test]
+    fn each_lesion_has_the_size_and_place_of_its_class() {
+        for index in 0..24 {
+            let (nodule, nodule_place) = extent(SampleClass::Adenocarcinoma, index);
+            let (mass, _) = extent(SampleClass::LargeCellCarcinoma, index);
+            let (hilar, hilar_place) = extent(SampleClass::SquamousCellCarcinoma, index);
+            assert!((0.006..0.03).contains(&nodule), "{index}: nodule {nodule}");
+            assert!((0.015..0.05).contains(&hilar), "{index}: hilar mass {hilar}");
+            assert!((0.03..0.09).contains(&mass), "{index}: large mass {mass}");
+            assert!(nodule_place > 0.2 && hilar_place < 0.3, "{nodule_place} {hilar_place}");
+            assert!(nodule < mass && hilar < mass && hilar_place < nodule_place, "{index}");
+        }
+    }
+
+    #[test]
+    fn pixels_are_the_same_on_every_platform() {
+        let picture = phantom(17, 0, SampleClass::Adenocarcinoma).picture;
+        let digest = Digest::of(picture.as_raw()).short();
+        assert_eq!((picture.dimensions(), digest.as_str()), ((235, 172), "62f4ec83ebae"));
+    }
+
+    fn written_by(threads: usize) -> Vec<(String, Vec<u8>)> {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| write_source(folder.path(), 6, 17)).unwrap();
+        let files = walkdir::WalkDir::new(folder.path()).sort_by_file_name().into_iter();
+        files
+            .map(Result::unwrap)
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                let name = entry.path().strip_prefix(folder.path()).unwrap();
+                (name.to_string_lossy().replace('\\', "/"), std::fs::read(entry.path()).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn files_do_not_depend_on_the_number_of_threads() {
+        let files = written_by(1);
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "adenocarcinoma/000.png",
+                "adenocarcinoma/001.png",
+                "large_cell_carcinoma/000.png",
+                "large_cell_carcinoma/001.png",
+                "normal/000.png",
+                "squamous_cell_carcinoma/000.png",
+            ]
+        );
+        assert!(files == written_by(3));
+    }
+}

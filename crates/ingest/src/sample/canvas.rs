@@ -180,3 +180,50 @@ impl Texture {
         upper + (lower - upper) * down
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::draws::Subject;
+    use super::super::shape::Ellipse;
+    use super::*;
+
+    fn canvas() -> Canvas {
+        let axis = point(1.0, 0.0);
+        Canvas::new(Frame { width: 90, height: 70, pixel_mm: 0.5, centre: point(0.0, 0.0), axis })
+    }
+
+    #[test]
+    fn a_painted_shape_has_its_area() {
+        let mut canvas = canvas();
+        canvas.paint_lesion(&Ellipse::circle(point(3.0, -2.0), 10.0), 0.0, |_| 40.0);
+        let area_mm2 = canvas.lesion.iter().sum::<f32>() * 0.25;
+        assert!((area_mm2 / (std::f32::consts::PI * 100.0) - 1.0).abs() < 0.005, "{area_mm2}");
+        assert_eq!(canvas.hounsfield[31 * 90 + 51], 40.0);
+        assert_eq!(canvas.hounsfield[0], -1000.0);
+    }
+
+    #[test]
+    fn what_is_painted_over_a_lesion_hides_it() {
+        let mut canvas = canvas();
+        canvas.paint_lesion(&Ellipse::circle(point(0.0, 0.0), 5.0), 0.0, |_| 40.0);
+        canvas.paint(&Ellipse::circle(point(0.0, 0.0), 8.0), -100.0);
+        assert!(canvas.lesion.iter().all(|share| *share == 0.0));
+    }
+
+    #[test]
+    fn a_turned_frame_shows_the_patient_turned() {
+        let frame = Frame { axis: Point::direction(90.0), ..canvas().frame };
+        let at = frame.patient(45.0 + 9.5, 34.5);
+        assert!((at - point(0.0, -5.0)).length() < 1e-5, "{at:?}");
+    }
+
+    #[test]
+    fn a_texture_is_smooth_and_stays_in_its_range() {
+        let texture = Texture::new(&mut Draws::new(1, 2, Subject::Patient), 4.0);
+        for step in 0..2000 {
+            let at = point(step as f32 * 0.05 - 40.0, 3.0);
+            let (here, beside) = (texture.at(at), texture.at(at + point(0.01, 0.0)));
+            assert!((-1.0..=1.0).contains(&here) && (here - beside).abs() < 0.01);
+        }
+    }
+}

@@ -44,3 +44,29 @@ impl Draws {
         (sum as f32 - 131_070.0) * (1.732_050_8 / 65_536.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seed_image_and_subject_each_give_a_stream_of_their_own() {
+        let first = |seed, index, subject| Draws::new(seed, index, subject).uniform(0.0, 1.0);
+        let stream = first(1, 2, Subject::Noise);
+        assert_eq!(stream, first(1, 2, Subject::Noise));
+        for other in
+            [first(2, 2, Subject::Noise), first(1, 3, Subject::Noise), first(1, 2, Subject::Lesion)]
+        {
+            assert_ne!(stream, other);
+        }
+    }
+
+    #[test]
+    fn normal_has_mean_0_and_deviation_1() {
+        let mut draws = Draws::new(5, 0, Subject::Noise);
+        let values: Vec<f32> = (0..40_000).map(|_| draws.normal()).collect();
+        let mean = values.iter().sum::<f32>() / 40_000.0;
+        let square = values.iter().map(|value| value * value).sum::<f32>() / 40_000.0;
+        assert!(mean.abs() < 0.02 && (square - 1.0).abs() < 0.03, "{mean} {square}");
+    }
+}

@@ -35,15 +35,15 @@ struct Growth<'a> {
 impl Growth<'_> {
     /// Adenocarcinoma: a spiculated nodule under the pleura, in the outer third of the lung.
     fn paint_peripheral_nodule(&mut self) {
-        let radius = self.draws.uniform(14.0, 19.0);
-        let depth = radius + self.draws.uniform(0.0, 9.0);
-        let degrees = self.draws.uniform(-40.0, 45.0);
+        let radius = self.draws.uniform(15.0, 20.0);
+        let depth = radius + self.draws.uniform(1.0, 11.0);
+        let degrees = self.draws.uniform(-34.0, 38.0);
         let centre = self.under_pleura(degrees, depth);
         let rim = self.under_pleura(degrees, 0.0);
         self.paint_spicules(centre, radius);
         let tail = Tube { from: centre, to: rim, radius_from: radius * 0.3, radius_to: 0.8 };
         self.fill(&tail, 1.0, 20.0);
-        self.paint_mass(centre, radius, 0.16, 1.2);
+        self.paint_mass(centre, radius, 0.12, 1.2);
     }
 
     /// Large cell carcinoma: a big lobulated mass, mostly away from the hilum.
@@ -52,7 +52,7 @@ impl Growth<'_> {
         let degrees = self.draws.uniform(-45.0, 55.0);
         let depth = radius + self.draws.uniform(-4.0, 6.0);
         let centre = self.under_pleura(degrees, depth);
-        self.paint_mass(centre, radius, 0.12, 1.0);
+        self.paint_mass(centre, radius, 0.10, 1.0);
         let core = Contour::around(centre, |_| radius * 0.5);
         let necrosis = self.draws.uniform(10.0, 35.0);
         self.fill(&core, radius * 0.5, necrosis);
@@ -65,7 +65,7 @@ impl Growth<'_> {
         let hilum = self.patient.hilum(self.side);
         let centre = hilum + Point { x: out.x * self.side.sign(), y: out.y };
         self.paint_spicules(centre, radius * 0.95);
-        self.paint_mass(centre, radius, 0.15, 1.4);
+        self.paint_mass(centre, radius, 0.11, 1.4);
     }
 
     /// The point `depth_mm` inside the pleura, at an angle counted from the side.
@@ -74,20 +74,19 @@ impl Growth<'_> {
         self.patient.pleura(degrees, -depth_mm)
     }
 
-    /// Soft tissue with an uneven outline: four waves of falling height.
+    /// Soft tissue with an uneven outline: long waves, and lobes with notches between them.
     fn paint_mass(&mut self, centre: Point, radius: f32, roughness: f32, blur_mm: f32) {
-        let waves: Vec<(f32, f32, f32)> = [2.0, 3.0, 5.0, 9.0]
-            .into_iter()
-            .map(|count| {
-                let height = roughness * self.draws.uniform(0.4, 1.0) * 1.5 / (count * 0.5 + 1.0);
-                (count, height, self.draws.uniform(0.0, 360.0))
-            })
-            .collect();
+        let mut ripple = |count: f32| Ripple {
+            count,
+            height: roughness * self.draws.uniform(0.5, 1.0),
+            phase_degrees: self.draws.uniform(0.0, 360.0),
+        };
+        let (waves, lobes) = ([ripple(2.0), ripple(3.0)], [ripple(5.0), ripple(8.0)]);
         let outline = Contour::around(centre, |degrees| {
-            let wave = |&(count, height, phase): &(f32, f32, f32)| {
-                height * libm::sinf((count * degrees + phase).to_radians())
-            };
-            radius * (1.0 + waves.iter().map(wave).sum::<f32>())
+            let wave: f32 = waves.iter().map(|wave| 0.8 * wave.at(degrees)).sum();
+            let lobe: f32 =
+                lobes.iter().map(|lobe| lobe.at(degrees * 0.5).abs() - 0.5 * lobe.height).sum();
+            radius * (1.0 + wave + lobe)
         });
         let hounsfield = self.draws.uniform(25.0, 60.0);
         self.fill(&outline, blur_mm, hounsfield);
@@ -113,5 +112,19 @@ impl Growth<'_> {
         self.canvas.paint_lesion(&Overlap(shape, &self.lung), blur_mm, |at| {
             hounsfield + 7.0 * grain.at(at)
         });
+    }
+}
+
+/// One wave around an outline.
+struct Ripple {
+    count: f32,
+    /// Relative to the radius.
+    height: f32,
+    phase_degrees: f32,
+}
+
+impl Ripple {
+    fn at(&self, degrees: f32) -> f32 {
+        self.height * libm::sinf((self.count * degrees + self.phase_degrees).to_radians())
     }
 }

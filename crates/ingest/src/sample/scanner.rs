@@ -8,10 +8,7 @@ use super::shape::{Point, point};
 pub(super) struct Scanner {
     /// Where the picture lies on the patient.
     pub(super) frame: Frame,
-    /// The middle of the grey scale, in Hounsfield units.
-    window_level: f32,
-    /// The range of the grey scale, in Hounsfield units.
-    window_width: f32,
+    window: Window,
     /// Standard deviation of the noise, in Hounsfield units.
     noise: f32,
     /// Width of the blur that scanner and reconstruction leave.
@@ -35,8 +32,10 @@ impl Scanner {
         };
         Self {
             frame,
-            window_level: draws.uniform(-600.0, -120.0),
-            window_width: draws.uniform(900.0, 1700.0),
+            window: Window {
+                level: draws.uniform(-600.0, -120.0),
+                width: draws.uniform(900.0, 1700.0),
+            },
             noise: draws.uniform(8.0, 42.0),
             blur_mm: draws.uniform(0.5, 0.9),
             streaks: draws.uniform(2.0, 12.0),
@@ -54,9 +53,7 @@ impl Scanner {
             let at = point((pixel % width) as f32, (pixel / width) as f32);
             let middle = point(width as f32 * 0.5, height as f32 * 0.62);
             let value = value + noise[pixel] + self.streaks * streaks.at(at - middle);
-            let low = self.window_level - self.window_width * 0.5;
-            (((value.max(-1024.0) - low) / self.window_width) * 255.0).round().clamp(0.0, 255.0)
-                as u8
+            self.window.grey(value)
         };
         slice.into_iter().enumerate().map(shade).collect()
     }
@@ -76,6 +73,25 @@ impl Scanner {
         let power = fine.iter().map(|value| value * value).sum::<f32>() / fine.len() as f32;
         let scale = self.noise / power.sqrt().max(f32::MIN_POSITIVE);
         fine.iter().map(|value| value * scale).collect()
+    }
+}
+
+/// The Hounsfield units that are shown, from black to white.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    /// The middle, in Hounsfield units.
+    level: f32,
+    /// From black to white, in Hounsfield units.
+    width: f32,
+}
+
+impl Window {
+    /// The least value that a scanner stores.
+    const LEAST: f32 = -1024.0;
+
+    fn grey(self, hounsfield: f32) -> u8 {
+        let share = (hounsfield.max(Self::LEAST) - self.level) / self.width + 0.5;
+        (share * 255.0).round().clamp(0.0, 255.0) as u8
     }
 }
 
@@ -133,5 +149,38 @@ fn convolve(line: impl Iterator<Item = f32>, kernel: &[f32], out: &mut Vec<f32>)
     for start in 0..out.len() - 2 * reach {
         let window = &out[start..start + kernel.len()];
         out[start] = window.iter().zip(kernel).map(|(value, weight)| value * weight).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_runs_from_black_to_white() {
+        let lung = Window { level: -600.0, width: 1500.0 };
+        assert_eq!(lung.grey(-1400.0), lung.grey(-1024.0));
+        assert_eq!([-600.0, 150.0, 900.0].map(|value| lung.grey(value)), [128, 255, 255]);
+        let mediastinum = Window { level: 40.0, width: 400.0 };
+        assert_eq!([-160.0, -60.0, 240.0].map(|value| mediastinum.grey(value)), [0, 64, 255]);
+    }
+
+    #[test]
+    fn blur_spreads_a_point_as_a_gaussian_and_keeps_its_mass() {
+        let (width, height) = (15, 11);
+        let mut values = vec![0.0; width * height];
+        values[5 * width + 7] = 1.0;
+        blur(&mut values, width, height, 1.0);
+        assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let ratio = values[5 * width + 8] / values[5 * width + 7];
+        assert!((ratio - (-0.5f32).exp()).abs() < 1e-5, "{ratio}");
+        assert!((values[5 * width + 5] - values[3 * width + 7]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn blur_leaves_an_even_picture_even() {
+        let mut values = vec![-870.0; 9 * 4];
+        blur(&mut values, 9, 4, 0.8);
+        assert!(values.iter().all(|value| (value + 870.0).abs() < 1e-3));
     }
 }

@@ -238,3 +238,46 @@ impl<S: Shape> Shape for Union<S> {
         self.0.iter().map(|shape| shape.distance(at)).fold(f32::INFINITY, f32::min)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square() -> Contour {
+        Contour::polygon(vec![point(0.0, 0.0), point(4.0, 0.0), point(4.0, 4.0), point(0.0, 4.0)])
+    }
+
+    #[test]
+    fn distance_is_negative_inside_and_straight_to_the_border_outside() {
+        assert_eq!(square().distance(point(1.0, 2.0)), -1.0);
+        assert_eq!(square().distance(point(7.0, 8.0)), 5.0);
+        let tube =
+            Tube { from: point(0.0, 0.0), to: point(10.0, 0.0), radius_from: 1.0, radius_to: 3.0 };
+        assert_eq!(tube.distance(point(5.0, 6.0)), 4.0);
+        assert_eq!(tube.distance(point(13.0, 4.0)), 2.0);
+    }
+
+    #[test]
+    fn a_turned_ellipse_has_its_long_axis_where_it_points() {
+        let ellipse = Ellipse::new(point(1.0, 1.0), 5.0, 2.0).turned(90.0);
+        assert!(ellipse.distance(point(1.0, 6.0)).abs() < 1e-5);
+        assert!(ellipse.distance(point(3.0, 1.0)).abs() < 1e-5);
+        assert!(ellipse.distance(point(5.0, 1.0)) > 0.0);
+    }
+
+    #[test]
+    fn a_smooth_outline_goes_through_its_knots() {
+        let knots = [point(0.0, 0.0), point(8.0, 1.0), point(9.0, 7.0), point(1.0, 6.0)];
+        let outline = Contour::smooth(&knots);
+        assert!(knots.iter().all(|knot| outline.distance(*knot).abs() < 1e-5));
+    }
+
+    #[test]
+    fn shapes_combine() {
+        let circle = Ellipse::circle(point(4.0, 2.0), 2.0);
+        let overlap = Overlap(&circle, &square());
+        assert!(overlap.distance(point(3.0, 2.0)) < 0.0);
+        assert!(overlap.distance(point(5.0, 2.0)) > 0.0);
+        assert_eq!(Grown(&square(), 1.5).distance(point(5.0, 2.0)), -0.5);
+    }
+}
