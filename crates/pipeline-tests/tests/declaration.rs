@@ -1,6 +1,9 @@
 //! What `dvc.yaml` declares is what the programs are made of, read and make. Where it is not, a
 //! change goes unnoticed by `dvc repro`, or runs what it need not.
 
+// Always true here; it tells clippy that helpers are test code too.
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
