@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`architecture`] says what the network is, [`backend`] where and in which number format it
-//! runs, [`network`] runs it, [`learner`] trains it, [`checkpoint`] and [`model`] keep it.
+//! runs, `network` runs it, [`learner`] trains it, [`checkpoint`] and [`model`] keep it.
 //! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
 
 pub mod architecture;

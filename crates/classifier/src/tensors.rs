@@ -82,13 +82,13 @@ fn to_bytes(tensors: &TensorMap, metadata: &impl Serialize) -> Vec<u8> {
 pub struct TensorFile<M> {
     /// The tensors.
     pub tensors: TensorMap,
-    /// What [`write`] was given.
+    /// What [`write()`] was given.
     pub metadata: M,
     /// The digest of the file.
     pub sha256: Digest,
 }
 
-/// Reads a file that [`write`] wrote.
+/// Reads a file that [`write()`] wrote.
 ///
 /// # Errors
 /// When it is missing, truncated, holds other than f32 tensors, or its metadata do not fit `M`.
@@ -98,7 +98,7 @@ pub fn read<M: DeserializeOwned>(path: &Path) -> Result<TensorFile<M>> {
     Ok(TensorFile { tensors: from_bytes(path, &bytes)?, metadata, sha256: Digest::of(&bytes) })
 }
 
-/// Reads the metadata of a file that [`write`] wrote, and not its tensors.
+/// Reads the metadata of a file that [`write()`] wrote, and not its tensors.
 ///
 /// # Errors
 /// When it is missing, its header is damaged, or its metadata do not fit `M`.

@@ -3,7 +3,7 @@ use std::fmt;
 use image::ImageFormat;
 use serde::{Deserialize, Serialize};
 
-/// A file format that [`decode`](crate::decode) reads.
+/// A file format that [`decode`](crate::decode()) reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PictureFormat {

@@ -1,8 +1,8 @@
 //! Pixels: decode, resize, normalise, augment. No files and no tensors.
 //!
-//! A file's bytes become a [`Picture`] ([`decode`]); [`Preprocessing`] turns it into the planar
+//! A file's bytes become a [`Picture`] ([`decode()`]); [`Preprocessing`] turns it into the planar
 //! `[3, H, W]` f32 values that the model sees, by one function for training, evaluation and
-//! serving; [`augment`] draws a random view of them, in training only, between resizing and
+//! serving; [`augment()`] draws a random view of them, in training only, between resizing and
 //! normalising.
 //!
 //! Every result depends on its arguments alone: not on the number of threads, nor on the order in

@@ -8,7 +8,7 @@ use stage::{CommonArguments, Settings};
 /// Train the classifier: one checkpoint an epoch, resumable at any moment
 ///
 /// Reads the split folders that `ingest` wrote and the base that `prepare-base` wrote, and leaves
-/// artifacts/model_training/Checkpoint_<run>. A run that was stopped, even by kill -9, goes on
+/// artifacts/model_training/Checkpoint_RUN. A run that was stopped, even by kill -9, goes on
 /// where it was and ends with the same bytes.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLES)]
