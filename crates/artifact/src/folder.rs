@@ -35,8 +35,10 @@ impl StagedFolder {
     /// # Errors
     /// When the folder holds something else, which publishing would remove, or cannot be made.
     pub fn in_place_of(target: &Path, own_file: &'static str) -> Result<Self> {
-        let holds_something =
-            fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
+        let is_visible = |entry: std::io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+        };
+        let holds_something = fs::read_dir(target).is_ok_and(|mut entries| entries.any(is_visible));
         if holds_something && !target.join(own_file).exists() {
             return Err(IoError::Foreign { path: target.to_path_buf(), own_file });
         }

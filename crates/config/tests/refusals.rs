@@ -65,7 +65,7 @@ fn a_wrong_choice_lists_the_right_ones() {
 
 #[test]
 fn a_value_out_of_range_names_key_value_and_range() {
-    let message = params_refusal("learning_rate: 0.001", "learning_rate: -1.0");
+    let message = params_refusal("learning_rate: 0.0001", "learning_rate: -1.0");
     assert_says(&message, &["params.yaml", "train.learning_rate is -1", "above 0"]);
     let message = params_refusal("image_size: ", "image_size: 16 # ");
     assert_says(&message, &["prepare_base.image_size is 16", "32 to 1024"]);

@@ -1,8 +1,8 @@
 //! The synthetic sample set: phantoms of axial chest CT, so that the pipeline runs with no
 //! download.
 //!
-//! A phantom is a slice in Hounsfield units (chest wall, ribs, spine, lungs with vessels, heart and
-//! great vessels), shown through a window with a scanner's blur and noise. Its class decides one
+//! A phantom is a slice in Hounsfield units (chest wall, ribs, spine, lungs, airways and
+//! vessels), shown through a window with a scanner's blur and noise. Its class decides one
 //! thing: the lesion. Patient, scanner and noise come from streams of random numbers that do not
 //! know the class, so that [`phantom`] gives, for one seed and index, the same patient with and
 //! without each lesion.

@@ -50,6 +50,7 @@ fn the_files_hold_what_architecture_json_says() {
 fn the_summary_table_goes_to_standard_output() {
     let project = Project::new();
     let flags = ["--weights", "random", "--head", "flatten", "--freeze", "until:block4_pool"];
+    let flags = [&flags[..], &["--image-size", "224"]].concat();
     let output = project.run(&flags).success().get_output().stdout.clone();
     let table = String::from_utf8(output).unwrap();
     let expected = "VGG16, 224 × 224 pixels, classes: cancer, normal\n\nlayer  ";

@@ -31,7 +31,7 @@ fn paint_fissure(
     draws: &mut Draws,
 ) {
     let sign = side.sign();
-    let start = patient.at_level(0.3, -0.25) + draws.uniform(-0.12, 0.12);
+    let start = patient.at_level(0.3, 0.025) + draws.uniform(-0.12, 0.12);
     let bow = draws.uniform(0.02, 0.12);
     let at = |step: u8| {
         let along = f32::from(step) / 8.0;

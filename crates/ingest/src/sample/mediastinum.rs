@@ -6,7 +6,7 @@ use super::shape::{Ellipse, Grown, Point, Shape, Tube};
 const FAT: f32 = -95.0;
 const WALL: f32 = 40.0;
 
-/// Heart, great vessels, airways and gullet.
+/// Great vessels, airways and gullet.
 pub(super) fn paint_mediastinum(canvas: &mut Canvas, patient: &Patient, draws: &mut Draws) {
     let mut organs = Organs {
         canvas,
@@ -14,11 +14,7 @@ pub(super) fn paint_mediastinum(canvas: &mut Canvas, patient: &Patient, draws: &
         texture: Texture::new(draws, 9.0),
         blood: patient.blood_hounsfield,
     };
-    if patient.level > 0.5 {
-        organs.paint_heart();
-    } else {
-        organs.paint_great_vessels();
-    }
+    organs.paint_great_vessels();
     organs.paint_hila();
     organs.paint_descending();
     organs.paint_airways();
@@ -40,27 +36,7 @@ impl Organs<'_> {
     }
 
     fn circle(&self, x: f32, y: f32, radius_mm: f32) -> Ellipse {
-        Ellipse::circle(self.patient.place(x, y), radius_mm * self.patient.heart)
-    }
-
-    /// Right atrium and both ventricles, the apex to the patient's left.
-    fn paint_heart(&mut self) {
-        let grown = self.patient.heart * (0.72 + 0.28 * ((self.patient.level - 0.5) / 0.5));
-        let chamber = |x: f32, y: f32, rx: f32, ry: f32, degrees: f32| {
-            Ellipse::new(self.patient.place(x, y), rx * grown, ry * grown).turned(degrees)
-        };
-        let whole = chamber(0.16, -0.24, 62.0, 44.0, 20.0);
-        let atrium = chamber(-0.17, -0.2, 27.0, 32.0, 0.0);
-        let left = chamber(0.27, -0.14, 30.0, 19.0, 32.0);
-        let right = chamber(0.08, -0.45, 33.0, 15.0, 22.0);
-        let behind = chamber(0.08, 0.08, 28.0, 15.0, 0.0);
-        let muscle = 0.45 * self.blood + 28.0;
-        self.paint(&whole, muscle);
-        self.paint(&atrium, self.blood);
-        for cavity in [left, right, behind] {
-            let (texture, blood) = (&self.texture, self.blood);
-            self.canvas.paint_with(&cavity, |at| blood + 6.0 * texture.at(at));
-        }
+        Ellipse::circle(self.patient.place(x, y), radius_mm * self.patient.great_vessels)
     }
 
     /// Ascending aorta, superior vena cava and the pulmonary trunk.
@@ -71,13 +47,13 @@ impl Organs<'_> {
         let trunk = Tube {
             from: self.patient.place(0.15, -0.4),
             to: self.patient.place(0.3, -0.06),
-            radius_from: 13.5 * self.patient.heart,
+            radius_from: 13.5 * self.patient.great_vessels,
             radius_to: 9.5,
         };
         let right = Tube::even(
             self.patient.place(0.14, -0.14),
             self.patient.place(-0.3, -0.03),
-            7.0 * self.patient.heart,
+            7.0 * self.patient.great_vessels,
         );
         self.paint(&right, blood);
         self.paint(&trunk, blood);
@@ -89,7 +65,7 @@ impl Organs<'_> {
     fn paint_hila(&mut self) {
         for side in Side::BOTH {
             let hilum = self.patient.hilum(side);
-            let root = self.patient.place(side.sign() * 0.16, self.patient.at_level(0.02, 0.1));
+            let root = self.patient.place(side.sign() * 0.16, self.patient.at_level(0.02, 0.06));
             let vessel = Tube { from: root, to: hilum, radius_from: 9.0, radius_to: 6.5 };
             self.canvas.paint(&vessel, self.blood);
         }
@@ -109,11 +85,11 @@ impl Organs<'_> {
     /// The windpipe's two main bronchi, which part and narrow further down.
     fn paint_airways(&mut self) {
         for side in Side::BOTH {
-            let x = self.patient.at_level(0.06, 0.3) * side.sign();
-            let y = self.patient.at_level(0.1, 0.2);
+            let x = self.patient.at_level(0.06, 0.18) * side.sign();
+            let y = self.patient.at_level(0.1, 0.15);
             let inner = self.patient.place(x, y);
             let outer: Point = inner + (self.patient.hilum(side) - inner) * 0.3;
-            let radius = self.patient.at_level(7.0, 4.0);
+            let radius = self.patient.at_level(7.0, 5.5);
             let bronchus =
                 Tube { from: inner, to: outer, radius_from: radius, radius_to: radius * 0.8 };
             self.canvas.paint(&Grown(&bronchus, 1.6), WALL);

@@ -31,10 +31,10 @@ pub(super) struct Patient {
     pub(super) fat_mm: f32,
     /// Muscle outside the ribs, at the side.
     pub(super) muscle_mm: f32,
-    /// 0: at the carina; 1: through the ventricles.
+    /// 0: at the carina; 1: where the main bronchi have parted, above the heart.
     pub(super) level: f32,
-    /// The size of heart and great vessels, relative to the mean.
-    pub(super) heart: f32,
+    /// The size of the great vessels, relative to the mean.
+    pub(super) great_vessels: f32,
     /// Blood in the vessels: near 45 without contrast agent, more with it.
     pub(super) blood_hounsfield: f32,
     /// Air-filled lung, before gravity is added.
@@ -54,8 +54,8 @@ impl Patient {
             cage_y_mm: cage_x_mm * draws.uniform(0.66, 0.71),
             fat_mm: draws.uniform(4.0, 36.0),
             muscle_mm: draws.uniform(9.0, 17.0),
-            level: draws.uniform(0.0, 0.5),
-            heart: draws.uniform(0.93, 1.06),
+            level: draws.uniform(0.0, 1.0),
+            great_vessels: draws.uniform(0.93, 1.06),
             blood_hounsfield: if has_contrast_agent {
                 draws.uniform(110.0, 230.0)
             } else {
@@ -67,9 +67,9 @@ impl Patient {
         }
     }
 
-    /// The value for this slice of something that runs from `carina` to `ventricles`.
-    pub(super) fn at_level(&self, carina: f32, ventricles: f32) -> f32 {
-        carina + (ventricles - carina) * self.level
+    /// The value for this slice of something that is `high` at the carina and `low` above the heart.
+    pub(super) fn at_level(&self, high: f32, low: f32) -> f32 {
+        high + (low - high) * self.level
     }
 
     /// A point given in half widths and half depths of the rib cage.
@@ -104,7 +104,7 @@ impl Patient {
             libm::expf(-away * away)
         };
         let pectorals = bump(225.0, 26.0) + bump(315.0, 26.0);
-        let shoulders = (1.0 - self.level) * (bump(38.0, 24.0) + bump(142.0, 24.0));
+        let shoulders = self.at_level(1.0, 0.5) * (bump(38.0, 24.0) + bump(142.0, 24.0));
         let erectors = bump(75.0, 15.0) + bump(105.0, 15.0);
         9.0 + self.muscle_mm * (0.55 + 0.45 * pectorals + 0.9 * shoulders + 1.1 * erectors)
     }
@@ -120,10 +120,10 @@ impl Patient {
         self.muscle_mm(degrees) + self.fat_mm(degrees)
     }
 
-    /// The air-filled outline of one lung before heart and vessels are painted over it.
+    /// The air-filled outline of one lung before the great vessels are painted over it.
     pub(super) fn lung(&self, side: Side) -> Contour {
         let sign = side.sign();
-        let front = self.at_level(-82.0, -76.0);
+        let front = self.at_level(-82.0, -79.0);
         let back = 71.0;
         let outer = (0..=22).map(|step| {
             let degrees = front + (back - front) * step as f32 / 22.0;
@@ -145,8 +145,8 @@ impl Patient {
 
     /// Where bronchi and vessels enter a lung.
     pub(super) fn hilum(&self, side: Side) -> Point {
-        let x = self.at_level(0.34, 0.36);
-        self.place(side.sign() * x, self.at_level(0.0, 0.16))
+        let x = self.at_level(0.34, 0.35);
+        self.place(side.sign() * x, self.at_level(0.0, 0.08))
     }
 
     /// The middle of the vertebral body.

@@ -21,7 +21,7 @@ impl Scanner {
     pub(super) fn draw(draws: &mut Draws, patient: &Patient) -> Self {
         let width = draws.uniform(228.0, 341.0) as usize;
         let across_mm = 2.0 * (patient.cage_x_mm + 24.0) * draws.uniform(1.0, 1.05);
-        let down_mm = 2.0 * (patient.cage_y_mm + 26.0) * draws.uniform(1.0, 1.05);
+        let down_mm = 2.0 * (patient.cage_y_mm + 26.0) * draws.uniform(1.0, 1.09);
         let pixel_mm = across_mm / width as f32;
         let frame = Frame {
             width,
@@ -33,7 +33,7 @@ impl Scanner {
         Self {
             frame,
             window: Window {
-                level: draws.uniform(-600.0, -120.0),
+                level: draws.uniform(-540.0, -40.0),
                 width: draws.uniform(900.0, 1700.0),
             },
             noise: draws.uniform(8.0, 42.0),

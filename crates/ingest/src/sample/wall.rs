@@ -54,15 +54,13 @@ fn paint_fat_planes(canvas: &mut Canvas, patient: &Patient) {
     }
 }
 
-/// Ribs, spine, breastbone, and shoulder blades where the slice is high.
+/// Ribs, spine, breastbone and shoulder blades.
 pub(super) fn paint_bones(canvas: &mut Canvas, patient: &Patient, draws: &mut Draws) {
     let marrow = Texture::new(draws, 2.2);
     paint_spine(canvas, patient, &marrow);
     for side in Side::BOTH {
         paint_ribs(canvas, patient, side, draws, &marrow);
-        if patient.level < 0.6 {
-            paint_shoulder_blade(canvas, patient, side, draws, &marrow);
-        }
+        paint_shoulder_blade(canvas, patient, side, draws, &marrow);
     }
     let breastbone = patient.pleura(270.0, 8.0);
     let half = draws.uniform(11.0, 16.0);

@@ -23,7 +23,7 @@ impl Project {
     pub(crate) fn new(changes: &[(&str, &str)]) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let shared = [
-            ("image_size: 224", "image_size: 32"),
+            ("image_size: 128", "image_size: 32"),
             ("epochs: 20", "epochs: 5"),
             ("batch_size: 32", "batch_size: 8"),
             ("precision: auto", "precision: fp32"),
