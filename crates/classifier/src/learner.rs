@@ -108,6 +108,7 @@ impl Learner {
         learning_rate: f64,
         dropout_key: &Digest,
     ) -> Result<()> {
+        let _few_threads = self.network.few_threads();
         seed_generator(dropout_key);
         let (records, labels) = self.upload(batch)?;
         let head_inputs = self.network.head_inputs(&records)?;
@@ -130,6 +131,7 @@ impl Learner {
     /// # Errors
     /// When libtorch refuses.
     pub fn score(&mut self, batch: Batch<'_>) -> Result<()> {
+        let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
         let (records, labels) = self.upload(batch)?;
         let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;

@@ -80,6 +80,13 @@ impl Network {
         self.frozen_layers == 0
     }
 
+    /// Keeps libtorch to one thread while the guard lives, where only the head is left to compute.
+    /// Its operations are so small that sharing them out costs more than it saves; and threads
+    /// that spin while they wait for each other stand still when the machine has other work.
+    pub(crate) fn few_threads(&self) -> Option<OneThread> {
+        (self.frozen_layers == LAYERS.len()).then(OneThread::start)
+    }
+
     /// Length of a record.
     pub(crate) fn record_length(&self) -> usize {
         if self.frozen_layers == LAYERS.len() {
@@ -204,6 +211,26 @@ impl Network {
     pub(crate) fn image_shape(&self, images: usize) -> [i64; 4] {
         let size = i64::from(self.architecture.image_size);
         [images as i64, INPUT_CHANNELS as i64, size, size]
+    }
+}
+
+/// While it lives, libtorch runs on one thread.
+#[derive(Debug)]
+pub(crate) struct OneThread {
+    before: i32,
+}
+
+impl OneThread {
+    fn start() -> Self {
+        let before = tch::get_num_threads();
+        tch::set_num_threads(1);
+        Self { before }
+    }
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        tch::set_num_threads(self.before);
     }
 }
 
