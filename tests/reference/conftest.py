@@ -20,7 +20,7 @@ CLASSES = ["adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_ca
 # numbers and starts at zero: it needs larger steps to say anything after a few epochs.
 HEADS = {
     "flatten": {"kind": "flatten", "hidden_units": 0, "image_size": 64, "rate": 0.005},
-    "flatten_hidden": {"kind": "flatten", "hidden_units": 24, "image_size": 32, "rate": 0.005},
+    "flatten_hidden": {"kind": "flatten", "hidden_units": 24, "image_size": 32, "rate": 0.001},
     "global_pool": {"kind": "global_pool", "hidden_units": 0, "image_size": 70, "rate": 0.005},
     "global_pool_hidden": {"kind": "global_pool", "hidden_units": 16, "image_size": 32, "rate": 0.005},
     "multi_scale": {"kind": "multi_scale", "hidden_units": 0, "image_size": 70, "rate": 0.0001},
