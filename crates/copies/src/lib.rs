@@ -1,0 +1,1 @@
+//! Finds copies among pictures.

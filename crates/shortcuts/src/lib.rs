@@ -1,0 +1,1 @@
+//! Classifiers that cannot know anything about tumours.
