@@ -121,6 +121,11 @@ impl Architecture {
         }
     }
 
+    /// Whether the whole base keeps its weights, so that only the head learns.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.frozen_layers(), Ok(layers) if layers == LAYERS.len())
+    }
+
     /// Classes in output order.
     pub fn class_indices(&self) -> ClassIndices {
         ClassIndices::of_names(self.classes.iter().map(String::as_str))

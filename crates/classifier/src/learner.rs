@@ -7,7 +7,7 @@ use tch::{Kind, Reduction, Tensor};
 use crate::Result;
 use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_STD};
 use crate::backend::Backend;
-use crate::network::{Network, to_device, to_host};
+use crate::network::{Network, rows, to_device, to_host};
 use crate::tensors::TensorMap;
 
 mod optimizer;
@@ -138,6 +138,18 @@ impl Learner {
         let none = None::<&Tensor>;
         let loss = logits.f_cross_entropy_loss(&labels, none, Reduction::Sum, -100, 0.0)?;
         self.add(&loss, &logits, &labels)
+    }
+
+    /// Logits of records, without learning: one row per record, one value per class.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn logits(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let _few_threads = self.network.few_threads();
+        let _no_grad = tch::no_grad_guard();
+        let records = self.upload_records(records)?;
+        let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;
+        rows(&logits)
     }
 
     /// Loss and accuracy over the batches since the last call; waits for the device.

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use artifact::Digest;
 use config::{DeviceChoice, Precision};
-use dataset::ClassIndices;
+use dataset::{ClassIndex, ClassIndices};
 use imaging::Preprocessing;
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 use crate::architecture::Architecture;
 use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
 use crate::checkpoint::{CheckpointMetadata, RunId};
-use crate::network::Network;
+use crate::network::{Network, rows};
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
 
@@ -202,19 +203,68 @@ impl Model {
         Ok(rows)
     }
 
+    /// What the model sees in preprocessed images, as [`logits`](Self::logits) but of both kinds:
+    /// logits, and the mean of each of the last block's 512 channels.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn look(&self, images: &[Vec<f32>]) -> Result<Vec<Look>> {
+        let mut looks = Vec::with_capacity(images.len());
+        for chunk in images.chunks(FORWARD_BATCH) {
+            let _no_grad = tch::no_grad_guard();
+            let head_inputs = self.head_inputs(chunk)?;
+            let logits = rows(&self.network.logits(&head_inputs, false)?)?;
+            let pooled = rows(&self.network.pooled(&head_inputs)?)?;
+            let both = logits.into_iter().zip(pooled);
+            looks.extend(both.take(chunk.len()).map(|(logits, pooled)| Look { logits, pooled }));
+        }
+        Ok(looks)
+    }
+
+    /// Where in a preprocessed image the model finds what speaks for a class: Grad-CAM of the last
+    /// convolution. With the multi-scale head it shows the part of block 5 only; the other blocks
+    /// have a part in the answer that no map shows.
+    ///
+    /// # Errors
+    /// When the image has another size, the class does not exist, or libtorch refuses.
+    pub fn grad_cam(&self, image: &[f32], class: ClassIndex) -> Result<Heatmap> {
+        let image = self.network.upload(image, &self.network.image_shape(1))?;
+        let map = rows(&self.network.grad_cam(&image, class.0)?)?;
+        Ok(Heatmap { side: map.len(), values: map.concat() })
+    }
+
     fn batch_logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         let _no_grad = tch::no_grad_guard();
+        let logits = rows(&self.network.logits(&self.head_inputs(images)?, false)?)?;
+        Ok(logits.into_iter().take(images.len()).collect())
+    }
+
+    /// Always [`FORWARD_BATCH`] rows, however few images there are.
+    fn head_inputs(&self, images: &[Vec<f32>]) -> Result<Tensor> {
         let shape = self.network.image_shape(FORWARD_BATCH);
         let mut values = images.concat();
         values.resize(shape.iter().product::<i64>() as usize, 0.0);
         let batch = self.network.upload(&values, &shape)?;
-        let head_inputs = self.network.head_inputs(&self.network.records(&batch)?)?;
-        let logits = self.network.logits(&head_inputs, false)?;
-        let flat = logits.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
-        let flat = Vec::<f32>::try_from(&flat)?;
-        let classes = self.classes.len();
-        Ok(flat.chunks(classes).take(images.len()).map(<[f32]>::to_vec).collect())
+        self.network.head_inputs(&self.network.records(&batch)?)
     }
+}
+
+/// What the model sees in one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// One value per class, in index order.
+    pub logits: Vec<f32>,
+    /// The mean of each of the last block's 512 channels.
+    pub pooled: Vec<f32>,
+}
+
+/// How much each place of an image speaks for a class; 0 where nothing does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heatmap {
+    /// Height and width: a sixteenth of the image's.
+    pub side: usize,
+    /// Row by row, 0 and above, not scaled.
+    pub values: Vec<f32>,
 }
 
 /// Probabilities of one row of logits, computed in f64; they add up to 1.

@@ -201,6 +201,50 @@ impl Network {
         })
     }
 
+    /// Grad-CAM of one image `[1, 3, S, S]` for a class: what the last convolution saw (after its
+    /// ReLU), weighted by how much the class's logit depends on each channel, negative parts cut
+    /// off. `[side, side]`, f32, not scaled.
+    ///
+    /// Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+    /// Localization", ICCV 2017, equations 1 and 2.
+    pub(crate) fn grad_cam(&self, image: &Tensor, class: usize) -> Result<Tensor> {
+        let last = LAYERS.len() - 1;
+        let mut scales = Vec::new();
+        let maps = tch::no_grad(|| self.run(image, 0..last, &mut scales))?;
+        let maps = maps.f_to_kind(Kind::Float)?.f_detach()?.f_set_requires_grad(true)?;
+        let end = self.run(&maps, last..LAYERS.len(), &mut scales)?;
+        let logits = self.logits(&self.pool(&end, &scales)?, false)?;
+        let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
+        let gradients = Tensor::f_run_backward(&[logit], &[&maps], false, false)?;
+        let weights = gradients[0].f_mean_dim(&[2_i64, 3][..], true, Kind::Float)?;
+        let weighted = maps.f_detach()?.f_mul(&weights)?;
+        Ok(weighted.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?.f_relu()?.f_squeeze()?)
+    }
+
+    /// The mean of each of the last block's 512 channels, from what the dense layers see:
+    /// `[N, head_inputs]` to `[N, 512]`. For the multi-scale head the mean of its 4×4 cells, which
+    /// is the same where 4 divides the maps' size.
+    pub(crate) fn pooled(&self, head_inputs: &Tensor) -> Result<Tensor> {
+        let channels = BLOCK_CHANNELS[BLOCK_CHANNELS.len() - 1] as i64;
+        let mean_of = |cells: &Tensor| -> Result<Tensor> {
+            Ok(cells.f_reshape([-1, channels, cells.size()[1] / channels])?.f_mean_dim(
+                &[2_i64][..],
+                false,
+                Kind::Float,
+            )?)
+        };
+        match self.architecture.head.kind {
+            HeadKind::GlobalPool => Ok(head_inputs.shallow_clone()),
+            HeadKind::Flatten => mean_of(head_inputs),
+            HeadKind::MultiScale => {
+                let cells = channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS) as i64;
+                // The last block's part is the last one: cells first, then deviations.
+                let start = head_inputs.size()[1] - cells - channels;
+                mean_of(&head_inputs.f_narrow(1, start, cells)?)
+            }
+        }
+    }
+
     /// Images or records from ordinary memory: `rows` of equal length, as `[rows, …shape]`.
     pub(crate) fn upload(&self, values: &[f32], shape: &[i64]) -> Result<Tensor> {
         let tensor = Tensor::f_from_slice(values)?.f_reshape(shape)?;
@@ -266,6 +310,13 @@ pub(crate) fn to_host(tensor: &Tensor) -> Result<HostTensor> {
     let values = Vec::<f32>::try_from(&flat).map_err(ClassifierError::Torch)?;
     let shape: Vec<usize> = tensor.size().iter().map(|length| *length as usize).collect();
     Ok(HostTensor::new(&shape, values))
+}
+
+/// The rows of a matrix `[N, M]`, in ordinary memory.
+pub(crate) fn rows(matrix: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let host = to_host(matrix)?;
+    let length = host.shape().get(1).copied().unwrap_or(1).max(1);
+    Ok(host.values().chunks(length).map(<[f32]>::to_vec).collect())
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ mod structure;
 
 pub use error::ConfigError;
 pub use params::{
-    Augmentation, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams, FillMode, Freeze,
-    HeadKind, HeadParams, IngestParams, Normalisation, OnUnreadable, Optimizer, Params, Precision,
-    PrepareBaseParams, SampleParams, Schedule, ScheduleKind, SelectParams, SplitRatios,
-    TrainParams, WeightsSource,
+    Augmentation, CalibrateParams, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams,
+    FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, Normalisation,
+    NoticePolicy, OnUnreadable, Optimizer, Params, Precision, PrepareBaseParams, SampleParams,
+    Schedule, ScheduleKind, SelectParams, SplitRatios, TrainParams, ValidationParams,
+    ValidationPolicy, WeightsSource,
 };
 pub use structure::{
-    ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Pretrained,
-    SourceConfig,
+    ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Patients,
+    Pretrained, SourceConfig,
 };

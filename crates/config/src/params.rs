@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 mod check;
 mod train;
+mod validation;
 
 pub use train::{
     Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, Normalisation, Optimizer,
     Precision, Schedule, ScheduleKind, TrainParams,
 };
+pub use validation::{FindingPolicy, NoticePolicy, ValidationParams, ValidationPolicy};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,12 +21,16 @@ pub use train::{
 pub struct Params {
     /// Splitting, unreadable images, the sample set.
     pub ingest: IngestParams,
+    /// Copies, leaks, shortcuts, and what to do about them.
+    pub validation: ValidationParams,
     /// Base and head.
     pub prepare_base: PrepareBaseParams,
     /// Training.
     pub train: TrainParams,
     /// Choice of the checkpoint.
     pub select: SelectParams,
+    /// Temperature, operating points, what a foreign image is.
+    pub calibrate: CalibrateParams,
     /// Scoring.
     pub evaluate: EvaluateParams,
 }
@@ -199,10 +205,33 @@ pub struct SelectParams {
     pub checkpoint_pattern: String,
 }
 
+/// Section `calibrate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrateParams {
+    /// Where the model runs.
+    pub device: DeviceChoice,
+    /// Decides which images make a fold.
+    pub seed: u64,
+    /// With fewer validation images than this, out-of-fold predictions on the training images
+    /// are added to them.
+    pub out_of_fold_below: u32,
+    /// Parts into which the training images are cut; each is predicted by a head that was trained
+    /// on the others.
+    pub folds: u32,
+}
+
 /// Section `evaluate`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluateParams {
     /// Where the model runs.
     pub device: DeviceChoice,
+    /// Decides the resamples and the control refits.
+    pub seed: u64,
+    /// Resamples of the test images for each interval.
+    pub bootstrap_resamples: u32,
+    /// Where training images have copies in the test split: refits of the head without as many
+    /// other images, beside the one without the copies. 0: no refit at all.
+    pub control_refits: u32,
 }

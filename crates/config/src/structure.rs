@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Refusal, require};
@@ -38,6 +39,74 @@ pub struct DataConfig {
     /// Folders of the source that hold no images to learn from, such as masks.
     #[serde(default)]
     pub ignore_folders: Vec<String>,
+    /// Classes that count as the finding that is looked for, such as all kinds of cancer. None:
+    /// the classes are compared one by one only.
+    #[serde(default)]
+    pub positive: Vec<String>,
+    /// Where the patient of an image is told.
+    #[serde(default)]
+    pub patients: Patients,
+}
+
+/// Where the patient of an image is told. Images of one patient are kept together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Patients {
+    /// Nowhere.
+    #[default]
+    Unknown,
+    /// In the image's path below `artifacts/data_ingestion`.
+    Path {
+        /// A regular expression; its one capture group is the patient. Images it does not match
+        /// have no known patient.
+        pattern: String,
+    },
+    /// In a table with the columns `path` and `patient_id`.
+    Csv {
+        /// The file. A path in it may be the whole one, or just the end of it that is unique.
+        path: PathBuf,
+    },
+}
+
+impl Patients {
+    fn check(&self) -> Result<(), Refusal> {
+        let Self::Path { pattern } = self else { return Ok(()) };
+        let key = "data.patients.pattern";
+        match Regex::new(pattern) {
+            Err(error) => {
+                let last = error.to_string().lines().last().unwrap_or_default().to_owned();
+                let expected = format!("not a regular expression: {last}");
+                require(false, key, format!("{pattern:?}"), &expected)
+            }
+            Ok(regex) => require(
+                regex.captures_len() == 2,
+                key,
+                format!("{pattern:?}"),
+                "it needs exactly one capture group, the patient, as in patient_(\\d+)_",
+            ),
+        }
+    }
+}
+
+impl DataConfig {
+    fn check_positive(&self) -> Result<(), Refusal> {
+        for class in &self.positive {
+            let names: Vec<&str> = self.classes.names().collect();
+            let expected = format!("one of the classes {}", names.join(", "));
+            require(
+                names.contains(&class.as_str()),
+                "data.positive",
+                format!("{class:?}"),
+                &expected,
+            )?;
+        }
+        require(
+            self.positive.len() < self.classes.names().len(),
+            "data.positive",
+            "every class",
+            "at least one class must count as negative",
+        )
+    }
 }
 
 /// Where the images come from.
@@ -188,6 +257,8 @@ impl Pretrained {
 pub struct Paths {
     /// `ingest`: split folders, `manifest.csv`, `report.json`.
     pub data_ingestion: PathBuf,
+    /// `validate`: the manifest that later stages read, and the report.
+    pub data_validation: PathBuf,
     /// `prepare-base`: the base and the base with a head.
     pub base_model: PathBuf,
     /// `train`: finished `Checkpoint_<run>` folders.
@@ -208,6 +279,7 @@ impl Default for Paths {
     fn default() -> Self {
         Self {
             data_ingestion: "artifacts/data_ingestion".into(),
+            data_validation: "artifacts/data_validation".into(),
             base_model: "artifacts/base_model".into(),
             model_training: "artifacts/model_training".into(),
             training_work: "artifacts/training_work".into(),
@@ -280,6 +352,8 @@ impl Default for Endpoints {
 impl Config {
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         self.data.classes.check()?;
+        self.data.check_positive()?;
+        self.data.patients.check()?;
         self.data.source.check()?;
         self.pretrained.check()?;
         let limits = &self.extraction;

@@ -1,10 +1,13 @@
 //! What a labelled image set is, on disk and in memory: [`Split`]s, [`ClassIndices`] and the
-//! [`Manifest`] that names every image with its class and digest.
+//! [`Manifest`] that names every image with its class and digest; after validation, the
+//! [`ValidatedManifest`] that also knows copies, patients and exclusions.
 
 mod class;
 mod manifest;
 mod split;
+mod validated;
 
 pub use class::{ClassIndex, ClassIndices, ClassIndicesError};
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
+pub use validated::{Exclusion, GroupNumber, ValidatedManifest, ValidatedRecord};

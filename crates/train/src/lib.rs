@@ -5,9 +5,6 @@
 //! result ([`RunInputs`]), so that the same inputs give the same folder and the same bytes.
 
 mod arguments;
-mod epoch;
-mod history;
-mod images;
 mod inputs;
 mod publish;
 mod work;
@@ -16,14 +13,12 @@ use anyhow::{Context, Result};
 use classifier::backend::Backend;
 use classifier::features::{Extractor, Views};
 use classifier::learner::{Learner, learning_rate};
-use dataset::Split;
+use training::{Epoch, TrainingImages, standardise};
 
 pub use arguments::Arguments;
-pub use history::History;
 pub use inputs::RunInputs;
+pub use training::History;
 
-use epoch::Epoch;
-use images::TrainingImages;
 use inputs::Inputs;
 use work::WorkFolder;
 
@@ -47,7 +42,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tracing::info!("run {run} on {backend}");
 
     let mut work = WorkFolder::open(&paths.training_work, &inputs.run)?;
-    let images = TrainingImages::new(&inputs, params)?;
+    let images =
+        TrainingImages::new(&inputs.manifest, &inputs.base.architecture.class_indices(), params)?;
     let mut learner = new_learner(&inputs, &images, backend, params)?;
     let extractor = new_extractor(&inputs, backend, params, &paths.features)?;
     match work.resume(&mut learner)? {
@@ -57,8 +53,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     while let Some(number) = work.history().next_epoch(params) {
         let epoch =
             Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
-        let row = epoch.run(&mut learner, &extractor, &images)?;
-        work.keep(&learner, &inputs, row)?;
+        let report = epoch.run(&mut learner, &extractor, &images)?;
+        tracing::info!("{report}");
+        work.keep(&learner, &inputs, report.row)?;
     }
     if let Some(reason) = work.history().stopped_early(params) {
         tracing::info!("{reason}");
@@ -98,33 +95,8 @@ fn new_extractor(
         backend,
         inputs.run.preprocessing,
         Views { augmentation, seed: params.seed },
-        draws_the_same_again(&augmentation).then_some(features),
+        augmentation.draws_the_same_again().then_some(features),
     )?)
-}
-
-fn draws_the_same_again(augmentation: &config::Augmentation) -> bool {
-    !augmentation.is_on() || augmentation.views > 0
-}
-
-/// Fits the standardisation of the head's input on the training images as epoch 1 sees them.
-fn standardise(
-    learner: &mut Learner,
-    extractor: &Extractor,
-    images: &TrainingImages,
-) -> Result<()> {
-    if !learner.needs_standardisation() {
-        return Ok(());
-    }
-    let requests = images.requests(Split::Train, 1);
-    let bar = stage::items_bar(requests.len() as u64, "first look");
-    let mut fitted = learner.standardisation()?;
-    extractor.for_each_batch(&requests, images.batch_size(), |records| {
-        bar.inc((records.len() / extractor.record_length()) as u64);
-        learner.collect(&mut fitted, records)
-    })?;
-    bar.finish_and_clear();
-    learner.standardise(&fitted)?;
-    Ok(())
 }
 
 fn print_result(history: &History, folder: &std::path::Path) -> Result<()> {

@@ -13,8 +13,8 @@ use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, EpochR
 use classifier::learner::{Learner, LearnerState};
 use classifier::tensors;
 use serde::{Deserialize, Serialize};
+use training::History;
 
-use crate::history::History;
 use crate::inputs::{Inputs, RunInputs};
 
 const STATE_FILE: &str = "state.safetensors";

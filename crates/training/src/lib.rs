@@ -1,1 +1,17 @@
-//! The training loop.
+//! The training loop: which image is seen when ([`TrainingImages`]), one pass over them
+//! ([`Epoch`]), when to stop and which epoch was best ([`History`]).
+//!
+//! `train` adds to it what makes it resumable; `calibrate` and `evaluate` use it to train a head
+//! again without some of the images ([`Refit`]).
+
+mod epoch;
+mod history;
+mod images;
+mod refit;
+mod standardise;
+
+pub use epoch::{Epoch, EpochReport};
+pub use history::History;
+pub use images::TrainingImages;
+pub use refit::{Length, Refit, RefitHead};
+pub use standardise::standardise;

@@ -2,7 +2,10 @@
 
 use regex::Regex;
 
-use super::{HeadParams, IngestParams, Params, PrepareBaseParams, SelectParams, TrainParams};
+use super::{
+    CalibrateParams, EvaluateParams, HeadParams, IngestParams, Params, PrepareBaseParams,
+    SelectParams, TrainParams,
+};
 use crate::load::{Refusal, require};
 
 impl Params {
@@ -10,7 +13,9 @@ impl Params {
         self.ingest.check()?;
         self.prepare_base.check()?;
         self.train.check()?;
-        self.select.check()
+        self.select.check()?;
+        self.calibrate.check()?;
+        self.evaluate.check()
     }
 }
 
@@ -146,5 +151,26 @@ impl SelectParams {
                  model_e\\d+_acc[\\d.]+_vacc(\\d\\.\\d+)\\.safetensors",
             ),
         }
+    }
+}
+
+impl CalibrateParams {
+    fn check(&self) -> Result<(), Refusal> {
+        let folds = self.folds;
+        require((2..=20).contains(&folds), "calibrate.folds", folds, "2 to 20")
+    }
+}
+
+impl EvaluateParams {
+    fn check(&self) -> Result<(), Refusal> {
+        let resamples = self.bootstrap_resamples;
+        require(
+            (100..=100_000).contains(&resamples),
+            "evaluate.bootstrap_resamples",
+            resamples,
+            "100 to 100000: fewer make no interval",
+        )?;
+        let refits = self.control_refits;
+        require(refits <= 20, "evaluate.control_refits", refits, "0 to 20")
     }
 }

@@ -212,6 +212,12 @@ impl Augmentation {
             .iter()
             .any(|amount| *amount != 0.0)
     }
+
+    /// Whether views come again in later epochs, so that what was computed of them is worth
+    /// keeping: not where every epoch draws fresh ones.
+    pub fn draws_the_same_again(&self) -> bool {
+        !self.is_on() || self.views > 0
+    }
 }
 
 /// What stands where a changed image has no pixels.

@@ -1,6 +1,7 @@
 //! One pass over the training images, and a look at the validation images.
 
-use std::time::Instant;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use classifier::ClassifierError;
@@ -13,46 +14,74 @@ use crate::images::TrainingImages;
 
 /// Which epoch, of how many, at which learning rate.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Epoch {
-    pub(crate) number: u32,
-    pub(crate) of: u32,
-    pub(crate) learning_rate: f64,
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many there are to be.
+    pub of: u32,
+    /// The step size.
+    pub learning_rate: f64,
+}
+
+/// What an epoch came to, and how long it took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochReport {
+    /// Its scores.
+    pub row: EpochRow,
+    /// Time to learn and to score.
+    pub duration: Duration,
+    /// Training images per second of learning.
+    pub images_per_second: f64,
+    of: u32,
+}
+
+/// `epoch 3/20: loss …`, with the time that is left.
+impl fmt::Display for EpochReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EpochRow { epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, .. } =
+            self.row;
+        let seconds = self.duration.as_secs_f64();
+        write!(
+            f,
+            "epoch {epoch}/{}: loss {train_loss:.4}, accuracy {train_accuracy:.4}; validation loss \
+             {valid_loss:.4}, accuracy {valid_accuracy:.4}; {:.0} images/s, {seconds:.1} s, {} left",
+            self.of,
+            self.images_per_second,
+            in_words(seconds * f64::from(self.of - epoch)),
+        )
+    }
 }
 
 impl Epoch {
     /// Learns, then scores.
-    pub(crate) fn run(
+    ///
+    /// # Errors
+    /// When an image cannot be used, or the loss is no longer finite.
+    pub fn run(
         self,
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
-    ) -> Result<EpochRow> {
+    ) -> Result<EpochReport> {
         let started = Instant::now();
         let train = self.learn(learner, extractor, images)?;
         self.refuse_divergence(train)?;
-        let seconds = started.elapsed().as_secs_f64();
+        let learning = started.elapsed().as_secs_f64();
         let valid = self.score(learner, extractor, images)?;
         self.refuse_divergence(valid)?;
-        let rate = images.labels(Split::Train, self.number).len() as f64 / seconds;
-        tracing::info!(
-            "epoch {}/{}: loss {:.4}, accuracy {:.4}; validation loss {:.4}, accuracy {:.4}; \
-             {rate:.0} images/s, {:.1} s, {} left",
-            self.number,
-            self.of,
-            train.loss,
-            train.accuracy,
-            valid.loss,
-            valid.accuracy,
-            started.elapsed().as_secs_f64(),
-            in_words(started.elapsed().as_secs_f64() * f64::from(self.of - self.number)),
-        );
-        Ok(EpochRow {
+        let row = EpochRow {
             epoch: self.number,
             learning_rate: self.learning_rate,
             train_loss: train.loss,
             train_accuracy: train.accuracy,
             valid_loss: valid.loss,
             valid_accuracy: valid.accuracy,
+        };
+        Ok(EpochReport {
+            row,
+            duration: started.elapsed(),
+            images_per_second: images.count(Split::Train) as f64 / learning,
+            of: self.of,
         })
     }
 

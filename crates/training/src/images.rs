@@ -7,9 +7,7 @@ use anyhow::Result;
 use artifact::Digest;
 use classifier::features::ImageRequest;
 use config::{ClassWeights, TrainParams};
-use dataset::Split;
-
-use crate::inputs::Inputs;
+use dataset::{ClassIndices, Manifest, Split};
 
 /// An image and its label.
 #[derive(Debug, Clone)]
@@ -23,7 +21,7 @@ struct LabelledImage {
 
 /// The training and validation images.
 #[derive(Debug)]
-pub(crate) struct TrainingImages {
+pub struct TrainingImages {
     train: Vec<LabelledImage>,
     valid: Vec<LabelledImage>,
     classes: usize,
@@ -43,16 +41,18 @@ enum Views {
 }
 
 impl TrainingImages {
-    pub(crate) fn new(inputs: &Inputs, params: &TrainParams) -> Result<Self> {
-        let classes = inputs.base.architecture.class_indices();
+    /// Takes the training and validation images of a manifest.
+    ///
+    /// # Errors
+    /// When a split has no images, or an image's class is not one of `classes`.
+    pub fn new(manifest: &Manifest, classes: &ClassIndices, params: &TrainParams) -> Result<Self> {
         let labelled = |split| -> Result<Vec<LabelledImage>> {
-            inputs
-                .manifest
+            manifest
                 .non_empty_split(split)?
                 .into_iter()
                 .map(|record| {
                     Ok(LabelledImage {
-                        path: inputs.manifest.file_of(record),
+                        path: manifest.file_of(record),
                         sha256: record.sha256,
                         name: record.path.clone(),
                         label: classes.index(&record.class)?.0 as i64,
@@ -83,8 +83,13 @@ impl TrainingImages {
     }
 
     /// Images per optimizer step.
-    pub(crate) fn batch_size(&self) -> usize {
+    pub fn batch_size(&self) -> usize {
         self.batch_size
+    }
+
+    /// How many images a split has.
+    pub fn count(&self, split: Split) -> usize {
+        if split == Split::Train { self.train.len() } else { self.valid.len() }
     }
 
     /// The order in which an epoch sees a split: training images shuffled anew each epoch,
@@ -101,7 +106,7 @@ impl TrainingImages {
     }
 
     /// What to ask the extractor for, in the order of an epoch.
-    pub(crate) fn requests(&self, split: Split, epoch: u32) -> Vec<ImageRequest> {
+    pub fn requests(&self, split: Split, epoch: u32) -> Vec<ImageRequest> {
         let view = match self.views {
             Some(Views::FreshEachEpoch) if split == Split::Train => Some(u64::from(epoch)),
             Some(Views::InTurn(count)) if split == Split::Train => {
@@ -116,13 +121,13 @@ impl TrainingImages {
     }
 
     /// The labels, in the order of [`requests`](Self::requests).
-    pub(crate) fn labels(&self, split: Split, epoch: u32) -> Vec<i64> {
+    pub fn labels(&self, split: Split, epoch: u32) -> Vec<i64> {
         self.order(split, epoch).into_iter().map(|image| image.label).collect()
     }
 
     /// A weight per class, or none for equal weights. `balanced` is `n / (k·n_c)`, as
     /// scikit-learn's `compute_class_weight`.
-    pub(crate) fn class_weights(&self, choice: ClassWeights) -> Option<Vec<f64>> {
+    pub fn class_weights(&self, choice: ClassWeights) -> Option<Vec<f64>> {
         let ClassWeights::Balanced = choice else { return None };
         let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
         for image in &self.train {
@@ -137,7 +142,7 @@ impl TrainingImages {
     }
 
     /// Decides which units a step drops.
-    pub(crate) fn dropout_key(&self, epoch: u32, step: usize) -> Digest {
+    pub fn dropout_key(&self, epoch: u32, step: usize) -> Digest {
         keyed(self.seed, "dropout", &[&epoch.to_le_bytes(), &step.to_le_bytes()])
     }
 }

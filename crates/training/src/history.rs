@@ -16,18 +16,18 @@ impl History {
     }
 
     /// Adds the next epoch.
-    pub(crate) fn push(&mut self, row: EpochRow) {
+    pub fn push(&mut self, row: EpochRow) {
         self.0.push(row);
     }
 
     /// The next epoch's number, or `None` when training is done.
-    pub(crate) fn next_epoch(&self, params: &TrainParams) -> Option<u32> {
+    pub fn next_epoch(&self, params: &TrainParams) -> Option<u32> {
         let done = self.0.len() as u32;
         (done < params.epochs && self.stopped_early(params).is_none()).then_some(done + 1)
     }
 
     /// Why training stopped before the last epoch, if it did.
-    pub(crate) fn stopped_early(&self, params: &TrainParams) -> Option<String> {
+    pub fn stopped_early(&self, params: &TrainParams) -> Option<String> {
         let stopping = params.early_stopping;
         if stopping.patience == 0 || self.0.len() as u32 >= params.epochs {
             return None;
@@ -63,7 +63,7 @@ impl History {
     ///
     /// # Errors
     /// When a row cannot be written as CSV.
-    pub(crate) fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
+    pub fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &self.0 {
             writer.serialize(row)?;

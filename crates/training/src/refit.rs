@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use classifier::architecture::BaseDescription;
+use classifier::backend::Backend;
+use classifier::features::{Extractor, ImageRequest, Views};
+use classifier::learner::{Learner, learning_rate};
+use classifier::tensors::TensorMap;
+use config::TrainParams;
+use dataset::Manifest;
+use imaging::Preprocessing;
+
+use crate::{Epoch, History, TrainingImages, standardise};
+
+/// Everything but the images that a training starts from: what `train` used.
+#[derive(Debug)]
+pub struct Refit {
+    /// The network.
+    pub base: BaseDescription,
+    /// Its first weights, the fresh head's included.
+    pub weights: TensorMap,
+    /// Section `train`, as used.
+    pub params: TrainParams,
+    /// Device and number format.
+    pub backend: Backend,
+    /// How pixels become numbers.
+    pub preprocessing: Preprocessing,
+    /// The store of frozen features; what `train` left there makes a refit cheap.
+    pub features: PathBuf,
+}
+
+/// How long a refit trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// As `train` does; the head of the epoch that `select` would choose is used.
+    BestEpoch,
+    /// So many epochs, without looking at the validation images.
+    Epochs(u32),
+}
+
+/// A head that was trained again.
+#[derive(Debug)]
+pub struct RefitHead {
+    learner: Learner,
+    extractor: Extractor,
+    batch_size: usize,
+    /// The epoch it stands after.
+    pub epoch: u32,
+}
+
+impl Refit {
+    /// Whether only the head learns, so that training it again takes seconds.
+    pub fn is_cheap(&self) -> bool {
+        self.base.architecture.is_frozen()
+    }
+
+    /// Trains a head on the training images of `manifest`, from the same first weights.
+    ///
+    /// # Errors
+    /// As in training.
+    pub fn train(&self, manifest: &Manifest, length: Length) -> Result<RefitHead> {
+        let params = &self.params;
+        let classes = self.base.architecture.class_indices();
+        let images = TrainingImages::new(manifest, &classes, params)?;
+        let mut learner = Learner::new(
+            &self.base.architecture,
+            &self.weights,
+            self.backend,
+            params,
+            images.class_weights(params.class_weights).as_deref(),
+            BaseDescription::UPDATED_BASE_FILE,
+        )?;
+        let extractor = self.extractor()?;
+        standardise(&mut learner, &extractor, &images)?;
+        let epoch = run_epochs(&mut learner, &extractor, &images, params, length)?;
+        Ok(RefitHead { learner, extractor, batch_size: images.batch_size(), epoch })
+    }
+
+    fn extractor(&self) -> Result<Extractor> {
+        let augmentation = self.params.augmentation;
+        Ok(Extractor::new(
+            &self.base,
+            &self.weights,
+            self.backend,
+            self.preprocessing,
+            Views { augmentation, seed: self.params.seed },
+            augmentation.draws_the_same_again().then_some(self.features.as_path()),
+        )?)
+    }
+}
+
+/// Leaves the learner as it was after the epoch that counts, and returns that.
+fn run_epochs(
+    learner: &mut Learner,
+    extractor: &Extractor,
+    images: &TrainingImages,
+    params: &TrainParams,
+    length: Length,
+) -> Result<u32> {
+    let mut history = History::default();
+    let mut best = None;
+    let next = |history: &History| match length {
+        Length::BestEpoch => history.next_epoch(params),
+        Length::Epochs(epochs) => {
+            let done = history.rows().len() as u32;
+            (done < epochs).then_some(done + 1)
+        }
+    };
+    while let Some(number) = next(&history) {
+        // The schedule is the one of the whole training, however long this one lasts.
+        let epoch =
+            Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
+        let report = epoch.run(learner, extractor, images)?;
+        tracing::debug!("refit, {report}");
+        history.push(report.row);
+        if length == Length::BestEpoch && history.best().is_some_and(|best| best.epoch == number) {
+            best = Some((learner.state()?, number));
+        }
+    }
+    match best {
+        Some((state, number)) => {
+            learner.restore(&state, "the state kept in memory")?;
+            Ok(number)
+        }
+        None => Ok(history.rows().len() as u32),
+    }
+}
+
+impl RefitHead {
+    /// Logits of images: one row per image, one value per class.
+    ///
+    /// # Errors
+    /// When an image cannot be used, or libtorch refuses.
+    pub fn logits(&self, images: &[ImageRequest]) -> Result<Vec<Vec<f32>>> {
+        let mut rows = Vec::with_capacity(images.len());
+        self.extractor.for_each_batch(images, self.batch_size, |records| {
+            rows.extend(self.learner.logits(records)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+}

@@ -1,0 +1,31 @@
+use anyhow::Result;
+use classifier::features::Extractor;
+use classifier::learner::Learner;
+use dataset::Split;
+
+use crate::TrainingImages;
+
+/// Fits the standardisation of the head's input, where it has one, on the training images as
+/// epoch 1 sees them.
+///
+/// # Errors
+/// When an image cannot be used, or libtorch refuses.
+pub fn standardise(
+    learner: &mut Learner,
+    extractor: &Extractor,
+    images: &TrainingImages,
+) -> Result<()> {
+    if !learner.needs_standardisation() {
+        return Ok(());
+    }
+    let requests = images.requests(Split::Train, 1);
+    let bar = stage::items_bar(requests.len() as u64, "first look");
+    let mut fitted = learner.standardisation()?;
+    extractor.for_each_batch(&requests, images.batch_size(), |records| {
+        bar.inc((records.len() / extractor.record_length()) as u64);
+        learner.collect(&mut fitted, records)
+    })?;
+    bar.finish_and_clear();
+    learner.standardise(&fitted)?;
+    Ok(())
+}
