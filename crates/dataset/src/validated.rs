@@ -128,6 +128,20 @@ impl ValidatedManifest {
         Self { images: images.into(), records }
     }
 
+    /// The manifest where nothing is known but what `ingest` found: every image takes part, in a
+    /// group of its own.
+    pub fn unexamined(manifest: &Manifest, images: impl Into<PathBuf>) -> Self {
+        let record = |(number, image): (u32, &ImageRecord)| ValidatedRecord {
+            image: image.clone(),
+            original_split: image.split,
+            duplicate_group: None,
+            group: GroupNumber(number),
+            patient_id: None,
+            excluded: None,
+        };
+        Self::new(images, (0..).zip(manifest.records()).map(record).collect())
+    }
+
     /// Reads `manifest.csv` from the folder that `validate` wrote; `images` is the one that
     /// `ingest` wrote, below which the files lie.
     ///

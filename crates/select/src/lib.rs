@@ -13,7 +13,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use classifier::model::ModelDescription;
-use dataset::Manifest;
+use dataset::ValidatedManifest;
 
 mod arguments;
 mod candidates;
@@ -45,7 +45,9 @@ const SHOWN: usize = 5;
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let paths = &settings.config.paths;
-    let data = Manifest::read(&paths.data_ingestion)?.digest();
+    let manifest = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+        .context("find the images; run validate first")?;
+    let data = manifest.included().digest();
 
     let (candidates, reason) = match &arguments.checkpoint {
         Some(path) => (vec![candidates::named(path, data)?], Reason::Named),

@@ -9,7 +9,7 @@ use classifier::backend::{Backend, Fingerprint};
 use classifier::checkpoint::RunId;
 use classifier::tensors::{self, TensorMap};
 use config::TrainParams;
-use dataset::Manifest;
+use dataset::{Manifest, ValidatedManifest};
 use imaging::Preprocessing;
 use serde::{Deserialize, Serialize};
 use stage::Settings;
@@ -65,7 +65,9 @@ impl Inputs {
     pub(crate) fn read(settings: &Settings, backend: Backend) -> Result<Self> {
         let paths = &settings.config.paths;
         let manifest =
-            Manifest::read(&paths.data_ingestion).context("find the images; run ingest first")?;
+            ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+                .context("find the images; run validate first")?
+                .included();
         let base = BaseDescription::read(&paths.base_model)
             .context("find the base; run prepare-base first")?;
         let weights_path = paths.base_model.join(BaseDescription::UPDATED_BASE_FILE);

@@ -9,7 +9,7 @@ use classifier::architecture::{Architecture, BaseDescription};
 use classifier::initialise::{fresh_head, random_base};
 use classifier::tensors;
 use config::Params;
-use dataset::{ImageRecord, Manifest, Split};
+use dataset::{ImageRecord, Manifest, Split, ValidatedManifest};
 use tempfile::TempDir;
 
 /// The folder in which the program runs.
@@ -61,7 +61,9 @@ impl Project {
                 records.push(ImageRecord { path, split, class, sha256, width: 32, height: 32 });
             }
         }
-        Manifest::new(&folder, records).write(&folder).expect("a manifest");
+        let manifest = Manifest::new(&folder, records);
+        let validation = self.path("artifacts/data_validation");
+        ValidatedManifest::unexamined(&manifest, &folder).write(&validation).expect("a manifest");
     }
 
     fn write_base(&self) {
