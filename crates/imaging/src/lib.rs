@@ -14,9 +14,12 @@ mod decode;
 mod format;
 mod picture;
 mod preprocessing;
+mod resize;
+mod thumbnail;
 
 pub use augment::{AffineDraw, View, augment};
 pub use decode::{DecodeError, MAX_PIXELS, decode};
 pub use format::{PictureFormat, looks_like_image};
 pub use picture::{ColourMode, Picture};
 pub use preprocessing::{IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION, Preprocessing};
+pub use thumbnail::Thumbnail;

@@ -1,10 +1,10 @@
 use config::Normalisation;
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::PixelTrait;
 use serde::{Deserialize, Serialize};
 
 use crate::Picture;
 use crate::picture::Samples;
+use crate::resize::resize_to;
 
 /// Means of the ImageNet training images' channels (red, green, blue), as torchvision gives them.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -75,15 +75,7 @@ fn resize<P: PixelTrait>(
     size: u32,
     rgb: impl Fn(&P) -> [f32; 3],
 ) -> Vec<f32> {
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let source = TypedImageRef::new(picture.width(), picture.height(), pixels)
-        .expect("a decoded picture has width × height pixels");
-    let mut resized = TypedImage::<P>::new(size, size);
-    Resizer::new()
-        .resize_typed(&source, &mut resized, &options)
-        .expect("the whole picture is resized, so that no crop can lie outside");
-
-    let resized = resized.pixels();
+    let resized = resize_to(pixels, picture, [size, size]);
     let mut planes = vec![0.0; 3 * resized.len()];
     let (red, rest) = planes.split_at_mut(resized.len());
     let (green, blue) = rest.split_at_mut(resized.len());
