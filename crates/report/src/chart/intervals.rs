@@ -1,0 +1,103 @@
+use maud::{Markup, html};
+
+use super::frame::{Axis, WIDTH};
+use super::{colour, px};
+
+const NAME_WIDTH: f64 = 190.0;
+const ROW: f64 = 34.0;
+const BOTTOM: f64 = 48.0;
+
+/// Estimates with their intervals, one below the other.
+#[derive(Debug, Clone)]
+pub struct IntervalChart {
+    /// The title.
+    pub title: String,
+    /// The common axis.
+    pub axis: Axis,
+    /// The rows, from the top.
+    pub rows: Vec<Interval>,
+    /// What to see in it; may be empty.
+    pub caption: String,
+}
+
+/// An estimate.
+#[derive(Debug, Clone)]
+pub struct Interval {
+    /// What is estimated.
+    pub name: String,
+    /// The estimate.
+    pub value: f64,
+    /// Its interval, where there is one.
+    pub interval: Option<(f64, f64)>,
+    /// Whether it is the one to look at.
+    pub is_main: bool,
+}
+
+impl IntervalChart {
+    /// The chart.
+    pub fn markup(&self) -> Markup {
+        let height = ROW * self.rows.len() as f64 + BOTTOM;
+        let bottom = height - BOTTOM + 6.0;
+        html! {
+            figure.chart {
+                figcaption { (self.title) }
+                svg viewBox={ "0 0 " (px(WIDTH)) " " (px(height)) } role="img" aria-label=(self.title) {
+                    @for tick in self.ticks() {
+                        @let x = px(self.x_of(tick));
+                        path.axis d={ "M" (x) " 4V" (px(bottom)) } {}
+                        text x=(x) y=(px(bottom + 16.0)) text-anchor="middle" { (px(tick)) }
+                    }
+                    text x=(px((NAME_WIDTH + WIDTH) / 2.0)) y=(px(height - 6.0)) text-anchor="middle" {
+                        (self.axis.label)
+                    }
+                    @for (index, row) in self.rows.iter().enumerate() { (self.row(index, row)) }
+                }
+                @if !self.caption.is_empty() { p.caption { (self.caption) } }
+            }
+        }
+    }
+
+    fn row(&self, index: usize, row: &Interval) -> Markup {
+        let y = ROW * (index as f64 + 0.5) + 2.0;
+        let colour = colour(usize::from(!row.is_main));
+        html! {
+            text.strong x=(px(NAME_WIDTH - 14.0)) y=(px(y + 4.0)) text-anchor="end" { (row.name) }
+            @if let Some((low, high)) = row.interval {
+                path fill="none" stroke-width="3" stroke-linecap="round" opacity="0.45"
+                    style={ "stroke:" (colour) }
+                    d={ "M" (px(self.x_of(low))) " " (px(y)) "H" (px(self.x_of(high))) } {}
+            }
+            circle cx=(px(self.x_of(row.value))) cy=(px(y)) r="5" style={ "fill:" (colour) } {
+                title { (row.name) ": " (format!("{:.3}", row.value)) }
+            }
+        }
+    }
+
+    fn x_of(&self, value: f64) -> f64 {
+        let span = (self.axis.to - self.axis.from).max(f64::MIN_POSITIVE);
+        let share = ((value - self.axis.from) / span).clamp(0.0, 1.0);
+        NAME_WIDTH + share * (WIDTH - NAME_WIDTH - 16.0)
+    }
+
+    fn ticks(&self) -> Vec<f64> {
+        let span = self.axis.to - self.axis.from;
+        (0..=4).map(|quarter| self.axis.from + span * f64::from(quarter) / 4.0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_beyond_the_axis_stays_in_the_picture() {
+        let chart = IntervalChart {
+            title: String::new(),
+            axis: Axis::share(""),
+            rows: vec![],
+            caption: String::new(),
+        };
+        assert!((chart.x_of(7.0) - (WIDTH - 16.0)).abs() < 1e-9);
+        assert!((chart.x_of(0.0) - NAME_WIDTH).abs() < 1e-9);
+    }
+}
