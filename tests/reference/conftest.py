@@ -140,3 +140,27 @@ def pipeline(request, programs, data, tmp_path_factory):
 def evaluation(pipeline):
     """The folder that `evaluate` wrote."""
     return pipeline.folder / "artifacts" / "evaluation"
+
+
+@pytest.fixture(scope="session")
+def score():
+    """The crate `metrics` as a function: what its example program makes of the keywords."""
+    command = ["cargo", "build", "--release", "--locked", "--package", "metrics", "--example", "score"]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    program = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/score"
+
+    def run(threads=None, **values):
+        environment = os.environ | ({"RAYON_NUM_THREADS": str(threads)} if threads else {})
+        done = subprocess.run(
+            [program],
+            input=json.dumps(values, default=lambda array: array.tolist(), allow_nan=False),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        assert done.returncode == 0, f"score ended with {done.returncode}:\n{done.stderr}"
+        # JSON has no NaN; a program that prints one anyway is not read.
+        return json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"printed {name}"))
+
+    return run
