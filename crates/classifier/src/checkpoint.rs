@@ -90,11 +90,13 @@ pub struct CheckpointMetadata {
     pub base: Digest,
     /// Digest of the parameters it was trained with.
     pub params: Digest,
+    /// Those parameters.
+    pub training: config::TrainParams,
 }
 
 impl CheckpointMetadata {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 /// The file name of an epoch: `model_e{epoch}_acc{acc:.4}_vacc{vacc:.4}.safetensors`, both top-1

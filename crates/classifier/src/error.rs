@@ -55,6 +55,25 @@ pub enum ClassifierError {
         /// The format expected.
         known: u32,
     },
+    /// A file that belongs to another model.
+    #[error("use {}: it belongs to the model {recorded}, not to {found}; run calibrate again", path.display())]
+    OtherModel {
+        /// The file.
+        path: PathBuf,
+        /// The model it belongs to.
+        recorded: Digest,
+        /// The model there is.
+        found: Digest,
+    },
+    /// Too few images, or all alike, to tell what is foreign.
+    #[error(
+        "learn what the images have in common: the features of {images} images do not vary; more \
+         images are needed"
+    )]
+    FewFeatures {
+        /// How many there are.
+        images: usize,
+    },
     /// `freeze: {until: …}` names no layer.
     #[error("freeze until {layer:?}: there is no such layer; VGG16 has {known}")]
     UnknownLayer {

@@ -7,14 +7,17 @@
 //! ```
 //!
 //! [`architecture`] says what the network is, [`backend`] where and in which number format it
-//! runs, `network` runs it, [`learner`] trains it, [`checkpoint`] and [`model`] keep it.
+//! runs, `network` runs it, [`learner`] trains it, [`checkpoint`] and [`model`] keep it;
+//! [`calibration`] says what its answers are worth, [`foreign`] which images it knows nothing of.
 //! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
 
 pub mod architecture;
 pub mod backend;
+pub mod calibration;
 pub mod checkpoint;
 mod error;
 pub mod features;
+pub mod foreign;
 pub mod initialise;
 pub mod learner;
 pub mod model;

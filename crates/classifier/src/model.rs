@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use artifact::Digest;
-use config::{DeviceChoice, Precision};
+use config::{DeviceChoice, Precision, TrainParams};
 use dataset::{ClassIndex, ClassIndices};
 use imaging::Preprocessing;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub struct ModelDescription {
     pub precision: NumberFormat,
     /// The checkpoint it was made from.
     pub source: ModelSource,
+    /// How it was trained.
+    pub training: TrainParams,
     /// Digests of what it was made from, and of its weights.
     pub digests: ModelDigests,
 }
@@ -70,7 +72,7 @@ pub struct ModelDigests {
 
 impl ModelDescription {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
     /// The description's file name.
     pub const FILE: &str = "model.json";
     /// The weights' file name.
@@ -128,6 +130,7 @@ pub fn write(
             valid_accuracy: metadata.valid_accuracy,
             valid_loss: metadata.valid_loss,
         },
+        training: metadata.training.clone(),
         digests: ModelDigests {
             data: metadata.data,
             base: metadata.base,

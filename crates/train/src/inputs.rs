@@ -64,10 +64,9 @@ pub(crate) struct Inputs {
 impl Inputs {
     pub(crate) fn read(settings: &Settings, backend: Backend) -> Result<Self> {
         let paths = &settings.config.paths;
-        let manifest =
-            ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
-                .context("find the images; run validate first")?
-                .included();
+        let manifest = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+            .context("find the images; run validate first")?
+            .included();
         let base = BaseDescription::read(&paths.base_model)
             .context("find the base; run prepare-base first")?;
         let weights_path = paths.base_model.join(BaseDescription::UPDATED_BASE_FILE);

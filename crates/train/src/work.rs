@@ -121,6 +121,7 @@ impl WorkFolder {
             data: inputs.run.data,
             base: inputs.run.base,
             params: inputs.run.params_digest(),
+            training: inputs.run.train.clone(),
         };
         let digest = checkpoint::write(&self.path.join(&name), &learner.checkpoint()?, &metadata)?;
         self.progress.checkpoints.insert(name, digest);

@@ -1,0 +1,163 @@
+//! What a model's answers are worth: `model/calibration.json` and `model/foreign.safetensors`.
+//! Written by the stage `calibrate`, read by whatever predicts.
+
+use std::path::Path;
+
+use artifact::Digest;
+use dataset::ClassIndices;
+use metrics::{NoOperatingPoint, OperatingPoint, Temperature, TemperatureFit};
+use serde::{Deserialize, Serialize};
+
+use crate::foreign::{FeatureReference, HistogramReference};
+use crate::model::ModelDescription;
+use crate::{ClassifierError, Result};
+
+/// `calibration.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Version of this file's format.
+    pub format: u32,
+    /// What the model must not be used for.
+    pub notice: String,
+    /// The digest of the weights that it belongs to.
+    pub model: Digest,
+    /// The images that it was made from.
+    pub images: CalibrationImages,
+    /// What logits are divided by before the softmax, and how that was found.
+    pub temperature: TemperatureFit,
+    /// Expected calibration error on those images, before and after; after is optimistic, since
+    /// the temperature was chosen on them.
+    pub expected_calibration_error: BeforeAndAfter,
+    /// Classes that count as the finding, and thresholds on the sum of their probabilities; none
+    /// where `data.positive` names no class.
+    pub positive: Option<PositiveClasses>,
+    /// By what an image counts as foreign.
+    pub foreign: ForeignChecks,
+}
+
+/// The images that a calibration was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationImages {
+    /// Validation images without a copy in training.
+    pub validation: usize,
+    /// Validation images that were left out, because training has a copy of them.
+    pub left_out_copies: usize,
+    /// Training images, each predicted by a head that was not trained on it.
+    pub out_of_fold: usize,
+    /// Why these.
+    pub reason: String,
+}
+
+/// A quantity before and after calibration.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeforeAndAfter {
+    /// With the temperature 1.
+    pub before: Option<f64>,
+    /// With the fitted temperature.
+    pub after: Option<f64>,
+}
+
+/// Classes that count as the finding that is looked for, against all others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PositiveClasses {
+    /// Their names.
+    pub classes: Vec<String>,
+    /// A threshold for each specificity that was asked for.
+    pub operating_points: Vec<OperatingPointOutcome>,
+}
+
+/// A threshold, or why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OperatingPointOutcome {
+    /// The threshold and what it finds.
+    Found(OperatingPoint),
+    /// Why there is none.
+    Missing(NoOperatingPoint),
+}
+
+/// By what an image counts as foreign.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignChecks {
+    /// By its greys.
+    pub histogram: HistogramReference,
+    /// By the model's own features: the limit on the distance.
+    pub feature_distance_limit: f64,
+    /// Share of held-out images that each check accepts by the choice of its limit.
+    pub acceptance: f64,
+    /// Images held out in turn to find the limits.
+    pub held_out: usize,
+    /// The digest of `foreign.safetensors`.
+    pub features: Digest,
+}
+
+impl Calibration {
+    /// The format this version writes and reads.
+    pub const FORMAT: u32 = 1;
+    /// The file's name in the model folder.
+    pub const FILE: &str = "calibration.json";
+    /// The name of the file with the feature statistics.
+    pub const FEATURES_FILE: &str = "foreign.safetensors";
+
+    /// Writes both files into the model folder; fills in the digest of the second.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write(&mut self, folder: &Path, features: &FeatureReference) -> Result<()> {
+        self.foreign.features = features.write(&folder.join(Self::FEATURES_FILE))?;
+        Ok(artifact::write_json(&folder.join(Self::FILE), self)?)
+    }
+
+    /// Reads `calibration.json` of a model, or `None` where the model was never calibrated.
+    ///
+    /// # Errors
+    /// When it is there but damaged, of another format, or of another model.
+    pub fn read(folder: &Path, model: &ModelDescription) -> Result<Option<Self>> {
+        let path = folder.join(Self::FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let calibration: Self = artifact::read_json(&path)?;
+        if calibration.format != Self::FORMAT {
+            let (found, known) = (calibration.format, Self::FORMAT);
+            return Err(ClassifierError::Format { path, found, known });
+        }
+        if calibration.model != model.digests.weights {
+            let (recorded, found) = (calibration.model, model.digests.weights);
+            return Err(ClassifierError::OtherModel { path, recorded, found });
+        }
+        Ok(Some(calibration))
+    }
+
+    /// Reads the feature statistics that belong to this calibration.
+    ///
+    /// # Errors
+    /// When the file is missing, damaged or another one.
+    pub fn read_features(&self, folder: &Path) -> Result<FeatureReference> {
+        FeatureReference::read(&folder.join(Self::FEATURES_FILE), self.foreign.features)
+    }
+}
+
+impl PositiveClasses {
+    /// The indices of the positive classes.
+    ///
+    /// # Errors
+    /// When one is not a class of the model.
+    pub fn indices(&self, classes: &ClassIndices) -> Result<Vec<dataset::ClassIndex>> {
+        Ok(self
+            .classes
+            .iter()
+            .map(|class| classes.index(class))
+            .collect::<std::result::Result<_, _>>()?)
+    }
+}
+
+/// The temperature of a model that may not have been calibrated: then 1.
+pub fn temperature_of(calibration: Option<&Calibration>) -> Temperature {
+    calibration.map_or(Temperature::ONE, |calibration| calibration.temperature.temperature)
+}
