@@ -7,6 +7,7 @@ use config::{Freeze, HeadKind, HeadParams, PrepareBaseParams};
 use dataset::ClassIndices;
 use serde::{Deserialize, Serialize};
 
+use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, BLOCKS, LAYERS, TensorSpec};
 use crate::{ClassifierError, Result};
 
@@ -70,6 +71,20 @@ impl BaseDescription {
             return Err(ClassifierError::Format { path, found, known });
         }
         Ok(description)
+    }
+
+    /// Reads the base with its fresh head, after its digest was found to be the one on record.
+    ///
+    /// # Errors
+    /// When the file is missing, damaged or another one.
+    pub fn read_weights(&self, folder: &Path) -> Result<TensorMap> {
+        let path = folder.join(Self::UPDATED_BASE_FILE);
+        let file = tensors::read::<serde_json::Value>(&path)?;
+        if file.sha256 != self.updated_base_sha256 {
+            let (recorded, found) = (self.updated_base_sha256, file.sha256);
+            return Err(ClassifierError::Changed { path, recorded, found });
+        }
+        Ok(file.tensors)
     }
 }
 

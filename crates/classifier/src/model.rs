@@ -224,6 +224,23 @@ impl Model {
         Ok(looks)
     }
 
+    /// What the model sees in records, one after the other, as a [`crate::features::Extractor`] of
+    /// the same base makes them.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn look_at_records(&self, records: &[f32]) -> Result<Vec<Look>> {
+        let _few_threads = self.network.few_threads();
+        let _no_grad = tch::no_grad_guard();
+        let length = self.network.record_length();
+        let shape = [(records.len() / length) as i64, length as i64];
+        let head_inputs = self.network.head_inputs(&self.network.upload(records, &shape)?)?;
+        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
+        let pooled = rows(&self.network.pooled(&head_inputs)?)?;
+        let both = logits.into_iter().zip(pooled);
+        Ok(both.map(|(logits, pooled)| Look { logits, pooled }).collect())
+    }
+
     /// Where in a preprocessed image the model finds what speaks for a class: Grad-CAM of the last
     /// convolution. With the multi-scale head it shows the part of block 5 only; the other blocks
     /// have a part in the answer that no map shows.

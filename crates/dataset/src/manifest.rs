@@ -117,6 +117,12 @@ impl Manifest {
         Ok(images)
     }
 
+    /// The manifest of those images that `keep` chooses.
+    pub fn filtered(&self, keep: impl Fn(&ImageRecord) -> bool) -> Self {
+        let records = self.records.iter().filter(|record| keep(record)).cloned().collect();
+        Self { folder: self.folder.clone(), records }
+    }
+
     /// Where an image's file lies.
     pub fn file_of(&self, record: &ImageRecord) -> PathBuf {
         self.folder.join(&record.path)

@@ -1,13 +1,11 @@
 //! What a training starts from, and the identity that follows from it.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail};
 use artifact::Digest;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::{Backend, Fingerprint};
 use classifier::checkpoint::RunId;
-use classifier::tensors::{self, TensorMap};
+use classifier::tensors::TensorMap;
 use config::TrainParams;
 use dataset::{Manifest, ValidatedManifest};
 use imaging::Preprocessing;
@@ -58,7 +56,6 @@ pub(crate) struct Inputs {
     pub(crate) manifest: Manifest,
     pub(crate) base: BaseDescription,
     pub(crate) weights: TensorMap,
-    pub(crate) weights_path: PathBuf,
 }
 
 impl Inputs {
@@ -69,15 +66,7 @@ impl Inputs {
             .included();
         let base = BaseDescription::read(&paths.base_model)
             .context("find the base; run prepare-base first")?;
-        let weights_path = paths.base_model.join(BaseDescription::UPDATED_BASE_FILE);
-        let file = tensors::read::<serde_json::Value>(&weights_path)?;
-        if file.sha256 != base.updated_base_sha256 {
-            bail!(classifier::ClassifierError::Changed {
-                path: weights_path,
-                recorded: base.updated_base_sha256,
-                found: file.sha256,
-            });
-        }
+        let weights = base.read_weights(&paths.base_model)?;
         check_classes(&manifest, &base.architecture)?;
         let train = settings.params.train.clone();
         let run = RunInputs {
@@ -92,7 +81,7 @@ impl Inputs {
             train,
             machine: backend.fingerprint(),
         };
-        Ok(Self { run, manifest, base, weights: file.tensors, weights_path })
+        Ok(Self { run, manifest, base, weights })
     }
 }
 

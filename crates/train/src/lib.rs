@@ -77,7 +77,7 @@ fn new_learner(
         backend,
         params,
         images.class_weights(params.class_weights).as_deref(),
-        &inputs.weights_path.display().to_string(),
+        classifier::architecture::BaseDescription::UPDATED_BASE_FILE,
     )?)
 }
 

@@ -1,10 +1,11 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use classifier::architecture::BaseDescription;
 use classifier::backend::Backend;
 use classifier::features::{Extractor, ImageRequest, Views};
 use classifier::learner::{Learner, learning_rate};
+use classifier::model::Model;
 use classifier::tensors::TensorMap;
 use config::TrainParams;
 use dataset::Manifest;
@@ -49,6 +50,49 @@ pub struct RefitHead {
 }
 
 impl Refit {
+    /// What a model was trained from, with the base that it belongs to.
+    ///
+    /// # Errors
+    /// When the base is another one, or has changed since it was written.
+    pub fn of_model(model: &Model, base_folder: &Path, features: &Path) -> Result<Self> {
+        let base = BaseDescription::read(base_folder)
+            .context("find the base of the model; run prepare-base first")?;
+        let description = model.description();
+        if base.base_sha256 != description.digests.base
+            || base.architecture != description.architecture
+        {
+            bail!(
+                "train the head again: {} is not the base that the model was trained on; run train and select",
+                base_folder.display()
+            );
+        }
+        Ok(Self {
+            weights: base.read_weights(base_folder)?,
+            base,
+            params: description.training.clone(),
+            backend: model.backend(),
+            preprocessing: description.preprocessing,
+            features: features.to_owned(),
+        })
+    }
+
+    /// What the frozen part of the network makes of images. Records that `train` left in the store
+    /// are not computed again.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub fn extractor(&self) -> Result<Extractor> {
+        let augmentation = self.params.augmentation;
+        Ok(Extractor::new(
+            &self.base,
+            &self.weights,
+            self.backend,
+            self.preprocessing,
+            Views { augmentation, seed: self.params.seed },
+            augmentation.draws_the_same_again().then_some(self.features.as_path()),
+        )?)
+    }
+
     /// Whether only the head learns, so that training it again takes seconds.
     pub fn is_cheap(&self) -> bool {
         self.base.architecture.is_frozen()
@@ -74,18 +118,6 @@ impl Refit {
         standardise(&mut learner, &extractor, &images)?;
         let epoch = run_epochs(&mut learner, &extractor, &images, params, length)?;
         Ok(RefitHead { learner, extractor, batch_size: images.batch_size(), epoch })
-    }
-
-    fn extractor(&self) -> Result<Extractor> {
-        let augmentation = self.params.augmentation;
-        Ok(Extractor::new(
-            &self.base,
-            &self.weights,
-            self.backend,
-            self.preprocessing,
-            Views { augmentation, seed: self.params.seed },
-            augmentation.draws_the_same_again().then_some(self.features.as_path()),
-        )?)
     }
 }
 

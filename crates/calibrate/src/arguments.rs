@@ -1,0 +1,51 @@
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::Parser;
+use config::DeviceChoice;
+use stage::{CommonArguments, Settings};
+
+/// Find out how sure the model may be, where its thresholds lie, and what is foreign to it
+///
+/// Reads the model that `select` wrote and the validation images, and leaves calibration.json and
+/// foreign.safetensors beside the model. Where there are few validation images, the training
+/// images are predicted too, each by a head that was not trained on it.
+#[derive(Debug, Parser)]
+#[command(name = "calibrate", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Where the model runs: auto, cpu or cuda:N [params: calibrate.device]
+    #[arg(long, value_name = "DEVICE", value_parser = DeviceChoice::from_str)]
+    pub device: Option<DeviceChoice>,
+
+    /// Parts into which the training images are cut [params: calibrate.folds]
+    #[arg(long, value_name = "N")]
+    pub folds: Option<u32>,
+
+    /// Options of every stage
+    #[command(flatten)]
+    pub common: CommonArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  calibrate                 as params.yaml says
+  calibrate --folds 10      more training images for each fold's head
+  dvc repro calibrate       the same through DVC, and what it stands on first
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+Research use only. Not a medical device.";
+
+impl Arguments {
+    /// Both configuration files, with what the flags change.
+    ///
+    /// # Errors
+    /// When a file is refused, or a flag is out of its range.
+    pub fn settings(&self) -> Result<Settings> {
+        let mut settings = self.common.settings()?;
+        let calibrate = &mut settings.params.calibrate;
+        calibrate.device = self.device.unwrap_or(calibrate.device);
+        calibrate.folds = self.folds.unwrap_or(calibrate.folds);
+        settings.params.check_as("the command line".as_ref())?;
+        Ok(settings)
+    }
+}

@@ -1,0 +1,130 @@
+//! How sure the model may be, and from which probability on something counts as found.
+
+use anyhow::{Context, Result};
+use classifier::calibration::{BeforeAndAfter, OperatingPointOutcome, PositiveClasses};
+use dataset::{ClassIndex, ClassIndices};
+use metrics::{
+    LabelledLogits, OperatingPoint, Predictions, Ranking, Reliability, Temperature, TemperatureFit,
+};
+
+/// Specificities for which a threshold is sought.
+const SPECIFICITIES: [f64; 2] = [0.90, 0.95];
+
+/// Bins of the expected calibration error, as Guo et al. (2017).
+const BINS: usize = 15;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Confidence {
+    pub(crate) temperature: TemperatureFit,
+    pub(crate) expected_calibration_error: BeforeAndAfter,
+    pub(crate) positive: Option<PositiveClasses>,
+}
+
+impl Confidence {
+    /// Fits the temperature, then the thresholds on the probabilities that it gives.
+    pub(crate) fn fit(
+        logits: &[(ClassIndex, Vec<f32>)],
+        classes: &ClassIndices,
+        positive: &[String],
+    ) -> Result<Self> {
+        let rows = logits.iter().map(|(class, row)| {
+            (*class, row.iter().map(|logit| f64::from(*logit)).collect::<Vec<_>>())
+        });
+        let logits = LabelledLogits::new(classes.len(), rows)
+            .context("calibrate the model: its output is not a number")?;
+        let temperature = logits.fit_temperature();
+        let error = |temperature| {
+            let predictions = logits.probabilities(temperature);
+            Reliability::of_confidence(&predictions, BINS).expected_calibration_error
+        };
+        let expected_calibration_error = BeforeAndAfter {
+            before: error(Temperature::ONE),
+            after: error(temperature.temperature),
+        };
+        let predictions = logits.probabilities(temperature.temperature);
+        let positive = if positive.is_empty() {
+            None
+        } else {
+            Some(operating_points(&predictions, classes, positive)?)
+        };
+        Ok(Self { temperature, expected_calibration_error, positive })
+    }
+}
+
+fn operating_points(
+    predictions: &Predictions,
+    classes: &ClassIndices,
+    positive: &[String],
+) -> Result<PositiveClasses> {
+    let indices = positive
+        .iter()
+        .map(|class| classes.index(class))
+        .collect::<Result<Vec<_>, _>>()
+        .context("read data.positive in config.yaml")?;
+    let ranking = Ranking::against_rest(predictions, &indices);
+    let operating_points = SPECIFICITIES
+        .map(|required| match OperatingPoint::at_specificity(&ranking, required) {
+            Ok(point) => OperatingPointOutcome::Found(point),
+            Err(reason) => OperatingPointOutcome::Missing(reason),
+        })
+        .to_vec();
+    Ok(PositiveClasses { classes: positive.to_vec(), operating_points })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes() -> ClassIndices {
+        ClassIndices::of_names(["cancer", "normal"])
+    }
+
+    /// Twice as sure as it may be: logits ±2 where ±1 would fit. σ(1) = 0.731 of them are right.
+    fn overconfident() -> Vec<(ClassIndex, Vec<f32>)> {
+        let image = |number: usize| {
+            let actual = ClassIndex(number % 2);
+            let right = number % 1000 < 731;
+            let shown = if right { actual.0 } else { 1 - actual.0 };
+            (actual, (0..2).map(|class| if class == shown { 1.0 } else { -1.0 }).collect())
+        };
+        (0..1000).map(image).collect()
+    }
+
+    #[test]
+    fn an_overconfident_model_is_made_more_modest() {
+        // Logits differ by 2, which says σ(2) = 0.881; 0.731 = σ(1) would be right: T = 2.
+        let fitted = Confidence::fit(&overconfident(), &classes(), &[]).unwrap();
+        assert!((fitted.temperature.temperature.get() - 2.0).abs() < 0.02);
+        let error = fitted.expected_calibration_error;
+        assert!((error.before.unwrap() - 0.15).abs() < 0.002, "{error:?}");
+        assert!(error.after.unwrap() < 0.002, "{error:?}");
+        assert_eq!(fitted.positive, None);
+    }
+
+    #[test]
+    fn thresholds_keep_the_specificity_asked_for() {
+        let positive = vec!["cancer".to_owned()];
+        let logits: Vec<_> = (0..200)
+            .map(|number| {
+                let is_cancer = number % 2 == 0;
+                let score = (number as f32 * 0.37).sin() + if is_cancer { 0.8 } else { 0.0 };
+                (ClassIndex(usize::from(!is_cancer)), vec![score, 0.0])
+            })
+            .collect();
+        let fitted = Confidence::fit(&logits, &classes(), &positive).unwrap().positive.unwrap();
+        assert_eq!(fitted.classes, positive);
+        for (outcome, required) in fitted.operating_points.iter().zip(SPECIFICITIES) {
+            let OperatingPointOutcome::Found(point) = outcome else { panic!("{outcome:?}") };
+            assert!(point.specificity.share >= required && point.sensitivity.share > 0.2);
+        }
+    }
+
+    #[test]
+    fn a_positive_class_that_the_model_lacks_is_named() {
+        let positive = vec!["tumour".to_owned()];
+        let error = Confidence::fit(&overconfident(), &classes(), &positive).unwrap_err();
+        assert!(format!("{error:#}").contains("data.positive"), "{error:#}");
+        assert!(format!("{error:#}").contains("tumour"), "{error:#}");
+    }
+}

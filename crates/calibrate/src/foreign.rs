@@ -1,0 +1,100 @@
+//! Limits beyond which an image counts as foreign, found on images held out in turn.
+
+use anyhow::{Result, bail};
+use artifact::Digest;
+use classifier::calibration::ForeignChecks;
+use classifier::foreign::{FeatureReference, HistogramReference};
+use config::CalibrateParams;
+
+use crate::folds;
+use crate::images::{Images, SeenImage};
+
+/// Share of the held-out images that each check accepts.
+const ACCEPTANCE: f64 = 0.99;
+
+/// The references, fitted on all images, with limits found on held-out ones.
+#[derive(Debug)]
+pub(crate) struct Foreign {
+    pub(crate) checks: ForeignChecks,
+    pub(crate) features: FeatureReference,
+}
+
+/// Fits both references on the training and validation images.
+pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> {
+    let all: Vec<&SeenImage> = images.seen.iter().collect();
+    let keys: Vec<_> = all.iter().map(|image| (image.class, image.group())).collect();
+    let fold_of = folds::assign(&keys, params.folds, params.seed);
+    let (mut correlations, mut distances) = (Vec::new(), Vec::new());
+    for fold in 0..params.folds as usize {
+        let (held_out, rest) = part(&all, |index| fold_of[index] == fold);
+        if rest.is_empty() {
+            bail!("hold out a part of the images: they are all one group");
+        }
+        let (histograms, features) = (histogram_reference(&rest), feature_reference(&rest)?);
+        for image in held_out {
+            correlations.push(histograms.correlation(&image.histogram));
+            distances.push(features.distance(&image.look.pooled));
+        }
+    }
+    let mut histogram = histogram_reference(&all);
+    histogram.correlation_limit = lower_limit(&mut correlations);
+    // Whatever is nearer than the limit is accepted: the same rule, the other way round.
+    let mut nearness: Vec<f64> = distances.iter().map(|distance| -distance).collect();
+    let feature_distance_limit = -lower_limit(&mut nearness);
+    let features = feature_reference(&all)?;
+    tracing::debug!("shrinkage of the feature covariance: {:.4}", features.shrinkage());
+    let checks = ForeignChecks {
+        histogram,
+        feature_distance_limit,
+        acceptance: ACCEPTANCE,
+        held_out: all.len(),
+        features: Digest::of(b""),
+    };
+    Ok(Foreign { checks, features })
+}
+
+/// The images for which `belongs` holds, and the others.
+fn part<'a>(
+    images: &[&'a SeenImage],
+    belongs: impl Fn(usize) -> bool,
+) -> (Vec<&'a SeenImage>, Vec<&'a SeenImage>) {
+    let (held_out, rest): (Vec<_>, Vec<_>) =
+        images.iter().enumerate().partition(|(index, _)| belongs(*index));
+    let images = |part: Vec<(usize, &&'a SeenImage)>| part.into_iter().map(|(_, it)| *it).collect();
+    (images(held_out), images(rest))
+}
+
+fn histogram_reference(images: &[&SeenImage]) -> HistogramReference {
+    HistogramReference::of(
+        images.iter().map(|it| (it.record.image.class.as_str(), &it.histogram[..])),
+    )
+}
+
+fn feature_reference(images: &[&SeenImage]) -> classifier::Result<FeatureReference> {
+    let rows: Vec<&[f32]> = images.iter().map(|image| image.look.pooled.as_slice()).collect();
+    FeatureReference::fit(&rows)
+}
+
+/// The value that [`ACCEPTANCE`] of the held-out ones reach or exceed.
+fn lower_limit(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let refused = ((1.0 - ACCEPTANCE) * values.len() as f64 + 1e-9).floor() as usize;
+    values.get(refused).copied().unwrap_or(f64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_a_hundred_lies_beyond_the_limit() {
+        let mut values: Vec<f64> = (0..1000).rev().map(f64::from).collect();
+        let limit = lower_limit(&mut values);
+        assert_eq!(values.iter().filter(|value| **value < limit).count(), 10);
+    }
+
+    #[test]
+    fn of_few_images_none_is_refused() {
+        assert_eq!(lower_limit(&mut [3.0, 1.0, 2.0]), 1.0);
+    }
+}

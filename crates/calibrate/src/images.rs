@@ -1,0 +1,148 @@
+//! The training and validation images as the model sees them.
+
+use anyhow::{Context, Result};
+use artifact::Digest;
+use classifier::features::ImageRequest;
+use classifier::model::{Look, Model};
+use dataset::{ClassIndex, GroupNumber, Manifest, Split, ValidatedManifest, ValidatedRecord};
+use imaging::GREY_BINS;
+use rayon::prelude::*;
+use training::Refit;
+
+use crate::SPLITS;
+
+/// Images looked at between two updates of the progress bar.
+const BATCH: usize = 32;
+
+/// Logits with the class of their image.
+pub(crate) type LabelledLogits = Vec<(ClassIndex, Vec<f32>)>;
+
+/// One image.
+#[derive(Debug)]
+pub(crate) struct SeenImage {
+    pub(crate) record: ValidatedRecord,
+    pub(crate) class: ClassIndex,
+    pub(crate) look: Look,
+    pub(crate) histogram: [f64; GREY_BINS],
+    /// Whether training has a copy of it; never so for training images.
+    pub(crate) was_seen_in_training: bool,
+}
+
+/// All of them, in the order of the manifest.
+#[derive(Debug)]
+pub(crate) struct Images {
+    /// What the stages after `validate` read.
+    pub(crate) manifest: Manifest,
+    pub(crate) seen: Vec<SeenImage>,
+}
+
+impl Images {
+    /// Looks at every image of both splits.
+    pub(crate) fn look(
+        validated: &ValidatedManifest,
+        model: &Model,
+        refit: &Refit,
+    ) -> Result<Self> {
+        let manifest = validated.included();
+        let in_training = validated.duplicate_groups_in_training();
+        let records: Vec<&ValidatedRecord> = validated
+            .records()
+            .iter()
+            .filter(|it| it.excluded.is_none() && SPLITS.contains(&it.image.split))
+            .collect();
+        let histograms = histograms(&manifest, &records)?;
+        let looks = looks(&manifest, &records, model, refit)?;
+        let seen = records
+            .into_iter()
+            .zip(histograms.into_iter().zip(looks))
+            .map(|(record, (histogram, look))| {
+                let copied = record.duplicate_group.is_some_and(|it| in_training.contains(&it));
+                Ok(SeenImage {
+                    class: model.classes().index(&record.image.class)?,
+                    was_seen_in_training: record.image.split != Split::Train && copied,
+                    record: record.clone(),
+                    histogram,
+                    look,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { manifest, seen })
+    }
+
+    /// Logits of the validation images that training has no copy of, and how many have one.
+    pub(crate) fn validation_logits(&self) -> (LabelledLogits, usize) {
+        let of_validation = || self.of(Split::Valid);
+        let copies = of_validation().filter(|image| image.was_seen_in_training).count();
+        let logits = of_validation()
+            .filter(|image| !image.was_seen_in_training)
+            .map(|image| (image.class, image.look.logits.clone()));
+        (logits.collect(), copies)
+    }
+
+    /// The images of a split.
+    pub(crate) fn of(&self, split: Split) -> impl Iterator<Item = &SeenImage> {
+        self.seen.iter().filter(move |image| image.record.image.split == split)
+    }
+
+    /// What to ask an extractor for.
+    pub(crate) fn request(&self, image: &SeenImage) -> ImageRequest {
+        request(&self.manifest, &image.record)
+    }
+}
+
+impl SeenImage {
+    /// What it must not be parted from.
+    pub(crate) fn group(&self) -> GroupNumber {
+        self.record.group
+    }
+}
+
+fn request(manifest: &Manifest, record: &ValidatedRecord) -> ImageRequest {
+    let path = manifest.file_of(&record.image);
+    ImageRequest { path, sha256: record.image.sha256, view: None }
+}
+
+fn looks(
+    manifest: &Manifest,
+    records: &[&ValidatedRecord],
+    model: &Model,
+    refit: &Refit,
+) -> Result<Vec<Look>> {
+    let requests: Vec<_> = records.iter().map(|record| request(manifest, record)).collect();
+    let extractor = refit.extractor()?;
+    let bar = stage::items_bar(requests.len() as u64, "looking at images");
+    let mut looks = Vec::with_capacity(requests.len());
+    extractor.for_each_batch(&requests, BATCH, |records| {
+        let seen = model.look_at_records(records)?;
+        bar.inc(seen.len() as u64);
+        looks.extend(seen);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    Ok(looks)
+}
+
+fn histograms(manifest: &Manifest, records: &[&ValidatedRecord]) -> Result<Vec<[f64; GREY_BINS]>> {
+    let bar = stage::items_bar(records.len() as u64, "counting greys");
+    let counted: Vec<Result<_>> = records
+        .par_iter()
+        .map(|record| {
+            let counted = histogram(manifest, record);
+            bar.inc(1);
+            counted
+        })
+        .collect();
+    bar.finish_and_clear();
+    counted.into_iter().collect()
+}
+
+fn histogram(manifest: &Manifest, record: &ValidatedRecord) -> Result<[f64; GREY_BINS]> {
+    let path = manifest.file_of(&record.image);
+    let bytes = artifact::read_bytes(&path)?;
+    let (found, recorded) = (Digest::of(&bytes), record.image.sha256);
+    if found != recorded {
+        return Err(classifier::ClassifierError::Changed { path, recorded, found }.into());
+    }
+    let picture = imaging::decode(&bytes).with_context(|| format!("decode {}", path.display()))?;
+    Ok(imaging::grey_histogram(&picture))
+}

@@ -1,0 +1,122 @@
+//! Stage 6: what the model's answers are worth.
+//!
+//! ```text
+//! validation images, without copies of training images      images
+//!   + training images, each by a head that never saw it       out_of_fold, folds
+//!   ↓ logits
+//! temperature, operating points                              confidence
+//! greys and features of all of them, held out in turn        foreign
+//!   ↓
+//! model/calibration.json, model/foreign.safetensors
+//! ```
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result, bail};
+use classifier::calibration::{Calibration, CalibrationImages};
+use classifier::model::{Model, ModelDescription};
+use config::CalibrateParams;
+use dataset::{Split, ValidatedManifest};
+use training::Refit;
+
+mod arguments;
+mod confidence;
+mod folds;
+mod foreign;
+mod images;
+mod out_of_fold;
+mod summary;
+
+pub use arguments::Arguments;
+
+use confidence::Confidence;
+use images::{Images, LabelledLogits};
+
+/// Calibrates the model and prints what came out.
+///
+/// # Errors
+/// When the configuration cannot be used, the model was trained on other data, an image cannot be
+/// read, or the files cannot be written.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let settings = arguments.settings()?;
+    let paths = &settings.config.paths;
+    let params = &settings.params.calibrate;
+    let manifest = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+        .context("find the images; run validate first")?;
+    let model =
+        Model::load(&paths.model, params.device).context("load the model; run select first")?;
+    refuse_other_data(&manifest, model.description())?;
+    let refit = Refit::of_model(&model, &paths.base_model, &paths.features)?;
+
+    let images = Images::look(&manifest, &model, &refit)?;
+    let (logits, sources) = calibration_logits(&images, &model, &refit, params)?;
+    let confidence = Confidence::fit(&logits, model.classes(), &settings.config.data.positive)?;
+    let foreign = foreign::fit(&images, params)?;
+
+    let mut calibration = Calibration {
+        format: Calibration::FORMAT,
+        notice: ModelDescription::NOTICE.into(),
+        model: model.description().digests.weights,
+        images: sources,
+        temperature: confidence.temperature,
+        expected_calibration_error: confidence.expected_calibration_error,
+        positive: confidence.positive,
+        foreign: foreign.checks,
+    };
+    calibration.write(&paths.model, &foreign.features)?;
+    let summary = summary::Summary(&calibration);
+    writeln!(io::stdout(), "{summary}").context("print the calibration")
+}
+
+/// A calibration on other images would be of no use, and the copies in training could not be told.
+fn refuse_other_data(manifest: &ValidatedManifest, model: &ModelDescription) -> Result<()> {
+    let (present, trained_on) = (manifest.included().digest(), model.digests.data);
+    if present != trained_on {
+        bail!(
+            "calibrate the model: it was trained on other data (manifest {}, present is {}); run train and select",
+            trained_on.short(),
+            present.short()
+        );
+    }
+    Ok(())
+}
+
+/// Logits of images that the head which made them was not trained on.
+fn calibration_logits(
+    images: &Images,
+    model: &Model,
+    refit: &Refit,
+    params: &CalibrateParams,
+) -> Result<(LabelledLogits, CalibrationImages)> {
+    let (mut logits, left_out_copies) = images.validation_logits();
+    let validation = logits.len();
+    let few = validation < params.out_of_fold_below as usize;
+    let reason = match (few, refit.is_cheap()) {
+        (false, _) => format!("{validation} validation images are enough"),
+        (true, true) => format!(
+            "{validation} validation images are fewer than {}, so the training images were \
+             predicted too, in {} folds",
+            params.out_of_fold_below, params.folds
+        ),
+        (true, false) => format!(
+            "{validation} validation images are few, but part of the base was trained too: folds \
+             would cost {} trainings",
+            params.folds
+        ),
+    };
+    let mut out_of_fold = 0;
+    if few && refit.is_cheap() {
+        let epochs = model.description().source.epoch;
+        let predicted = out_of_fold::logits(images, refit, params, epochs)?;
+        out_of_fold = predicted.len();
+        logits.extend(predicted);
+    }
+    tracing::info!("calibrating on {} images: {reason}", logits.len());
+    if logits.is_empty() {
+        bail!("calibrate the model: there are no validation images without a copy in training");
+    }
+    Ok((logits, CalibrationImages { validation, left_out_copies, out_of_fold, reason }))
+}
+
+/// The splits whose images are looked at; the test split is not one of them.
+const SPLITS: [Split; 2] = [Split::Train, Split::Valid];

@@ -1,0 +1,9 @@
+//! Stage 6: see the library of the same name.
+
+use std::process::ExitCode;
+
+use calibrate::Arguments;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &Arguments| &arguments.common, calibrate::run)
+}

@@ -1,0 +1,51 @@
+//! Training images, each predicted by a head that was not trained on it.
+//!
+//! As scikit-learn's `CalibratedClassifierCV(ensemble=False)`: the heads of the folds only serve to
+//! calibrate the one model, which was trained on all of them.
+
+use anyhow::{Result, bail};
+use config::CalibrateParams;
+use dataset::{Manifest, Split};
+use training::{Length, Refit};
+
+use crate::folds;
+use crate::images::{Images, LabelledLogits, SeenImage};
+
+/// Logits of every training image, in the order of the manifest. The heads train as long as the
+/// selected one did, so that they are as sure of themselves.
+pub(crate) fn logits(
+    images: &Images,
+    refit: &Refit,
+    params: &CalibrateParams,
+    epochs: u32,
+) -> Result<LabelledLogits> {
+    let training: Vec<&SeenImage> = images.of(Split::Train).collect();
+    let keys: Vec<_> = training.iter().map(|image| (image.class, image.group())).collect();
+    let fold_of = folds::assign(&keys, params.folds, params.seed);
+    let mut predicted: Vec<Option<Vec<f32>>> = vec![None; training.len()];
+    let bar = stage::items_bar(u64::from(params.folds), "out-of-fold heads");
+    for fold in 0..params.folds as usize {
+        let held_out: Vec<usize> = (0..training.len()).filter(|it| fold_of[*it] == fold).collect();
+        if held_out.len() == training.len() {
+            bail!("hold out a part of the training images: they are all one group");
+        }
+        let rest = without(images, held_out.iter().map(|index| training[*index]));
+        let head = refit.train(&rest, Length::Epochs(epochs))?;
+        let requests: Vec<_> =
+            held_out.iter().map(|index| images.request(training[*index])).collect();
+        for (index, logits) in held_out.into_iter().zip(head.logits(&requests)?) {
+            predicted[index] = Some(logits);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let pairs = training.iter().zip(predicted);
+    Ok(pairs.filter_map(|(image, logits)| Some((image.class, logits?))).collect())
+}
+
+/// The manifest without some images.
+fn without<'a>(images: &Images, held_out: impl Iterator<Item = &'a SeenImage>) -> Manifest {
+    let held_out: std::collections::BTreeSet<&str> =
+        held_out.map(|image| image.record.image.path.as_str()).collect();
+    images.manifest.filtered(|image| !held_out.contains(image.path.as_str()))
+}
