@@ -2,11 +2,16 @@
 //! [`Manifest`] that names every image with its class and digest; after validation, the
 //! [`ValidatedManifest`] that also knows copies, patients and exclusions.
 
+mod baseline;
 mod class;
 mod manifest;
 mod split;
 mod validated;
 
+pub use baseline::{
+    BASELINES_FILE, BaselineKind, BaselinePredictions, BaselinesError, read_baselines,
+    write_baselines,
+};
 pub use class::{ClassIndex, ClassIndices, ClassIndicesError};
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
