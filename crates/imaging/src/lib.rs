@@ -21,7 +21,7 @@ mod thumbnail;
 pub use augment::{AffineDraw, View, augment};
 pub use decode::{DecodeError, MAX_PIXELS, decode};
 pub use format::{PictureFormat, looks_like_image};
-pub use grey::{GREY_BINS, grey_histogram};
+pub use grey::{GREY_BINS, Grey, grey_histogram};
 pub use picture::{ColourMode, Picture};
 pub use preprocessing::{IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION, Preprocessing};
 pub use thumbnail::Thumbnail;

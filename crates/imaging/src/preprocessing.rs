@@ -75,7 +75,7 @@ fn resize<P: PixelTrait>(
     size: u32,
     rgb: impl Fn(&P) -> [f32; 3],
 ) -> Vec<f32> {
-    let resized = resize_to(pixels, picture, [size, size]);
+    let resized = resize_to(pixels, [picture.width(), picture.height()], [size, size]);
     let mut planes = vec![0.0; 3 * resized.len()];
     let (red, rest) = planes.split_at_mut(resized.len());
     let (green, blue) = rest.split_at_mut(resized.len());

@@ -34,12 +34,13 @@ impl Thumbnail {
     }
 
     fn resized(picture: &Picture, size: [u32; 2]) -> Self {
+        let from = [picture.width(), picture.height()];
         let high = |sample: u16| (sample >> 8) as u8;
         let rgb = match picture.samples() {
-            Samples::Grey8(pixels) => flat(resize_to(pixels, picture, size), |p| [p.0; 3]),
-            Samples::Rgb8(pixels) => flat(resize_to(pixels, picture, size), |p| p.0),
-            Samples::Grey16(pixels) => flat(resize_to(pixels, picture, size), |p| [high(p.0); 3]),
-            Samples::Rgb16(pixels) => flat(resize_to(pixels, picture, size), |p| p.0.map(high)),
+            Samples::Grey8(pixels) => flat(resize_to(pixels, from, size), |p| [p.0; 3]),
+            Samples::Rgb8(pixels) => flat(resize_to(pixels, from, size), |p| p.0),
+            Samples::Grey16(pixels) => flat(resize_to(pixels, from, size), |p| [high(p.0); 3]),
+            Samples::Rgb16(pixels) => flat(resize_to(pixels, from, size), |p| p.0.map(high)),
         };
         let [width, height] = size;
         Self { width, height, rgb }
@@ -57,30 +58,30 @@ mod tests {
     use super::*;
     use crate::PictureFormat;
 
-    fn picture(pixels: DynamicImage) -> Picture {
-        Picture::new(PictureFormat::Png, None, &pixels).unwrap()
+    fn picture(pixels: impl Into<DynamicImage>) -> Picture {
+        Picture::new(PictureFormat::Png, None, &pixels.into()).unwrap()
     }
 
     #[test]
     fn the_longer_side_is_cut_to_size_and_proportions_are_kept() {
-        let wide = picture(ImageBuffer::from_pixel(400, 100, Luma([7_u8])).into());
+        let wide = picture(ImageBuffer::from_pixel(400, 100, Luma([7_u8])));
         let thumbnail = Thumbnail::of(&wide, 100);
         assert_eq!((thumbnail.width, thumbnail.height), (100, 25));
         assert_eq!(thumbnail.rgb, [7; 100 * 25 * 3]);
-        let thin = picture(ImageBuffer::from_pixel(1, 5000, Luma([7_u8])).into());
+        let thin = picture(ImageBuffer::from_pixel(1, 5000, Luma([7_u8])));
         assert_eq!(Thumbnail::of(&thin, 50).width, 1);
     }
 
     #[test]
     fn a_small_picture_keeps_its_pixels() {
         let pixels = ImageBuffer::from_fn(2, 1, |x, _| Rgb([x as u8, 2, 3]));
-        let thumbnail = Thumbnail::of(&picture(pixels.into()), 100);
+        let thumbnail = Thumbnail::of(&picture(pixels), 100);
         assert_eq!(thumbnail, Thumbnail { width: 2, height: 1, rgb: vec![0, 2, 3, 1, 2, 3] });
     }
 
     #[test]
     fn sixteen_bits_keep_their_high_byte() {
         let pixels = ImageBuffer::from_pixel(1, 1, Luma([0xABCD_u16]));
-        assert_eq!(Thumbnail::square(&picture(pixels.into()), 1).rgb, [0xAB; 3]);
+        assert_eq!(Thumbnail::square(&picture(pixels), 1).rgb, [0xAB; 3]);
     }
 }
