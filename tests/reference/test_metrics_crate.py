@@ -144,7 +144,8 @@ def test_precision_recall_f1_of_each_class(found, case):
 
 def test_specificity_is_the_recall_of_the_rest(found, case):
     for label, row in enumerate(found["classes"]):
-        expected = metrics.recall_score(case.actual != label, case.predicted != label, zero_division=0)
+        rest = case.actual != label
+        expected = metrics.recall_score(rest, case.predicted != label, zero_division=0)
         assert row["scores"]["specificity"] == close(expected)
 
 
@@ -153,7 +154,8 @@ def test_averages(found, case, average):
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         case.actual, case.predicted, labels=range(case.classes), average=average, zero_division=0
     )
-    assert found[average] == {"precision": close(precision), "recall": close(recall), "f1": close(f1)}
+    expected = {"precision": precision, "recall": recall, "f1": f1}
+    assert found[average] == close(expected)
 
 
 def test_balanced_accuracy(found, case):
@@ -271,8 +273,9 @@ def test_roc_curves(found, case):
         )
         assert thresholds[0] == numpy.inf
         assert [point["threshold"] for point in row["roc"]] == [None, *thresholds[1:]]
-        curve = [(point["false_positive_rate"], point["true_positive_rate"]) for point in row["roc"]]
-        assert curve == [close(point) for point in zip(false_positives, true_positives)]
+        x = [point["false_positive_rate"] for point in row["roc"]]
+        y = [point["true_positive_rate"] for point in row["roc"]]
+        assert (x, y) == (close(false_positives.tolist()), close(true_positives.tolist()))
 
 
 def test_corners_of_roc_curves_draw_the_same_line(found, case):
@@ -342,8 +345,9 @@ def test_reliability_of_each_class(found, case):
 
 def test_the_summary_says_the_same(found, case):
     summary = found["summary"]
-    for name in ("accuracy", "balanced_accuracy", "cohen_kappa", "matthews_correlation", "log_loss", "brier"):
+    for name in ("accuracy", "balanced_accuracy", "cohen_kappa", "matthews_correlation"):
         assert summary[name] == found[name], name
+    assert (summary["log_loss"], summary["brier"]) == (found["log_loss"], found["brier"])
     assert summary["top_2_accuracy"] == found["top_k"][1]
     assert summary["auroc"] == found["auroc_one_vs_rest"]
     assert summary["weighted"] == found["weighted"]

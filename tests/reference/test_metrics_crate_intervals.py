@@ -194,7 +194,9 @@ def test_no_smaller_gain_passes(score, images):
     assert found == (min(gains) if gains else None)
 
 
-@pytest.mark.parametrize("hits, of", [(0, 1), (1, 1), (0, 40), (40, 40), (1, 40), (27, 30), (500, 777)])
+@pytest.mark.parametrize(
+    "hits, of", [(0, 1), (1, 1), (0, 40), (40, 40), (1, 40), (27, 30), (500, 777)]
+)
 def test_wilson_interval(score, hits, of):
     found = score(
         classes=2, actual=[1] * hits + [0] * (of - hits), scores=[0.5] * of, positive=[1]

@@ -118,7 +118,8 @@ def test_operating_point_is_the_best_of_the_roc_curve(score, name):
         assert point["specificity"]["share"] == pytest.approx(specificity, rel=1e-12)
         # Between two scores seen: the lowest that is called positive, and the next below.
         called = scores >= point["threshold"]
-        (_, alarms), (missed, hits) = metrics.confusion_matrix(positive, called, labels=[False, True])
+        matrix = metrics.confusion_matrix(positive, called, labels=[False, True])
+        (_, alarms), (missed, hits) = matrix
         assert hits == point["sensitivity"]["hits"]
         assert missed + hits == point["sensitivity"]["of"]
         assert negatives - alarms == point["specificity"]["hits"]

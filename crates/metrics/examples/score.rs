@@ -1,7 +1,7 @@
 //! Every number this crate computes, from JSON to JSON.
 //!
 //! ```sh
-//! echo '{"classes": 2, "actual": [0, 1, 1], "probabilities": [[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]}' |
+//! echo '{"classes": 2, "actual": [0, 1], "probabilities": [[0.8, 0.2], [0.6, 0.4]]}' |
 //!     cargo run --release -p metrics --example score
 //! ```
 //!

@@ -1,9 +1,9 @@
 //! How far a score may be off for having been measured on these images and not on others.
 //!
-//! The percentile bootstrap (Efron 1979) over groups: patients are drawn, not slices, because slices
-//! of one patient are right or wrong together, and an interval that takes them as independent is too
-//! narrow. The groups drawn are all the randomness there is: the interval tells nothing of another
-//! training run.
+//! The percentile bootstrap (Efron 1979) over groups: patients are drawn, not slices, because
+//! slices of one patient are right or wrong together, and an interval that takes them as
+//! independent is too narrow. The groups drawn are all the randomness there is: the interval tells
+//! nothing of another training run.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -104,9 +104,9 @@ impl Bootstrap {
         values.iter().enumerate().map(column).collect()
     }
 
-    /// How much better the first of two predictors is, score by score, from the same resamples: both
-    /// see the same images. Values as in [`Bootstrap::estimates`]; a difference is undefined where
-    /// either score is.
+    /// How much better the first of two predictors is, score by score, from the same resamples:
+    /// both see the same images. Values as in [`Bootstrap::estimates`]; a difference is undefined
+    /// where either score is.
     ///
     /// # Panics
     /// When the two give different numbers of scores, or one gives more for some images than for

@@ -142,8 +142,8 @@ impl ConfusionMatrix {
     }
 
     /// Cohen's kappa (1960), −1 to 1: the agreement beyond what two raters who know nothing of each
-    /// other would reach with these class frequencies. `None` where they would agree on every image:
-    /// without images, or when all are of one class and predicted as it. scikit-learn's
+    /// other would reach with these class frequencies. `None` where they would agree on every
+    /// image: without images, or when all are of one class and predicted as it. scikit-learn's
     /// `cohen_kappa_score`, which gives NaN there.
     pub fn cohen_kappa(&self) -> Option<f64> {
         let Agreement { correct, total, by_chance, .. } = self.agreement();

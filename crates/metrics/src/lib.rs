@@ -14,8 +14,8 @@
 //!
 //! Definitions are scikit-learn's wherever it has one, and `tests/reference` holds them against it.
 //! A value that is undefined (the AUROC of a class without images) is `None`: never a NaN, which
-//! JSON cannot hold, and never a panic. Every sum runs in a fixed order, so the same input gives the
-//! same bits for any number of threads.
+//! JSON cannot hold, and never a panic. Every sum runs in a fixed order, so the same input gives
+//! the same bits for any number of threads.
 
 mod bootstrap;
 mod confusion;

@@ -17,7 +17,8 @@ pub fn log_loss(predictions: &Predictions) -> Option<f64> {
 }
 
 /// The Brier score of all classes, 0 (best) to 2: the squared distance of the probabilities from
-/// the truth, summed over the classes, averaged over the images (Brier 1950). `None` without images.
+/// the truth, summed over the classes, averaged over the images (Brier 1950). `None` without
+/// images.
 ///
 /// As scikit-learn's `brier_score_loss` with `scale_by_half=False`; for two classes it is twice
 /// [`brier_binary`].

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Images on which two predictors were right or wrong. Those on which both were alike say nothing of
-/// which is better.
+/// Images on which two predictors were right or wrong. Those on which both were alike say nothing
+/// of which is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PairedOutcomes {
@@ -35,9 +35,9 @@ impl PairedOutcomes {
         outcomes
     }
 
-    /// The two-sided p-value of McNemar's exact test (1947): the chance of a split at least as uneven
-    /// if on each image of which only one was right either were as likely to be that one. 1 where
-    /// there is no such image. As `scipy.stats.binomtest(only_first, only_first + only_second)`.
+    /// The two-sided p-value of McNemar's exact test (1947): the chance of a split at least as
+    /// uneven, if on the images on which only one was right it were either with equal chance. 1
+    /// where there is no such image. As `scipy.stats.binomtest`.
     ///
     /// The test takes the images as independent: where several come from one patient, it is too
     /// sure, and the paired [`Bootstrap`](crate::Bootstrap) over patients is the one to trust.

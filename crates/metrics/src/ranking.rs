@@ -100,9 +100,9 @@ impl Ranking {
     }
 
     /// The average precision: the precision at each distinct score, weighted by the recall gained
-    /// there, with no interpolation; scikit-learn's `average_precision_score`. `None` without positive
-    /// images, where scikit-learn gives 0; 1 where all are positive. A random order scores the share
-    /// of positive images.
+    /// there, with no interpolation; scikit-learn's `average_precision_score`. `None` without
+    /// positive images, where scikit-learn gives 0; 1 where all are positive. A random order scores
+    /// the share of positive images.
     pub fn average_precision(&self) -> Option<f64> {
         average_precision(self.steps(|_| 1))
     }

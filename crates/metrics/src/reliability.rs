@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::predictions::{BinaryScore, Predictions, most_probable};
 
-/// A reliability diagram in numbers: bins of equal width over `[0, 1]`, all of them, also the empty.
+/// A reliability diagram in numbers: bins of equal width over `[0, 1]`, all of them, also the
+/// empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reliability {
@@ -18,8 +19,8 @@ pub struct Reliability {
     /// images.
     ///
     /// It is biased upwards: with few images a bin's accuracy is off by chance, so that even a
-    /// perfectly calibrated model has some. Resamples have more of it than the images they are drawn
-    /// from, and an interval by bootstrap may lie above the value.
+    /// perfectly calibrated model has some. Resamples have more of it than the images they are
+    /// drawn from, and an interval by bootstrap may lie above the value.
     pub expected_calibration_error: Option<f64>,
 }
 
@@ -90,8 +91,8 @@ impl Reliability {
         }
     }
 
-    /// The mean over all classes of the expected calibration error of [`Reliability::of_class`]: the
-    /// static calibration error (Nixon 2019). Unlike that of the confidence it also sees the
+    /// The mean over all classes of the expected calibration error of [`Reliability::of_class`]:
+    /// the static calibration error (Nixon 2019). Unlike that of the confidence it also sees the
     /// probabilities of classes that were not predicted. `None` without images.
     ///
     /// # Panics

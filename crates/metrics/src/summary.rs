@@ -17,8 +17,8 @@ use crate::top_k::top_k_accuracy;
 /// sets two predictors apart (`Summary<Difference>`).
 ///
 /// A class without images has no recall, precision or F1 here, and averages that need it are
-/// undefined. [`ConfusionMatrix`] counts these as 0, as scikit-learn does: a resample that happens to
-/// miss a rare class would then drag the interval down.
+/// undefined. [`ConfusionMatrix`] counts these as 0, as scikit-learn does: a resample that happens
+/// to miss a rare class would then drag the interval down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary<V> {

@@ -1,7 +1,7 @@
 //! One number that makes a network's probabilities honest without changing what it predicts.
 //!
-//! Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): the logits are
-//! divided by `T` before the softmax. `T > 1` makes an overconfident network more modest. It is
+//! Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): the logits
+//! are divided by `T` before the softmax. `T > 1` makes an overconfident network more modest. It is
 //! fitted on images that the network was not trained on, by the mean negative log-likelihood, which
 //! is convex in the sharpness `β = 1 / T`:
 //!
@@ -12,6 +12,8 @@
 //! ```
 //!
 //! so its derivative rises and crosses 0 at most once.
+
+use std::ops::Range;
 
 use dataset::ClassIndex;
 use serde::{Deserialize, Serialize};
@@ -31,7 +33,8 @@ pub struct Temperature(f64);
 #[error("the temperature is {0}; expected a positive, finite number")]
 pub struct TemperatureError(pub f64);
 
-/// Outputs of a network before the softmax, `[images, classes]`, all finite, with each image's class.
+/// Outputs of a network before the softmax, `[images, classes]`, all finite, with each image's
+/// class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledLogits(Labelled);
 
@@ -48,8 +51,8 @@ pub struct TemperatureFit {
     pub images: u64,
     /// Mean cross-entropy at temperature 1, in nats; `None` without images.
     pub loss_before: Option<f64>,
-    /// Mean cross-entropy at the fitted temperature, in nats; never more than before. `None` without
-    /// images.
+    /// Mean cross-entropy at the fitted temperature, in nats; never more than before. `None`
+    /// without images.
     pub loss_after: Option<f64>,
 }
 
@@ -152,8 +155,8 @@ impl LabelledLogits {
         }))
     }
 
-    /// The temperature at which the mean cross-entropy is lowest. See [`TemperatureOutcome`] for when
-    /// there is none.
+    /// The temperature at which the mean cross-entropy is lowest. See [`TemperatureOutcome`] for
+    /// when there is none.
     pub fn fit_temperature(&self) -> TemperatureFit {
         let (sharpness, outcome) = self.best_sharpness();
         let temperature = match outcome {
@@ -171,46 +174,17 @@ impl LabelledLogits {
         }
     }
 
-    /// Newton's method on the loss's derivative, inside a bracket that every step narrows: where a
-    /// step would leave the bracket or narrows it too little, it is halved instead.
     fn best_sharpness(&self) -> (f64, TemperatureOutcome) {
-        /// Halving alone reaches neighbouring floats from [0.05, 20] in fewer.
-        const STEPS: usize = 100;
-
-        let mut low = Temperature::HIGHEST.sharpness();
-        let mut high = Temperature::LOWEST.sharpness();
-        let (at_low, at_high) = (self.slope(low), self.slope(high));
-        match (at_low.first >= 0.0, at_high.first <= 0.0) {
-            (true, true) => return (1.0, TemperatureOutcome::Undetermined),
-            (true, false) => return (low, TemperatureOutcome::HighestAllowed),
-            (false, true) => return (high, TemperatureOutcome::LowestAllowed),
-            (false, false) => {}
+        let (low, high) = (Temperature::HIGHEST.sharpness(), Temperature::LOWEST.sharpness());
+        match (self.slope(low).first >= 0.0, self.slope(high).first <= 0.0) {
+            (true, true) => (1.0, TemperatureOutcome::Undetermined),
+            (true, false) => (low, TemperatureOutcome::HighestAllowed),
+            (false, true) => (high, TemperatureOutcome::LowestAllowed),
+            (false, false) => (
+                crossing(low..high, |sharpness| self.slope(sharpness)),
+                TemperatureOutcome::Minimum,
+            ),
         }
-        let mut sharpness = 1.0;
-        let mut step_before = high - low;
-        for _ in 0..STEPS {
-            let slope = self.slope(sharpness);
-            *if slope.first < 0.0 { &mut low } else { &mut high } = sharpness;
-            let newton = sharpness - slope.first / slope.second;
-            let middle = low + (high - low) / 2.0;
-            // A slope of 0 by 0 gives NaN, which lies in no bracket.
-            let converges = newton > low
-                && newton < high
-                && (newton - sharpness).abs() < step_before.abs() / 2.0;
-            let next = if slope.first == 0.0 {
-                sharpness
-            } else if converges {
-                newton
-            } else {
-                middle
-            };
-            step_before = next - sharpness;
-            sharpness = next;
-            if step_before.abs() <= f64::EPSILON * sharpness {
-                break;
-            }
-        }
-        (sharpness, TemperatureOutcome::Minimum)
     }
 
     /// The derivatives of the loss, summed over images in their order.
@@ -240,6 +214,38 @@ impl LabelledLogits {
 struct Slope {
     first: f64,
     second: f64,
+}
+
+/// Where a rising derivative crosses 0, which it does in `bracket`, that holds 1: Newton's method,
+/// kept in the bracket that each step narrows. A step that would leave it, or is more than half of
+/// the one before, is replaced by halving the bracket.
+fn crossing(bracket: Range<f64>, mut slope: impl FnMut(f64) -> Slope) -> f64 {
+    /// Halving alone reaches neighbouring floats in fewer.
+    const STEPS: usize = 100;
+
+    let Range { start: mut low, end: mut high } = bracket;
+    let mut at = 1.0;
+    let mut step_before = high - low;
+    for _ in 0..STEPS {
+        let slope = slope(at);
+        let newton = at - slope.first / slope.second;
+        // As near as rounding lets it come: a smaller step would be none, and be taken for a step
+        // that leaves the bracket.
+        if (newton - at).abs() <= f64::EPSILON * at {
+            break;
+        }
+        *if slope.first < 0.0 { &mut low } else { &mut high } = at;
+        // A NaN is in no bracket.
+        let converges =
+            newton > low && newton < high && (newton - at).abs() < step_before.abs() / 2.0;
+        let next = if converges { newton } else { low + (high - low) / 2.0 };
+        step_before = next - at;
+        at = next;
+        if step_before.abs() <= f64::EPSILON * at {
+            break;
+        }
+    }
+    at
 }
 
 /// `softmax(logits / temperature)`, probabilities that add up to 1. Large logits do not overflow.
@@ -276,6 +282,26 @@ mod tests {
             assert_close(fit.temperature.get() / z, 1.0 / 3.0_f64.ln());
             let entropy = -(0.75 * 0.75_f64.ln() + 0.25 * 0.25_f64.ln());
             assert_some_close(fit.loss_after, entropy);
+        }
+    }
+
+    #[test]
+    fn a_few_steps_reach_the_minimum_wherever_it_is() {
+        for accuracy in [0.6, 0.75, 0.9, 0.975] {
+            // σ(z · sharpness) is the accuracy at a sharpness of 0.06 to 17.
+            for sharpness in [0.06, 0.3, 1.0, 4.0, 17.0] {
+                let z = f64::ln(accuracy / (1.0 - accuracy)) / sharpness;
+                let right = (accuracy * 40.0).round() as usize;
+                let images = two_classes(z, right, 40 - right);
+                let mut steps = 0;
+                let found = crossing(0.05..20.0, |at| {
+                    steps += 1;
+                    images.slope(at)
+                });
+                assert_close(found / sharpness, 1.0);
+                // Halving alone takes 50.
+                assert!(steps <= 20, "{steps} steps to {sharpness}");
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use crate::predictions::Predictions;
 /// The share of images whose class is among the `k` most probable; `None` without images.
 ///
 /// Of equally probable classes the one with the highest index comes first, as in scikit-learn's
-/// `top_k_accuracy_score`. The most probable class of [`most_probable`](crate::most_probable) is the
-/// first of several, as `numpy.argmax`, so the top-1 accuracy differs from the accuracy where
+/// `top_k_accuracy_score`. The most probable class of [`most_probable`](crate::most_probable) is
+/// the first of several, as `numpy.argmax`, so the top-1 accuracy differs from the accuracy where
 /// probabilities tie. All classes count as in the top `k` when there are no more than `k`.
 pub fn top_k_accuracy(predictions: &Predictions, k: usize) -> Option<f64> {
     let hit = |(actual, row)| if rank(row, actual) < k { 1.0 } else { 0.0 };
