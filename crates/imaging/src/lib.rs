@@ -12,6 +12,7 @@ mod augment;
 mod container;
 mod decode;
 mod format;
+mod full_depth;
 mod grey;
 mod picture;
 mod preprocessing;
