@@ -5,6 +5,7 @@ use classifier::calibration::{BeforeAndAfter, OperatingPointOutcome, PositiveCla
 use dataset::{ClassIndex, ClassIndices};
 use metrics::{
     LabelledLogits, OperatingPoint, Predictions, Ranking, Reliability, Temperature, TemperatureFit,
+    TemperatureOutcome,
 };
 
 /// Specificities for which a threshold is sought.
@@ -33,7 +34,12 @@ impl Confidence {
         });
         let logits = LabelledLogits::new(classes.len(), rows)
             .context("calibrate the model: its output is not a number")?;
-        let temperature = logits.fit_temperature();
+        let mut temperature = logits.fit_temperature();
+        if temperature.outcome != TemperatureOutcome::Minimum {
+            // The images do not tell how sure the model may be: its own word is the best there is.
+            temperature.temperature = Temperature::ONE;
+            temperature.loss_after = temperature.loss_before;
+        }
         let error = |temperature| {
             let predictions = logits.probabilities(temperature);
             Reliability::of_confidence(&predictions, BINS).expected_calibration_error
@@ -100,6 +106,22 @@ mod tests {
         assert!((error.before.unwrap() - 0.15).abs() < 0.002, "{error:?}");
         assert!(error.after.unwrap() < 0.002, "{error:?}");
         assert_eq!(fitted.positive, None);
+    }
+
+    #[test]
+    fn a_model_that_is_always_right_keeps_its_own_confidence() {
+        let logits: Vec<_> = (0..40)
+            .map(|number| {
+                (
+                    ClassIndex(number % 2),
+                    if number % 2 == 0 { vec![2.0, 0.0] } else { vec![0.0, 2.0] },
+                )
+            })
+            .collect();
+        let fitted = Confidence::fit(&logits, &classes(), &[]).unwrap().temperature;
+        assert_eq!(fitted.outcome, TemperatureOutcome::LowestAllowed);
+        assert_eq!(fitted.temperature, Temperature::ONE);
+        assert_eq!(fitted.loss_before, fitted.loss_after);
     }
 
     #[test]

@@ -13,13 +13,18 @@ Examples:
       Score the model that select made.
   evaluate --device cpu --output /tmp/scores
       Score it on the CPU and leave the tracked scores alone.
+  evaluate --data ~/other-hospital --output /tmp/other-hospital
+      Score images from elsewhere, in <class>/… folders.
   evaluate --dump-inputs inputs.safetensors --limit 10
       Write what the model sees of ten images, and what it says, for another framework to check.
 
 What it writes:
-  scores.json            loss, accuracy, and precision, recall and F1 of every class and on average
+  report.html            everything below for people, with the mistakes and where the model looked
+  scores.json            what the score is worth, then every score with its 95 % interval
   predictions.csv        one row per image: actual and predicted class, every probability
   confusion_matrix.csv   images by actual and predicted class
+  roc.csv                ROC curve of every class against the others
+  reliability.csv        confidence against accuracy
   history.csv            loss and accuracy of the training, epoch by epoch
 
 Research use only. Not a medical device.";
@@ -27,8 +32,9 @@ Research use only. Not a medical device.";
 /// Score the selected model on the test split
 ///
 /// Runs the model over every test image, each checked against the manifest's digest, and writes
-/// scores, predictions, confusion matrix and training curves. A ratio with nothing below the line
-/// counts as 0, as scikit-learn's zero_division=0 has it.
+/// scores, predictions, plots and a report. The model is set beside baselines that cannot know
+/// anything about tumours; where training has copies of test images, the head is trained again
+/// without them to see what they are worth.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "evaluate", version, after_help = EXAMPLES)]
 pub struct Arguments {
@@ -43,6 +49,12 @@ pub struct Arguments {
     /// Write here [config: paths.evaluation]
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
+
+    /// Score the images below this folder instead of the test split. The nearest folder above an
+    /// image tells its class, by data.classes of config.yaml.
+    /// Needs --output, so that the tracked scores stay
+    #[arg(long, value_name = "FOLDER", requires = "output")]
+    pub data: Option<PathBuf>,
 
     /// Where the model runs: auto, cpu or cuda:N [params: evaluate.device]
     #[arg(long, value_name = "DEVICE")]

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use artifact::{Digest, IoError};
-use dataset::{ImageRecord, Manifest};
-use imaging::{DecodeError, Preprocessing};
+use imaging::{DecodeError, Picture, Preprocessing};
 use rayon::prelude::*;
+
+use crate::test_set::TestImage;
 
 /// A test image that cannot be scored. Leaving it out would change what the scores mean.
 #[derive(Debug, thiserror::Error)]
@@ -39,37 +40,33 @@ pub(crate) enum ImageError {
 }
 
 /// Reads a few images on all cores: of each the planes `[3, image_size, image_size]`, f32,
-/// normalised, in the order of `records`.
+/// normalised, in the order given.
 ///
 /// # Errors
 /// When a file is missing, is not the one that was ingested, or cannot be decoded; of several the
 /// first in order.
 pub(crate) fn read_images(
-    manifest: &Manifest,
-    records: &[&ImageRecord],
+    images: &[TestImage],
     preprocessing: &Preprocessing,
 ) -> Result<Vec<Vec<f32>>, ImageError> {
-    let read: Vec<_> =
-        records.par_iter().map(|record| read_image(manifest, record, preprocessing)).collect();
+    let read = |image| Ok(preprocessing.apply(&read_picture(image)?));
+    let read: Vec<_> = images.par_iter().map(read).collect();
     // Collected first, so that of several errors the first in order is reported, not in time.
     read.into_iter().collect()
 }
 
-fn read_image(
-    manifest: &Manifest,
-    record: &ImageRecord,
-    preprocessing: &Preprocessing,
-) -> Result<Vec<f32>, ImageError> {
-    let path = manifest.file_of(record);
+/// Reads one image as it is.
+///
+/// # Errors
+/// As [`read_images`].
+pub(crate) fn read_picture(image: &TestImage) -> Result<Picture, ImageError> {
+    let path = image.file.clone();
     let bytes = artifact::read_bytes(&path)?;
-    let found = Digest::of(&bytes);
-    if found != record.sha256 {
-        return Err(ImageError::Changed { path, recorded: record.sha256, found });
+    let (found, recorded) = (Digest::of(&bytes), image.sha256);
+    if found != recorded {
+        return Err(ImageError::Changed { path, recorded, found });
     }
-    match imaging::decode(&bytes) {
-        Ok(picture) => Ok(preprocessing.apply(&picture)),
-        Err(source) => Err(ImageError::Decode { path, source }),
-    }
+    imaging::decode(&bytes).map_err(|source| ImageError::Decode { path, source })
 }
 
 #[cfg(test)]
@@ -77,7 +74,7 @@ mod tests {
     use std::path::Path;
 
     use config::Normalisation;
-    use dataset::Split;
+    use dataset::ClassIndex;
 
     use super::*;
 
@@ -96,59 +93,59 @@ mod tests {
         bytes
     }
 
-    fn manifest(folder: &Path, files: &[(&str, &[u8])]) -> Manifest {
-        let records = files.iter().map(|(path, bytes)| {
-            artifact::write_file(&folder.join(path), bytes).unwrap();
-            ImageRecord {
-                path: (*path).to_owned(),
-                split: Split::Test,
-                class: "normal".into(),
+    fn images(folder: &Path, files: &[(&str, &[u8])]) -> Vec<TestImage> {
+        let image = |(name, bytes): &(&str, &[u8])| {
+            let file = folder.join(name);
+            artifact::write_file(&file, bytes).unwrap();
+            TestImage {
+                name: (*name).to_owned(),
+                file,
                 sha256: Digest::of(bytes),
-                width: 1,
-                height: 1,
+                actual: ClassIndex(0),
+                group: 0,
+                has_copy_in_training: false,
             }
-        });
-        Manifest::new(folder, records.collect())
+        };
+        files.iter().map(image).collect()
     }
 
-    fn read(manifest: &Manifest) -> Result<Vec<Vec<f32>>, ImageError> {
-        let records: Vec<_> = manifest.records().iter().collect();
-        read_images(manifest, &records, &PREPROCESSING)
+    fn read(images: &[TestImage]) -> Result<Vec<Vec<f32>>, ImageError> {
+        read_images(images, &PREPROCESSING)
     }
 
     #[test]
     fn every_image_becomes_planes() {
         let folder = tempfile::tempdir().unwrap();
         let pixel = white_pixel();
-        let manifest = manifest(folder.path(), &[("a.bmp", &pixel), ("b.bmp", &pixel)]);
-        assert_eq!(read(&manifest).unwrap(), [[1.0; 3 * 2 * 2], [1.0; 3 * 2 * 2]]);
+        let images = images(folder.path(), &[("a.bmp", &pixel), ("b.bmp", &pixel)]);
+        assert_eq!(read(&images).unwrap(), [[1.0; 3 * 2 * 2], [1.0; 3 * 2 * 2]]);
     }
 
     #[test]
     fn a_file_that_changed_since_ingest_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let pixel = white_pixel();
-        let manifest = manifest(folder.path(), &[("a.bmp", &pixel), ("b.bmp", &pixel)]);
+        let images = images(folder.path(), &[("a.bmp", &pixel), ("b.bmp", &pixel)]);
         let mut grey = pixel;
         grey[54] = 128;
         artifact::write_file(&folder.path().join("b.bmp"), &grey).unwrap();
-        let message = read(&manifest).unwrap_err().to_string();
+        let message = read(&images).unwrap_err().to_string();
         assert!(message.contains("b.bmp: its content changed"), "{message}");
     }
 
     #[test]
     fn a_file_that_is_no_picture_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let manifest = manifest(folder.path(), &[("a.png", b"not a picture")]);
-        let message = read(&manifest).unwrap_err().to_string();
+        let images = images(folder.path(), &[("a.png", b"not a picture")]);
+        let message = read(&images).unwrap_err().to_string();
         assert!(message.contains("a.png: not an image"), "{message}");
     }
 
     #[test]
     fn a_missing_file_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let manifest = manifest(folder.path(), &[("a.bmp", &white_pixel())]);
+        let images = images(folder.path(), &[("a.bmp", &white_pixel())]);
         std::fs::remove_file(folder.path().join("a.bmp")).unwrap();
-        assert!(read(&manifest).unwrap_err().to_string().contains("a.bmp"));
+        assert!(read(&images).unwrap_err().to_string().contains("a.bmp"));
     }
 }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use classifier::ClassifierError;
 use classifier::backend::FORWARD_BATCH;
-use classifier::model::{Model, softmax};
+use classifier::model::Model;
 use classifier::tensors::{self, HostTensor, TensorMap};
-use dataset::{ClassIndex, ClassIndices, ClassIndicesError, ImageRecord, Manifest};
+use metrics::{Temperature, most_probable, softmax_with_temperature};
 
 use crate::images::{ImageError, read_images};
-use crate::metrics::{cross_entropy, most_probable};
 use crate::predictions::Prediction;
+use crate::test_set::TestImage;
 
 /// Why the model has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,15 +21,6 @@ pub(crate) enum InferenceError {
     /// The network cannot run, or a file cannot be written.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
-    /// The test split has a class that the model was not trained on.
-    #[error("score {path}: {source}; train on the present data, or ingest the model's")]
-    Class {
-        /// The image's path in the manifest.
-        path: String,
-        /// The class, and those there are.
-        #[source]
-        source: ClassIndicesError,
-    },
     /// The network's output is NaN or infinite.
     #[error(
         "score {}: the model's output is {logits:?}, which are not all numbers; train again with \
@@ -44,47 +35,21 @@ pub(crate) enum InferenceError {
     },
 }
 
-/// An image of the test split and its class in the model.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TestImage<'a> {
-    record: &'a ImageRecord,
-    actual: ClassIndex,
-}
-
-impl<'a> TestImage<'a> {
-    /// Looks up the class of every record.
-    ///
-    /// # Errors
-    /// When the model does not have one of the classes.
-    pub(crate) fn all(
-        records: &[&'a ImageRecord],
-        classes: &ClassIndices,
-    ) -> Result<Vec<Self>, InferenceError> {
-        records
-            .iter()
-            .map(|&record| match classes.index(&record.class) {
-                Ok(actual) => Ok(Self { record, actual }),
-                Err(source) => Err(InferenceError::Class { path: record.path.clone(), source }),
-            })
-            .collect()
-    }
-}
-
 /// What the model says about each image, in order.
 ///
 /// # Errors
 /// When an image cannot be used, the network cannot run, or its output is not a number.
 pub(crate) fn predict(
     model: &Model,
-    manifest: &Manifest,
-    images: &[TestImage<'_>],
+    images: &[TestImage],
+    temperature: Temperature,
 ) -> Result<Vec<Prediction>, InferenceError> {
     let progress = stage::items_bar(images.len() as u64, "test images");
     let mut predictions = Vec::with_capacity(images.len());
     for batch in images.chunks(FORWARD_BATCH) {
-        let logits = model.logits(&read(model, manifest, batch)?)?;
+        let logits = model.logits(&read_images(batch, &model.description().preprocessing)?)?;
         for (image, logits) in batch.iter().zip(logits) {
-            predictions.push(prediction(manifest, image, logits)?);
+            predictions.push(prediction(image, &logits, temperature)?);
         }
         progress.inc(batch.len() as u64);
     }
@@ -99,12 +64,12 @@ pub(crate) fn predict(
 /// As [`predict`], and when the file cannot be written.
 pub(crate) fn dump_inputs(
     model: &Model,
-    manifest: &Manifest,
-    images: &[TestImage<'_>],
+    images: &[TestImage],
+    temperature: Temperature,
     file: &Path,
 ) -> Result<(), InferenceError> {
-    let inputs = read(model, manifest, images)?;
-    let probabilities: Vec<f32> = predict(model, manifest, images)?
+    let inputs = read_images(images, &model.description().preprocessing)?;
+    let probabilities: Vec<f32> = predict(model, images, temperature)?
         .iter()
         .flat_map(|image| image.probabilities.iter().map(|probability| *probability as f32))
         .collect();
@@ -118,29 +83,28 @@ pub(crate) fn dump_inputs(
     Ok(())
 }
 
-fn read(
-    model: &Model,
-    manifest: &Manifest,
-    images: &[TestImage<'_>],
-) -> Result<Vec<Vec<f32>>, ImageError> {
-    let records: Vec<_> = images.iter().map(|image| image.record).collect();
-    read_images(manifest, &records, &model.description().preprocessing)
-}
-
-fn prediction(
-    manifest: &Manifest,
-    image: &TestImage<'_>,
-    logits: Vec<f32>,
+/// What logits say about an image.
+///
+/// # Errors
+/// When they are not numbers.
+pub(crate) fn prediction(
+    image: &TestImage,
+    logits: &[f32],
+    temperature: Temperature,
 ) -> Result<Prediction, InferenceError> {
-    let probabilities = softmax(&logits);
-    let Some(predicted) = most_probable(&probabilities) else {
-        return Err(InferenceError::NotANumber { path: manifest.file_of(image.record), logits });
-    };
+    let not_a_number =
+        || InferenceError::NotANumber { path: image.file.clone(), logits: logits.to_vec() };
+    let exact: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
+    if exact.iter().any(|logit| !logit.is_finite()) {
+        return Err(not_a_number());
+    }
+    let probabilities = softmax_with_temperature(&exact, temperature);
+    let predicted = most_probable(&probabilities).ok_or_else(not_a_number)?;
     Ok(Prediction {
-        path: image.record.path.clone(),
+        path: image.name.clone(),
         actual: image.actual,
         predicted,
-        loss: cross_entropy(&logits, image.actual),
         probabilities,
+        has_copy_in_training: image.has_copy_in_training,
     })
 }

@@ -1,95 +1,216 @@
-//! Stage 5: the selected model on the test split.
+//! Stage 7: the selected model on the test split.
 //!
 //! ```text
-//! test images ─ digests are the manifest's        images
-//!   ↓ the model                                     inference
-//! predictions ─ one row per image                 predictions
-//!   ↓ by actual and predicted class                 metrics
-//! scores ─ per class, on average                  scores
+//! test images ─ digests are the manifest's            test_set, images
+//!   ↓ the model, its temperature                       inference
+//! predictions ─ one row per image                     predictions
+//!   ├─ beside baselines, on the same images            worth
+//!   ├─ beside heads trained without copies             leak
+//!   ↓ by class, on average, with intervals
+//! scores                                              scores, plots, page
 //!   ↓
-//! scores.json, predictions.csv, confusion_matrix.csv, history.csv
+//! scores.json, predictions.csv, confusion_matrix.csv, roc.csv, reliability.csv, history.csv,
+//! report.html
 //! ```
 
 use std::io::{self, Write};
-use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use artifact::StagedFolder;
+use classifier::calibration::{Calibration, temperature_of};
 use classifier::model::{Model, ModelDescription};
-use dataset::{Manifest, Split};
+use dataset::{BASELINES_FILE, ValidatedManifest};
+use metrics::{Bootstrap, Predictions};
+use stage::Settings;
+use training::Refit;
 
 mod arguments;
 mod images;
 mod inference;
-mod metrics;
+mod leak;
+mod plots;
 mod predictions;
 mod scores;
+mod test_set;
+mod worth;
 
 pub use arguments::Arguments;
 
-use inference::{TestImage, predict};
-use predictions::{Prediction, confusion_matrix, mean_loss};
-use scores::{FEW_TEST_IMAGES, Scores};
+use inference::predict;
+use leak::{Leak, Measurement};
+use predictions::Prediction;
+use scores::{FEW_TEST_IMAGES, Scored, Scores};
+use test_set::TestSet;
+use worth::Contest;
 
 const SCORES_FILE: &str = "scores.json";
 const PREDICTIONS_FILE: &str = "predictions.csv";
 const CONFUSION_MATRIX_FILE: &str = "confusion_matrix.csv";
+const ROC_FILE: &str = "roc.csv";
+const RELIABILITY_FILE: &str = "reliability.csv";
 const HISTORY_FILE: &str = "history.csv";
 
-/// Scores the model on the test split, prints the scores and writes them with what they rest on.
+/// Scores the model on the test split, or on the folder that the arguments name, prints the scores
+/// and writes them with what they rest on.
 ///
 /// # Errors
-/// When the configuration or the model cannot be used, the test split is empty or has a class that
+/// When the configuration or the model cannot be used, there is nothing to score or a class that
 /// the model does not know, an image is missing, changed or no picture, or the output cannot be
 /// written. The output folder is then as it was before.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = arguments.settings()?;
-    let paths = &settings.config.paths;
-    let model = Model::load(&paths.model, settings.params.evaluate.device)?;
-    let manifest = Manifest::read(&paths.data_ingestion)?;
-    let records = manifest.non_empty_split(Split::Test)?;
-    let images = TestImage::all(&records, model.classes())?;
-    warn_of_other_data(&manifest, model.description());
-
+    let evaluation = Evaluation::prepare(arguments, settings)?;
     if let Some(file) = &arguments.dump_inputs {
-        let limit = arguments.limit.get().min(images.len());
-        inference::dump_inputs(&model, &manifest, &images[..limit], file)?;
+        let limit = arguments.limit.get().min(evaluation.test.images.len());
+        let images = &evaluation.test.images[..limit];
+        inference::dump_inputs(&evaluation.model, images, evaluation.temperature(), file)?;
         tracing::info!("wrote input and output of {limit} images to {}", file.display());
         return Ok(());
     }
-    tracing::info!("scoring {} test images on {}", images.len(), model.backend());
-    let predictions = predict(&model, &manifest, &images)?;
-    let scores = write(&model, &predictions, &paths.model, &paths.evaluation)?;
+    let (count, backend) = (evaluation.test.images.len(), evaluation.model.backend());
+    tracing::info!("scoring {count} test images on {backend}");
+    let predictions =
+        predict(&evaluation.model, &evaluation.test.images, evaluation.temperature())?;
+    let scores = evaluation.score(&predictions)?;
+    evaluation.write(&predictions, &scores)?;
 
     warn_of_few_images(&scores);
-    writeln!(io::stdout(), "{scores}\n\n{}", ModelDescription::NOTICE).context("print the scores")
+    writeln!(io::stdout(), "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)
+        .context("print the scores")
 }
 
-/// Writes the whole output folder and returns the scores.
-fn write(
-    model: &Model,
-    predictions: &[Prediction],
-    model_folder: &Path,
-    output: &Path,
-) -> anyhow::Result<Scores> {
-    let classes = model.classes();
-    let matrix = confusion_matrix(classes, predictions);
-    let scores = Scores::new(classes, &matrix, mean_loss(predictions));
-    let history = artifact::read_bytes(&model_folder.join(HISTORY_FILE))?;
-
-    let staged = StagedFolder::in_place_of(output, SCORES_FILE)?;
-    let folder = staged.path();
-    artifact::write_json(&folder.join(SCORES_FILE), &scores)?;
-    predictions::write_predictions(&folder.join(PREDICTIONS_FILE), classes, predictions)?;
-    let file = folder.join(CONFUSION_MATRIX_FILE);
-    predictions::write_confusion_matrix(&file, classes, &matrix)?;
-    artifact::write_file(&folder.join(HISTORY_FILE), &history)?;
-    staged.publish()?;
-    Ok(scores)
+/// Everything that a score is made from.
+struct Evaluation {
+    settings: Settings,
+    model: Model,
+    calibration: Option<Calibration>,
+    /// What `validate` left; not needed for a folder of one's own.
+    validated: Option<ValidatedManifest>,
+    test: TestSet,
+    source: Source,
 }
 
-fn warn_of_other_data(manifest: &Manifest, description: &ModelDescription) {
-    let (trained, present) = (description.digests.data, manifest.digest());
+/// Where the images come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The test split.
+    TestSplit,
+    /// A folder that the pipeline does not know.
+    Folder,
+}
+
+impl Evaluation {
+    fn prepare(arguments: &Arguments, settings: Settings) -> Result<Self> {
+        let paths = &settings.config.paths;
+        let model = Model::load(&paths.model, settings.params.evaluate.device)?;
+        let calibration = Calibration::read(&paths.model, model.description())?;
+        if calibration.is_none() {
+            tracing::warn!(
+                "the model was never calibrated; run calibrate for honest probabilities"
+            );
+        }
+        let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+            .context("find the images; run validate first");
+        let (test, validated, source) = match &arguments.data {
+            Some(folder) => {
+                // Only to tell which of these images were trained on.
+                let validated = validated.ok();
+                let classes = &settings.config.data.classes;
+                let known = validated.as_ref();
+                let test = TestSet::of_folder(folder, classes, model.classes(), known)?;
+                (test, validated, Source::Folder)
+            }
+            None => {
+                let validated = validated?;
+                warn_of_other_data(&validated, model.description());
+                let test = TestSet::of_split(&validated, model.classes())?;
+                (test, Some(validated), Source::TestSplit)
+            }
+        };
+        Ok(Self { model, calibration, validated, test, source, settings })
+    }
+
+    fn temperature(&self) -> metrics::Temperature {
+        temperature_of(self.calibration.as_ref())
+    }
+
+    fn bootstrap(&self) -> Bootstrap {
+        let params = &self.settings.params.evaluate;
+        Bootstrap { seed: params.seed, resamples: params.bootstrap_resamples }
+    }
+
+    fn score(&self, predictions: &[Prediction]) -> Result<Scores> {
+        let classes = self.model.classes();
+        let rows: Predictions = predictions::for_metrics(classes, predictions)?;
+        let contest =
+            Contest { classes, test: &self.test, predictions: &rows, bootstrap: self.bootstrap() };
+        let worth = contest.decide(&self.baselines()?, self.leak(predictions)?)?;
+        let scored = Scored {
+            classes,
+            test: &self.test,
+            predictions: &rows,
+            bootstrap: self.bootstrap(),
+            temperature: self.temperature().get(),
+            positive: self.calibration.as_ref().and_then(|it| it.positive.as_ref()),
+        };
+        Ok(Scores::new(&scored, worth)?)
+    }
+
+    fn baselines(&self) -> Result<Vec<dataset::BaselinePredictions>> {
+        if self.source == Source::Folder {
+            return Ok(Vec::new());
+        }
+        let file = self.settings.config.paths.data_validation.join(BASELINES_FILE);
+        Ok(dataset::read_baselines(&file, self.model.classes())?)
+    }
+
+    /// What the copies are worth; only asked of the data that the model was trained on.
+    fn leak(&self, predictions: &[Prediction]) -> Result<Leak> {
+        let copied_test_images = self.test.places(|image| image.has_copy_in_training).len();
+        let validated = match &self.validated {
+            Some(validated) if self.source == Source::TestSplit && copied_test_images > 0 => {
+                validated
+            }
+            _ if copied_test_images == 0 => return Ok(Leak::NoCopies),
+            _ => {
+                let reason = "these images are not the pipeline's".into();
+                return Ok(Leak::NotMeasured { copied_test_images, reason });
+            }
+        };
+        let paths = &self.settings.config.paths;
+        let measurement = Measurement {
+            validated,
+            refit: &Refit::of_model(&self.model, &paths.base_model, &paths.features)?,
+            classes: self.model.classes(),
+            test: &self.test,
+            temperature: self.temperature(),
+            params: self.settings.params.evaluate,
+        };
+        measurement.take(predictions)
+    }
+
+    /// Writes the whole output folder.
+    fn write(&self, predictions: &[Prediction], scores: &Scores) -> Result<()> {
+        let paths = &self.settings.config.paths;
+        let classes = self.model.classes();
+        let rows = predictions::for_metrics(classes, predictions)?;
+        let history = artifact::read_bytes(&paths.model.join(HISTORY_FILE))?;
+
+        let staged = StagedFolder::in_place_of(&paths.evaluation, SCORES_FILE)?;
+        let folder = staged.path();
+        artifact::write_json(&folder.join(SCORES_FILE), scores)?;
+        predictions::write_predictions(&folder.join(PREDICTIONS_FILE), classes, predictions)?;
+        let file = folder.join(CONFUSION_MATRIX_FILE);
+        predictions::write_confusion_matrix(&file, classes, &rows.confusion_matrix())?;
+        plots::write_roc(&folder.join(ROC_FILE), classes, &rows)?;
+        plots::write_reliability(&folder.join(RELIABILITY_FILE), &rows)?;
+        artifact::write_file(&folder.join(HISTORY_FILE), &history)?;
+        Ok(staged.publish()?)
+    }
+}
+
+fn warn_of_other_data(validated: &ValidatedManifest, description: &ModelDescription) {
+    let (trained, present) = (description.digests.data, validated.included().digest());
     if trained != present {
         tracing::warn!(
             "the model was trained on other data (manifest {}) than the present (manifest {}): \

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dataset::{ClassIndex, ClassIndices};
 
-use crate::metrics::ConfusionMatrix;
+use metrics::{ConfusionMatrix, LabelledError, Predictions};
 
 /// What the model said about one image.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +18,8 @@ pub(crate) struct Prediction {
     pub(crate) predicted: ClassIndex,
     /// One per class, in index order; they add up to 1.
     pub(crate) probabilities: Vec<f64>,
-    /// Cross-entropy, `−ln` of the actual class's probability.
-    pub(crate) loss: f64,
+    /// Whether training has a copy of the image.
+    pub(crate) has_copy_in_training: bool,
 }
 
 impl Prediction {
@@ -34,24 +34,19 @@ impl Prediction {
     }
 }
 
-/// Counts predictions by actual and predicted class.
-pub(crate) fn confusion_matrix(
+/// The predictions as the metrics take them.
+///
+/// # Errors
+/// When a row is not of these classes.
+pub(crate) fn for_metrics(
     classes: &ClassIndices,
     predictions: &[Prediction],
-) -> ConfusionMatrix {
-    let pairs = predictions.iter().map(|image| (image.actual, image.predicted));
-    ConfusionMatrix::of(classes.len(), pairs)
+) -> Result<Predictions, LabelledError> {
+    let rows = predictions.iter().map(|image| (image.actual, &image.probabilities));
+    Predictions::new(classes.len(), rows)
 }
 
-/// Mean cross-entropy; 0 where there are no predictions.
-pub(crate) fn mean_loss(predictions: &[Prediction]) -> f64 {
-    if predictions.is_empty() {
-        return 0.0;
-    }
-    predictions.iter().map(|image| image.loss).sum::<f64>() / predictions.len() as f64
-}
-
-/// Writes one row per image: `path,actual,predicted,correct,confidence`, then `prob_<class>` for
+/// Writes one row per image: `path,actual,predicted,correct,confidence,has_copy_in_training`, then `prob_<class>` for
 /// each class. Classes are names; `correct` is `true` or `false`; probabilities have as many digits
 /// as tell two f64 apart.
 ///
@@ -64,7 +59,9 @@ pub(crate) fn write_predictions(
 ) -> artifact::Result<()> {
     artifact::write_with(path, |file| {
         let mut writer = csv::Writer::from_writer(file);
-        let columns = ["path", "actual", "predicted", "correct", "confidence"].map(str::to_owned);
+        let columns =
+            ["path", "actual", "predicted", "correct", "confidence", "has_copy_in_training"]
+                .map(str::to_owned);
         let probabilities = classes.names().iter().map(|name| format!("prob_{name}"));
         write_row(&mut writer, columns.into_iter().chain(probabilities))?;
         for image in predictions {
@@ -74,6 +71,7 @@ pub(crate) fn write_predictions(
                 name_of(classes, image.predicted).to_owned(),
                 image.is_correct().to_string(),
                 image.confidence().to_string(),
+                image.has_copy_in_training.to_string(),
             ];
             let probabilities = image.probabilities.iter().map(ToString::to_string);
             write_row(&mut writer, columns.into_iter().chain(probabilities))?;
@@ -126,13 +124,13 @@ mod tests {
 
     /// A prediction whose probabilities need not come from a model.
     fn prediction(path: &str, actual: usize, probabilities: &[f64]) -> Prediction {
-        let predicted = crate::metrics::most_probable(probabilities).unwrap();
+        let predicted = metrics::most_probable(probabilities).unwrap();
         Prediction {
             path: path.into(),
             actual: ClassIndex(actual),
             predicted,
-            loss: -probabilities[actual].ln(),
             probabilities: probabilities.to_vec(),
+            has_copy_in_training: false,
         }
     }
 
@@ -148,9 +146,9 @@ mod tests {
         write_predictions(&path, &classes, &predictions).unwrap();
         assert_eq!(
             artifact::read_text(&path).unwrap(),
-            "path,actual,predicted,correct,confidence,prob_a,\"prob_b, c\"\n\
-             test/a/1.png,a,a,true,0.75,0.75,0.25\n\
-             test/b/1.png,a,\"b, c\",false,0.9,0.1,0.9\n"
+            "path,actual,predicted,correct,confidence,has_copy_in_training,prob_a,\"prob_b, c\"\n\
+             test/a/1.png,a,a,true,0.75,false,0.75,0.25\n\
+             test/b/1.png,a,\"b, c\",false,0.9,false,0.1,0.9\n"
         );
     }
 
@@ -159,19 +157,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("confusion_matrix.csv");
         let classes = ClassIndices::of_names(["a", "b"]);
-        let matrix = confusion_matrix(&classes, &[prediction("1", 1, &[0.9, 0.1])]);
+        let matrix = ConfusionMatrix::of(2, [(ClassIndex(1), ClassIndex(0))]);
         write_confusion_matrix(&path, &classes, &matrix).unwrap();
         assert_eq!(
             artifact::read_text(&path).unwrap(),
             "actual,predicted,count\na,a,0\na,b,0\nb,a,1\nb,b,0\n"
         );
-    }
-
-    #[test]
-    fn loss_is_the_mean_over_images() {
-        let predictions = [prediction("1", 0, &[0.5, 0.5]), prediction("2", 1, &[0.75, 0.25])];
-        let expected = (0.5_f64.ln() + 0.25_f64.ln()) / -2.0;
-        assert!((mean_loss(&predictions) - expected).abs() < 1e-12);
-        assert_eq!(mean_loss(&[]), 0.0);
     }
 }

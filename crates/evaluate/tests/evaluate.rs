@@ -16,7 +16,10 @@ use classifier::checkpoint::{CheckpointMetadata, RunId};
 use classifier::tensors::{HostTensor, TensorMap};
 use classifier::{initialise, model, tensors};
 use config::{Freeze, HeadKind, HeadParams, Normalisation};
-use dataset::{ImageRecord, Manifest, Split};
+use dataset::{
+    BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, ImageRecord, Manifest, Split,
+    ValidatedManifest,
+};
 use imaging::Preprocessing;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
@@ -36,6 +39,11 @@ const NORMALS: usize = 4;
 /// Manifest digest that the model says it was trained on.
 fn trained_on() -> Digest {
     project_manifest(Path::new("")).digest()
+}
+
+fn params() -> config::Params {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params.yaml");
+    config::Params::load(&file).unwrap()
 }
 
 /// One model of 59 MB for all tests of this file.
@@ -60,6 +68,7 @@ fn shared_model() -> &'static Path {
             data: trained_on(),
             base: Digest::of(b"base"),
             params: Digest::of(b"params"),
+            training: params().train,
         };
         let head = TensorMap::from([
             ("classifier.0.weight".into(), HostTensor::new(&[2, 512], vec![0.0; 1024])),
@@ -125,7 +134,7 @@ impl Project {
                 artifact::write_file(&project.data().join(path), &bytes).unwrap();
             }
         }
-        project_manifest(&project.data()).write(&project.data()).unwrap();
+        project.write(&project_manifest(&project.data()));
         project
     }
 
@@ -144,9 +153,29 @@ impl Project {
     /// Adds a test image to the manifest.
     fn add(&self, path: &str, class: &str, bytes: &[u8]) {
         artifact::write_file(&self.data().join(path), bytes).unwrap();
-        let mut records = Manifest::read(&self.data()).unwrap().records().to_vec();
+        let read = ValidatedManifest::read(&self.validation(), &self.data()).unwrap();
+        let mut records = read.included().records().to_vec();
         records.push(record(path, class, bytes));
-        Manifest::new(self.data(), records).write(&self.data()).unwrap();
+        self.write(&Manifest::new(self.data(), records));
+    }
+
+    fn validation(&self) -> PathBuf {
+        self.path("artifacts/data_validation")
+    }
+
+    /// Writes what `validate` writes: the manifest, and a baseline that always says `cancer`.
+    fn write(&self, manifest: &Manifest) {
+        let validated = ValidatedManifest::unexamined(manifest, self.data());
+        validated.write(&self.validation()).unwrap();
+        let images = manifest.records().iter().map(|it| (it.path.clone(), vec![1.0, 0.0]));
+        let majority = BaselinePredictions {
+            name: "majority_class".into(),
+            kind: BaselineKind::Majority,
+            images: images.collect(),
+        };
+        let classes = ClassIndices::of_names(["cancer", "normal"]);
+        let file = self.validation().join(BASELINES_FILE);
+        dataset::write_baselines(&file, &classes, &[majority]).unwrap();
     }
 
     fn evaluate(&self, arguments: &[&str]) -> Assert {
@@ -183,7 +212,7 @@ fn the_table_and_the_notice_go_to_standard_output() {
     Project::new()
         .evaluate(&[])
         .success()
-        .stdout(contains("normal               0.0000  0.0000  0.0000       4"))
+        .stdout(contains("normal               0.0000  0.0000  0.0000  0.5000       4  too few"))
         .stdout(contains("accuracy 0.7647"))
         .stdout(contains("Research use only. Not a medical device."))
         .stderr(contains("normal has 4 test images").and(contains("other data").not()));
@@ -251,7 +280,7 @@ fn images_of_another_data_set_are_scored_with_a_warning() {
 #[test]
 fn an_empty_test_split_says_so() {
     let project = Project::new();
-    Manifest::new(project.data(), Vec::new()).write(&project.data()).unwrap();
+    project.write(&Manifest::new(project.data(), Vec::new()));
     project.evaluate(&[]).code(1).stderr(contains("lists no test images"));
 }
 

@@ -15,7 +15,7 @@ use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, RunId}
 use classifier::model::ModelDescription;
 use classifier::{initialise, tensors};
 use config::{Freeze, HeadKind, HeadParams, Normalisation};
-use dataset::{ClassIndices, ImageRecord, Manifest, Split};
+use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
 use imaging::Preprocessing;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
@@ -23,6 +23,11 @@ use tempfile::TempDir;
 
 /// An epoch of a run: validation accuracy and loss.
 type Epoch = (f64, f64);
+
+fn training_params() -> config::TrainParams {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params.yaml");
+    config::Params::load(&file).unwrap().train
+}
 
 /// A folder with a manifest, a base, and the runs that a test asks for.
 struct Project {
@@ -90,12 +95,15 @@ impl Project {
             height: 1,
         };
         let manifest = Manifest::new(&folder, vec![record]);
-        manifest.write(&folder).unwrap();
+        let validation = self.path("artifacts/data_validation");
+        ValidatedManifest::unexamined(&manifest, &folder).write(&validation).unwrap();
         manifest.digest()
     }
 
     fn data(&self) -> Digest {
-        Manifest::read(&self.path("artifacts/data_ingestion")).unwrap().digest()
+        let (validation, images) =
+            (self.path("artifacts/data_validation"), self.path("artifacts/data_ingestion"));
+        ValidatedManifest::read(&validation, &images).unwrap().included().digest()
     }
 
     /// Writes a finished run on some data, as `train` leaves it; returns its folder.
@@ -122,6 +130,7 @@ impl Project {
                 data,
                 base: self.base,
                 params: Digest::of(b"params"),
+                training: training_params(),
             };
             let file_name = checkpoint::file_name(epoch, 1.0, valid_accuracy);
             let head = initialise::fresh_head(&architecture(), u64::from(epoch));

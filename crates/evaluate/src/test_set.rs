@@ -1,0 +1,245 @@
+//! The images that the model is scored on.
+
+use std::path::{Path, PathBuf};
+
+use artifact::{Digest, WithPath};
+use config::ClassMap;
+use dataset::{
+    ClassIndex, ClassIndices, ClassIndicesError, ManifestError, Split, ValidatedManifest,
+};
+use walkdir::WalkDir;
+
+/// One image of known class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestImage {
+    /// How it is called: its path in the manifest, or below the folder it came from.
+    pub(crate) name: String,
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// The digest that the file must have.
+    pub(crate) sha256: Digest,
+    /// Its class.
+    pub(crate) actual: ClassIndex,
+    /// Images of one group are right or wrong together: copies, one scan, one patient.
+    pub(crate) group: u32,
+    /// Whether training has a copy of it.
+    pub(crate) has_copy_in_training: bool,
+}
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub(crate) struct TestSet {
+    pub(crate) images: Vec<TestImage>,
+    /// What a score counts.
+    pub(crate) unit: Unit,
+}
+
+/// What a score counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Images; whose they are is known, and intervals are over patients.
+    Patients,
+    /// Images; whose they are is not known.
+    Slices,
+}
+
+impl Unit {
+    /// What to keep in mind when reading a score.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Patients => "per slice, intervals over patients",
+            Self::Slices => "per slice, patients unknown: optimistic",
+        }
+    }
+}
+
+/// Why there is nothing to score.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TestSetError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    File(#[from] artifact::IoError),
+    #[error("score {name}: {source}; train on the present data, or ingest the model's")]
+    Class {
+        name: String,
+        #[source]
+        source: ClassIndicesError,
+    },
+    #[error(
+        "tell the class of {name}: none of its folders is listed in data.classes of config.yaml, \
+         which knows {known}"
+    )]
+    NoClass { name: String, known: String },
+    #[error("score {}: it holds no image; expected <class>/… below it", folder.display())]
+    Empty { folder: PathBuf },
+}
+
+impl TestSet {
+    /// The test split.
+    pub(crate) fn of_split(
+        validated: &ValidatedManifest,
+        classes: &ClassIndices,
+    ) -> Result<Self, TestSetError> {
+        let manifest = validated.included();
+        let known = validated.by_path();
+        let in_training = validated.duplicate_groups_in_training();
+        let images = manifest
+            .non_empty_split(Split::Test)?
+            .into_iter()
+            .map(|record| {
+                let known = known[record.path.as_str()];
+                Ok(TestImage {
+                    name: record.path.clone(),
+                    file: manifest.file_of(record),
+                    sha256: record.sha256,
+                    actual: class_index(classes, &record.class, &record.path)?,
+                    group: known.group.0,
+                    has_copy_in_training: known
+                        .duplicate_group
+                        .is_some_and(|group| in_training.contains(&group)),
+                })
+            })
+            .collect::<Result<_, TestSetError>>()?;
+        let unit = if validated.knows_patients() { Unit::Patients } else { Unit::Slices };
+        Ok(Self { images, unit })
+    }
+
+    /// Every image below a folder, its class told by the nearest folder above it that
+    /// `data.classes` knows. Images of the same content are one group; those whose content is in
+    /// training too are copies.
+    pub(crate) fn of_folder(
+        folder: &Path,
+        class_map: &ClassMap,
+        classes: &ClassIndices,
+        validated: Option<&ValidatedManifest>,
+    ) -> Result<Self, TestSetError> {
+        let trained = training_contents(validated);
+        let mut contents: Vec<Digest> = Vec::new();
+        let mut images = Vec::new();
+        for file in files_below(folder)? {
+            let bytes = artifact::read_bytes(&file)?;
+            if imaging::looks_like_image(&bytes).is_none() {
+                continue;
+            }
+            let name = file.strip_prefix(folder).unwrap_or(&file).display().to_string();
+            let class =
+                class_of(folder, &file, class_map).ok_or_else(|| TestSetError::NoClass {
+                    name: name.clone(),
+                    known: class_map.names().collect::<Vec<_>>().join(", "),
+                })?;
+            let sha256 = Digest::of(&bytes);
+            let group = contents.iter().position(|known| *known == sha256).unwrap_or_else(|| {
+                contents.push(sha256);
+                contents.len() - 1
+            });
+            images.push(TestImage {
+                actual: class_index(classes, class, &name)?,
+                has_copy_in_training: trained.contains(&sha256),
+                group: group as u32,
+                name,
+                file,
+                sha256,
+            });
+        }
+        if images.is_empty() {
+            return Err(TestSetError::Empty { folder: folder.to_owned() });
+        }
+        Ok(Self { images, unit: Unit::Slices })
+    }
+
+    /// Groups for intervals.
+    pub(crate) fn groups(&self) -> metrics::Groups {
+        metrics::Groups::of(self.images.iter().map(|image| image.group))
+    }
+
+    /// The places of some images.
+    pub(crate) fn places(&self, belongs: impl Fn(&TestImage) -> bool) -> Vec<usize> {
+        let all = self.images.iter().enumerate();
+        all.filter(|(_, image)| belongs(image)).map(|(place, _)| place).collect()
+    }
+
+    /// The set of some of its images.
+    pub(crate) fn select(&self, places: &[usize]) -> Self {
+        let images = places.iter().map(|place| self.images[*place].clone()).collect();
+        Self { images, unit: self.unit }
+    }
+}
+
+fn class_index(
+    classes: &ClassIndices,
+    class: &str,
+    name: &str,
+) -> Result<ClassIndex, TestSetError> {
+    classes.index(class).map_err(|source| TestSetError::Class { name: name.to_owned(), source })
+}
+
+fn training_contents(validated: Option<&ValidatedManifest>) -> std::collections::BTreeSet<Digest> {
+    let records = validated.map_or(&[][..], ValidatedManifest::records);
+    let training = records
+        .iter()
+        .filter(|record| record.excluded.is_none() && record.image.split == Split::Train);
+    training.map(|record| record.image.sha256).collect()
+}
+
+/// All files below a folder, sorted.
+fn files_below(folder: &Path) -> artifact::Result<Vec<PathBuf>> {
+    WalkDir::new(folder)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_type().is_file()))
+        .map(|entry| {
+            entry
+                .map(walkdir::DirEntry::into_path)
+                .map_err(std::io::Error::from)
+                .with_path("list", folder)
+        })
+        .collect()
+}
+
+fn class_of<'a>(folder: &Path, file: &Path, classes: &'a ClassMap) -> Option<&'a str> {
+    file.ancestors()
+        .skip(1)
+        // The folder that was named may itself be that of a class.
+        .take_while(|above| above.starts_with(folder))
+        .filter_map(|above| above.file_name()?.to_str())
+        .find_map(|name| classes.class_of_folder(name).or_else(|| class_named(classes, name)))
+}
+
+/// A folder may also have the class's own name.
+fn class_named<'a>(classes: &'a ClassMap, name: &str) -> Option<&'a str> {
+    classes.names().find(|class| class.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map() -> ClassMap {
+        [
+            ("cancer".to_owned(), vec!["adeno".to_owned(), "squamous".to_owned()]),
+            ("normal".to_owned(), vec!["healthy".to_owned()]),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    #[test]
+    fn the_nearest_known_folder_tells_the_class() {
+        let class = |file: &str| class_of("set".as_ref(), file.as_ref(), &map()).map(str::to_owned);
+        assert_eq!(class("set/healthy/Adeno/1.png").as_deref(), Some("cancer"));
+        assert_eq!(class("set/test/normal/p1/1.png").as_deref(), Some("normal"));
+        assert_eq!(class("set/other/1.png"), None);
+        assert_eq!(class("elsewhere/adeno/1.png"), None);
+    }
+
+    #[test]
+    fn a_folder_without_images_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        artifact::write_file(&folder.path().join("adeno/notes.txt"), b"no picture").unwrap();
+        let classes = ClassIndices::of_names(["cancer", "normal"]);
+        let error = TestSet::of_folder(folder.path(), &map(), &classes, None).unwrap_err();
+        assert!(error.to_string().contains("holds no image"), "{error}");
+    }
+}

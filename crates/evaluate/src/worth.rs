@@ -1,0 +1,350 @@
+//! What the score is worth: the model beside baselines that cannot know anything about tumours, on
+//! the same images.
+
+use std::collections::BTreeMap;
+
+use dataset::{BaselineKind, BaselinePredictions, ClassIndices};
+use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
+use serde::Serialize;
+
+use crate::leak::Leak;
+use crate::test_set::TestSet;
+
+/// First in `scores.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Worth {
+    /// The answer, in a sentence or two.
+    pub(crate) in_words: String,
+    /// The answer, for programs.
+    pub(crate) verdict: WorthVerdict,
+    /// What to keep in mind of what was counted.
+    pub(crate) unit: String,
+    /// Top-1 accuracy of the model.
+    pub(crate) accuracy: Estimate,
+    /// The baseline with the highest accuracy on these images: choosing it here favours it.
+    pub(crate) best_baseline: Option<Comparison>,
+    /// The best of those that look at nothing but shortcuts.
+    pub(crate) best_shortcut: Option<Comparison>,
+    /// Top-1 accuracy of every baseline.
+    pub(crate) baselines: BTreeMap<String, BaselineScore>,
+    /// The score on images that training has no copy of; none where it has no copy of any.
+    pub(crate) without_copies: Option<WithoutCopies>,
+    /// What the copies are worth.
+    pub(crate) leak: Leak,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WorthVerdict {
+    /// The model is clearly better than every baseline.
+    BeatsAllBaselines,
+    /// It is clearly better than every shortcut, but not than a coarse look at the picture.
+    BeatsShortcutsOnly,
+    /// A shortcut may do as well.
+    NotBetterThanAShortcut,
+    /// There is nothing to compare it with.
+    NothingToCompare,
+}
+
+/// A baseline's score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct BaselineScore {
+    pub(crate) kind: BaselineKind,
+    pub(crate) accuracy: Estimate,
+}
+
+/// The model against a baseline, both on the same images and the same resamples of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Comparison {
+    /// The baseline.
+    pub(crate) name: String,
+    pub(crate) kind: BaselineKind,
+    /// Top-1 accuracy, model minus baseline.
+    pub(crate) accuracy: Difference,
+    /// Recall, model minus baseline, by class.
+    pub(crate) recall: BTreeMap<String, Difference>,
+}
+
+/// The score on images that training has no copy of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct WithoutCopies {
+    /// Images that are left.
+    pub(crate) images: usize,
+    /// Images with a copy in training.
+    pub(crate) left_out: usize,
+    /// Top-1 accuracy on those that are left.
+    pub(crate) accuracy: Estimate,
+}
+
+/// What a comparison needs.
+pub(crate) struct Contest<'a> {
+    pub(crate) classes: &'a ClassIndices,
+    pub(crate) test: &'a TestSet,
+    pub(crate) predictions: &'a Predictions,
+    pub(crate) bootstrap: Bootstrap,
+}
+
+/// A baseline, with a row for each test image.
+struct Rival {
+    name: String,
+    kind: BaselineKind,
+    predictions: Predictions,
+}
+
+impl Contest<'_> {
+    /// Compares the model with each baseline that has predicted every image.
+    ///
+    /// # Errors
+    /// When a baseline's probabilities are none.
+    pub(crate) fn decide(
+        &self,
+        baselines: &[BaselinePredictions],
+        leak: Leak,
+    ) -> Result<Worth, LabelledError> {
+        let groups = self.test.groups();
+        let scorer = Scorer::new(self.predictions);
+        let accuracy = scorer.estimates(&self.bootstrap, &groups).accuracy;
+        let rivals = self.rivals(baselines)?;
+        let scores: BTreeMap<_, _> = rivals
+            .iter()
+            .map(|rival| {
+                let summary = Scorer::new(&rival.predictions).estimates(&self.bootstrap, &groups);
+                let score = BaselineScore { kind: rival.kind, accuracy: summary.accuracy };
+                (rival.name.clone(), score)
+            })
+            .collect();
+        let best = |of_kind: fn(BaselineKind) -> bool| {
+            let best = rivals
+                .iter()
+                .filter(|rival| of_kind(rival.kind))
+                .reduce(|best, it| if it.accuracy() > best.accuracy() { it } else { best })?;
+            Some(self.compare(&scorer, best, &groups))
+        };
+        let best_baseline = best(|_| true);
+        let best_shortcut = best(|kind| kind != BaselineKind::CoarseLook);
+        let verdict = WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref());
+        Ok(Worth {
+            in_words: in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref()),
+            verdict,
+            unit: self.test.unit.in_words().into(),
+            accuracy,
+            best_baseline,
+            best_shortcut,
+            baselines: scores,
+            without_copies: self.without_copies(),
+            leak,
+        })
+    }
+
+    fn rivals(&self, baselines: &[BaselinePredictions]) -> Result<Vec<Rival>, LabelledError> {
+        let mut rivals = Vec::new();
+        for baseline in baselines {
+            let rows: Option<Vec<_>> = self
+                .test
+                .images
+                .iter()
+                .map(|image| Some((image.actual, baseline.images.get(&image.name)?)))
+                .collect();
+            let Some(rows) = rows else {
+                tracing::warn!(
+                    "{} has not predicted every test image; run validate again",
+                    baseline.name
+                );
+                continue;
+            };
+            rivals.push(Rival {
+                name: baseline.name.clone(),
+                kind: baseline.kind,
+                predictions: Predictions::new(self.classes.len(), rows)?,
+            });
+        }
+        Ok(rivals)
+    }
+
+    fn compare(&self, model: &Scorer<'_>, rival: &Rival, groups: &metrics::Groups) -> Comparison {
+        let rival_scorer = Scorer::new(&rival.predictions);
+        let differences = model.differences(&rival_scorer, &self.bootstrap, groups);
+        let recalls = differences.classes.into_iter().map(|class| class.recall);
+        Comparison {
+            name: rival.name.clone(),
+            kind: rival.kind,
+            accuracy: differences.accuracy,
+            recall: self.classes.names().iter().cloned().zip(recalls).collect(),
+        }
+    }
+
+    fn without_copies(&self) -> Option<WithoutCopies> {
+        let places = self.test.places(|image| !image.has_copy_in_training);
+        let left_out = self.test.images.len() - places.len();
+        if left_out == 0 || places.is_empty() {
+            return None;
+        }
+        let rest = self.predictions.select(&places);
+        let groups = self.test.select(&places).groups();
+        let accuracy = Scorer::new(&rest).estimates(&self.bootstrap, &groups).accuracy;
+        Some(WithoutCopies { images: places.len(), left_out, accuracy })
+    }
+}
+
+impl Rival {
+    fn accuracy(&self) -> f64 {
+        self.predictions.confusion_matrix().accuracy()
+    }
+}
+
+impl Comparison {
+    /// Whether the model is better by more than chance explains.
+    pub(crate) fn is_won(&self) -> bool {
+        self.accuracy.difference.interval.is_some_and(|interval| interval.low > 0.0)
+    }
+}
+
+impl WorthVerdict {
+    fn of(baseline: Option<&Comparison>, shortcut: Option<&Comparison>) -> Self {
+        match (baseline.map(Comparison::is_won), shortcut.map(Comparison::is_won)) {
+            (None, _) => Self::NothingToCompare,
+            (Some(true), _) => Self::BeatsAllBaselines,
+            (Some(false), Some(true)) => Self::BeatsShortcutsOnly,
+            (Some(false), _) => Self::NotBetterThanAShortcut,
+        }
+    }
+}
+
+fn in_words(
+    verdict: WorthVerdict,
+    baseline: Option<&Comparison>,
+    shortcut: Option<&Comparison>,
+) -> String {
+    let told = |it: Option<&Comparison>| it.map(Comparison::in_words).unwrap_or_default();
+    match verdict {
+        WorthVerdict::BeatsAllBaselines => {
+            format!("The model is better than every baseline; the best is {}.", told(baseline))
+        }
+        WorthVerdict::BeatsShortcutsOnly => format!(
+            "The model is better than every shortcut, but not shown to be better than a coarse look \
+             at the picture: {}.",
+            told(baseline)
+        ),
+        WorthVerdict::NotBetterThanAShortcut => format!(
+            "The model is not shown to be better than a baseline that knows nothing of anatomy: {}. \
+             The score does not show that anything about tumours was learnt.",
+            told(shortcut)
+        ),
+        WorthVerdict::NothingToCompare => {
+            "There are no baselines on these images, so what the score is worth is not known."
+                .into()
+        }
+    }
+}
+
+impl Comparison {
+    /// `the grey histogram alone (0.664 against 0.517; difference −0.147, 95 % −0.21 to −0.08)`
+    fn in_words(&self) -> String {
+        let Difference { first, second, difference, .. } = &self.accuracy;
+        let score = |value: &Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
+        let mut text = format!(
+            "{}, {} against the model's {}",
+            self.name.replace('_', " "),
+            score(second),
+            score(first)
+        );
+        if let (Some(value), Some(interval)) = (difference.value, difference.interval) {
+            text.push_str(&format!(
+                " (difference {value:+.3}, 95 % interval {:+.3} to {:+.3})",
+                interval.low, interval.high
+            ));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use artifact::Digest;
+    use dataset::ClassIndex;
+
+    use super::*;
+    use crate::test_set::{TestImage, Unit};
+
+    const IMAGES: usize = 60;
+
+    fn test_set() -> TestSet {
+        let image = |number: usize| TestImage {
+            name: format!("{number}.png"),
+            file: format!("{number}.png").into(),
+            sha256: Digest::of(&number.to_le_bytes()),
+            actual: ClassIndex(number % 2),
+            group: number as u32,
+            has_copy_in_training: number < 10,
+        };
+        TestSet { images: (0..IMAGES).map(image).collect(), unit: Unit::Slices }
+    }
+
+    /// Right on the first `right` images, wrong on the others.
+    fn row(number: usize, right: usize) -> Vec<f64> {
+        let shown = if number < right { number % 2 } else { 1 - number % 2 };
+        (0..2).map(|class| if class == shown { 0.8 } else { 0.2 }).collect()
+    }
+
+    fn baseline(name: &str, kind: BaselineKind, right: usize) -> BaselinePredictions {
+        let images = (0..IMAGES).map(|number| (format!("{number}.png"), row(number, right)));
+        BaselinePredictions { name: name.into(), kind, images: images.collect() }
+    }
+
+    fn decide(right: usize, baselines: &[BaselinePredictions]) -> Worth {
+        let classes = ClassIndices::of_names(["a", "b"]);
+        let test = test_set();
+        let rows = (0..IMAGES).map(|number| (ClassIndex(number % 2), row(number, right)));
+        let predictions = Predictions::new(2, rows).unwrap();
+        let bootstrap = Bootstrap { seed: 17, resamples: 400 };
+        let contest =
+            Contest { classes: &classes, test: &test, predictions: &predictions, bootstrap };
+        contest.decide(baselines, Leak::NoCopies).unwrap()
+    }
+
+    #[test]
+    fn a_model_that_beats_all_is_told_so() {
+        let baselines = [baseline("grey_histogram", BaselineKind::Shortcut, 30)];
+        let worth = decide(55, &baselines);
+        assert_eq!(worth.verdict, WorthVerdict::BeatsAllBaselines);
+        assert!(worth.in_words.contains("grey histogram, 0.500 against the model's 0.917"));
+    }
+
+    #[test]
+    fn a_shortcut_that_does_as_well_is_named() {
+        let baselines = [
+            baseline("majority_class", BaselineKind::Majority, 30),
+            baseline("file_metadata", BaselineKind::Shortcut, 50),
+        ];
+        let worth = decide(51, &baselines);
+        assert_eq!(worth.verdict, WorthVerdict::NotBetterThanAShortcut);
+        assert!(worth.in_words.contains("file metadata, 0.833"), "{}", worth.in_words);
+        assert_eq!(worth.best_baseline, worth.best_shortcut);
+    }
+
+    #[test]
+    fn a_coarse_look_is_not_called_a_shortcut() {
+        let baselines = [
+            baseline("grey_histogram", BaselineKind::Shortcut, 30),
+            baseline("thumbnail_forest", BaselineKind::CoarseLook, 56),
+        ];
+        let worth = decide(55, &baselines);
+        assert_eq!(worth.verdict, WorthVerdict::BeatsShortcutsOnly);
+        assert_eq!(worth.best_shortcut.unwrap().name, "grey_histogram");
+    }
+
+    #[test]
+    fn copies_are_left_out_of_the_second_score() {
+        let rest = decide(30, &[]).without_copies.unwrap();
+        assert_eq!((rest.images, rest.left_out), (50, 10));
+        assert_eq!(rest.accuracy.value, Some(20.0 / 50.0));
+    }
+
+    #[test]
+    fn a_baseline_that_lacks_an_image_is_not_compared() {
+        let mut lacking = baseline("grey_histogram", BaselineKind::Shortcut, 30);
+        lacking.images.remove("3.png");
+        assert_eq!(decide(55, &[lacking]).verdict, WorthVerdict::NothingToCompare);
+    }
+}
