@@ -1,0 +1,143 @@
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::client::{Client, Done};
+use crate::transport::Call;
+use crate::{Result, RunId};
+
+/// A dataset as an input of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub struct Dataset(Fields);
+
+/// What a dataset is made of; [`Dataset::new`] checks it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Fields {
+    /// Its name: 1 to 500 characters.
+    pub name: String,
+    /// What tells its content apart: 1 to 36 characters. Of a SHA-256 digest, take the first.
+    pub digest: String,
+    /// The kind of place it comes from: `local`, `http`, `s3`.
+    pub source_type: String,
+    /// The place, as JSON: `{"uri": "data/scans.zip"}`.
+    pub source: String,
+    /// Its columns, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Its numbers, as JSON: `{"images": 944, "classes": 4}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// What the run used it for: `training`, `evaluation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+}
+
+/// A dataset that MLflow does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the dataset's {field} has {found} characters; MLflow takes {least} to {most}")]
+pub struct InvalidDataset {
+    /// The part at fault.
+    pub field: &'static str,
+    /// Its length.
+    pub found: usize,
+    /// The least that is taken.
+    pub least: usize,
+    /// The most that is taken.
+    pub most: usize,
+}
+
+impl Dataset {
+    /// Checks the lengths that the server would refuse.
+    ///
+    /// # Errors
+    /// When a part is too long or empty.
+    pub fn new(fields: Fields) -> std::result::Result<Self, InvalidDataset> {
+        let length = |text: &str| text.chars().count();
+        let optional = |text: &Option<String>| text.as_deref().map_or(0, length);
+        let checks = [
+            ("name", length(&fields.name), 1, 500),
+            ("digest", length(&fields.digest), 1, 36),
+            ("source type", length(&fields.source_type), 1, 36),
+            ("source", length(&fields.source), 1, 65_535),
+            ("schema", optional(&fields.schema), 0, 1_048_575),
+            ("profile", optional(&fields.profile), 0, 16_777_215),
+            ("context", optional(&fields.context), 0, 500),
+        ];
+        match checks.into_iter().find(|(_, found, least, most)| !(*least..=*most).contains(found)) {
+            Some((field, found, least, most)) => Err(InvalidDataset { field, found, least, most }),
+            None => Ok(Self(fields)),
+        }
+    }
+
+    /// What it is made of.
+    pub fn fields(&self) -> &Fields {
+        &self.0
+    }
+}
+
+impl TryFrom<Fields> for Dataset {
+    type Error = InvalidDataset;
+
+    fn try_from(fields: Fields) -> std::result::Result<Self, InvalidDataset> {
+        Self::new(fields)
+    }
+}
+
+impl From<Dataset> for Fields {
+    fn from(dataset: Dataset) -> Self {
+        dataset.0
+    }
+}
+
+impl Client {
+    /// Logs datasets as inputs of a run. To log one again changes nothing.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub fn log_inputs(&self, run: &RunId, datasets: &[Dataset]) -> Result<()> {
+        let datasets: Vec<_> = datasets.iter().map(input).collect();
+        let body = json!({ "run_id": run, "datasets": datasets });
+        let call = Call::post("log the dataset", "runs/log-inputs").json(&body);
+        self.transport.send::<Done>(&call).map(drop)
+    }
+}
+
+fn input(Dataset(fields): &Dataset) -> serde_json::Value {
+    let context = fields.context.as_ref();
+    let tags: Vec<_> = context
+        .map(|context| json!({ "key": "mlflow.data.context", "value": context }))
+        .into_iter()
+        .collect();
+    let mut dataset = json!({
+        "name": fields.name,
+        "digest": fields.digest,
+        "source_type": fields.source_type,
+        "source": fields.source,
+    });
+    for (field, text) in [("schema", &fields.schema), ("profile", &fields.profile)] {
+        if let Some(text) = text {
+            dataset[field] = text.as_str().into();
+        }
+    }
+    json!({ "tags": tags, "dataset": dataset })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_that_the_server_would_refuse_is_refused_here() {
+        let fields = |digest: &str| Fields {
+            name: "chest CT".into(),
+            digest: digest.into(),
+            source_type: "local".into(),
+            source: "{}".into(),
+            ..Fields::default()
+        };
+        assert!(Dataset::new(fields(&"a".repeat(36))).is_ok());
+        assert!(Dataset::new(fields("")).is_err());
+        let message = Dataset::new(fields(&"a".repeat(64))).unwrap_err().to_string();
+        assert_eq!(message, "the dataset's digest has 64 characters; MLflow takes 1 to 36");
+    }
+}

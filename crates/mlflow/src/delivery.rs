@@ -1,0 +1,300 @@
+//! Brings a spool to the server: in order, each thing once.
+
+use std::collections::VecDeque;
+use std::fs::File;
+
+use crate::client::Client;
+use crate::spool::{self, Begin, Content, Event, Line, Place, Postponed, SpoolFolder, State};
+use crate::{ArtifactPath, Batch, Error, NewRun, Result, RunId, RunStatus, Timestamp};
+
+/// How many lines are read, and values sent, at a time.
+const MOST_AT_ONCE: usize = 1000;
+
+/// One spool on its way to the server. Holds the folder's delivery lock.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    folder: SpoolFolder,
+    client: Client,
+    state: State,
+    /// How much the server refused for good.
+    pub(crate) refused: usize,
+    _lock: File,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something was delivered.
+    Delivered,
+    /// There was nothing left to deliver.
+    UpToDate,
+}
+
+impl Delivery {
+    /// Claims a spool; `None` where another program delivers it.
+    pub(crate) fn open(folder: &SpoolFolder, client: &Client) -> Result<Option<Self>> {
+        let Some(lock) = folder.lock_delivery()? else { return Ok(None) };
+        let state = folder.state()?;
+        if let Some(run) = &state.run
+            && run.server != *client.server()
+        {
+            let reason = format!(
+                "its run {} lives at {}, not at {}; set MLFLOW_TRACKING_URI to that server, or \
+                 remove the folder to begin a new run",
+                run.id,
+                run.server,
+                client.server()
+            );
+            return Err(Error::Spool { folder: folder.path().to_path_buf(), reason });
+        }
+        Ok(Some(Self {
+            folder: folder.clone(),
+            client: client.clone(),
+            state,
+            refused: 0,
+            _lock: lock,
+        }))
+    }
+
+    /// Bytes of the events that are delivered.
+    pub(crate) fn delivered_bytes(&self) -> u64 {
+        self.state.delivered_bytes
+    }
+
+    /// The run, once it is created.
+    pub(crate) fn run(&self) -> Option<&Place> {
+        self.state.run.as_ref()
+    }
+
+    /// Delivers what comes next.
+    ///
+    /// # Errors
+    /// When it is not delivered; it stays the next.
+    pub(crate) fn step(&mut self) -> Result<Step> {
+        let lines = spool::read(&self.folder.events(), self.state.delivered_bytes, MOST_AT_ONCE)?;
+        let Some(first) = lines.first() else { return self.retry_postponed() };
+        let mut end = first.end;
+        let mut done_with = None;
+        match first.record.as_ref().map(|record| (&record.event, record.time)) {
+            None => tracing::warn!(
+                "a line of {} is damaged, as by a power cut; it is skipped",
+                self.folder.events().display()
+            ),
+            Some((Event::Begin(begin), time)) => self.begin(begin, time)?,
+            Some((Event::Values(_), _)) => {
+                let (batch, to) = leading_values(&lines);
+                end = to;
+                self.values(batch)?;
+            }
+            Some((event @ Event::Dataset(dataset), _)) => {
+                let run = self.run_id()?;
+                let sent = self.client.log_inputs(&run, std::slice::from_ref(dataset));
+                self.or_set_aside(event, sent)?;
+            }
+            Some((Event::Artifact { path, content }, _)) => {
+                done_with = self.artifact(path, content)?;
+            }
+            Some((Event::End { status }, time)) => {
+                self.client.update_run(&self.run_id()?, *status, Some(time))?;
+            }
+        }
+        self.state.delivered_bytes = end;
+        self.save(done_with)
+    }
+
+    fn save(&self, done_with: Option<Content>) -> Result<Step> {
+        self.folder.save_state(&self.state)?;
+        if let Some(content) = done_with {
+            self.folder.forget(&content);
+        }
+        Ok(Step::Delivered)
+    }
+
+    /// Creates the run, finds it, joins the one that was named, or says that it is at work again.
+    fn begin(&mut self, begin: &Begin, time: Timestamp) -> Result<()> {
+        if let Some(run) = &self.state.run {
+            if let Some(other) = begin.join.as_ref().filter(|other| **other != run.id) {
+                tracing::warn!(
+                    "MLFLOW_RUN_ID is {other}, but {} goes on with its own run {}",
+                    self.folder.path().display(),
+                    run.id
+                );
+            }
+            return self.client.update_run(&run.id, RunStatus::Running, None);
+        }
+        let run = match &begin.join {
+            Some(id) => {
+                let run = self.client.run(id)?;
+                self.client.update_run(id, RunStatus::Running, None)?;
+                run
+            }
+            None => {
+                let experiment = self.client.experiment(&begin.experiment)?;
+                match self.client.find_run(&experiment, &begin.mark)? {
+                    // The answer that told its ID was lost.
+                    Some(run) => run,
+                    None => self.client.create_run(&NewRun {
+                        experiment,
+                        name: begin.name.clone(),
+                        start: time,
+                        tags: begin.tags.clone(),
+                        mark: begin.mark.clone(),
+                    })?,
+                }
+            }
+        };
+        self.state.run = Some(Place {
+            server: self.client.server().clone(),
+            experiment: run.experiment,
+            id: run.id,
+            artifact_uri: run.artifact_uri,
+        });
+        Ok(())
+    }
+
+    fn place(&self) -> Result<&Place> {
+        self.state.run.as_ref().ok_or_else(|| Error::Spool {
+            folder: self.folder.path().to_path_buf(),
+            reason: "the line that begins its run is damaged; remove the folder".to_owned(),
+        })
+    }
+
+    fn run_id(&self) -> Result<RunId> {
+        self.place().map(|run| run.id.clone())
+    }
+
+    fn values(&mut self, batch: Batch) -> Result<()> {
+        let run = self.run_id()?;
+        match self.client.log_batch(&run, &batch) {
+            Err(error) if is_refusal(&error) => self.refuse_a_deleted_run(&run)?,
+            answer => return answer,
+        }
+        // Which of them is it? The others are delivered.
+        for single in batch.singles() {
+            let sent = self.client.log_batch(&run, &single);
+            self.or_set_aside(&Event::Values(single), sent)?;
+        }
+        Ok(())
+    }
+
+    fn upload(&self, path: &ArtifactPath, content: &Content) -> Result<()> {
+        let file = self.folder.content(content)?;
+        let place = self.place()?;
+        self.client.artifacts_at(&place.artifact_uri, &place.id)?.upload(path, &file)
+    }
+
+    /// Uploads an artifact; returns its content if the spool is done with it. One that the server
+    /// does not take now is postponed, so that it holds up nothing that comes after it: the store
+    /// of artifacts may be out of order, or a proxy find it too large, while all else works.
+    fn artifact(&mut self, path: &ArtifactPath, content: &Content) -> Result<Option<Content>> {
+        let postponed = Postponed { path: path.clone(), content: content.clone() };
+        match self.upload(path, content) {
+            Err(error) if !is_refusal(&error) && error.was_reached() => {
+                tracing::debug!("{error}; {path} is sent later");
+                self.state.postponed.push_back(postponed);
+                Ok(None)
+            }
+            sent => {
+                if sent.is_ok() {
+                    self.drop_postponed(path);
+                }
+                let event = Event::Artifact { path: path.clone(), content: content.clone() };
+                self.settle(&event, sent)
+            }
+        }
+    }
+
+    /// What was to be sent earlier under the name of something newer is out of date.
+    fn drop_postponed(&mut self, path: &ArtifactPath) {
+        let (old, others) = std::mem::take(&mut self.state.postponed)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|earlier| earlier.path == *path);
+        self.state.postponed = others;
+        old.iter().for_each(|earlier| self.folder.forget(&earlier.content));
+    }
+
+    /// Sends a postponed artifact again. One that fails goes to the end of the queue.
+    fn retry_postponed(&mut self) -> Result<Step> {
+        let Some(Postponed { path, content }) = self.state.postponed.pop_front() else {
+            return Ok(Step::UpToDate);
+        };
+        match self.upload(&path, &content) {
+            Err(error) if !is_refusal(&error) => {
+                self.state.postponed.push_back(Postponed { path, content });
+                Err(error)
+            }
+            sent => {
+                let event = Event::Artifact { path, content };
+                let done_with = self.settle(&event, sent)?;
+                self.save(done_with)
+            }
+        }
+    }
+
+    /// Of an artifact that was taken, or refused for good: the content to remove, if it was taken.
+    fn settle(&mut self, event: &Event, sent: Result<()>) -> Result<Option<Content>> {
+        let was_taken = sent.is_ok();
+        self.or_set_aside(event, sent)?;
+        match event {
+            Event::Artifact { content, .. } if was_taken => Ok(Some(content.clone())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Keeps an event that will never be taken where a person finds it; other errors are handed
+    /// back.
+    fn or_set_aside(&mut self, event: &Event, sent: Result<()>) -> Result<()> {
+        let Err(error) = sent else { return Ok(()) };
+        if !is_refusal(&error) {
+            return Err(error);
+        }
+        if let Ok(run) = self.run_id() {
+            self.refuse_a_deleted_run(&run)?;
+        }
+        tracing::warn!(
+            "failed to {error}; it is kept in {}/refused.jsonl",
+            self.folder.path().display()
+        );
+        self.refused += 1;
+        self.folder.set_aside(event, &error)
+    }
+
+    /// A run in the bin refuses everything, and may be restored.
+    fn refuse_a_deleted_run(&self, run: &RunId) -> Result<()> {
+        if !self.client.run(run)?.is_deleted {
+            return Ok(());
+        }
+        let reason = format!(
+            "its run {run} was deleted at {}; restore it, or remove the folder to begin a new run",
+            self.client.server()
+        );
+        Err(Error::Spool { folder: self.folder.path().to_path_buf(), reason })
+    }
+}
+
+/// Whether an error is about what was sent, and not about the server, the way to it or our login.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::File { .. } | Error::ArtifactStore { .. } => true,
+        error => matches!(error.status(), Some(400 | 413 | 422)),
+    }
+}
+
+/// The values at the head, as one batch, and where they end.
+fn leading_values(lines: &[Line]) -> (Batch, u64) {
+    let mut batch = Batch::default();
+    let mut end = 0;
+    for line in lines {
+        match &line.record {
+            Some(record) => match &record.event {
+                Event::Values(values) if batch.len() < MOST_AT_ONCE => {
+                    batch.append(values.clone());
+                    end = line.end;
+                }
+                _ => break,
+            },
+            None => break,
+        }
+    }
+    (batch, end)
+}

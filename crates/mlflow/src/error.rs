@@ -1,0 +1,229 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::{InvalidArtifactPath, InvalidDataset, InvalidKey, InvalidName, SettingsError};
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Something that the server or this machine did not do. One line, with the cause and, where a
+/// setting may be at fault, the variable to look at; never a secret. Reads after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A variable cannot be used as it is.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Encrypted connections cannot be set up.
+    #[error("set up encrypted connections: {reason}")]
+    Tls {
+        /// What is wrong, with the variable it came from.
+        reason: String,
+    },
+    /// A request failed.
+    #[error("{action} at {address}: {failure}")]
+    Request {
+        /// What was to be done: "create a run".
+        action: &'static str,
+        /// The endpoint.
+        address: String,
+        /// What happened.
+        failure: Box<Failure>,
+    },
+    /// A name that MLflow does not take for a metric, parameter or tag.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// A name that MLflow does not take for a model, an alias, a run, or a model's address.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A path that no artifact can have.
+    #[error(transparent)]
+    ArtifactPath(#[from] InvalidArtifactPath),
+    /// A dataset that MLflow does not take.
+    #[error(transparent)]
+    Dataset(#[from] InvalidDataset),
+    /// The artifacts lie where this client cannot reach them.
+    #[error("{action} in {location}: {reason}")]
+    ArtifactStore {
+        /// What was to be done: "upload an artifact".
+        action: &'static str,
+        /// Where they lie.
+        location: String,
+        /// Why it cannot be done, and what to do.
+        reason: String,
+    },
+    /// A file on this machine cannot be read or written.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// What was being done, as a verb: "read", "create folder".
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A spool that cannot be delivered as things are.
+    #[error("deliver {}: {reason}", folder.display())]
+    Spool {
+        /// The spool's folder.
+        folder: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// What happened to a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection: no such host, nobody listens, or another certificate than expected.
+    #[error("{reason}; {advice}")]
+    Unreachable {
+        /// What the operating system or the TLS library said.
+        reason: String,
+        /// What to look at.
+        advice: &'static str,
+    },
+    /// No answer came in time.
+    #[error("no answer within {} s (MLFLOW_HTTP_REQUEST_TIMEOUT)", after.as_secs())]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection broke.
+    #[error("the connection broke: {reason}")]
+    Broken {
+        /// What the operating system or the protocol says.
+        reason: String,
+    },
+    /// The server refused, or failed.
+    #[error("the server answered {}{}", status.as_u16(), described(code.as_deref(), message, *retry_after, advice.as_deref()))]
+    Answered {
+        /// The HTTP status.
+        status: StatusCode,
+        /// MLflow's name for the error, such as `RESOURCE_DOES_NOT_EXIST`.
+        code: Option<String>,
+        /// The server's own words, shortened.
+        message: String,
+        /// What to look at.
+        advice: Option<String>,
+        /// The pause it asks for.
+        retry_after: Option<Duration>,
+    },
+    /// The server has it, but it cannot be used.
+    #[error("{reason}")]
+    Unusable {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The answer was a success, but not one that can be understood.
+    #[error("the server's answer is not that of MLflow: {reason}; check MLFLOW_TRACKING_URI")]
+    Unreadable {
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+fn described(
+    code: Option<&str>,
+    message: &str,
+    retry_after: Option<Duration>,
+    advice: Option<&str>,
+) -> String {
+    let mut text = String::new();
+    if let Some(code) = code {
+        text.push_str(&format!(" {code}"));
+    }
+    if !message.is_empty() {
+        text.push_str(&format!(": {message}"));
+    }
+    if let Some(pause) = retry_after {
+        text.push_str(&format!("; it asks to come back in {} s", pause.as_secs()));
+    }
+    if let Some(advice) = advice {
+        text.push_str(&format!("; {advice}"));
+    }
+    text
+}
+
+impl Error {
+    pub(crate) fn request(action: &'static str, address: String, failure: Failure) -> Self {
+        Self::Request { action, address, failure: Box::new(failure) }
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Request { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of the server's answer, where there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self.failure()? {
+            Failure::Answered { status, .. } => Some(status.as_u16()),
+            _ => None,
+        }
+    }
+
+    /// MLflow's name for the error, such as `RESOURCE_DOES_NOT_EXIST`.
+    pub fn code(&self) -> Option<&str> {
+        match self.failure()? {
+            Failure::Answered { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether what was asked for is not there.
+    pub fn is_missing(&self) -> bool {
+        self.code() == Some("RESOURCE_DOES_NOT_EXIST")
+    }
+
+    /// Whether what was to be created is there already.
+    pub fn is_already_there(&self) -> bool {
+        self.code() == Some("RESOURCE_ALREADY_EXISTS")
+    }
+
+    /// Whether no server could be reached at all.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self.failure(), Some(Failure::Unreachable { .. }))
+    }
+
+    /// Whether the same request may succeed later: no or a broken connection, a timeout, or
+    /// status 408, 429, 500, 502, 503 or 504.
+    pub fn is_passing(&self) -> bool {
+        match self.failure() {
+            Some(
+                Failure::Unreachable { .. } | Failure::TimedOut { .. } | Failure::Broken { .. },
+            ) => true,
+            Some(Failure::Answered { status, .. }) => crate::retry::may_pass(*status),
+            Some(Failure::Unreadable { .. } | Failure::Unusable { .. }) | None => false,
+        }
+    }
+
+    /// Whether a server was reached, and did not do what it was asked.
+    pub(crate) fn was_reached(&self) -> bool {
+        self.failure().is_some() && !self.is_unreachable()
+    }
+
+    /// The pause the server asks for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.failure()? {
+            Failure::Answered { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// Adds what was being done, and where, to an [`io::Result`].
+pub(crate) trait WithPath<T> {
+    fn with_path(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> WithPath<T> for io::Result<T> {
+    fn with_path(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::File { action, path: path.to_path_buf(), source })
+    }
+}

@@ -1,0 +1,120 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::client::Client;
+use crate::error::Failure;
+use crate::transport::Call;
+use crate::{Error, Result};
+
+/// What the server calls an experiment: a number, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExperimentId(String);
+
+impl ExperimentId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ExperimentId {
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for ExperimentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which experiment new runs belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExperimentChoice {
+    /// The one of this name, which is created if it is missing.
+    Name(String),
+    /// The one of this ID.
+    Id(ExperimentId),
+    /// Nobody said: the server's own, which is called `Default`.
+    Unspecified,
+}
+
+impl ExperimentChoice {
+    /// This choice, or the experiment of a name where there is none.
+    #[must_use]
+    pub fn or_name(self, name: &str) -> Self {
+        match self {
+            Self::Unspecified => Self::Name(name.to_owned()),
+            made => made,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Found {
+    experiment: Experiment,
+}
+
+#[derive(Debug, Deserialize)]
+struct Experiment {
+    experiment_id: ExperimentId,
+    #[serde(default)]
+    lifecycle_stage: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Created {
+    experiment_id: ExperimentId,
+}
+
+const FIND: &str = "find the experiment";
+
+impl Client {
+    /// The ID of an experiment, which is created if it has a name and is missing.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached, or the experiment of that name was deleted.
+    pub fn experiment(&self, choice: &ExperimentChoice) -> Result<ExperimentId> {
+        match choice {
+            ExperimentChoice::Unspecified => Ok(ExperimentId("0".to_owned())),
+            ExperimentChoice::Id(id) => Ok(id.clone()),
+            ExperimentChoice::Name(name) => match self.experiment_by_name(name)? {
+                Some(id) => Ok(id),
+                None => self.create_experiment(name),
+            },
+        }
+    }
+
+    fn experiment_by_name(&self, name: &str) -> Result<Option<ExperimentId>> {
+        let call = Call::get(FIND, "experiments/get-by-name").query("experiment_name", name);
+        let Found { experiment } = match self.transport.send(&call) {
+            Ok(found) => found,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if experiment.lifecycle_stage == "deleted" {
+            let reason = format!(
+                "{name:?} was deleted; restore it, or name another with MLFLOW_EXPERIMENT_NAME"
+            );
+            let failure = Failure::Unusable { reason };
+            return Err(Error::request(FIND, self.server().to_string(), failure));
+        }
+        Ok(Some(experiment.experiment_id))
+    }
+
+    fn create_experiment(&self, name: &str) -> Result<ExperimentId> {
+        let body = json!({ "name": name });
+        let call = Call::post("create an experiment", "experiments/create").json(&body);
+        match self.transport.send::<Created>(&call) {
+            Ok(created) => Ok(created.experiment_id),
+            // Someone else was faster, or our own first request after all arrived.
+            Err(error) if error.is_already_there() => self.experiment_by_name(name)?.ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Tracking that never costs a result.
+
+mod courier;
+mod shared;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::spool::{Begin, Content, Event, Repeated, digest};
+use crate::system_metrics::Monitor;
+use crate::{
+    ArtifactPath, Batch, Dataset, Error, Key, Metric, Param, Result, RunId, RunStatus, Settings,
+    Tag, Timestamp,
+};
+use shared::Phase;
+pub(crate) use shared::Shared;
+
+/// How long a tracker that is dropped without [`finish`](Tracker::finish) waits for the server.
+const PATIENCE_ON_DROP: Duration = Duration::from_secs(2);
+
+/// What a run is tracked with.
+#[derive(Debug, Clone)]
+pub struct Tracking {
+    /// The server, the experiment, and the run to join, if one was named.
+    pub settings: Settings,
+    /// The folder of the run's spool. The same folder is the same run: a training that is resumed
+    /// goes on with it, and an evaluation that opens the folder of its training joins it.
+    pub spool: PathBuf,
+    /// The run's name, if it is a new one.
+    pub name: Option<String>,
+    /// The run's first tags, if it is a new one: see [`Provenance`](crate::Provenance).
+    pub tags: Vec<Tag>,
+    /// What to do with a point of a metric whose step has a value already.
+    pub repeated: Repeated,
+    /// How often the machine's load is measured, if at all; Python does it every 10 seconds.
+    pub system_metrics: Option<Duration>,
+}
+
+/// Tells an MLflow server about one run, and is never in the way.
+///
+/// Whatever it is told goes into a file of the spool at once, and from there to the server in a
+/// thread of its own. No method waits for the server, but for [`finish`](Self::finish), which is
+/// told for how long; none fails. A server that is down, slow, or refuses, is one line in the log
+/// when the tracking falls behind, and one when it has caught up. What is not delivered by the end
+/// stays in the spool for [`sync`](crate::sync), or for the next program that opens the same one.
+///
+/// A tracker that is dropped without `finish`, as by an error or a panic, ends its run as
+/// [`Failed`](RunStatus::Failed).
+///
+/// Names that MLflow does not take are changed as by [`Key::cleaned`].
+#[derive(Debug)]
+pub struct Tracker {
+    run: Option<Arc<OpenRun>>,
+}
+
+#[derive(Debug)]
+struct OpenRun {
+    shared: Arc<Shared>,
+    monitor: Mutex<Option<Monitor>>,
+}
+
+/// Ends a run from elsewhere, such as a thread that waits for SIGINT and SIGTERM.
+#[derive(Debug, Clone)]
+pub struct EndHook {
+    run: Option<Arc<OpenRun>>,
+}
+
+/// What became of all that was to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// The server has everything; or tracking was off.
+    All,
+    /// Some of it waits in the spool.
+    NotAll,
+}
+
+/// Where an artifact's content comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum ArtifactSource<'a> {
+    /// A file, which is copied at once, and may change or go afterwards.
+    Copy(&'a Path),
+    /// A file that stays where and as it is; it is digested at once, and not delivered if it has
+    /// changed by then. For large ones.
+    InPlace(&'a Path),
+    /// These bytes.
+    Bytes(&'a [u8]),
+}
+
+impl Tracker {
+    /// Tracks nothing; every method does nothing.
+    pub fn off() -> Self {
+        Self { run: None }
+    }
+
+    /// Begins to track, or goes on with the run of the spool. Returns at once: the server is
+    /// spoken to later. Where the spool cannot be written, the tracking is off, with a warning.
+    pub fn start(tracking: Tracking) -> Self {
+        match Self::try_start(tracking) {
+            Ok(tracker) => tracker,
+            Err(error) => {
+                tracing::warn!("tracking is off: failed to {error}");
+                Self::off()
+            }
+        }
+    }
+
+    fn try_start(tracking: Tracking) -> Result<Self> {
+        let Tracking { settings, spool, name, tags, repeated, system_metrics } = tracking;
+        let shared = Arc::new(Shared::open(&spool, repeated)?);
+        let mark = shared.index(|index| index.mark.clone()).unwrap_or_default();
+        shared.append(Event::Begin(Begin {
+            experiment: settings.experiment.clone(),
+            join: settings.run.clone(),
+            name,
+            tags,
+            mark,
+        }));
+        let courier = Arc::clone(&shared);
+        // What a test listens to, the thread speaks to as well.
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        let spawned = thread::Builder::new().name("mlflow".to_owned()).spawn(move || {
+            tracing::dispatcher::with_default(&log, || courier::run(&courier, &settings));
+        });
+        if let Err(error) = spawned {
+            tracing::warn!("tracking stays in {}: {error}", spool.display());
+        }
+        let monitor = system_metrics.and_then(|every| Monitor::start(&shared, every));
+        Ok(Self { run: Some(Arc::new(OpenRun { shared, monitor: Mutex::new(monitor) })) })
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        self.run.as_deref().map(|run| &*run.shared)
+    }
+
+    /// Logs parameters. One that has another value already keeps it, with a warning.
+    pub fn params<K: AsRef<str>, V: fmt::Display>(&self, params: impl IntoIterator<Item = (K, V)>) {
+        let param =
+            |(key, value): (K, V)| Param::new(Key::cleaned(key.as_ref()), value.to_string());
+        if let Some(shared) = self.shared() {
+            let params = params.into_iter().map(param).collect();
+            shared.append_values(Batch { params, ..Batch::default() });
+        }
+    }
+
+    /// Logs values of metrics at a step, such as an epoch.
+    pub fn metrics<K: AsRef<str>>(&self, step: i64, metrics: impl IntoIterator<Item = (K, f64)>) {
+        let Some(shared) = self.shared() else { return };
+        let timestamp = Timestamp::now();
+        let metric = |(key, value): (K, f64)| Metric {
+            key: Key::cleaned(key.as_ref()),
+            value,
+            timestamp,
+            step,
+        };
+        shared.append_metrics(metrics.into_iter().map(metric).collect());
+    }
+
+    /// Sets tags.
+    pub fn tags<K: AsRef<str>, V: fmt::Display>(&self, tags: impl IntoIterator<Item = (K, V)>) {
+        let tag = |(key, value): (K, V)| Tag::new(Key::cleaned(key.as_ref()), value.to_string());
+        if let Some(shared) = self.shared() {
+            let tags = tags.into_iter().map(tag).collect();
+            shared.append_values(Batch { tags, ..Batch::default() });
+        }
+    }
+
+    /// Logs a dataset as an input of the run.
+    pub fn dataset(&self, dataset: Dataset) {
+        if let Some(shared) = self.shared() {
+            shared.append(Event::Dataset(dataset));
+        }
+    }
+
+    /// Logs a file, as `plots/loss.png` below the run's artifacts. One that cannot be read, and a
+    /// path that no artifact can have, is a warning.
+    pub fn artifact(&self, path: &str, source: ArtifactSource<'_>) {
+        let Some(shared) = self.shared() else { return };
+        match spooled(shared, path, source) {
+            Ok(event) => shared.append(event),
+            Err(error) => shared.report_loss(&error),
+        }
+    }
+
+    /// The step after the last one of all metrics whose names begin so.
+    pub fn next_step(&self, prefix: &str) -> i64 {
+        self.shared().map_or(0, |shared| shared.index(|index| index.next_step(prefix)))
+    }
+
+    /// The run's ID, once the server has said it.
+    pub fn run_id(&self) -> Option<RunId> {
+        self.shared().and_then(|shared| shared.progress().run.clone())
+    }
+
+    /// What ends the run from elsewhere.
+    pub fn end_hook(&self) -> EndHook {
+        EndHook { run: self.run.clone() }
+    }
+
+    /// Ends the run, and waits at most so long until the server has everything. A server that
+    /// cannot be reached is not waited for. What is left waits in the spool, with one line that
+    /// says so.
+    pub fn finish(self, status: RunStatus, patience: Duration) -> Delivered {
+        self.end_hook().end(status, patience)
+    }
+}
+
+impl Drop for Tracker {
+    fn drop(&mut self) {
+        self.end_hook().end(RunStatus::Failed, PATIENCE_ON_DROP);
+    }
+}
+
+impl EndHook {
+    /// Ends the run, as [`Tracker::finish`] does. A run that has ended is left as it is, and what
+    /// the program still tells its tracker is not tracked.
+    pub fn end(&self, status: RunStatus, patience: Duration) -> Delivered {
+        let Some(OpenRun { shared, monitor }) = self.run.as_deref() else {
+            return Delivered::All;
+        };
+        let monitor = monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(monitor);
+        let was_first = shared.append_end(Event::End { status });
+        shared.update(|progress| {
+            if progress.phase == Phase::Working {
+                progress.phase = Phase::Finishing;
+            }
+        });
+        let deadline = Instant::now() + patience;
+        shared.wait_until(Some(deadline), |progress| {
+            progress.is_up_to_date() || progress.gave_up || progress.phase == Phase::Stopping
+        });
+        shared.update(|progress| progress.phase = Phase::Stopping);
+        let progress = shared.progress();
+        if progress.is_up_to_date() {
+            return Delivered::All;
+        }
+        if was_first {
+            let cause = progress.obstacle.as_ref().map_or_else(
+                || "the server is slow".to_owned(),
+                |error| format!("failed to {error}"),
+            );
+            tracing::warn!(
+                "not all that was tracked is delivered ({cause}); the rest waits in {}: \
+                 run make mlflow-sync when the server is back",
+                shared.folder.path().display()
+            );
+        }
+        Delivered::NotAll
+    }
+}
+
+/// Secures an artifact's content.
+fn spooled(shared: &Shared, path: &str, source: ArtifactSource<'_>) -> Result<Event> {
+    let path = ArtifactPath::new(path)?;
+    let content = match source {
+        ArtifactSource::Copy(file) => shared.folder.copy_in(file)?,
+        ArtifactSource::Bytes(bytes) => shared.folder.write_in(bytes)?,
+        ArtifactSource::InPlace(file) => {
+            let (bytes, sha256) = digest(file)?;
+            let path = std::path::absolute(file).map_err(|source| Error::File {
+                action: "find",
+                path: file.to_path_buf(),
+                source,
+            })?;
+            Content::InPlace { path, bytes, sha256 }
+        }
+    };
+    Ok(Event::Artifact { path, content })
+}
