@@ -96,8 +96,8 @@ fn look_up(
     image: &str,
     table: &Path,
 ) -> Result<Option<String>, PatientsError> {
-    let ends = std::iter::once(image)
-        .chain(image.match_indices('/').map(|(at, _)| &image[at + 1..]));
+    let ends =
+        std::iter::once(image).chain(image.match_indices('/').map(|(at, _)| &image[at + 1..]));
     let mut found = ends.filter_map(|end| patient_of.get(end));
     let Some(longest) = found.next() else { return Ok(None) };
     if let Some(other) = found.find(|other| *other != longest) {
@@ -153,10 +153,9 @@ mod tests {
 
     #[test]
     fn two_patients_for_one_image_are_refused_by_name() {
-        for text in [
-            "path,patient_id\n1.png,P1\n1.png,P2\n",
-            "path,patient_id\n1.png,P1\na/1.png,P2\n",
-        ] {
+        for text in
+            ["path,patient_id\n1.png,P1\n1.png,P2\n", "path,patient_id\n1.png,P1\na/1.png,P2\n"]
+        {
             let message = from_csv(text, &["train/a/1.png"]).unwrap_err().to_string();
             assert!(message.contains("1.png") && message.contains("\"P1\""), "{message}");
         }

@@ -49,7 +49,11 @@ pub(crate) fn draw(
 /// Of groups that stand in several splits which `ingest` drew, moves all such images to the split
 /// that has most of them (the earlier one, where several have as many). Splits that the source
 /// brought stay as they are: their scores are compared with those of others.
-pub(crate) fn pull_together(images: &[ImageRecord], groups: &Groups, drawn: &[Split]) -> Vec<Split> {
+pub(crate) fn pull_together(
+    images: &[ImageRecord],
+    groups: &Groups,
+    drawn: &[Split],
+) -> Vec<Split> {
     let mut split_of: Vec<Split> = images.iter().map(|image| image.split).collect();
     for members in groups.members() {
         let movable: Vec<usize> =

@@ -1,0 +1,78 @@
+//! What `ingest` says of its own work.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dataset::Split;
+use serde::Deserialize;
+
+/// The part of `artifacts/data_ingestion/report.json` that matters here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct IngestReport {
+    splits: BTreeMap<Split, SplitReport>,
+    #[expect(dead_code, reason = "reported next")]
+    /// Files that were left out because they could not be decoded.
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SplitReport {
+    origin: String,
+}
+
+/// A file that `ingest` left out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
+pub(crate) struct Unreadable {
+    pub(crate) path: String,
+    pub(crate) reason: String,
+}
+
+impl IngestReport {
+    /// Reads the report in the folder that `ingest` wrote.
+    pub(crate) fn read(folder: &Path) -> artifact::Result<Self> {
+        artifact::read_json(&folder.join("report.json"))
+    }
+
+    /// The splits whose images `ingest` chose itself. Where it drew any, it drew them from the
+    /// training images, which are then its choice as well.
+    pub(crate) fn drawn_splits(&self) -> Vec<Split> {
+        let is_drawn = |report: &SplitReport| report.origin == "drawn";
+        if !self.splits.values().any(is_drawn) {
+            return Vec::new();
+        }
+        let mut drawn: Vec<Split> =
+            self.splits.iter().filter(|(_, report)| is_drawn(report)).map(|(it, _)| *it).collect();
+        if !drawn.contains(&Split::Train) {
+            drawn.push(Split::Train);
+        }
+        drawn
+    }
+}
+
+/// See [`IngestReport::drawn_splits`].
+pub(crate) fn drawn_splits(folder: &Path) -> artifact::Result<Vec<Split>> {
+    Ok(IngestReport::read(folder)?.drawn_splits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(splits: &str) -> Vec<Split> {
+        let text = format!("{{\"splits\": {splits}, \"unreadable\": [], \"images\": 3}}");
+        let report: IngestReport = serde_json::from_str(&text).unwrap();
+        report.drawn_splits()
+    }
+
+    #[test]
+    fn a_source_with_all_splits_leaves_nothing_to_move() {
+        let splits = r#"{"train": {"origin": "folder"}, "test": {"origin": "folder"}}"#;
+        assert!(drawn(splits).is_empty());
+    }
+
+    #[test]
+    fn what_was_drawn_came_out_of_training() {
+        let splits = r#"{"train": {"origin": "folder"}, "valid": {"origin": "drawn"}, "test": {"origin": "folder"}}"#;
+        assert_eq!(drawn(splits), [Split::Valid, Split::Train]);
+    }
+}
