@@ -129,7 +129,10 @@ impl Sandbox {
         params.train.epochs = 2;
         params.train.precision = config::Precision::Fp32;
         params.train.device = config::DeviceChoice::Cpu;
+        params.calibrate.device = config::DeviceChoice::Cpu;
+        params.calibrate.folds = 2;
         params.evaluate.device = config::DeviceChoice::Cpu;
+        params.evaluate.bootstrap_resamples = 100;
         let text = serde_yaml::to_string(&params).expect("parameters are plain data");
         fs::write(&file, text).expect("the copy can be written");
         for results in ["dvc.lock", "artifacts", "model"] {

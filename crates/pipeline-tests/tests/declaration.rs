@@ -15,7 +15,25 @@ use walkdir::WalkDir;
 
 /// Keys of `config.yaml` that decide results; the others say where things are, and how patiently
 /// to wait.
-const DECIDING: [&str; 4] = ["data.source", "data.classes", "data.ignore_folders", "pretrained"];
+const DECIDING: [&str; 6] = [
+    "data.source",
+    "data.classes",
+    "data.ignore_folders",
+    "data.positive",
+    "data.patients",
+    "pretrained",
+];
+
+/// Those that are always read by their name.
+const BY_NAME: [&str; 2] = ["data.positive", "data.patients"];
+
+/// The stage that a section of `params.yaml` belongs to.
+fn stage_of(section: &str) -> String {
+    match section {
+        "validation" => "validate".to_owned(),
+        other => other.replace('_', "-"),
+    }
+}
 
 fn params() -> Params {
     Params::load(&project().join("params.yaml")).unwrap()
@@ -92,7 +110,7 @@ fn each_stage_depends_on_the_crates_its_program_is_built_from() {
 fn every_key_of_a_stages_section_is_its_param() {
     let pipeline = Pipeline::read();
     for key in leaves(&params()) {
-        let section = key.split('.').next().unwrap().replace('_', "-");
+        let section = stage_of(key.split('.').next().unwrap());
         let stage = pipeline
             .stages
             .get(&section)
@@ -156,7 +174,8 @@ fn a_program_reads_the_deciding_keys_of_config_that_its_stage_declares() {
             let exact = DECIDING.iter().any(|known| covers(known, &dotted));
             read.extend(DECIDING.iter().filter(|known| match exact {
                 true => covers(known, &dotted),
-                false => covers(section, known),
+                // `ingest` hands on the section, to a part of it that looks at folders only.
+                false => covers(section, known) && !BY_NAME.contains(known),
             }));
         }
         assert_eq!(read, declared, "keys that crates/{name} reads (left), dvc.yaml (right)");
@@ -185,9 +204,11 @@ fn the_stages_write_where_dvc_looks() {
     let paths = Paths::default();
     for (stage, folder) in [
         ("ingest", &paths.data_ingestion),
+        ("validate", &paths.data_validation),
         ("prepare-base", &paths.base_model),
         ("train", &paths.model_training),
         ("select", &paths.model),
+        ("calibrate", &paths.model),
         ("evaluate", &paths.evaluation),
     ] {
         for output in pipeline.stages[stage].outputs() {

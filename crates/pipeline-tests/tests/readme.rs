@@ -18,10 +18,17 @@ const SOURCES: [&str; 5] = [
     "{kind: gdrive, link: id, sha256: null}",
 ];
 
+/// One of each way to tell the patients.
+const PATIENTS: [&str; 3] =
+    ["{kind: unknown}", "{kind: path, pattern: '(p)'}", "{kind: csv, path: data/patients.csv}"];
+
 fn known_keys() -> BTreeSet<String> {
     let mut keys = leaves(&Params::load(&project().join("params.yaml")).unwrap());
-    for source in SOURCES {
-        let text = format!("data: {{source: {source}, classes: {{a: [a], b: [b]}}}}");
+    let kinds = SOURCES.iter().flat_map(|source| PATIENTS.map(|patients| (source, patients)));
+    for (source, patients) in kinds {
+        let text = format!(
+            "data: {{source: {source}, classes: {{a: [a], b: [b]}}, patients: {patients}}}"
+        );
         let config: Config = serde_yaml::from_str(&text).unwrap();
         keys.extend(leaves(&config).into_iter().filter(|key| !key.starts_with("data.classes.")));
     }

@@ -10,13 +10,18 @@ use std::path::Path;
 use pipeline_tests::{Sandbox, dvc_in};
 use walkdir::WalkDir;
 
-const STAGES: [&str; 5] = ["ingest", "prepare-base", "train", "select", "evaluate"];
+const STAGES: [&str; 7] =
+    ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
+
+/// What a change of the training's parameters leads to.
+const FROM_TRAINING_ON: [&str; 4] = ["train", "select", "calibrate", "evaluate"];
 
 /// Every file below the folders that the stages make, but for those that DVC does not track.
 fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
     [
         "artifacts/base_model",
         "artifacts/data_ingestion",
+        "artifacts/data_validation",
         "artifacts/evaluation",
         "artifacts/model_training",
         "model",
@@ -40,12 +45,12 @@ fn a_second_repro_runs_nothing_and_a_changed_param_only_what_depends_on_it() {
     sandbox.commit("first run");
 
     let changed = sandbox.dvc(&["exp", "run", "-S", "train.learning_rate=0.01"]);
-    assert_eq!(changed.stages_run(), ["train", "select", "evaluate"]);
+    assert_eq!(changed.stages_run(), FROM_TRAINING_ON);
     let differences = sandbox.dvc(&["params", "diff"]).output;
     assert!(differences.contains("train.learning_rate"), "{differences}");
 
     let changed = sandbox.dvc(&["exp", "run", "-S", "prepare_base.seed=18"]);
-    assert_eq!(changed.stages_run(), ["prepare-base", "train", "select", "evaluate"]);
+    assert_eq!(changed.stages_run(), ["prepare-base", "train", "select", "calibrate", "evaluate"]);
 }
 
 /// `--temp` and `--queue` run in a clone without `.venv` and `target`.
@@ -55,7 +60,7 @@ fn an_experiment_runs_in_a_workspace_of_its_own() {
     sandbox.dvc(&["repro"]);
     sandbox.commit("first run");
     let run = sandbox.dvc(&["exp", "run", "--temp", "-S", "train.epochs=1"]);
-    assert_eq!(run.stages_run(), ["train", "select", "evaluate"]);
+    assert_eq!(run.stages_run(), FROM_TRAINING_ON);
     let changed = sandbox.git(&["status", "--porcelain"]).output;
     assert!(changed.is_empty(), "the project itself changed: {changed}");
 }
@@ -106,7 +111,9 @@ fn scores_and_plots_are_shown() {
     let plots = sandbox.dvc(&["plots", "show", "--json"]).output;
     let plots: serde_json::Value = serde_json::from_str(&plots).unwrap();
     assert!(plots.get("errors").is_none(), "{plots}");
-    for (plot, rows) in [("Loss", 2), ("Accuracy", 2), ("Confusion matrix", 4)] {
+    for (plot, rows) in
+        [("Loss", 2), ("Accuracy", 2), ("Confusion matrix", 4), ("ROC", 8), ("Reliability", 10)]
+    {
         let drawn = plots["data"][plot][0]["content"]["data"]["values"].as_array().unwrap();
         assert!(drawn.len() >= rows, "{plot} shows {} rows", drawn.len());
     }

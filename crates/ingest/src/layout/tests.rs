@@ -11,6 +11,8 @@ fn data(classes: &[(&str, &[&str])], ignored: &[&str]) -> DataConfig {
             })
             .collect(),
         ignore_folders: ignored.iter().map(ToString::to_string).collect(),
+        positive: Vec::new(),
+        patients: config::Patients::Unknown,
     }
 }
 
