@@ -39,22 +39,24 @@ impl Axis {
 
     /// Five or so round values from beginning to end.
     fn ticks(&self) -> Vec<f64> {
-        let step = round_up((self.to - self.from) / 5.0);
-        if step <= 0.0 {
-            return vec![self.from];
-        }
+        let step = self.step();
         let first = (self.from / step).ceil() as i64;
         let last = (self.to / step + 1e-9).floor() as i64;
         (first..=last).map(|number| number as f64 * step).collect()
     }
 
+    fn step(&self) -> f64 {
+        round_up((self.to - self.from) / 5.0)
+    }
+
+    /// With as many digits as tell one tick from the next.
     fn tick_text(&self, value: f64) -> String {
-        let digits = match self.to - self.from {
-            span if span >= 10.0 => 0,
-            span if span >= 0.5 => 1,
-            span if span >= 0.05 => 2,
-            _ => 3,
+        let step = self.step();
+        let is_exact = |digits: &usize| {
+            let scaled = step * 10_f64.powi(*digits as i32);
+            (scaled - scaled.round()).abs() < 1e-6
         };
+        let digits = (0..9).find(is_exact).unwrap_or(9);
         format!("{value:.digits$}")
     }
 }
@@ -151,6 +153,9 @@ mod tests {
         let ticks = Axis::share("").ticks();
         let texts: Vec<_> = ticks.iter().map(|it| Axis::share("").tick_text(*it)).collect();
         assert_eq!(texts, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        let counts = Axis { label: String::new(), from: 0.0, to: 12.0 };
+        let texts: Vec<_> = counts.ticks().iter().map(|it| counts.tick_text(*it)).collect();
+        assert_eq!(texts, ["0.0", "2.5", "5.0", "7.5", "10.0"]);
         let flat = Axis { label: String::new(), from: 3.0, to: 3.0 };
         assert!(!flat.ticks().is_empty());
     }

@@ -25,6 +25,8 @@ pub struct IntervalChart {
 pub struct Interval {
     /// What is estimated.
     pub name: String,
+    /// Of what kind it is, in small print below the name; may be empty.
+    pub note: String,
     /// The estimate.
     pub value: f64,
     /// Its interval, where there is one.
@@ -50,6 +52,9 @@ impl IntervalChart {
                     text x=(px((NAME_WIDTH + WIDTH) / 2.0)) y=(px(height - 6.0)) text-anchor="middle" {
                         (self.axis.label)
                     }
+                    @if self.axis.from < 0.0 && self.axis.to > 0.0 {
+                        path.guide d={ "M" (px(self.x_of(0.0))) " 4V" (px(bottom)) } {}
+                    }
                     @for (index, row) in self.rows.iter().enumerate() { (self.row(index, row)) }
                 }
                 @if !self.caption.is_empty() { p.caption { (self.caption) } }
@@ -61,7 +66,11 @@ impl IntervalChart {
         let y = ROW * (index as f64 + 0.5) + 2.0;
         let colour = colour(usize::from(!row.is_main));
         html! {
-            text.strong x=(px(NAME_WIDTH - 14.0)) y=(px(y + 4.0)) text-anchor="end" { (row.name) }
+            @let lift = if row.note.is_empty() { 4.0 } else { -2.0 };
+            text.strong x=(px(NAME_WIDTH - 14.0)) y=(px(y + lift)) text-anchor="end" { (row.name) }
+            @if !row.note.is_empty() {
+                text.small x=(px(NAME_WIDTH - 14.0)) y=(px(y + 11.0)) text-anchor="end" { (row.note) }
+            }
             @if let Some((low, high)) = row.interval {
                 path fill="none" stroke-width="3" stroke-linecap="round" opacity="0.45"
                     style={ "stroke:" (colour) }
@@ -97,7 +106,28 @@ mod tests {
             rows: vec![],
             caption: String::new(),
         };
+        assert!(!chart.markup().into_string().contains("guide"));
         assert!((chart.x_of(7.0) - (WIDTH - 16.0)).abs() < 1e-9);
         assert!((chart.x_of(0.0) - NAME_WIDTH).abs() < 1e-9);
+    }
+
+    #[test]
+    fn differences_have_a_line_at_none_and_notes_stand_below_names() {
+        let row = Interval {
+            name: "grey histogram".into(),
+            note: "shortcut".into(),
+            value: 0.25,
+            interval: Some((-0.5, 0.5)),
+            is_main: true,
+        };
+        let chart = IntervalChart {
+            title: String::new(),
+            axis: Axis { label: String::new(), from: -1.0, to: 1.0 },
+            rows: vec![row],
+            caption: String::new(),
+        };
+        let text = chart.markup().into_string();
+        assert!(text.contains("class=\"guide\" d=\"M327 4V"), "{text}");
+        assert!(text.contains("y=\"17\"") && text.contains("y=\"30\""), "{text}");
     }
 }

@@ -40,6 +40,8 @@ pub enum Stroke {
     Marked,
     /// Level, then up or down at the next point.
     Step,
+    /// Not at all: a mark on each point.
+    Marks,
 }
 
 impl LineChart {
@@ -72,9 +74,11 @@ impl LineChart {
 impl Series {
     fn markup(&self, frame: &Frame<'_>, index: usize) -> Markup {
         html! {
-            path d=(self.path(frame)) fill="none" stroke-width="2" stroke-linejoin="round"
-                style={ "stroke:" (colour(index)) } {}
-            @if self.stroke == Stroke::Marked {
+            @if self.stroke != Stroke::Marks {
+                path d=(self.path(frame)) fill="none" stroke-width="2" stroke-linejoin="round"
+                    style={ "stroke:" (colour(index)) } {}
+            }
+            @if matches!(self.stroke, Stroke::Marked | Stroke::Marks) {
                 @for (x, y) in &self.points {
                     circle cx=(px(frame.x_of(*x))) cy=(px(frame.y_of(*y))) r="4"
                         style={ "fill:" (colour(index)) } {}
@@ -110,5 +114,7 @@ mod tests {
         assert_eq!(series.path(&frame), "M54 274L468 10");
         let step = Series { stroke: Stroke::Step, ..series };
         assert_eq!(step.path(&frame), "M54 274H468V10");
+        let marks = Series { stroke: Stroke::Marks, ..step }.markup(&frame, 0).into_string();
+        assert!(marks.matches("<circle").count() == 2 && !marks.contains("<path"), "{marks}");
     }
 }
