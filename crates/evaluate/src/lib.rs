@@ -7,8 +7,9 @@
 //!   ├─ beside baselines, on the same images            worth
 //!   ├─ beside heads trained without copies             leak
 //!   ↓ by class, on average, with intervals
-//! scores                                              scores, plots, page
-//!   ↓
+//! scores                                              scores, plots
+//!   ├─ mistakes, and where the model looked            examples, overlay
+//!   ↓                                                  page
 //! scores.json, predictions.csv, confusion_matrix.csv, roc.csv, reliability.csv, history.csv,
 //! report.html
 //! ```
@@ -18,6 +19,7 @@ use std::io::{self, Write};
 use anyhow::{Context, Result};
 use artifact::StagedFolder;
 use classifier::calibration::{Calibration, temperature_of};
+use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::model::{Model, ModelDescription};
 use dataset::{BASELINES_FILE, ValidatedManifest};
 use metrics::{Bootstrap, Predictions};
@@ -25,9 +27,12 @@ use stage::Settings;
 use training::Refit;
 
 mod arguments;
+mod examples;
 mod images;
 mod inference;
 mod leak;
+mod overlay;
+mod page;
 mod plots;
 mod predictions;
 mod scores;
@@ -36,8 +41,10 @@ mod worth;
 
 pub use arguments::Arguments;
 
+use examples::Examples;
 use inference::predict;
 use leak::{Leak, Measurement};
+use page::{Evaluated, ModelInWords};
 use predictions::Prediction;
 use scores::{FEW_TEST_IMAGES, Scored, Scores};
 use test_set::TestSet;
@@ -48,7 +55,7 @@ const PREDICTIONS_FILE: &str = "predictions.csv";
 const CONFUSION_MATRIX_FILE: &str = "confusion_matrix.csv";
 const ROC_FILE: &str = "roc.csv";
 const RELIABILITY_FILE: &str = "reliability.csv";
-const HISTORY_FILE: &str = "history.csv";
+const REPORT_FILE: &str = "report.html";
 
 /// Scores the model on the test split, or on the folder that the arguments name, prints the scores
 /// and writes them with what they rest on.
@@ -194,7 +201,21 @@ impl Evaluation {
         let paths = &self.settings.config.paths;
         let classes = self.model.classes();
         let rows = predictions::for_metrics(classes, predictions)?;
-        let history = artifact::read_bytes(&paths.model.join(HISTORY_FILE))?;
+        let history_file = paths.model.join(HISTORY_FILE);
+        let history = artifact::read_bytes(&history_file)?;
+        let epochs =
+            read_history(&history).with_context(|| format!("read {}", history_file.display()))?;
+        let examples = Examples::of(&self.model, &self.test.images, predictions)?;
+        let evaluated = Evaluated {
+            scores,
+            classes,
+            predictions: &rows,
+            history: &epochs,
+            examples: &examples,
+            model: ModelInWords::of(self.model.description(), self.calibration.is_some()),
+            source: self.source,
+            unit: self.test.unit,
+        };
 
         let staged = StagedFolder::in_place_of(&paths.evaluation, SCORES_FILE)?;
         let folder = staged.path();
@@ -205,8 +226,14 @@ impl Evaluation {
         plots::write_roc(&folder.join(ROC_FILE), classes, &rows)?;
         plots::write_reliability(&folder.join(RELIABILITY_FILE), &rows)?;
         artifact::write_file(&folder.join(HISTORY_FILE), &history)?;
+        let page = evaluated.page().render();
+        artifact::write_file(&folder.join(REPORT_FILE), page.as_bytes())?;
         Ok(staged.publish()?)
     }
+}
+
+fn read_history(csv: &[u8]) -> Result<Vec<EpochRow>, csv::Error> {
+    csv::Reader::from_reader(csv).into_deserialize().collect()
 }
 
 fn warn_of_other_data(validated: &ValidatedManifest, description: &ModelDescription) {

@@ -10,7 +10,6 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(crate) struct IngestReport {
     splits: BTreeMap<Split, SplitReport>,
-    #[expect(dead_code, reason = "reported next")]
     /// Files that were left out because they could not be decoded.
     pub(crate) unreadable: Vec<Unreadable>,
 }
@@ -47,11 +46,6 @@ impl IngestReport {
         }
         drawn
     }
-}
-
-/// See [`IngestReport::drawn_splits`].
-pub(crate) fn drawn_splits(folder: &Path) -> artifact::Result<Vec<Split>> {
-    Ok(IngestReport::read(folder)?.drawn_splits())
 }
 
 #[cfg(test)]

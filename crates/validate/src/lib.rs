@@ -1,83 +1,265 @@
-//! Stage 2: copies, leaks, shortcuts and odd pictures, found and told.
+//! Stage 2: can a score on this data be believed?
+//!
+//! ```text
+//! images, as ingest left them, each decoded once       images
+//!   ├─ copies and slices of one scan                   ties, groups
+//!   ├─ patients                                        patients
+//!   │    ↓ splits in which no group stands in two      split
+//!   ├─ leaks, label conflicts, odd pictures            leaks, findings
+//!   ├─ baselines that know nothing of tumours          shortcut
+//!   ↓ what the policy makes of it                      policy, verdict
+//! manifest.csv, baselines.csv, report.json, report.html, tables   written, page, tables
+//! ```
+//!
+//! It changes no file of another stage, and deletes no image: what is dropped is marked in the
+//! manifest that later stages read.
 
-use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use artifact::StagedFolder;
-use dataset::{
-    BASELINES_FILE, BaselineKind, BaselinePredictions, MANIFEST_FILE, Manifest, Split,
-    ValidatedManifest, ValidatedRecord,
-};
+use dataset::{BASELINES_FILE, ClassIndices, Manifest, Split, ValidatedManifest, ValidatedRecord};
+use stage::Settings;
 
 mod arguments;
+mod findings;
 mod groups;
+mod images;
 mod ingested;
+mod leaks;
+mod page;
 mod patients;
+mod policy;
+mod shortcut;
 mod split;
+mod summary;
+mod tables;
+mod ties;
+mod verdict;
+mod written;
 
 pub use arguments::Arguments;
 
+use findings::Findings;
 use groups::{Groups, pairs_of_equal};
+use images::SeenImage;
+use ingested::IngestReport;
+use page::{Content, PAGE_FILE};
+use policy::Policy;
+use shortcut::Shortcuts;
+use ties::{Evidence, Ties};
+use verdict::{Circumstances, Conclusion};
+use written::{CopyPair, ImageCounts, PatientCounts, REPORT_FILE, Report};
 
-/// Validates the images that `ingest` left.
+/// Validates the images that `ingest` left, writes the manifest that later stages read with a
+/// report, and prints what was found.
 ///
 /// # Errors
-/// When the configuration cannot be used, an image has changed, a finding's policy is `fail`, or
-/// the output cannot be written.
+/// When the configuration cannot be used, an image is missing or has changed, the output cannot be
+/// written, or something was found whose policy is `fail`: then the report is there to be looked
+/// at, but no manifest.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = arguments.settings()?;
-    let paths = &settings.config.paths;
-    let params = &settings.params.validation;
-    let manifest =
-        Manifest::read(&paths.data_ingestion).context("find the images; run ingest first")?;
-    let records = manifest.records();
-    let patients = patients::patients_of(records, &settings.config.data.patients)?;
-    let copies = pairs_of_equal(records.iter().map(|record| Some(record.sha256)));
-    let duplicates = Groups::of(records.len(), copies.iter().copied());
-    let ties = copies.iter().copied().chain(pairs_of_equal(patients.iter().map(Option::as_ref)));
-    let groups = Groups::of(records.len(), ties);
-    let splits = if params.resplit {
-        split::draw(records, &groups, settings.params.ingest.split, params.seed)
-    } else {
-        split::pull_together(records, &groups, &ingested::drawn_splits(&paths.data_ingestion)?)
-    };
-    let members = duplicates.members();
-    let validated = records.iter().enumerate().map(|(index, image)| {
-        let duplicate = duplicates.of_image(index);
-        let mut image = image.clone();
-        let original_split = image.split;
-        image.split = splits[index];
-        ValidatedRecord {
-            image,
-            original_split,
-            duplicate_group: (members[duplicate.0 as usize].len() > 1).then_some(duplicate),
-            group: groups.of_image(index),
-            patient_id: patients[index].clone(),
-            excluded: None,
-        }
-    });
-    let validated = ValidatedManifest::new(&paths.data_ingestion, validated.collect());
+    let data = Data::read(&settings)?;
+    let output = &settings.config.paths.data_validation;
+    // Before the work: an output that cannot be written is told at once.
+    let staged = StagedFolder::in_place_of(output, REPORT_FILE)?;
 
-    let included = validated.included();
-    let classes = included.classes();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in included.split(Split::Train) {
-        *counts.entry(&record.class).or_default() += 1;
+    let seen = images::look_at_all(&data.manifest)?;
+    let validation = Validation::of(&settings, data, &seen)?;
+    validation.write(&settings, staged.path())?;
+    let failures = validation.failures();
+    if failures.is_empty() {
+        validation.manifest.write(staged.path())?;
+        let file = staged.path().join(BASELINES_FILE);
+        dataset::write_baselines(&file, &validation.classes, &validation.shortcuts.predictions)?;
     }
-    let most = counts.iter().max_by_key(|(_, count)| **count).map(|(class, _)| *class);
-    let row: Vec<f64> = classes
-        .names()
-        .iter()
-        .map(|name| f64::from(u8::from(Some(name.as_str()) == most)))
-        .collect();
-    let others = included.records().iter().filter(|record| record.split != Split::Train);
-    let majority = BaselinePredictions {
-        name: "majority_class".into(),
-        kind: BaselineKind::Majority,
-        images: others.map(|record| (record.path.clone(), row.clone())).collect(),
-    };
-    let staged = StagedFolder::in_place_of(&paths.data_validation, MANIFEST_FILE)?;
-    validated.write(staged.path())?;
-    dataset::write_baselines(&staged.path().join(BASELINES_FILE), &classes, &[majority])?;
-    Ok(staged.publish()?)
+    staged.publish()?;
+
+    validation.warn();
+    let page = output.join(PAGE_FILE);
+    if !failures.is_empty() {
+        bail!(
+            "accept the data: {}; {} shows it (validation.policy in params.yaml says fail)",
+            failures.join("; "),
+            page.display()
+        );
+    }
+    let summary = summary::Summary { validation: &validation, page: &page };
+    write!(io::stdout(), "{summary}").context("print the summary")
+}
+
+/// What `ingest` left, and whose images these are.
+struct Data {
+    manifest: Manifest,
+    ingested: IngestReport,
+    patients: Vec<Option<String>>,
+}
+
+impl Data {
+    fn read(settings: &Settings) -> Result<Self> {
+        let folder = &settings.config.paths.data_ingestion;
+        let manifest = Manifest::read(folder).context("find the images; run ingest first")?;
+        let patients = patients::patients_of(manifest.records(), &settings.config.data.patients)?;
+        Ok(Self { ingested: IngestReport::read(folder)?, manifest, patients })
+    }
+}
+
+/// Everything that was found and decided.
+struct Validation {
+    data: Data,
+    classes: ClassIndices,
+    ties: Ties,
+    splits: Vec<Split>,
+    findings: Findings,
+    shortcuts: Shortcuts,
+    verdicts: Vec<policy::Verdict>,
+    conclusion: Conclusion,
+    manifest: ValidatedManifest,
+}
+
+impl Validation {
+    fn of(settings: &Settings, data: Data, seen: &[SeenImage]) -> Result<Self> {
+        let params = &settings.params.validation;
+        let images = data.manifest.records();
+        let classes = data.manifest.classes();
+        let ties = Ties::find(images, seen);
+        let groups = groups_of(images.len(), &ties, &data.patients);
+        let splits = if params.resplit {
+            split::draw(images, &groups, settings.params.ingest.split, params.seed)
+        } else {
+            split::pull_together(images, &groups, &data.ingested.drawn_splits())
+        };
+        let findings = Findings::of(images, &splits, seen, &ties, &classes);
+        let excluded = policy::exclusions(images, &splits, &ties, &findings.odd, &params.policy)?;
+        let shortcuts = Shortcuts::look_for(images, &splits, &classes);
+        let about = Circumstances {
+            policy: &params.policy,
+            unreadable: &data.ingested.unreadable,
+            shortcuts: &shortcuts.claims,
+            test_images: splits.iter().filter(|split| **split == Split::Test).count(),
+            knows_patients: data.patients.iter().any(Option::is_some),
+        };
+        let verdicts = verdict::verdicts(&findings, &about);
+        let conclusion = Conclusion::of(&findings, &verdicts, &about);
+
+        let duplicates = Groups::of(images.len(), ties.copies_by(Evidence::Near));
+        let members = duplicates.members();
+        let records = images.iter().enumerate().map(|(place, image)| {
+            let duplicate = duplicates.of_image(place);
+            let mut image = image.clone();
+            let original_split = image.split;
+            image.split = splits[place];
+            ValidatedRecord {
+                image,
+                original_split,
+                duplicate_group: (members[duplicate.0 as usize].len() > 1).then_some(duplicate),
+                group: groups.of_image(place),
+                patient_id: data.patients[place].clone(),
+                excluded: excluded[place],
+            }
+        });
+        let folder = &settings.config.paths.data_ingestion;
+        let manifest = ValidatedManifest::new(folder, records.collect());
+        Ok(Self {
+            data,
+            classes,
+            ties,
+            splits,
+            findings,
+            shortcuts,
+            verdicts,
+            conclusion,
+            manifest,
+        })
+    }
+
+    /// Findings whose policy is `fail`.
+    fn failures(&self) -> Vec<String> {
+        let failed = self.verdicts.iter().filter(|it| it.policy == Policy::Fail && it.count > 0);
+        failed.map(|it| format!("{}: {}", it.finding, it.in_words)).collect()
+    }
+
+    fn warn(&self) {
+        let told = self.verdicts.iter().filter(|it| it.count > 0 && it.policy != Policy::Ignore);
+        for verdict in told {
+            tracing::warn!("{}: {}", verdict.finding, verdict.in_words);
+        }
+    }
+
+    /// Writes reports and tables; the manifest is not one of them.
+    fn write(&self, settings: &Settings, folder: &std::path::Path) -> Result<()> {
+        let images = self.data.manifest.records();
+        let report = self.report();
+        artifact::write_json(&folder.join(REPORT_FILE), &report)?;
+        let copies = folder.join(tables::COPIES_FILE);
+        tables::write_copies(&copies, images, &self.splits, &self.ties)?;
+        let counts = folder.join(tables::CLASS_COUNTS_FILE);
+        tables::write_class_counts(&counts, &self.classes, &self.findings)?;
+        let histograms = folder.join(tables::HISTOGRAMS_FILE);
+        tables::write_histograms(&histograms, &self.classes, &self.findings)?;
+        let content = Content {
+            manifest: &self.data.manifest,
+            classes: &self.classes,
+            splits: &self.splits,
+            ties: &self.ties,
+            findings: &self.findings,
+            shortcuts: &self.shortcuts,
+            report: &report,
+        };
+        tracing::debug!(
+            "drawing {}",
+            settings.config.paths.data_validation.join(PAGE_FILE).display()
+        );
+        artifact::write_file(&folder.join(PAGE_FILE), content.page()?.as_bytes())?;
+        Ok(())
+    }
+
+    fn report(&self) -> Report<'_> {
+        let included = self.manifest.included();
+        let records = self.manifest.records();
+        let excluded =
+            records.iter().filter_map(|record| Some((record.image.path.clone(), record.excluded?)));
+        let images = self.data.manifest.records();
+        let mut pairs: Vec<_> =
+            self.ties.copies.iter().filter(|tie| tie.evidence != Evidence::File).collect();
+        pairs.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        let pair = |tie: &ties::CopyTie| CopyPair {
+            a: images[tie.a].path.clone(),
+            b: images[tie.b].path.clone(),
+            evidence: tie.evidence,
+            relation: tie.relation.clone(),
+            distance: tie.distance,
+        };
+        Report {
+            conclusion: &self.conclusion,
+            findings: &self.verdicts,
+            data_digest: included.digest(),
+            images: ImageCounts {
+                all: records.len(),
+                included: Split::ALL.map(|it| (it, included.split(it).count())).into(),
+                excluded: records.len() - included.records().len(),
+                moved: records.iter().filter(|it| it.image.split != it.original_split).count(),
+            },
+            classes: self.classes.names(),
+            copies: &self.findings.copies,
+            leaks: &self.findings.leaks,
+            label_conflicts: &self.findings.label_conflicts,
+            same_scan: &self.findings.same_scan,
+            copy_pairs: pairs.into_iter().map(pair).collect(),
+            patients: PatientCounts::of(&self.data.patients, &self.splits),
+            shortcuts: &self.shortcuts,
+            pictures: &self.findings.pictures,
+            balance: &self.findings.balance,
+            intensity: &self.findings.intensity,
+            unreadable: &self.data.ingested.unreadable,
+            excluded: excluded.collect(),
+        }
+    }
+}
+
+/// What must not be divided among splits.
+fn groups_of(images: usize, ties: &Ties, patients: &[Option<String>]) -> Groups {
+    let of_patients = pairs_of_equal(patients.iter().map(Option::as_ref));
+    Groups::of(images, ties.copies_by(Evidence::Near).chain(ties.scan_pairs()).chain(of_patients))
 }

@@ -112,6 +112,13 @@ impl Shared {
 
     /// Serves one request: so each one meets the fault of its time.
     fn serve(&self, client: TcpStream) -> io::Result<()> {
+        let connection = client.try_clone()?;
+        let served = self.pass_on(client);
+        connection.shutdown(Shutdown::Both)?;
+        served
+    }
+
+    fn pass_on(&self, client: TcpStream) -> io::Result<()> {
         let fault = {
             let mut state = self.state.lock().unwrap();
             state.connections.push(client.try_clone()?);
@@ -151,7 +158,7 @@ impl Shared {
                 // It is done when the answer begins.
                 upstream.read_exact(&mut [0])?;
                 self.hit();
-                return writer.shutdown(Shutdown::Both);
+                return Ok(());
             }
             Fault::Delay(delay) => {
                 self.hit();
@@ -159,8 +166,7 @@ impl Shared {
             }
             _ => {}
         }
-        io::copy(&mut upstream, &mut writer)?;
-        writer.shutdown(Shutdown::Both)
+        io::copy(&mut upstream, &mut writer).map(drop)
     }
 }
 

@@ -1,0 +1,102 @@
+//! Whether two aligned pictures are one, by their fine structure.
+
+use crate::alignment::Inside;
+use crate::plane::Plane;
+use crate::signature::BLOCK_SIDE;
+
+/// Blurs between which the fine structure lies, in pixels: what the first leaves and the second
+/// takes away.
+const BLURS: [f32; 2] = [0.5, 1.2];
+
+/// A block counts whose structure is stronger than this share of the mean one. Even tissue and air
+/// agree with anything.
+const LEAST_STRUCTURE: f32 = 0.1;
+
+/// Pictures with fewer blocks of structure have too little to be told apart by.
+const LEAST_BLOCKS: usize = 6;
+
+/// Below this correlation a block shows something else.
+const OTHER: f32 = 0.5;
+
+/// How well the fine structures of two aligned pictures agree, block by block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Agreement {
+    /// The correlation that three quarters of the blocks reach.
+    pub(crate) of_most: f32,
+    /// The correlation that nine tenths of the blocks reach.
+    pub(crate) of_nearly_all: f32,
+    /// The share of the blocks that show something else.
+    pub(crate) other_share: f32,
+}
+
+/// Compares pixels within `inside`. `None` where there is too little structure, or less than half of
+/// the picture is inside.
+pub(crate) fn agreement(shown: &Plane, part: &Plane, inside: &Inside) -> Option<Agreement> {
+    let side = part.side();
+    let (shown, part) = (fine_structure(shown), fine_structure(part));
+    let whole_blocks = |range: &std::ops::Range<usize>| {
+        // the pixel next to the border is inside, but not counted as such
+        let first = range.start.saturating_sub(1).div_ceil(BLOCK_SIDE);
+        first..(range.end + 1).min(side) / BLOCK_SIDE
+    };
+    let (columns, rows) = (whole_blocks(&inside.columns), whole_blocks(&inside.rows));
+    let all = (side / BLOCK_SIDE).pow(2);
+    if 2 * columns.len() * rows.len() < all {
+        return None;
+    }
+    let blocks: Vec<Block> = rows
+        .flat_map(|row| columns.clone().map(move |column| (row, column)))
+        .map(|(row, column)| Block::of(&shown, &part, row, column))
+        .collect();
+    let mean = blocks.iter().map(|block| block.structure).sum::<f32>() / blocks.len() as f32;
+    let mut correlations: Vec<f32> = blocks
+        .iter()
+        .filter(|block| block.structure > LEAST_STRUCTURE * mean)
+        .map(|block| block.correlation)
+        .collect();
+    if correlations.len() < LEAST_BLOCKS {
+        return None;
+    }
+    correlations.sort_by(f32::total_cmp);
+    let other = correlations.iter().filter(|correlation| **correlation < OTHER).count();
+    Some(Agreement {
+        of_most: quantile(&correlations, 0.25),
+        of_nearly_all: quantile(&correlations, 0.10),
+        other_share: other as f32 / correlations.len() as f32,
+    })
+}
+
+/// A band of frequencies: a difference of two Gaussians.
+fn fine_structure(plane: &Plane) -> Plane {
+    plane.blurred(BLURS[0]).minus(&plane.blurred(BLURS[1]))
+}
+
+struct Block {
+    correlation: f32,
+    /// The geometric mean of both powers.
+    structure: f32,
+}
+
+impl Block {
+    fn of(shown: &Plane, part: &Plane, row: usize, column: usize) -> Self {
+        let (mut aa, mut ab, mut bb) = (0.0_f32, 0.0, 0.0);
+        for y in row * BLOCK_SIDE..(row + 1) * BLOCK_SIDE {
+            let start = y * part.side() + column * BLOCK_SIDE;
+            let cells = start..start + BLOCK_SIDE;
+            for (a, b) in shown.values()[cells.clone()].iter().zip(&part.values()[cells]) {
+                aa += a * a;
+                ab += a * b;
+                bb += b * b;
+            }
+        }
+        let structure = (aa * bb).sqrt();
+        Self { correlation: ab / structure.max(f32::MIN_POSITIVE), structure }
+    }
+}
+
+/// The value that a share of sorted values lies below, between neighbours as NumPy's `quantile`.
+fn quantile(sorted: &[f32], share: f32) -> f32 {
+    let place = share * (sorted.len() - 1) as f32;
+    let (below, above) = (sorted[place as usize], sorted[place.ceil() as usize]);
+    below + (above - below) * place.fract()
+}

@@ -1,0 +1,182 @@
+//! Where exactly one picture lies in another.
+
+use crate::Frame;
+use crate::plane::Plane;
+
+/// Blur before pictures are aligned, in pixels: makes differences change evenly with the place.
+const BLUR: f32 = 1.0;
+
+/// A border is moved by this much in one step at most, in shares of a side.
+const LONGEST_STEP: f32 = 0.03;
+
+/// A step that moves no border further than this is the last.
+const LAST_STEP: f32 = 2e-4;
+
+/// A border may lie this far outside or inside of the other picture's.
+const FARTHEST: f32 = 0.16;
+
+/// What is solved for: four borders, contrast and brightness.
+const UNKNOWNS: usize = 6;
+
+/// The unknowns' derivatives, the difference that is left, and one place that is empty, so that a
+/// row fills registers of eight.
+type Row = [f32; 8];
+const DIFFERENCE: usize = UNKNOWNS;
+
+/// Finds the frame in which `whole` shows `part`, up to contrast and brightness, starting from one
+/// that is about right. `None` where there is none.
+///
+/// The Gauss-Newton method of Lucas and Kanade, forwards and additive (Baker and Matthews 2004),
+/// with weights that fall with the difference (Cauchy's), so that a pen stroke on one of two copies
+/// does not push them apart.
+pub(crate) fn align(whole: &Plane, part: &Plane, start: Frame, steps: usize) -> Option<Frame> {
+    let (whole, part) = (whole.blurred(BLUR), part.blurred(BLUR));
+    let mut frame = start;
+    for _ in 0..steps {
+        let step = step(&whole.framed(frame), &part, frame)?;
+        let [left, top, right, bottom] = step.map(|s| s.clamp(-LONGEST_STEP, LONGEST_STEP));
+        frame = Frame {
+            left: frame.left + left,
+            top: frame.top + top,
+            right: frame.right + right,
+            bottom: frame.bottom + bottom,
+        };
+        if frame.margins().into_iter().any(|margin| margin.abs() > FARTHEST) {
+            return None;
+        }
+        if [left, top, right, bottom].into_iter().all(|moved| moved.abs() < LAST_STEP) {
+            break;
+        }
+    }
+    Some(frame)
+}
+
+/// How the left, top, right and bottom border should move.
+fn step(shown: &Plane, part: &Plane, frame: Frame) -> Option<[f32; 4]> {
+    let side = part.side();
+    let inside = Inside::of(frame, side);
+    let fit = Fit::between(shown, part, &inside)?;
+    let share = |at: usize| (at as f32 + 0.5) / side as f32;
+    let scale_x = side as f32 / frame.width();
+    let scale_y = side as f32 / frame.height();
+    let (shown, part) = (shown.values(), part.values());
+
+    let mut sums = [[0.0_f64; 8]; UNKNOWNS];
+    for y in inside.rows.clone() {
+        let mut of_row = [[0.0_f32; 8]; UNKNOWNS];
+        for x in inside.columns.clone() {
+            let at = y * side + x;
+            let slope_x = 0.5 * fit.contrast * scale_x * (shown[at + 1] - shown[at - 1]);
+            let slope_y = 0.5 * fit.contrast * scale_y * (shown[at + side] - shown[at - side]);
+            let difference = part[at] - (fit.contrast * shown[at] + fit.brightness);
+            let (u, v) = (share(x), share(y));
+            let row: Row = [
+                slope_x * (1.0 - u),
+                slope_y * (1.0 - v),
+                slope_x * u,
+                slope_y * v,
+                shown[at],
+                1.0,
+                difference,
+                0.0,
+            ];
+            let weight = fit.weight(difference);
+            for (sums, derivative) in of_row.iter_mut().zip(row) {
+                let weighted = weight * derivative;
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += weighted * value);
+            }
+        }
+        for (sums, of_row) in sums.iter_mut().zip(of_row) {
+            sums.iter_mut().zip(of_row).for_each(|(sum, value)| *sum += f64::from(value));
+        }
+    }
+    let [left, top, right, bottom, ..] = solve(sums)?;
+    Some([left, top, right, bottom])
+}
+
+/// The pixels of the part that the whole shows too, but for its border, where it has no slope.
+#[derive(Debug, Clone)]
+pub(crate) struct Inside {
+    pub(crate) columns: std::ops::Range<usize>,
+    pub(crate) rows: std::ops::Range<usize>,
+}
+
+impl Inside {
+    pub(crate) fn of(frame: Frame, side: usize) -> Self {
+        let range = |start: f32, end: f32| {
+            let first = (-start / (end - start) * side as f32).ceil().max(0.0) as usize;
+            let last = ((1.0 - start) / (end - start) * side as f32).min(side as f32) as usize;
+            let first = (first + 1).min(side);
+            first..last.saturating_sub(1).max(first)
+        };
+        Self { columns: range(frame.left, frame.right), rows: range(frame.top, frame.bottom) }
+    }
+}
+
+/// The straight line from one picture's grey to the other's, and how far pixels are from it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fit {
+    pub(crate) contrast: f32,
+    pub(crate) brightness: f32,
+    spread: f32,
+}
+
+impl Fit {
+    /// Least squares over pixels inside. `None` where there is no structure, or one is the other's
+    /// negative.
+    pub(crate) fn between(shown: &Plane, part: &Plane, inside: &Inside) -> Option<Self> {
+        let side = part.side();
+        let cells = || {
+            let columns = inside.columns.clone();
+            inside.rows.clone().flat_map(move |y| columns.clone().map(move |x| y * side + x))
+        };
+        Self::over(cells().map(|at| (shown.values()[at], part.values()[at])))
+    }
+
+    /// Least squares of the second value as a line of the first.
+    pub(crate) fn over(values: impl Iterator<Item = (f32, f32)> + Clone) -> Option<Self> {
+        let (mut n, mut x, mut y, mut xx, mut xy) = (0.0_f64, 0.0, 0.0, 0.0, 0.0);
+        for (a, b) in values.clone() {
+            let (a, b) = (f64::from(a), f64::from(b));
+            n += 1.0;
+            x += a;
+            y += b;
+            xx += a * a;
+            xy += a * b;
+        }
+        let contrast = (n * xy - x * y) / (n * xx - x * x);
+        if !contrast.is_finite() || contrast <= 0.0 {
+            return None;
+        }
+        let brightness = (y - contrast * x) / n;
+        let (contrast, brightness) = (contrast as f32, brightness as f32);
+        let left: f64 = values.map(|(a, b)| f64::from((b - contrast * a - brightness).abs())).sum();
+        Some(Self { contrast, brightness, spread: (left / n) as f32 })
+    }
+
+    /// Cauchy's weight of a difference: half at three times the mean one.
+    fn weight(self, difference: f32) -> f32 {
+        let relative = difference / (3.0 * self.spread + 1e-4);
+        1.0 / (1.0 + relative * relative)
+    }
+}
+
+/// Gaussian elimination of six equations; the right side stands after the matrix. `None` where they
+/// are not independent.
+fn solve(mut rows: [[f64; 8]; UNKNOWNS]) -> Option<[f32; UNKNOWNS]> {
+    for pivot in 0..UNKNOWNS {
+        // the matrix is symmetric and positive: no need to look for a better row
+        let scale = rows[pivot][pivot];
+        if !scale.is_finite() || scale <= 1e-9 {
+            return None;
+        }
+        let pivot_row = rows[pivot];
+        for (at, row) in rows.iter_mut().enumerate() {
+            if at != pivot {
+                let factor = row[pivot] / scale;
+                row.iter_mut().zip(pivot_row).for_each(|(value, p)| *value -= factor * p);
+            }
+        }
+    }
+    Some(std::array::from_fn(|at| (rows[at][DIFFERENCE] / rows[at][at]) as f32))
+}

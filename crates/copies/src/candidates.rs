@@ -1,0 +1,160 @@
+//! Which pairs are worth a look at their pixels.
+
+use rayon::prelude::*;
+
+use crate::descriptor::{COEFFICIENTS, Describer, Descriptor};
+use crate::hashing::{HashTables, Planes};
+use crate::likeness::{Deviation, Likeness};
+use crate::plane::Plane;
+use crate::{Frame, Symmetry};
+
+/// From this score on, a pair may be copies.
+const COPY_SCORE: f32 = 0.8;
+
+/// From this score on, a pair may be slices of one scan.
+const SCAN_SCORE: f32 = 0.5;
+
+/// A picture is held against this many possible copies at most, the likeliest first. What has more
+/// is tied to its group by these.
+const COPY_CANDIDATES: usize = 24;
+
+/// And against this many that may be slices of the same scan.
+const SCAN_CANDIDATES: usize = 6;
+
+/// Entries of the hash tables that share a key.
+const ENTRIES_PER_BUCKET: usize = 4;
+
+/// Scale of the whole numbers in which directions are compared. Products of 120 of them, whose
+/// squares add up to 2²⁴, fit into 32 bits.
+const UNIT: f32 = 4096.0;
+
+/// Two pictures that look alike: what the first shows within `frame` is the second, once that is
+/// turned by `symmetry`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Candidate {
+    /// Position of the picture that shows more.
+    pub(crate) whole: usize,
+    /// Position of the one that shows less.
+    pub(crate) part: usize,
+    /// How the second is turned to lie as the first does.
+    pub(crate) symmetry: Symmetry,
+    /// Where the second lies in the first, roughly.
+    pub(crate) frame: Frame,
+    /// 1 for equals, about 0 for strangers.
+    pub(crate) score: f32,
+}
+
+/// Every picture's crops, by what they look like.
+struct Catalogue {
+    describer: Describer,
+    likeness: Likeness,
+    descriptors: Vec<Descriptor>,
+    orientations: Vec<Symmetry>,
+    entries: Vec<Entry>,
+    tables: HashTables,
+}
+
+/// A direction in whole numbers, and the length that goes with it.
+struct Entry {
+    direction: [i16; COEFFICIENTS],
+    length: f32,
+}
+
+/// Pairs that look alike, each once, by their positions among the planes.
+///
+/// `plane` is called for every position up to `count`, several times, from several threads.
+pub(crate) fn candidates(count: usize, plane: impl Fn(usize) -> Plane + Sync) -> Vec<Candidate> {
+    if count < 2 {
+        return Vec::new();
+    }
+    let catalogue = Catalogue::new(count, plane);
+    let mut candidates: Vec<Candidate> = (0..count)
+        .into_par_iter()
+        .map_init(|| vec![0_u32; catalogue.entries.len()], |seen, part| catalogue.like(part, seen))
+        .flatten_iter()
+        .collect();
+    let unordered = |c: &Candidate| (c.whole.min(c.part), c.whole.max(c.part));
+    candidates.sort_by(|a, b| {
+        unordered(a).cmp(&unordered(b)).then(b.score.total_cmp(&a.score)).then(a.part.cmp(&b.part))
+    });
+    candidates.dedup_by_key(|candidate| unordered(candidate));
+    candidates
+}
+
+impl Catalogue {
+    fn new(count: usize, plane: impl Fn(usize) -> Plane + Sync) -> Self {
+        let describer = Describer::new();
+        let descriptors: Vec<Descriptor> =
+            (0..count).into_par_iter().map(|at| describer.whole(&plane(at))).collect();
+        let (likeness, orientations) = Likeness::learn(&describer, &descriptors);
+        let planes = Planes::draw(count * describer.framings(), ENTRIES_PER_BUCKET);
+        let (entries, keys): (Vec<Entry>, Vec<_>) = (0..count)
+            .into_par_iter()
+            .flat_map_iter(|at| {
+                let entry = |descriptor: Descriptor| {
+                    let upright = describer.turned(&descriptor, orientations[at]);
+                    let deviation = likeness.deviation(&upright);
+                    (Entry::new(&deviation), planes.keys(&deviation.direction))
+                };
+                describer.framed(&plane(at)).into_iter().map(entry).collect::<Vec<_>>()
+            })
+            .unzip();
+        let tables = HashTables::new(planes, &keys);
+        Self { describer, likeness, descriptors, orientations, entries, tables }
+    }
+
+    /// Pictures of which `part` may be a copy. `seen` has a mark for every entry that another
+    /// orientation or table came upon.
+    fn like(&self, part: usize, seen: &mut [u32]) -> Vec<Candidate> {
+        let mut found: Vec<Candidate> = Vec::new();
+        let descriptor = &self.descriptors[part];
+        let plausible = self.likeness.plausible_orientations(&self.describer, descriptor);
+        for (round, orientation) in plausible.into_iter().enumerate() {
+            let mark = (part * 8 + round + 1) as u32;
+            let turned = self.describer.turned(descriptor, orientation);
+            let wanted = self.likeness.deviation(&turned);
+            let wanted_entry = Entry::new(&wanted);
+            self.tables.probe(&wanted.direction, |entry| {
+                let seen = &mut seen[entry as usize];
+                if std::mem::replace(seen, mark) == mark {
+                    return;
+                }
+                let (whole, framing) = self.picture_and_framing(entry);
+                let score = wanted_entry.score(&self.entries[entry as usize]);
+                if whole != part && score >= SCAN_SCORE {
+                    let symmetry = orientation.then(self.orientations[whole].inverse());
+                    let frame = self.describer.frame(framing);
+                    found.push(Candidate { whole, part, symmetry, frame, score });
+                }
+            });
+        }
+        found.sort_by(|a, b| a.whole.cmp(&b.whole).then(b.score.total_cmp(&a.score)));
+        found.dedup_by_key(|candidate| candidate.whole);
+        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.whole.cmp(&b.whole)));
+        let copies = found.iter().take_while(|candidate| candidate.score >= COPY_SCORE).count();
+        found.truncate(copies.clamp(SCAN_CANDIDATES, COPY_CANDIDATES));
+        found
+    }
+
+    fn picture_and_framing(&self, entry: u32) -> (usize, usize) {
+        let entry = entry as usize;
+        (entry / self.describer.framings(), entry % self.describer.framings())
+    }
+}
+
+impl Entry {
+    fn new(deviation: &Deviation) -> Self {
+        let direction = deviation.direction.map(|value| (value * UNIT).round() as i16);
+        Self { direction, length: deviation.length }
+    }
+
+    /// 1 less half the squared distance in units of the longer one: the cosine of the angle, where
+    /// both are of one length.
+    fn score(&self, other: &Self) -> f32 {
+        let products = self.direction.iter().zip(&other.direction);
+        let dot: i32 = products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
+        let cosine = dot as f32 / (UNIT * UNIT);
+        let (a, b) = (self.length, other.length);
+        1.0 - (a * a + b * b - 2.0 * a * b * cosine) / (2.0 * a.max(b).powi(2))
+    }
+}

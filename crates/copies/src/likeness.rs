@@ -1,0 +1,133 @@
+//! By what measure descriptors are alike within one set of pictures.
+
+use rayon::prelude::*;
+
+use crate::Symmetry;
+use crate::descriptor::{COEFFICIENTS, Describer, Descriptor, dot};
+
+/// Rounds in which pictures are turned towards their mean, and the mean is taken anew.
+const ROUNDS: usize = 3;
+
+/// An orientation is plausible that fits the mean as well as the best one, but for this much.
+const ORIENTATION_MARGIN: f32 = 0.1;
+
+/// As many pictures as the general statistics of pictures weigh, beside those of the set.
+const PRIOR_PICTURES: f32 = 32.0;
+
+/// The least variance, as a share of what is usual: where all pictures are copies of one another,
+/// what differs between them is noise, and stays small.
+const LEAST_VARIANCE: f32 = 0.02;
+
+/// How pictures of a set differ: their mean, and the variance of each coefficient about it.
+///
+/// Scans of one organ all look alike. What tells them apart is how they deviate from their mean,
+/// each frequency in units of its own deviation. Pictures that lie turned are turned back first;
+/// else turned ones would all look alike, whatever they show.
+pub(crate) struct Likeness {
+    mean: Descriptor,
+    inverse_deviation: Descriptor,
+    /// The direction of the mean.
+    towards_mean: Descriptor,
+}
+
+/// A descriptor in units of the deviations, about the mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Deviation {
+    /// Of length 1.
+    pub(crate) direction: Descriptor,
+    pub(crate) length: f32,
+}
+
+impl Likeness {
+    /// Learns from descriptors of all pictures. Also returns the orientation in which each is most
+    /// like the others.
+    pub(crate) fn learn(
+        describer: &Describer,
+        descriptors: &[Descriptor],
+    ) -> (Self, Vec<Symmetry>) {
+        let mut orientations = vec![Symmetry::Identity; descriptors.len()];
+        let mut mean = mean(descriptors.iter().copied());
+        for _ in 0..ROUNDS {
+            let orient = |descriptor: &Descriptor| best_orientation(describer, descriptor, &mean);
+            orientations = descriptors.par_iter().map(orient).collect();
+            mean = self::mean(upright(describer, descriptors, &orientations));
+        }
+        let count = descriptors.len() as f32;
+        let mut sums = [0.0_f64; COEFFICIENTS];
+        for descriptor in upright(describer, descriptors, &orientations) {
+            for ((sum, value), mean) in sums.iter_mut().zip(descriptor).zip(mean) {
+                *sum += f64::from((value - mean) * (value - mean));
+            }
+        }
+        let length = dot(&mean, &mean).sqrt().max(f32::EPSILON);
+        let towards_mean = mean.map(|value| value / length);
+        // few pictures say little about their kind
+        mean.iter_mut().for_each(|value| *value *= count / (count + PRIOR_PICTURES));
+        let mut inverse_deviation = describer.natural_power();
+        for (power, sum) in inverse_deviation.iter_mut().zip(sums) {
+            let variance = (sum as f32 + PRIOR_PICTURES * *power) / (count + PRIOR_PICTURES);
+            *power = 1.0 / variance.max(LEAST_VARIANCE * *power).sqrt();
+        }
+        (Self { mean, inverse_deviation, towards_mean }, orientations)
+    }
+
+    /// The orientations in which a picture may have to be compared: a copy whose best orientation
+    /// is another one, by a hair, has it among its plausible ones.
+    pub(crate) fn plausible_orientations(
+        &self,
+        describer: &Describer,
+        descriptor: &Descriptor,
+    ) -> Vec<Symmetry> {
+        let fits = fits(describer, descriptor, &self.towards_mean);
+        let best = fits.into_iter().fold(f32::MIN, f32::max);
+        let orientations = Symmetry::ALL.into_iter().zip(fits);
+        orientations
+            .filter(|(_, fit)| *fit >= best - ORIENTATION_MARGIN)
+            .map(|(symmetry, _)| symmetry)
+            .collect()
+    }
+
+    /// How a descriptor deviates from the mean.
+    pub(crate) fn deviation(&self, descriptor: &Descriptor) -> Deviation {
+        let mut direction = *descriptor;
+        let scales = self.mean.iter().zip(&self.inverse_deviation);
+        for (value, (mean, inverse_deviation)) in direction.iter_mut().zip(scales) {
+            *value = (*value - mean) * inverse_deviation;
+        }
+        let length = dot(&direction, &direction).sqrt().max(f32::EPSILON);
+        direction.iter_mut().for_each(|value| *value /= length);
+        Deviation { direction, length }
+    }
+}
+
+/// Descriptors turned each by its own symmetry.
+fn upright<'a>(
+    describer: &'a Describer,
+    descriptors: &'a [Descriptor],
+    orientations: &'a [Symmetry],
+) -> impl Iterator<Item = Descriptor> + 'a {
+    let pairs = descriptors.iter().zip(orientations);
+    pairs.map(|(descriptor, symmetry)| describer.turned(descriptor, *symmetry))
+}
+
+fn mean(descriptors: impl Iterator<Item = Descriptor>) -> Descriptor {
+    let mut sums = [0.0_f64; COEFFICIENTS];
+    let mut count = 0_u32;
+    for descriptor in descriptors {
+        sums.iter_mut().zip(descriptor).for_each(|(sum, value)| *sum += f64::from(value));
+        count += 1;
+    }
+    sums.map(|sum| (sum / f64::from(count.max(1))) as f32)
+}
+
+/// How alike the turned picture and the mean are, for each symmetry.
+fn fits(describer: &Describer, descriptor: &Descriptor, mean: &Descriptor) -> [f32; 8] {
+    Symmetry::ALL.map(|symmetry| dot(&describer.turned(descriptor, symmetry), mean))
+}
+
+/// The symmetry that turns a picture to be most like the mean; the first of equals.
+fn best_orientation(describer: &Describer, descriptor: &Descriptor, mean: &Descriptor) -> Symmetry {
+    let fits = fits(describer, descriptor, mean);
+    let best = (0..8).rev().max_by(|a, b| fits[*a].total_cmp(&fits[*b])).unwrap_or(0);
+    Symmetry::ALL[best]
+}

@@ -1,0 +1,199 @@
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::agreement::{Agreement, agreement};
+use crate::alignment::{Fit, Inside, align};
+use crate::candidates::{Candidate, candidates};
+use crate::plane::Plane;
+use crate::{Frame, PixelDigest, Signature, Transformation};
+
+/// The side at which pictures are aligned at first, in pixels.
+const COARSE_SIDE: usize = 44;
+
+/// Steps of the first, coarse alignment.
+const COARSE_STEPS: usize = 10;
+
+/// Steps that refine it.
+const FINE_STEPS: usize = 5;
+
+/// Two pictures that belong together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// Position of the picture that shows more: the larger part of the subject, else more pixels,
+    /// else the one that comes first. Which was made from which, pixels do not tell.
+    pub original: usize,
+    /// Position of the other one.
+    pub copy: usize,
+    /// How they belong together.
+    pub relation: Relation,
+}
+
+/// How two pictures belong together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// Every pixel is the same. Each such picture is tied to the first that has these pixels.
+    SamePixels,
+    /// One was made from the other.
+    Copy {
+        /// How.
+        transformation: Transformation,
+        /// 0 for the same fine structure, 1 for none in common.
+        distance: f32,
+    },
+    /// So alike that they are likely to be neighbouring slices of one scan.
+    SameScan {
+        /// 0 for the same fine structure, 1 for none in common.
+        distance: f32,
+    },
+}
+
+/// How far apart pictures may be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The largest distance of copies.
+    pub copy: f32,
+    /// The largest distance of slices of one scan.
+    pub same_scan: f32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { copy: 0.09, same_scan: 0.6 }
+    }
+}
+
+/// Finds all pairs among pictures, sorted by the smaller position, then the larger.
+///
+/// Pictures with the same pixels are compared with others once, as the first of them.
+pub fn find(signatures: &[Signature], limits: Limits) -> Vec<Pair> {
+    let mut firsts: HashMap<PixelDigest, usize> = HashMap::new();
+    let mut pairs = Vec::new();
+    let mut distinct = Vec::new();
+    for (copy, signature) in signatures.iter().enumerate() {
+        let original = *firsts.entry(signature.digest()).or_insert(copy);
+        if original < copy {
+            pairs.push(Pair { original, copy, relation: Relation::SamePixels });
+        } else if signature.is_comparable() {
+            distinct.push(copy);
+        }
+    }
+    let plane = |at: usize| {
+        let plane = signatures[distinct[at]].plane();
+        plane.expect("only comparable pictures are compared")
+    };
+    let candidates = candidates(distinct.len(), plane);
+    pairs.par_extend(candidates.into_par_iter().filter_map(|candidate| {
+        let candidate = Candidate {
+            whole: distinct[candidate.whole],
+            part: distinct[candidate.part],
+            ..candidate
+        };
+        confirm(signatures, candidate, limits)
+    }));
+    pairs.sort_by_key(|pair| (pair.original.min(pair.copy), pair.original.max(pair.copy)));
+    pairs
+}
+
+/// Looks at the thumbnails of two pictures that look alike.
+fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Option<Pair> {
+    let Candidate { whole, part, symmetry, frame, .. } = candidate;
+    let whole_plane = signatures[whole].plane()?;
+    let part_plane = signatures[part].plane()?.turned(symmetry);
+    let coarse = [&whole_plane, &part_plane].map(|plane| plane.shrunk(COARSE_SIDE));
+    let frame = align(&coarse[0], &coarse[1], frame, COARSE_STEPS)?;
+
+    let side = signatures[whole].detail_side().min(signatures[part].detail_side());
+    let (fine_whole, fine_part) = (whole_plane.shrunk(side), part_plane.shrunk(side));
+    let frame = align(&fine_whole, &fine_part, frame, FINE_STEPS)?;
+    let inside = Inside::of(frame, side);
+    let shown = fine_whole.framed(frame);
+    let Agreement { of_most, of_nearly_all, other_share } = agreement(&shown, &fine_part, &inside)?;
+    if 1.0 - of_most <= limits.copy {
+        let tone = tone(signatures, [whole, part], &shown, &fine_part, &inside)?;
+        return Some(
+            Overlap { candidate, frame, tone, other_share }.pair(signatures, 1.0 - of_most),
+        );
+    }
+    let distance = 1.0 - of_nearly_all;
+    (distance <= limits.same_scan).then(|| Pair {
+        original: whole.min(part),
+        copy: whole.max(part),
+        relation: Relation::SameScan { distance },
+    })
+}
+
+/// Contrast and brightness of the part as the whole's, in shares of all that can be stored. Pixels
+/// that one of the thumbnails clips tell nothing.
+fn tone(
+    signatures: &[Signature],
+    [whole, part]: [usize; 2],
+    shown: &Plane,
+    part_plane: &Plane,
+    inside: &Inside,
+) -> Option<Fit> {
+    let unclipped = |value: f32| value > 0.004 && value < 0.996;
+    let side = shown.side();
+    let cells = inside.rows.clone().flat_map(|y| inside.columns.clone().map(move |x| y * side + x));
+    let values = cells
+        .map(|at| (shown.values()[at], part_plane.values()[at]))
+        .filter(|(a, b)| unclipped(*a) && unclipped(*b));
+    let [whole, part] = [whole, part].map(|at| signatures[at].range());
+    let stored = |[black, white]: [f32; 2], value: f32| black + value * (white - black);
+    Fit::over(values.map(|(a, b)| (stored(whole, a), stored(part, b))))
+}
+
+/// What a confirmed candidate is known by.
+struct Overlap {
+    candidate: Candidate,
+    frame: Frame,
+    tone: Fit,
+    other_share: f32,
+}
+
+impl Overlap {
+    /// Says which is the copy, and how it follows.
+    fn pair(self, signatures: &[Signature], distance: f32) -> Pair {
+        let Self { candidate: Candidate { whole, part, symmetry, .. }, frame, tone, .. } = self;
+        let [shows_more, pixels] = [whole, part].map(|at| {
+            let area = if at == whole { 1.0 } else { frame.width() * frame.height() };
+            let [width, height] = signatures[at].size();
+            ((area * 100.0).round() as u32, u64::from(width) * u64::from(height), Reverse(at))
+        });
+        let forwards = shows_more >= pixels;
+        let (original, copy, frame, symmetry) = if forwards {
+            (whole, part, frame, symmetry.inverse())
+        } else {
+            (part, whole, frame.inverse().turned(symmetry.inverse()), symmetry)
+        };
+        let (contrast, brightness) = if forwards {
+            (tone.contrast, tone.brightness)
+        } else {
+            (1.0 / tone.contrast, -tone.brightness / tone.contrast)
+        };
+        let original_size = signatures[original].size();
+        let [mut width, mut height] = signatures[copy].size();
+        if symmetry.swaps_sides() {
+            (width, height) = (height, width);
+        }
+        let scale = [
+            width as f32 / (frame.width() * original_size[0] as f32),
+            height as f32 / (frame.height() * original_size[1] as f32),
+        ];
+        let transformation = Transformation {
+            frame,
+            symmetry,
+            scale,
+            contrast,
+            brightness,
+            altered_share: self.other_share,
+            original_size,
+        };
+        Pair { original, copy, relation: Relation::Copy { transformation, distance } }
+    }
+}

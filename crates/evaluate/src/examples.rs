@@ -1,0 +1,175 @@
+//! Images that a person should look at: the model's worst mistakes, and some that it got right.
+
+use std::collections::BTreeMap;
+
+use classifier::model::Model;
+use dataset::ClassIndex;
+use imaging::{Picture, Thumbnail};
+use report::Picture as Shown;
+
+use crate::images::read_picture;
+use crate::inference::InferenceError;
+use crate::overlay::overlay;
+use crate::predictions::Prediction;
+use crate::test_set::TestImage;
+
+/// Mistakes that are shown.
+const MISTAKES: usize = 24;
+
+/// Images of one class that are shown of those it got right, and of all classes together.
+const RIGHT_OF_A_CLASS: usize = 3;
+const RIGHT_OF_ALL: usize = 36;
+
+/// Side of a picture in the report, in pixels: sharp where it is shown at half of that.
+const SIDE: u32 = 192;
+
+/// The images that are shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Examples {
+    /// The most confident mistakes, the most confident first.
+    pub(crate) mistakes: Vec<Example>,
+    /// By class: the surest, the typical and the least sure of those that it got right.
+    pub(crate) right: BTreeMap<ClassIndex, Vec<Example>>,
+}
+
+/// An image, what the model said of it, and where it looked.
+#[derive(Debug, Clone)]
+pub(crate) struct Example {
+    pub(crate) prediction: Prediction,
+    /// The picture as the model saw it.
+    pub(crate) picture: Shown,
+    /// The same with the Grad-CAM of the predicted class; none where the map is 0 everywhere.
+    pub(crate) overlay: Option<Shown>,
+}
+
+impl Examples {
+    /// Chooses the images and asks the model where it looked.
+    ///
+    /// # Errors
+    /// When an image cannot be used, or the network cannot run.
+    pub(crate) fn of(
+        model: &Model,
+        images: &[TestImage],
+        predictions: &[Prediction],
+    ) -> Result<Self, InferenceError> {
+        let mistakes = most_confident_mistakes(predictions);
+        let right = right_ones(predictions, model.classes().len());
+        let count = mistakes.len() + right.values().map(Vec::len).sum::<usize>();
+        let bar = stage::items_bar(count as u64, "Grad-CAM");
+        let show = |places: Vec<usize>| -> Result<Vec<Example>, InferenceError> {
+            let shown = places.into_iter().map(|place| {
+                bar.inc(1);
+                Example::of(model, &images[place], &predictions[place])
+            });
+            shown.collect()
+        };
+        let mistakes = show(mistakes)?;
+        let right = right
+            .into_iter()
+            .map(|(class, places)| Ok((class, show(places)?)))
+            .collect::<Result<_, InferenceError>>()?;
+        bar.finish_and_clear();
+        Ok(Self { mistakes, right })
+    }
+}
+
+impl Example {
+    fn of(
+        model: &Model,
+        image: &TestImage,
+        prediction: &Prediction,
+    ) -> Result<Self, InferenceError> {
+        let picture: Picture = read_picture(image)?;
+        let seen = model.description().preprocessing.apply(&picture);
+        let map = model.grad_cam(&seen, prediction.predicted)?;
+        let small = Thumbnail::square(&picture, SIDE);
+        let shown = |rgb: &[u8], what: &str| {
+            Shown::new(rgb, [small.width, small.height], format!("{}{what}", image.name))
+        };
+        Ok(Self {
+            prediction: prediction.clone(),
+            picture: shown(&small.rgb, ""),
+            overlay: overlay(&small, &map).map(|rgb| shown(&rgb, ", where the model looked")),
+        })
+    }
+}
+
+/// Places of the mistakes that the model was surest of, the surest first; of equally sure ones the
+/// first in order.
+fn most_confident_mistakes(predictions: &[Prediction]) -> Vec<usize> {
+    let mut mistakes = surest_first(predictions, |image| !image.is_correct());
+    mistakes.truncate(MISTAKES);
+    mistakes
+}
+
+/// By class, places of some that the model got right: spread from the surest to the least sure.
+fn right_ones(predictions: &[Prediction], classes: usize) -> BTreeMap<ClassIndex, Vec<usize>> {
+    let wanted = (RIGHT_OF_ALL / classes.max(1)).clamp(1, RIGHT_OF_A_CLASS);
+    let of_class = |class| {
+        let right = surest_first(predictions, |it| it.is_correct() && it.actual == class);
+        let count = wanted.min(right.len());
+        let last = right.len().saturating_sub(1);
+        let spread = (0..count).map(|number| right[number * last / (count - 1).max(1)]);
+        (class, spread.collect())
+    };
+    (0..classes).take(RIGHT_OF_ALL).map(ClassIndex).map(of_class).collect()
+}
+
+fn surest_first(predictions: &[Prediction], belongs: impl Fn(&Prediction) -> bool) -> Vec<usize> {
+    let mut places: Vec<usize> =
+        (0..predictions.len()).filter(|place| belongs(&predictions[*place])).collect();
+    let confidence = |place: &usize| predictions[*place].confidence();
+    places.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)));
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of two classes: the class, the class that was predicted, and how sure the model was.
+    fn prediction(actual: usize, predicted: usize, confidence: f64) -> Prediction {
+        let mut probabilities = vec![1.0 - confidence; 2];
+        probabilities[predicted] = confidence;
+        Prediction {
+            path: String::new(),
+            actual: ClassIndex(actual),
+            predicted: ClassIndex(predicted),
+            probabilities,
+            has_copy_in_training: false,
+        }
+    }
+
+    #[test]
+    fn mistakes_begin_with_the_one_it_was_surest_of() {
+        let predictions = [
+            prediction(0, 1, 0.6),
+            prediction(0, 0, 0.99),
+            prediction(1, 0, 0.9),
+            prediction(1, 0, 0.6),
+        ];
+        assert_eq!(most_confident_mistakes(&predictions), [2, 0, 3]);
+        let many: Vec<_> =
+            (0..40).map(|it| prediction(0, 1, 0.5 + f64::from(it) / 100.0)).collect();
+        let shown = most_confident_mistakes(&many);
+        assert_eq!((shown.len(), shown[0], shown[23]), (24, 39, 16));
+    }
+
+    #[test]
+    fn right_ones_are_spread_from_the_surest_to_the_least_sure() {
+        let mut predictions: Vec<_> =
+            (0..9).map(|it| prediction(0, 0, 0.9 - f64::from(it) / 50.0)).collect();
+        predictions.push(prediction(1, 0, 0.99));
+        predictions.push(prediction(1, 1, 0.7));
+        let right = right_ones(&predictions, 2);
+        assert_eq!(right[&ClassIndex(0)], [0, 4, 8]);
+        assert_eq!(right[&ClassIndex(1)], [10]);
+    }
+
+    #[test]
+    fn many_classes_share_the_room() {
+        let predictions: Vec<_> = (0..2).map(|class| prediction(class, class, 0.9)).collect();
+        assert_eq!(right_ones(&predictions, 100).len(), RIGHT_OF_ALL);
+        assert!(right_ones(&predictions, 100)[&ClassIndex(5)].is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! A heatmap laid over the picture that it belongs to.
+
+use classifier::model::Heatmap;
+use imaging::Thumbnail;
+
+/// How much of the picture the hottest place hides.
+const STRONGEST: f32 = 0.7;
+
+/// From cold to hot: matplotlib's `plasma`, which grows brighter evenly and does not rely on red
+/// against green.
+const COLOURS: [[f32; 3]; 5] = [
+    [13.0, 8.0, 135.0],
+    [126.0, 3.0, 168.0],
+    [204.0, 71.0, 120.0],
+    [248.0, 149.0, 64.0],
+    [240.0, 249.0, 33.0],
+];
+
+/// The picture with the map over it: red, green and blue of each pixel, row by row. The map is
+/// scaled so that its largest value is the hottest colour; places without any stay as they are.
+/// None where the map is 0 everywhere: nothing in the picture speaks for the class.
+pub(crate) fn overlay(picture: &Thumbnail, map: &Heatmap) -> Option<Vec<u8>> {
+    let largest = map.values.iter().copied().fold(0.0, f32::max);
+    if largest <= 0.0 {
+        return None;
+    }
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let pixels = picture.rgb.chunks_exact(3).enumerate();
+    let covered = pixels.flat_map(|(place, rgb)| {
+        let heat = heat_at(map, place % width, width, place / width, height) / largest;
+        let share = STRONGEST * heat;
+        let colour = colour_of(heat);
+        [0, 1, 2].map(|channel| {
+            let under = f32::from(rgb[channel]);
+            (under + share * (colour[channel] - under)).round() as u8
+        })
+    });
+    Some(covered.collect())
+}
+
+/// The map's value below a pixel, interpolated between the centres of its cells; beyond the
+/// outermost centres it stays level. As PyTorch's `interpolate(mode="bilinear",
+/// align_corners=False)`.
+fn heat_at(map: &Heatmap, x: usize, width: usize, y: usize, height: usize) -> f32 {
+    let (left, right, across) = between(x, width, map.side);
+    let (above, below, down) = between(y, height, map.side);
+    let value = |row: usize, column: usize| map.values[row * map.side + column];
+    let upper = value(above, left) * (1.0 - across) + value(above, right) * across;
+    let lower = value(below, left) * (1.0 - across) + value(below, right) * across;
+    upper * (1.0 - down) + lower * down
+}
+
+/// The two cells that a pixel lies between, and how far it is from the first.
+fn between(pixel: usize, pixels: usize, cells: usize) -> (usize, usize, f32) {
+    let place = (pixel as f32 + 0.5) * cells as f32 / pixels as f32 - 0.5;
+    let place = place.clamp(0.0, (cells - 1) as f32);
+    let first = place.floor() as usize;
+    (first, (first + 1).min(cells - 1), place - first as f32)
+}
+
+/// The colour of a heat in [0, 1].
+fn colour_of(heat: f32) -> [f32; 3] {
+    let place = heat.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f32;
+    let first = (place.floor() as usize).min(COLOURS.len() - 2);
+    let share = place - first as f32;
+    let (from, to) = (COLOURS[first], COLOURS[first + 1]);
+    [0, 1, 2].map(|channel| from[channel] + share * (to[channel] - from[channel]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grey(side: u32, level: u8) -> Thumbnail {
+        let rgb = vec![level; (side * side * 3) as usize];
+        Thumbnail { width: side, height: side, rgb }
+    }
+
+    fn map(values: &[f32]) -> Heatmap {
+        Heatmap { side: values.len().isqrt(), values: values.to_vec() }
+    }
+
+    #[test]
+    fn values_are_interpolated_between_the_centres_of_cells() {
+        // torch.nn.functional.interpolate(torch.tensor([[[[0., 1.], [2., 3.]]]]), size=(4, 4),
+        //                                 mode="bilinear", align_corners=False)
+        let expected = [
+            [0.0, 0.25, 0.75, 1.0],
+            [0.5, 0.75, 1.25, 1.5],
+            [1.5, 1.75, 2.25, 2.5],
+            [2.0, 2.25, 2.75, 3.0],
+        ];
+        let map = map(&[0.0, 1.0, 2.0, 3.0]);
+        for (y, row) in expected.iter().enumerate() {
+            for (x, value) in row.iter().enumerate() {
+                assert!((heat_at(&map, x, 4, y, 4) - value).abs() < 1e-6, "({x}, {y})");
+            }
+        }
+    }
+
+    #[test]
+    fn the_hottest_place_has_the_last_colour_and_the_cold_stay_as_they_were() {
+        // Twice as many pixels as cells: the outer ones lie beyond the cells' centres.
+        let covered = overlay(&grey(4, 100), &map(&[0.0, 0.0, 0.0, 8.0])).unwrap();
+        assert_eq!(covered[..3], [100, 100, 100]);
+        let hottest = COLOURS[4].map(|it| (100.0 + 0.7 * (it - 100.0)).round() as u8);
+        assert_eq!(covered[4 * 4 * 3 - 3..], hottest);
+    }
+
+    #[test]
+    fn a_map_of_one_cell_covers_the_picture_evenly() {
+        let covered = overlay(&grey(3, 0), &map(&[0.001])).unwrap();
+        assert!(covered.chunks(3).all(|pixel| pixel == [168, 174, 23]), "{covered:?}");
+    }
+
+    #[test]
+    fn a_map_without_heat_covers_nothing() {
+        assert_eq!(overlay(&grey(2, 50), &map(&[0.0; 4])), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Images to look at, each beside the places that the model looked at.
+
+use config::HeadKind;
+use maud::{Markup, html};
+use report::Section;
+
+use super::{Evaluated, words};
+use crate::examples::Example;
+
+/// The mistakes.
+pub(super) fn mistakes(evaluated: &Evaluated<'_>) -> Section {
+    let matrix = evaluated.predictions.confusion_matrix();
+    let (all, shown) = (matrix.total() - matrix.correct(), &evaluated.examples.mistakes);
+    let lead = if shown.is_empty() {
+        "None.".into()
+    } else if shown.len() as u64 == all {
+        format!(
+            "{}, the one that the model was surest of first.",
+            words::number(all, "mistake", "mistakes")
+        )
+    } else {
+        format!("The {} of {all} that the model was surest of, the surest first.", shown.len())
+    };
+    Section {
+        id: "mistakes",
+        title: "Mistakes".into(),
+        lead,
+        body: html! {
+            @if !shown.is_empty() { (scale(evaluated.model.head)) (gallery(evaluated, shown)) }
+        },
+    }
+}
+
+/// Some that it got right.
+pub(super) fn right(evaluated: &Evaluated<'_>) -> Section {
+    Section {
+        id: "right",
+        title: "Right ones".into(),
+        lead: "Of each class the surest, the typical and the least sure of those that the model \
+               got right. Looking elsewhere than a radiologist would is a warning, too."
+            .into(),
+        body: html! {
+            (scale(evaluated.model.head))
+            @for (class, shown) in &evaluated.examples.right {
+                h3 { (evaluated.class(*class)) }
+                @if shown.is_empty() {
+                    p { "None was recognised." }
+                } @else {
+                    (gallery(evaluated, shown))
+                }
+            }
+        },
+    }
+}
+
+/// What the colours mean.
+fn scale(head: HeadKind) -> Markup {
+    let scope = match head {
+        HeadKind::MultiScale => {
+            "block 5 only: what speaks for the predicted class in the last convolution. The head \
+             also reads blocks 1 to 4, whose part no map shows"
+        }
+        HeadKind::Flatten | HeadKind::GlobalPool => {
+            "what speaks for the predicted class, in the last convolution"
+        }
+    };
+    html! {
+        p.scale {
+            "Grad-CAM, " (scope) ". Each map is scaled to its own maximum: "
+            span.nowrap { "little " i {} " most" }
+        }
+    }
+}
+
+fn gallery(evaluated: &Evaluated<'_>, shown: &[Example]) -> Markup {
+    html! { div.gallery { @for example in shown { (card(evaluated, example)) } } }
+}
+
+fn card(evaluated: &Evaluated<'_>, example: &Example) -> Markup {
+    let prediction = &example.prediction;
+    let actual = evaluated.class(prediction.actual);
+    html! {
+        figure.pair {
+            div.row {
+                div { (example.picture.markup()) }
+                div {
+                    @match &example.overlay {
+                        Some(overlay) => (overlay.markup()),
+                        None => div.blank { "Empty map: no place of the last convolution speaks for it." },
+                    }
+                }
+            }
+            figcaption {
+                @if prediction.is_correct() {
+                    strong { (actual) } ", " (percent(prediction.confidence()))
+                } @else {
+                    strong { (evaluated.class(prediction.predicted)) }
+                    ", " (percent(prediction.confidence())) "; it is "
+                    strong { (actual) } ", " (percent(prediction.probabilities[prediction.actual.0]))
+                }
+                @if prediction.has_copy_in_training {
+                    br; span.badge.warn { "copy in training" }
+                }
+            }
+            div.path { (prediction.path) }
+        }
+    }
+}
+
+/// Never a whole 100 % that is none.
+fn percent(probability: f64) -> String {
+    let digits = if (0.01..=0.99).contains(&probability) { 0 } else { 2 };
+    format!("{:.digits$} %", probability * 100.0)
+}

@@ -1,0 +1,44 @@
+//! How well each class is told from all others, whatever the threshold.
+
+use dataset::ClassIndex;
+use maud::html;
+use metrics::{Ranking, RocPoints};
+use report::Section;
+use report::chart::{Axis, LineChart, Series, Stroke};
+
+use super::{Evaluated, words};
+
+/// The section.
+pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
+    let names = evaluated.class_names();
+    let curves = names.iter().enumerate().filter_map(|(index, name)| {
+        let ranking = Ranking::against_rest(evaluated.predictions, &[ClassIndex(index)]);
+        series(format!("{name}, AUROC {}", words::score(ranking.auroc())), &ranking)
+    });
+    let chart = LineChart {
+        title: "ROC of each class against the others".into(),
+        x: Axis::share("false positive rate (1 − specificity)"),
+        y: Axis::share("true positive rate (sensitivity)"),
+        series: curves.collect(),
+        diagonal: true,
+        caption:
+            "The dashed diagonal is a coin. A curve near the upper left corner tells the class \
+                  from the others almost without mistakes."
+                .into(),
+    };
+    Section {
+        id: "roc",
+        title: "ROC curves".into(),
+        lead: "What a threshold on the probability of a class would find, and what it would find \
+               wrongly, for every threshold there is."
+            .into(),
+        body: html! { div.charts { (chart.markup()) } },
+    }
+}
+
+/// The curve; none where there is nothing to tell apart.
+pub(super) fn series(name: String, ranking: &Ranking) -> Option<Series> {
+    let points = ranking.roc_curve(RocPoints::Corners)?;
+    let points = points.iter().map(|it| (it.false_positive_rate, it.true_positive_rate)).collect();
+    Some(Series { name, points, stroke: Stroke::Line })
+}

@@ -1,0 +1,121 @@
+//! What to do about what was found, most important first.
+
+use metrics::Proportion;
+
+use super::{Evaluated, words};
+use crate::Source;
+use crate::leak::Leak;
+use crate::scores::FEW_TEST_IMAGES;
+use crate::test_set::Unit;
+use crate::worth::WorthVerdict;
+
+/// Everything that the evaluation gives reason for.
+pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
+    let of_data = match evaluated.source {
+        Source::TestSplit => [beat_the_baseline(evaluated), drop_copies(evaluated)],
+        Source::Folder => [None, leave_out_known(evaluated)],
+    };
+    let rest = [
+        name_patients(evaluated),
+        get_more_images(evaluated),
+        calibrate(evaluated),
+        check_thresholds(evaluated),
+        Some("Look through the mistakes at the end, and at what the model looked at.".to_owned()),
+    ];
+    of_data.into_iter().chain(rest).flatten().collect()
+}
+
+fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
+    let worth = &evaluated.scores.worth;
+    let shortcut = || worth.best_shortcut.as_ref().map(|it| words::spoken(&it.name));
+    match worth.verdict {
+        WorthVerdict::BeatsAllBaselines => None,
+        WorthVerdict::BeatsShortcutsOnly => Some(
+            "Do not claim that details were learnt: a picture of a few pixels may do as well. \
+             Try a larger image_size, or unfreeze part of the base."
+                .into(),
+        ),
+        WorthVerdict::NotBetterThanAShortcut => Some(format!(
+            "Do not report this score as skill. Find out how {} tells the classes apart \
+             (data_validation/report.html), and collect images in which it cannot.",
+            shortcut().unwrap_or_else(|| "a shortcut".into())
+        )),
+        WorthVerdict::NothingToCompare => {
+            Some("Run validate, so that there are baselines to compare the score with.".into())
+        }
+    }
+}
+
+fn drop_copies(evaluated: &Evaluated<'_>) -> Option<String> {
+    let copied = evaluated.copied_images()?;
+    let have = if copied == 1 { "has a copy" } else { "have a copy" };
+    let images = words::number(copied, "test image", "test images");
+    Some(format!(
+        "{images} {have} in training: set validation.policy.leaks=drop in params.yaml and run \
+         dvc repro."
+    ))
+}
+
+fn leave_out_known(evaluated: &Evaluated<'_>) -> Option<String> {
+    let copied = evaluated.copied_images()?;
+    let are = words::number(copied, "image is", "images are");
+    Some(format!("{are} in the training data: take them out of the folder and score it again."))
+}
+
+fn name_patients(evaluated: &Evaluated<'_>) -> Option<String> {
+    let is_unknown = evaluated.unit == Unit::Slices && evaluated.source == Source::TestSplit;
+    is_unknown.then(|| {
+        "Say whose images these are, in data.patients of config.yaml (a pattern on the path, or a \
+         CSV): slices of one patient in training and test make a score too good."
+            .into()
+    })
+}
+
+fn get_more_images(evaluated: &Evaluated<'_>) -> Option<String> {
+    let thin: Vec<String> = evaluated
+        .scores
+        .thin_classes()
+        .map(|(class, images)| format!("{} ({images})", words::spoken(class)))
+        .collect();
+    (!thin.is_empty()).then(|| {
+        format!(
+            "Get more images of {}: with fewer than {FEW_TEST_IMAGES}, a class's scores say little.",
+            thin.join(", ")
+        )
+    })
+}
+
+fn calibrate(evaluated: &Evaluated<'_>) -> Option<String> {
+    (!evaluated.model.is_calibrated).then(|| {
+        "Run calibrate: until then the probabilities are those of the bare network, and there are \
+         no thresholds."
+            .into()
+    })
+}
+
+/// A threshold that was chosen on other images need not keep its promise on these.
+fn check_thresholds(evaluated: &Evaluated<'_>) -> Option<String> {
+    let points = &evaluated.scores.positive.as_ref()?.operating_points;
+    let broken = points.iter().find_map(|point| {
+        let found: Proportion = point.specificity?;
+        (found.high < point.required_specificity).then_some((point.required_specificity, found))
+    });
+    broken.map(|(required, found)| {
+        format!(
+            "Do not use the thresholds on images like these: the one for specificity {required:.2} \
+             comes to {:.2} here. Calibrate on images from the same source.",
+            found.share
+        )
+    })
+}
+
+impl Evaluated<'_> {
+    /// Images that training has a copy of, where there are any.
+    fn copied_images(&self) -> Option<u64> {
+        match &self.scores.worth.leak {
+            Leak::NoCopies => None,
+            Leak::NotMeasured { copied_test_images, .. } => Some(*copied_test_images as u64),
+            Leak::Measured(effect) => Some(effect.copied_test_images as u64),
+        }
+    }
+}

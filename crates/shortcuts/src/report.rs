@@ -1,0 +1,155 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use dataset::{BaselineKind, BaselinePredictions, ClassIndices, GroupNumber, Split};
+use metrics::Predictions;
+use serde::Serialize;
+
+use crate::baselines::{Baseline, Baselines, FitError, Prediction};
+use crate::picture::LabelledPicture;
+use crate::scores::{Scores, SplitScores};
+use crate::verdict::{Evidence, Verdict};
+
+/// What baselines that cannot know anything about tumours score on a data set, and what that means.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShortcutReport {
+    /// Images of the training split.
+    pub training_images: usize,
+    /// How many of these the baselines were fitted on.
+    pub fitted_on: usize,
+    /// Decides the draw of these, and the forests.
+    pub seed: u64,
+    /// Every baseline, in the order of [`Baseline::ALL`].
+    pub baselines: Vec<BaselineReport>,
+    /// Which classes are told apart without looking at the anatomy.
+    pub verdict: Verdict,
+}
+
+/// What one baseline scores.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BaselineReport {
+    /// Which one.
+    pub baseline: Baseline,
+    /// What it means when it does well.
+    pub kind: BaselineKind,
+    /// What it looks at, for people.
+    pub looks_at: &'static str,
+    /// Validation and test, those that have images.
+    pub scores: Vec<SplitScores>,
+}
+
+/// A report and the predictions that it was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    /// The report.
+    pub report: ShortcutReport,
+    /// The pictures that were predicted, those outside of training: positions among the pictures
+    /// given, ascending.
+    pub predicted: Vec<usize>,
+    /// What each baseline says about these, in the order of [`Baseline::ALL`].
+    pub predictions: Vec<Prediction>,
+}
+
+impl Findings {
+    /// Fits every baseline on the training pictures and scores it on the others. The order of the
+    /// pictures and the seed decide the result.
+    ///
+    /// # Errors
+    /// When no picture is for training, or a label is beyond the last class.
+    pub fn of(
+        pictures: &[LabelledPicture<'_>],
+        names: &ClassIndices,
+        seed: u64,
+    ) -> Result<Self, FitError> {
+        let is_training = |at: &usize| pictures[*at].split == Split::Train;
+        let (training, predicted): (Vec<usize>, Vec<usize>) =
+            (0..pictures.len()).partition(is_training);
+        for at in &predicted {
+            let found = pictures[*at].class;
+            if found.0 >= names.len() {
+                return Err(FitError::UnknownClass { found, classes: names.len() });
+            }
+        }
+        let known: Vec<_> =
+            training.iter().map(|at| (pictures[*at].facts, pictures[*at].class)).collect();
+        let baselines = Baselines::fit(names.len(), &known, seed)?;
+        let asked: Vec<_> = predicted.iter().map(|at| pictures[*at].facts).collect();
+        let predictions = baselines.predict(&asked)?;
+
+        let judged = Judged::new(pictures, &training, &predicted);
+        let evidence = Evidence {
+            names,
+            training: training.iter().map(|at| &pictures[*at]).collect(),
+            judged: judged
+                .without_copies
+                .iter()
+                .map(|row| (*row, &pictures[predicted[*row]]))
+                .collect(),
+            copies_left_out: predicted.len() - judged.without_copies.len(),
+            predictions: &predictions,
+        };
+        let report = ShortcutReport {
+            training_images: training.len(),
+            fitted_on: baselines.fitted_on(),
+            seed,
+            baselines: predictions.iter().map(|it| judged.report(it, names)).collect(),
+            verdict: Verdict::of(&evidence),
+        };
+        Ok(Self { report, predicted, predictions })
+    }
+
+    /// The predictions as they are handed to later stages, by the path that `path` gives the picture
+    /// at a position.
+    pub fn by_path(&self, path: impl Fn(usize) -> String) -> Vec<BaselinePredictions> {
+        let of_one = |prediction: &Prediction| {
+            let rows = self.predicted.iter().zip(prediction.rows());
+            let images: BTreeMap<String, Vec<f64>> =
+                rows.map(|(at, row)| (path(*at), row.to_vec())).collect();
+            let baseline = prediction.baseline;
+            BaselinePredictions { name: baseline.name().to_owned(), kind: baseline.kind(), images }
+        };
+        self.predictions.iter().map(of_one).collect()
+    }
+}
+
+/// The pictures that baselines are scored on.
+struct Judged<'a> {
+    pictures: Vec<&'a LabelledPicture<'a>>,
+    /// Rows of the predictions whose picture has no copy in training.
+    without_copies: Vec<usize>,
+}
+
+impl<'a> Judged<'a> {
+    fn new(pictures: &'a [LabelledPicture<'a>], training: &[usize], predicted: &[usize]) -> Self {
+        let learnt: BTreeSet<GroupNumber> =
+            training.iter().filter_map(|at| pictures[*at].duplicate_group).collect();
+        let pictures: Vec<_> = predicted.iter().map(|at| &pictures[*at]).collect();
+        let is_new = |row: &usize| {
+            pictures[*row].duplicate_group.is_none_or(|group| !learnt.contains(&group))
+        };
+        let without_copies = (0..pictures.len()).filter(is_new).collect();
+        Self { pictures, without_copies }
+    }
+
+    fn report(&self, prediction: &Prediction, names: &ClassIndices) -> BaselineReport {
+        let rows = self.pictures.iter().map(|picture| picture.class).zip(prediction.rows());
+        let predictions = Predictions::new(names.len(), rows)
+            .expect("shares of votes are probabilities, and labels were checked");
+        let of_split = |split: Split| {
+            let all: Vec<usize> = self.rows_of(split, 0..self.pictures.len());
+            let new = self.rows_of(split, self.without_copies.iter().copied());
+            let scores = |rows: &[usize]| Scores::of(&predictions.select(rows), names);
+            let without_copies = (new.len() < all.len()).then(|| scores(&new)).flatten();
+            Some(SplitScores { split, all: scores(&all)?, without_copies })
+        };
+        BaselineReport {
+            baseline: prediction.baseline,
+            kind: prediction.baseline.kind(),
+            looks_at: prediction.baseline.looks_at(),
+            scores: [Split::Valid, Split::Test].into_iter().filter_map(of_split).collect(),
+        }
+    }
+
+    fn rows_of(&self, split: Split, rows: impl Iterator<Item = usize>) -> Vec<usize> {
+        rows.filter(|row| self.pictures[*row].split == split).collect()
+    }
+}

@@ -1,0 +1,258 @@
+use std::collections::BTreeMap;
+
+use dataset::{BaselineKind, ClassIndex, ClassIndices, GroupNumber};
+use serde::Serialize;
+
+use crate::baselines::{Baseline, Prediction};
+use crate::giveaway::{self, Giveaway, Sides};
+use crate::picture::LabelledPicture;
+use crate::scores::pairs;
+use crate::significance::mann_whitney;
+use crate::words;
+
+/// Classes count as told apart from this one-against-one AUROC on: in four of five pairs of
+/// images the baseline knows which is which. What is below may be a difference in anatomy that shows
+/// in brightness, such as a large mass.
+pub const PAIR_AUROC_LIMIT: f64 = 0.80;
+
+/// The chance, over all baselines and pairs together, of a claim where there is nothing.
+pub const SIGNIFICANCE: f64 = 0.01;
+
+/// Which classes are told apart without looking at the anatomy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Images of validation and test that were judged.
+    pub images: usize,
+    /// Images of these splits that were not, because training has a copy of them.
+    pub copies_left_out: usize,
+    /// [`PAIR_AUROC_LIMIT`].
+    pub auroc_limit: f64,
+    /// [`SIGNIFICANCE`].
+    pub significance: f64,
+    /// Every baseline that gives verdicts with every pair of classes.
+    pub pairs: Vec<PairVerdict>,
+    /// What was found; empty where nothing was. A class that is told from several others is one
+    /// finding.
+    pub shortcuts: Vec<Shortcut>,
+    /// The same in sentences: first whether there are shortcuts, then one for each.
+    pub in_words: Vec<String>,
+}
+
+/// Whether a baseline tells a pair of classes apart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PairVerdict {
+    /// The baseline.
+    pub baseline: Baseline,
+    /// The names of the classes.
+    pub classes: [String; 2],
+    /// Groups of each that were judged: patients or scans where known, else images.
+    pub groups: [usize; 2],
+    /// AUROC of p(first) / (p(first) + p(second)), each group counting once by the mean of its
+    /// images. None where a class has no image.
+    pub auroc: Option<f64>,
+    /// The chance of such an AUROC where there is nothing (Mann-Whitney, one-sided), times the
+    /// number of tests; at most 1.
+    pub p_value: Option<f64>,
+    /// Whether the AUROC reaches the limit and the chance stays below the significance.
+    pub is_told_apart: bool,
+}
+
+/// A class that is told from others without looking at the anatomy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Shortcut {
+    /// By what.
+    pub baseline: Baseline,
+    /// The class.
+    pub class: String,
+    /// The classes that it is told from.
+    pub others: Vec<String>,
+    /// The lowest AUROC of the class against one of these.
+    pub lowest_auroc: f64,
+    /// The single measurement that tells most. None where none tells much, and only several
+    /// together do.
+    pub giveaway: Option<Giveaway>,
+    /// All of it in a sentence.
+    pub in_words: String,
+}
+
+/// What a verdict is based on.
+pub(crate) struct Evidence<'a> {
+    pub(crate) names: &'a ClassIndices,
+    pub(crate) training: Vec<&'a LabelledPicture<'a>>,
+    /// The pictures to judge by, each with its row in the predictions.
+    pub(crate) judged: Vec<(usize, &'a LabelledPicture<'a>)>,
+    pub(crate) copies_left_out: usize,
+    pub(crate) predictions: &'a [Prediction],
+}
+
+/// A pair of classes that a baseline tells apart.
+struct ToldApart {
+    classes: [ClassIndex; 2],
+    auroc: f64,
+}
+
+/// A class and those that a baseline tells it from.
+struct Star {
+    class: ClassIndex,
+    others: Vec<ClassIndex>,
+    lowest_auroc: f64,
+}
+
+impl Verdict {
+    pub(crate) fn of(evidence: &Evidence<'_>) -> Self {
+        let judging: Vec<&Prediction> = evidence
+            .predictions
+            .iter()
+            .filter(|it| it.baseline.kind() == BaselineKind::Shortcut)
+            .collect();
+        let tests = judging.len() * pairs(evidence.names.len()).count();
+        let mut verdicts = Vec::new();
+        let mut shortcuts = Vec::new();
+        for prediction in judging {
+            let of_baseline: Vec<([ClassIndex; 2], PairVerdict)> = pairs(evidence.names.len())
+                .map(|classes| (classes, evidence.judge(prediction, classes, tests)))
+                .collect();
+            let told_apart = of_baseline.iter().filter(|(_, verdict)| verdict.is_told_apart);
+            let told_apart = told_apart.filter_map(|(classes, verdict)| {
+                Some(ToldApart { classes: *classes, auroc: verdict.auroc? })
+            });
+            let stars = stars(told_apart.collect());
+            shortcuts.extend(stars.iter().map(|it| evidence.shortcut(prediction.baseline, it)));
+            verdicts.extend(of_baseline.into_iter().map(|(_, verdict)| verdict));
+        }
+        let mut verdict = Self {
+            images: evidence.judged.len(),
+            copies_left_out: evidence.copies_left_out,
+            auroc_limit: PAIR_AUROC_LIMIT,
+            significance: SIGNIFICANCE,
+            pairs: verdicts,
+            shortcuts,
+            in_words: Vec::new(),
+        };
+        verdict.in_words = words::verdict(&verdict);
+        verdict
+    }
+}
+
+impl Evidence<'_> {
+    fn judge(
+        &self,
+        prediction: &Prediction,
+        classes: [ClassIndex; 2],
+        tests: usize,
+    ) -> PairVerdict {
+        let [first, second] = classes.map(|class| self.scores(prediction, class, classes));
+        let found = mann_whitney(&first, &second);
+        let p_value = found.map(|found| (found.p_value * tests as f64).min(1.0));
+        PairVerdict {
+            baseline: prediction.baseline,
+            classes: classes.map(|class| self.name(class)),
+            groups: [first.len(), second.len()],
+            auroc: found.map(|found| found.auroc),
+            p_value,
+            is_told_apart: found.is_some_and(|found| found.auroc >= PAIR_AUROC_LIMIT)
+                && p_value.is_some_and(|p_value| p_value < SIGNIFICANCE),
+        }
+    }
+
+    /// How much each group of `class` looks like the first of `pair`, by the mean of its images.
+    fn scores(
+        &self,
+        prediction: &Prediction,
+        class: ClassIndex,
+        pair: [ClassIndex; 2],
+    ) -> Vec<f64> {
+        let rows: Vec<&[f64]> = prediction.rows().collect();
+        let mut groups: BTreeMap<GroupNumber, (f64, f64)> = BTreeMap::new();
+        for (row, picture) in self.judged.iter().filter(|(_, picture)| picture.class == class) {
+            let [first, second] = pair.map(|class| rows[*row][class.0]);
+            let both = first + second;
+            let (sum, count) = groups.entry(picture.group).or_default();
+            *sum += if both > 0.0 { first / both } else { 0.5 };
+            *count += 1.0;
+        }
+        groups.into_values().map(|(sum, count)| sum / count).collect()
+    }
+
+    fn shortcut(&self, baseline: Baseline, star: &Star) -> Shortcut {
+        let training = Sides::of(self.training.iter().copied(), star.class, &star.others);
+        let judged = self.judged.iter().map(|(_, picture)| *picture);
+        let judged = Sides::of(judged, star.class, &star.others);
+        let giveaway = giveaway::find(baseline, &training, &judged);
+        let class = self.name(star.class);
+        let others: Vec<String> = star.others.iter().map(|other| self.name(*other)).collect();
+        let is_every_other = others.len() + 1 == self.names.len();
+        let in_words = words::shortcut(
+            baseline,
+            &class,
+            (!is_every_other || others.len() == 1).then_some(&others),
+            star.lowest_auroc,
+            giveaway.as_ref(),
+        );
+        Shortcut { baseline, class, others, lowest_auroc: star.lowest_auroc, giveaway, in_words }
+    }
+
+    fn name(&self, class: ClassIndex) -> String {
+        self.names.name(class).unwrap_or_default().to_owned()
+    }
+}
+
+/// Gathers pairs around classes, most pairs first, so that few sentences tell all: "normal is told
+/// from every other class" rather than three pairs.
+fn stars(mut told_apart: Vec<ToldApart>) -> Vec<Star> {
+    let mut stars = Vec::new();
+    while !told_apart.is_empty() {
+        let mut degrees: BTreeMap<ClassIndex, (usize, f64)> = BTreeMap::new();
+        for pair in &told_apart {
+            for class in pair.classes {
+                let (pairs, auroc) = degrees.entry(class).or_default();
+                *pairs += 1;
+                *auroc += pair.auroc;
+            }
+        }
+        // Of several with as many pairs the one told best; of equals the first.
+        let best = degrees.into_iter().reduce(|best, it| {
+            let ahead = it.1.0 > best.1.0 || (it.1.0 == best.1.0 && it.1.1 > best.1.1);
+            if ahead { it } else { best }
+        });
+        let Some((class, _)) = best else { break };
+        let (of_class, rest): (Vec<_>, Vec<_>) =
+            told_apart.into_iter().partition(|pair| pair.classes.contains(&class));
+        told_apart = rest;
+        let other = |[a, b]: [ClassIndex; 2]| if a == class { b } else { a };
+        stars.push(Star {
+            class,
+            others: of_class.iter().map(|pair| other(pair.classes)).collect(),
+            lowest_auroc: of_class.iter().map(|pair| pair.auroc).fold(1.0, f64::min),
+        });
+    }
+    stars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(a: usize, b: usize, auroc: f64) -> ToldApart {
+        ToldApart { classes: [ClassIndex(a), ClassIndex(b)], auroc }
+    }
+
+    #[test]
+    fn pairs_are_gathered_around_the_class_that_they_share() {
+        let found =
+            stars(vec![told(0, 2, 0.99), told(1, 2, 0.97), told(2, 3, 0.98), told(0, 1, 0.9)]);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|it| (it.class.0, it.others.iter().map(|other| other.0).collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(shown, [(2, vec![0, 1, 3]), (0, vec![1])]);
+        assert_eq!(found[0].lowest_auroc, 0.97);
+    }
+
+    #[test]
+    fn of_a_triangle_the_class_told_best_comes_first() {
+        let found = stars(vec![told(0, 1, 0.85), told(0, 2, 0.95), told(1, 2, 0.99)]);
+        assert_eq!(found[0].class, ClassIndex(2));
+        assert_eq!((found.len(), found[1].class), (2, ClassIndex(0)));
+    }
+}

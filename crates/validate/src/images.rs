@@ -1,0 +1,82 @@
+//! Every image decoded once; what later steps need of it is small.
+
+use std::path::PathBuf;
+
+use artifact::{Digest, IoError};
+use copies::Signature;
+use dataset::{ImageRecord, Manifest};
+use imaging::{DecodeError, Picture};
+use picture_checks::Facts;
+use rayon::prelude::*;
+
+/// What is kept of an image after it was decoded.
+#[derive(Debug)]
+pub(crate) struct SeenImage {
+    /// By which copies of it are found.
+    pub(crate) signature: Signature,
+    /// What can be said of it without knowing what it shows.
+    pub(crate) facts: Facts,
+}
+
+/// An image that cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImageError {
+    #[error(transparent)]
+    File(#[from] IoError),
+    #[error(
+        "trust {}: its content changed since ingest: the SHA-256 is {found}, the manifest says \
+         {recorded}; run ingest again",
+        path.display()
+    )]
+    Changed { path: PathBuf, recorded: Digest, found: Digest },
+    #[error("decode {}: {source}", path.display())]
+    Decode {
+        path: PathBuf,
+        #[source]
+        source: DecodeError,
+    },
+}
+
+/// Looks at every image on all cores; the order is the manifest's.
+///
+/// # Errors
+/// When a file is missing, has changed since `ingest`, or cannot be decoded; of several the first
+/// in order.
+pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<SeenImage>, ImageError> {
+    let records = manifest.records();
+    let bar = stage::items_bar(records.len() as u64, "looking at images");
+    let seen: Vec<_> = records
+        .par_iter()
+        .map(|record| {
+            let seen = look_at(manifest, record);
+            bar.inc(1);
+            seen
+        })
+        .collect();
+    bar.finish_and_clear();
+    // Collected first, so that of several errors the first in order is reported, not in time.
+    seen.into_iter().collect()
+}
+
+fn look_at(manifest: &Manifest, record: &ImageRecord) -> Result<SeenImage, ImageError> {
+    let (picture, bytes) = read(manifest, record)?;
+    Ok(SeenImage { signature: Signature::of(&picture), facts: Facts::of(&picture, bytes) })
+}
+
+/// Decodes one image; its size in bytes comes along.
+///
+/// # Errors
+/// As [`look_at_all`].
+pub(crate) fn read(
+    manifest: &Manifest,
+    record: &ImageRecord,
+) -> Result<(Picture, u64), ImageError> {
+    let path = manifest.file_of(record);
+    let bytes = artifact::read_bytes(&path)?;
+    let (found, recorded) = (Digest::of(&bytes), record.sha256);
+    if found != recorded {
+        return Err(ImageError::Changed { path, recorded, found });
+    }
+    let picture = imaging::decode(&bytes).map_err(|source| ImageError::Decode { path, source })?;
+    Ok((picture, bytes.len() as u64))
+}

@@ -1,0 +1,120 @@
+//! `report.html`.
+
+use anyhow::Result;
+use dataset::{ClassIndices, ImageRecord, Manifest, Split};
+use imaging::Thumbnail;
+use maud::{Markup, html};
+use report::{KeyFigure, Page, Picture, Section, Verdict};
+
+use crate::findings::Findings;
+use crate::images;
+use crate::shortcut::Shortcuts;
+use crate::ties::Ties;
+use crate::written::Report;
+
+mod classes;
+mod copies;
+mod findings;
+mod pictures;
+mod shortcuts;
+
+/// The file's name in the folder that `validate` writes.
+pub(crate) const PAGE_FILE: &str = "report.html";
+
+/// The longer side of the pictures in the galleries, in pixels.
+const THUMBNAIL_SIDE: u32 = 168;
+
+/// What the page is made from.
+pub(crate) struct Content<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) classes: &'a ClassIndices,
+    /// The split that each image goes to.
+    pub(crate) splits: &'a [Split],
+    pub(crate) ties: &'a Ties,
+    pub(crate) findings: &'a Findings,
+    pub(crate) shortcuts: &'a Shortcuts,
+    pub(crate) report: &'a Report<'a>,
+}
+
+impl Content<'_> {
+    /// The page's text.
+    ///
+    /// # Errors
+    /// When a picture for a gallery cannot be read.
+    pub(crate) fn page(&self) -> Result<String> {
+        let conclusion = self.report.conclusion;
+        let images = &self.report.images;
+        let split = |split| images.included.get(&split).copied().unwrap_or(0);
+        let page = Page {
+            title: "What is in the data".into(),
+            subtitle: format!(
+                "{} images of {} classes: {} train, {} validation, {} test",
+                images.all,
+                self.classes.len(),
+                split(Split::Train),
+                split(Split::Valid),
+                split(Split::Test),
+            ),
+            verdict: Verdict {
+                tone: conclusion.level.tone(),
+                headline: conclusion.headline.clone(),
+                sentences: conclusion.sentences.clone(),
+            },
+            figures: self.figures(),
+            to_do: conclusion.to_do.clone(),
+            sections: vec![
+                shortcuts::section(self),
+                copies::section(self)?,
+                copies::scans_section(self)?,
+                classes::section(self),
+                pictures::section(self)?,
+                findings::section(self),
+            ],
+        };
+        Ok(page.render())
+    }
+
+    fn figures(&self) -> Vec<KeyFigure> {
+        let leaks = &self.findings.leaks.by_near_copies;
+        let (best, label) = self.shortcuts.best_in_words();
+        let test = self.report.images.included.get(&Split::Test).copied().unwrap_or(0);
+        vec![
+            KeyFigure { value: best, label },
+            KeyFigure {
+                value: format!("{} of {test}", leaks.leaked_test_images()),
+                label: "test images have a copy in training".into(),
+            },
+            KeyFigure {
+                value: self.findings.label_conflicts.len().to_string(),
+                label: "contents with more than one label".into(),
+            },
+        ]
+    }
+
+    fn image(&self, place: usize) -> &ImageRecord {
+        &self.manifest.records()[place]
+    }
+
+    /// The picture, with its split, class and path below it.
+    fn picture(&self, place: usize) -> Result<Markup> {
+        let image = self.image(place);
+        let (picture, _) = images::read(self.manifest, image)?;
+        let thumbnail = Thumbnail::of(&picture, THUMBNAIL_SIDE);
+        let size = [thumbnail.width, thumbnail.height];
+        let picture = Picture::new(&thumbnail.rgb, size, image.path.as_str());
+        let split = self.splits[place];
+        Ok(html! {
+            div {
+                (picture.markup())
+                span.badge.(split.name()) { (split.name()) }
+                span.badge { (image.class) }
+                div.path { (image.path) }
+            }
+        })
+    }
+}
+
+/// A section with nothing to show but a sentence.
+fn nothing(id: &'static str, title: &str, sentence: &str) -> Section {
+    Section { id, title: title.into(), lead: sentence.into(), body: html! {} }
+}

@@ -1,0 +1,123 @@
+//! What ties images to each other.
+
+use std::collections::BTreeMap;
+
+use artifact::Digest;
+use copies::{Limits, Relation};
+use dataset::ImageRecord;
+use serde::Serialize;
+
+use crate::images::SeenImage;
+
+/// Two images with the same content, more or less.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CopyTie {
+    /// Place of the first image in the manifest; always the smaller.
+    pub(crate) a: usize,
+    /// Place of the second.
+    pub(crate) b: usize,
+    /// How they were told to be the same.
+    pub(crate) evidence: Evidence,
+    /// What was done to one to make the other, without amounts: `mirrored, resized`.
+    pub(crate) changes: String,
+    /// The same with amounts.
+    pub(crate) relation: String,
+    /// How far apart they are; 0 for the same pixels.
+    pub(crate) distance: f64,
+}
+
+/// How two images were told to be the same, from the surest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Evidence {
+    /// The same bytes.
+    File,
+    /// The same pixels, in another file.
+    Pixels,
+    /// The same picture, changed.
+    Near,
+}
+
+/// Two images that look like neighbouring slices of one scan.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ScanTie {
+    pub(crate) a: usize,
+    pub(crate) b: usize,
+    pub(crate) distance: f64,
+}
+
+/// All ties of a data set.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Ties {
+    pub(crate) copies: Vec<CopyTie>,
+    pub(crate) scans: Vec<ScanTie>,
+}
+
+impl Ties {
+    /// Finds them all.
+    pub(crate) fn find(images: &[ImageRecord], seen: &[SeenImage]) -> Self {
+        let signatures: Vec<_> = seen.iter().map(|image| image.signature.clone()).collect();
+        let mut ties = Self { copies: same_files(images), scans: Vec::new() };
+        for pair in copies::find(&signatures, Limits::default()) {
+            let (a, b) = (pair.original.min(pair.copy), pair.original.max(pair.copy));
+            match pair.relation {
+                // Told by their files already.
+                Relation::SamePixels if images[a].sha256 == images[b].sha256 => {}
+                Relation::SamePixels => ties.copies.push(CopyTie {
+                    a,
+                    b,
+                    evidence: Evidence::Pixels,
+                    changes: "same pixels in another file".into(),
+                    relation: "the same pixels in another file".into(),
+                    distance: 0.0,
+                }),
+                Relation::Copy { transformation, distance } => {
+                    let changes = transformation.changes();
+                    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+                    ties.copies.push(CopyTie {
+                        a,
+                        b,
+                        evidence: Evidence::Near,
+                        changes: changes.join(", "),
+                        relation: transformation.to_string(),
+                        distance: f64::from(distance),
+                    });
+                }
+                Relation::SameScan { distance } => {
+                    ties.scans.push(ScanTie { a, b, distance: f64::from(distance) });
+                }
+            }
+        }
+        ties
+    }
+
+    /// Pairs of copies that are told by this evidence or a surer one.
+    pub(crate) fn copies_by(&self, evidence: Evidence) -> impl Iterator<Item = (usize, usize)> {
+        self.copies.iter().filter(move |tie| tie.evidence <= evidence).map(|tie| (tie.a, tie.b))
+    }
+
+    /// Pairs of neighbouring slices.
+    pub(crate) fn scan_pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.scans.iter().map(|tie| (tie.a, tie.b))
+    }
+}
+
+/// Ties every image to the first one with the same bytes.
+fn same_files(images: &[ImageRecord]) -> Vec<CopyTie> {
+    let mut first: BTreeMap<Digest, usize> = BTreeMap::new();
+    let mut ties = Vec::new();
+    for (b, image) in images.iter().enumerate() {
+        let a = *first.entry(image.sha256).or_insert(b);
+        if a < b {
+            ties.push(CopyTie {
+                a,
+                b,
+                evidence: Evidence::File,
+                changes: "same file".into(),
+                relation: "the same file".into(),
+                distance: 0.0,
+            });
+        }
+    }
+    ties
+}

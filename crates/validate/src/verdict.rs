@@ -1,0 +1,270 @@
+//! What was found, in words: each finding, and what all of them mean.
+
+use config::ValidationPolicy;
+use report::Tone;
+use serde::Serialize;
+
+use crate::findings::Findings;
+use crate::ingested::Unreadable;
+use crate::policy::{Policy, Verdict};
+
+/// More leaked images than this share of the test images cannot be passed over.
+const MANY: f64 = 0.05;
+
+/// What all findings mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Conclusion {
+    pub(crate) level: Level,
+    pub(crate) headline: String,
+    pub(crate) sentences: Vec<String>,
+    pub(crate) to_do: Vec<String>,
+}
+
+/// How far a score on this data can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    /// Nothing speaks against it.
+    Sound,
+    /// Something has to be kept in mind.
+    Caution,
+    /// A high score would not show that anything about the disease was learnt.
+    NotToBeBelieved,
+}
+
+impl Level {
+    pub(crate) fn tone(self) -> Tone {
+        match self {
+            Self::Sound => Tone::Good,
+            Self::Caution => Tone::Warn,
+            Self::NotToBeBelieved => Tone::Bad,
+        }
+    }
+}
+
+/// What is known beside the findings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) policy: &'a ValidationPolicy,
+    pub(crate) unreadable: &'a [Unreadable],
+    /// Shortcuts that were found, in words.
+    pub(crate) shortcuts: &'a [String],
+    pub(crate) test_images: usize,
+    pub(crate) knows_patients: bool,
+}
+
+/// Each kind of finding with its policy, in the order of the configuration.
+pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Verdict> {
+    let policy = about.policy;
+    let verdict = |finding, policy: Policy, count, in_words: String| Verdict {
+        finding,
+        policy,
+        count,
+        in_words,
+    };
+    let copies = &findings.copies;
+    let leaks = &findings.leaks.by_near_copies;
+    let pictures = &findings.pictures;
+    vec![
+        verdict(
+            "exact_copies",
+            policy.exact_copies.into(),
+            copies.exact_in_training,
+            counted(copies.exact_in_training, "training image repeats", "training images repeat")
+                + " the pixels of another",
+        ),
+        verdict(
+            "near_copies",
+            policy.near_copies.into(),
+            copies.near_in_training,
+            counted(copies.near_in_training, "training image is", "training images are")
+                + " a changed copy of another",
+        ),
+        verdict(
+            "leaks",
+            policy.leaks.into(),
+            leaks.leaked(),
+            format!(
+                "{} test and {} validation images have a copy in training",
+                leaks.leaked_test_images(),
+                leaks.leaked_valid_images()
+            ),
+        ),
+        verdict(
+            "label_conflicts",
+            policy.label_conflicts.into(),
+            findings.label_conflicts.len(),
+            counted(findings.label_conflicts.len(), "content carries", "contents carry")
+                + " more than one label",
+        ),
+        verdict(
+            "blank",
+            policy.blank.into(),
+            pictures.blank.len(),
+            counted(pictures.blank.len(), "image shows", "images show") + " nothing",
+        ),
+        verdict(
+            "outliers",
+            policy.outliers.into(),
+            findings.odd.outliers.len(),
+            counted(findings.odd.outliers.len(), "image is", "images are")
+                + " unlike all others in size, shape or brightness",
+        ),
+        verdict(
+            "burnt_in_marks",
+            policy.burnt_in_marks.into(),
+            pictures.burnt_in_marks.len(),
+            counted(pictures.burnt_in_marks.len(), "image carries", "images carry")
+                + " text, pen strokes or coloured marks",
+        ),
+        verdict(
+            "same_scan",
+            policy.same_scan.into(),
+            findings.same_scan.pairs_across_splits,
+            counted(
+                findings.same_scan.pairs_across_splits,
+                "pair of images in different splits looks",
+                "pairs of images in different splits look",
+            ) + " like neighbouring slices of one scan",
+        ),
+        verdict(
+            "unreadable",
+            policy.unreadable.into(),
+            about.unreadable.len(),
+            counted(about.unreadable.len(), "file was", "files were")
+                + " left out by ingest, because it could not be decoded",
+        ),
+        verdict(
+            "class_imbalance",
+            policy.class_imbalance.into(),
+            usize::from(findings.imbalance().is_some()),
+            findings.imbalance().map_or("the classes are of similar size".into(), |ratio| {
+                format!(
+                    "the largest class has {ratio:.1} times the training images of the smallest"
+                )
+            }),
+        ),
+        verdict(
+            "shortcuts",
+            policy.shortcuts.into(),
+            about.shortcuts.len(),
+            if about.shortcuts.is_empty() {
+                "nothing but the anatomy was found to tell the classes apart".into()
+            } else {
+                about.shortcuts.join("; ")
+            },
+        ),
+    ]
+}
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
+impl Conclusion {
+    /// What the findings mean together. `ignore` keeps a finding out of here, never out of the
+    /// report.
+    pub(crate) fn of(findings: &Findings, verdicts: &[Verdict], about: &Circumstances<'_>) -> Self {
+        let told = |name: &str| {
+            let is_it = |it: &&Verdict| it.finding == name && it.policy != Policy::Ignore;
+            verdicts.iter().find(is_it).filter(|verdict| verdict.count > 0)
+        };
+        let leaked = findings.leaks.by_near_copies.leaked_test_images() as f64;
+        let mut level = Level::Sound;
+        let mut sentences = Vec::new();
+        let mut to_do = Vec::new();
+        if told("shortcuts").is_some() {
+            level = Level::NotToBeBelieved;
+            sentences.extend(about.shortcuts.iter().cloned());
+            to_do.push(
+                "Compare every model with the baselines of this report: evaluate does so by itself. \
+                 Take the shortcut away (window, resize or crop all classes alike, or choose another \
+                 source) before believing a score."
+                    .to_owned(),
+            );
+        }
+        if let Some(leaks) = told("leaks") {
+            level = level.max(Level::Caution);
+            if leaked > MANY * about.test_images as f64 {
+                level = Level::NotToBeBelieved;
+            }
+            sentences.push(capitalised(&leaks.in_words) + &of_classes(findings) + ".");
+            if leaks.policy != Policy::Drop {
+                to_do.push(
+                    "Set validation.policy.leaks: drop to keep the copies out of training. What they \
+                     are worth is measured by evaluate, which trains again without them; do not \
+                     assume that they explain the score."
+                        .to_owned(),
+                );
+            }
+        }
+        for (name, advice) in ADVICE {
+            let Some(verdict) = told(name) else { continue };
+            level = level.max(Level::Caution);
+            sentences.push(capitalised(&verdict.in_words) + ".");
+            to_do.push((*advice).to_owned());
+        }
+        if !about.knows_patients {
+            sentences.push(
+                "Patients are unknown: slices of one patient may stand in several splits, so every \
+                 score is per slice, and optimistic."
+                    .to_owned(),
+            );
+            to_do.push(
+                "Tell the patients with data.patients in config.yaml, if anything does.".into(),
+            );
+        }
+        let headline = match level {
+            Level::Sound => "nothing was found that speaks against a score on this data",
+            Level::Caution => "usable, with what is said below in mind",
+            Level::NotToBeBelieved => "a high score on this data would not show what it seems to",
+        };
+        Self { level, headline: headline.into(), sentences, to_do }
+    }
+}
+
+/// Findings that call for care, and what to do about each.
+const ADVICE: &[(&str, &str)] = &[
+    (
+        "label_conflicts",
+        "Look at the label conflicts: one of the two labels is wrong. validation.policy.label_conflicts: drop keeps them out of training.",
+    ),
+    (
+        "same_scan",
+        "Split by patient or scan: set data.patients, or validation.resplit: true, which keeps such slices together.",
+    ),
+    (
+        "blank",
+        "Look at the blank images; validation.policy.blank: drop keeps them out of training.",
+    ),
+    (
+        "burnt_in_marks",
+        "Look at the marked images: a network reads text and strokes more easily than tissue.",
+    ),
+    (
+        "class_imbalance",
+        "Read balanced accuracy and AUROC rather than accuracy; train.class_weights: balanced may help.",
+    ),
+    (
+        "unreadable",
+        "Look at the files that were left out; artifacts/data_ingestion/report.json lists them.",
+    ),
+    ("outliers", "Look at the outliers: they may be other examinations, or screenshots."),
+];
+
+/// `, all of them normal` or `, of the classes …`.
+fn of_classes(findings: &Findings) -> String {
+    let leaks = &findings.leaks.by_near_copies;
+    let classes: std::collections::BTreeSet<&str> =
+        leaks.test_images.keys().chain(leaks.valid_images.keys()).map(String::as_str).collect();
+    match classes.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [only] => format!(", all of them {only}"),
+        several => format!(", of the classes {}", several.join(", ")),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
