@@ -18,7 +18,9 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result, bail};
 use artifact::StagedFolder;
-use dataset::{BASELINES_FILE, ClassIndices, Manifest, Split, ValidatedManifest, ValidatedRecord};
+use dataset::{
+    BASELINES_FILE, ClassIndices, GroupNumber, Manifest, Split, ValidatedManifest, ValidatedRecord,
+};
 use stage::Settings;
 
 mod arguments;
@@ -46,7 +48,7 @@ use images::SeenImage;
 use ingested::IngestReport;
 use page::{Content, PAGE_FILE};
 use policy::Policy;
-use shortcut::Shortcuts;
+use shortcut::{Placed, Shortcuts};
 use ties::{Evidence, Ties};
 use verdict::{Circumstances, Conclusion};
 use written::{CopyPair, ImageCounts, PatientCounts, REPORT_FILE, Report};
@@ -132,7 +134,16 @@ impl Validation {
         };
         let findings = Findings::of(images, &splits, seen, &ties, &classes);
         let excluded = policy::exclusions(images, &splits, &ties, &findings.odd, &params.policy)?;
-        let shortcuts = Shortcuts::look_for(images, &splits, &classes);
+        let duplicate_groups = duplicate_groups(images.len(), &ties);
+        let placed = Placed {
+            images,
+            seen,
+            splits: &splits,
+            excluded: &excluded,
+            groups: &groups,
+            duplicate_groups: &duplicate_groups,
+        };
+        let shortcuts = Shortcuts::look_for(&placed, &classes, params.seed)?;
         let about = Circumstances {
             policy: &params.policy,
             unreadable: &data.ingested.unreadable,
@@ -143,17 +154,14 @@ impl Validation {
         let verdicts = verdict::verdicts(&findings, &about);
         let conclusion = Conclusion::of(&findings, &verdicts, &about);
 
-        let duplicates = Groups::of(images.len(), ties.copies_by(Evidence::Near));
-        let members = duplicates.members();
         let records = images.iter().enumerate().map(|(place, image)| {
-            let duplicate = duplicates.of_image(place);
             let mut image = image.clone();
             let original_split = image.split;
             image.split = splits[place];
             ValidatedRecord {
                 image,
                 original_split,
-                duplicate_group: (members[duplicate.0 as usize].len() > 1).then_some(duplicate),
+                duplicate_group: duplicate_groups[place],
                 group: groups.of_image(place),
                 patient_id: data.patients[place].clone(),
                 excluded: excluded[place],
@@ -262,4 +270,14 @@ impl Validation {
 fn groups_of(images: usize, ties: &Ties, patients: &[Option<String>]) -> Groups {
     let of_patients = pairs_of_equal(patients.iter().map(Option::as_ref));
     Groups::of(images, ties.copies_by(Evidence::Near).chain(ties.scan_pairs()).chain(of_patients))
+}
+
+/// The group of copies that each image is part of, where it has any.
+fn duplicate_groups(images: usize, ties: &Ties) -> Vec<Option<GroupNumber>> {
+    let groups = Groups::of(images, ties.copies_by(Evidence::Near));
+    let members = groups.members();
+    (0..images)
+        .map(|image| groups.of_image(image))
+        .map(|group| (members[group.0 as usize].len() > 1).then_some(group))
+        .collect()
 }

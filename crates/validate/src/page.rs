@@ -76,10 +76,21 @@ impl Content<'_> {
 
     fn figures(&self) -> Vec<KeyFigure> {
         let leaks = &self.findings.leaks.by_near_copies;
-        let (best, label) = self.shortcuts.best_in_words();
         let test = self.report.images.included.get(&Split::Test).copied().unwrap_or(0);
+        let best = self.shortcuts.best();
         vec![
-            KeyFigure { value: best, label },
+            KeyFigure {
+                value: best
+                    .as_ref()
+                    .map_or("–".into(), |best| format!("{:.3}", best.scores.accuracy)),
+                label: best.map_or("no test images to score a baseline on".into(), |best| {
+                    format!(
+                        "test accuracy without looking at the anatomy, by {}: what a model has to \
+                         beat",
+                        best.looks_at
+                    )
+                }),
+            },
             KeyFigure {
                 value: format!("{} of {test}", leaks.leaked_test_images()),
                 label: "test images have a copy in training".into(),

@@ -1,45 +1,89 @@
 //! Baselines that can know nothing of tumours, and what they score.
 
-use std::collections::BTreeMap;
-
-use dataset::{BaselineKind, BaselinePredictions, ClassIndices, ImageRecord, Split};
+use anyhow::{Context, Result};
+use dataset::{
+    BaselineKind, BaselinePredictions, ClassIndices, Exclusion, GroupNumber, ImageRecord, Split,
+};
 use serde::Serialize;
+use shortcuts::{LabelledPicture, Scores, ShortcutReport};
+
+use crate::groups::Groups;
+use crate::images::SeenImage;
 
 /// What was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shortcuts {
+    #[serde(flatten)]
+    pub(crate) report: ShortcutReport,
     /// Shortcuts, in words.
+    #[serde(skip)]
     pub(crate) claims: Vec<String>,
     #[serde(skip)]
     pub(crate) predictions: Vec<BaselinePredictions>,
 }
 
+/// The images, and where each of them stands after validation.
+#[derive(Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    pub(crate) images: &'a [ImageRecord],
+    pub(crate) seen: &'a [SeenImage],
+    pub(crate) splits: &'a [Split],
+    pub(crate) excluded: &'a [Option<Exclusion>],
+    /// What must not be divided among splits.
+    pub(crate) groups: &'a Groups,
+    /// The group of copies that an image is part of, if any.
+    pub(crate) duplicate_groups: &'a [Option<GroupNumber>],
+}
+
+/// The best that can be done without looking at the anatomy.
+pub(crate) struct BestBaseline<'a> {
+    pub(crate) looks_at: &'static str,
+    pub(crate) scores: &'a Scores,
+}
+
 impl Shortcuts {
+    /// Fits the baselines on the training images that take part, and scores them on the others.
+    ///
+    /// # Errors
+    /// When there are no training images.
     pub(crate) fn look_for(
-        images: &[ImageRecord],
-        splits: &[Split],
+        placed: &Placed<'_>,
         classes: &ClassIndices,
-    ) -> Self {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (image, _) in images.iter().zip(splits).filter(|(_, split)| **split == Split::Train) {
-            *counts.entry(&image.class).or_default() += 1;
-        }
-        let most = counts.iter().max_by_key(|(_, count)| **count).map(|(class, _)| *class);
-        let row: Vec<f64> = classes
-            .names()
+        seed: u64,
+    ) -> Result<Self> {
+        let places: Vec<usize> =
+            (0..placed.images.len()).filter(|at| placed.excluded[*at].is_none()).collect();
+        let pictures: Vec<_> = places
             .iter()
-            .map(|name| f64::from(u8::from(Some(name.as_str()) == most)))
+            .map(|at| LabelledPicture {
+                facts: &placed.seen[*at].facts,
+                class: classes
+                    .index(&placed.images[*at].class)
+                    .expect("the classes are those of the images"),
+                split: placed.splits[*at],
+                duplicate_group: placed.duplicate_groups[*at],
+                group: placed.groups.of_image(*at),
+            })
             .collect();
-        let others = images.iter().zip(splits).filter(|(_, split)| **split != Split::Train);
-        let majority = BaselinePredictions {
-            name: "majority_class".into(),
-            kind: BaselineKind::Majority,
-            images: others.map(|(image, _)| (image.path.clone(), row.clone())).collect(),
-        };
-        Self { claims: vec![], predictions: vec![majority] }
+        let findings = shortcuts::Findings::of(&pictures, classes, seed)
+            .context("find what can be told without looking at the anatomy")?;
+        let predictions = findings.by_path(|at| placed.images[places[at]].path.clone());
+        let shortcuts = &findings.report.verdict.shortcuts;
+        let claims = shortcuts.iter().map(|shortcut| shortcut.in_words.clone()).collect();
+        Ok(Self { report: findings.report, claims, predictions })
     }
 
-    pub(crate) fn best_in_words(&self) -> (String, String) {
-        ("–".into(), "no baseline".into())
+    /// The baseline that knows nothing of the anatomy and has the highest accuracy on the test
+    /// images; of equals the first. None where there are no test images.
+    pub(crate) fn best(&self) -> Option<BestBaseline<'_>> {
+        self.report
+            .baselines
+            .iter()
+            .filter(|it| it.kind != BaselineKind::CoarseLook)
+            .filter_map(|it| {
+                let test = it.scores.iter().find(|scores| scores.split == Split::Test)?;
+                Some(BestBaseline { looks_at: it.looks_at, scores: &test.all })
+            })
+            .reduce(|best, it| if it.scores.accuracy > best.scores.accuracy { it } else { best })
     }
 }

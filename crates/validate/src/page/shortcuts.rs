@@ -1,7 +1,108 @@
-use report::Section;
+use dataset::{BaselineKind, Split};
+use maud::{Markup, html};
+use report::chart::Matrix;
+use report::{Cell, Column, Section, Table};
+use shortcuts::{BaselineReport, Scores};
 
-use super::{Content, nothing};
+use super::Content;
 
+/// What baselines score that cannot know anything about tumours.
 pub(super) fn section(content: &Content<'_>) -> Section {
-    nothing("shortcuts", "Shortcuts", &content.shortcuts.claims.join("; "))
+    let verdict = &content.shortcuts.report.verdict;
+    Section {
+        id: "shortcuts",
+        title: "Shortcuts".into(),
+        lead: "Classifiers that cannot know anything about tumours, fitted on the training images. \
+               What they reach, any network can reach without looking at the disease: a score says \
+               something only as far as it is above theirs."
+            .into(),
+        body: html! {
+            ul { @for sentence in &verdict.in_words { li { (sentence) } } }
+            (baselines(content).markup())
+            p.lead {
+                "A coarse look sees large lesions and the shape of the body, so that its score is \
+                 no shortcut by itself."
+            }
+            h3 { "Pairs of classes" }
+            (pairs(content))
+        },
+    }
+}
+
+fn baselines(content: &Content<'_>) -> Table {
+    let splits = [Split::Valid, Split::Test];
+    let titles = ["accuracy", "balanced accuracy", "AUROC", "accuracy without copies"];
+    let mut columns = vec![Column::text("looks at"), Column::text("kind")];
+    for split in splits {
+        columns.extend(titles.map(|title| Column::number(format!("{split}: {title}"))));
+    }
+    let row = |baseline: &BaselineReport| {
+        let mut cells = vec![Cell::from(baseline.looks_at), Cell::from(kind(baseline.kind))];
+        for split in splits {
+            let scores = baseline.scores.iter().find(|scores| scores.split == split);
+            let all = scores.map(|scores| &scores.all);
+            let new = scores.map(|it| it.without_copies.as_ref().unwrap_or(&it.all));
+            let of = |scores: Option<&Scores>, value: fn(&Scores) -> Option<f64>| {
+                Cell::score(scores.and_then(value))
+            };
+            cells.extend([
+                of(all, |it| Some(it.accuracy)),
+                of(all, |it| it.balanced_accuracy),
+                of(all, |it| it.auroc),
+                of(new, |it| Some(it.accuracy)),
+            ]);
+        }
+        cells
+    };
+    Table {
+        label: "Baselines that know nothing of tumours".into(),
+        columns,
+        rows: content.shortcuts.report.baselines.iter().map(row).collect(),
+    }
+}
+
+fn kind(kind: BaselineKind) -> &'static str {
+    match kind {
+        BaselineKind::Majority => "guess",
+        BaselineKind::Shortcut => "no anatomy",
+        BaselineKind::CoarseLook => "coarse look",
+    }
+}
+
+/// How well each baseline tells each pair of classes apart.
+fn pairs(content: &Content<'_>) -> Markup {
+    let verdict = &content.shortcuts.report.verdict;
+    let mut names: Vec<String> = Vec::new();
+    let mut columns: Vec<&'static str> = Vec::new();
+    let mut cells: Vec<Vec<Option<(String, f64)>>> = Vec::new();
+    for pair in &verdict.pairs {
+        let name = pair.classes.join(" – ");
+        let row = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            cells.push(Vec::new());
+            names.len() - 1
+        });
+        if !columns.contains(&pair.baseline.looks_at()) {
+            columns.push(pair.baseline.looks_at());
+        }
+        cells[row].push(pair.auroc.map(|auroc| {
+            let mark = if pair.is_told_apart { " ●" } else { "" };
+            (format!("{auroc:.3}{mark}"), (auroc - 0.5) * 2.0)
+        }));
+    }
+    let matrix = Matrix {
+        title: "AUROC of one class against another".into(),
+        row_label: "classes".into(),
+        column_label: "looks at".into(),
+        rows: names,
+        columns: columns.into_iter().map(str::to_owned).collect(),
+        cells,
+        caption: format!(
+            "On {} validation and test images that have no copy in training; 0.5 is chance. ● told \
+             apart: AUROC {:.2} or more, and p < {} after correction for the number of tests \
+             (Mann-Whitney, each group of images counting once).",
+            verdict.images, verdict.auroc_limit, verdict.significance
+        ),
+    };
+    matrix.markup()
 }
