@@ -1,7 +1,6 @@
 use dataset::{BaselineKind, ClassIndex};
 use picture_checks::Facts;
 use serde::Serialize;
-use smartcore::error::Failed;
 
 use crate::features::{Feature, varying};
 use crate::forest::Forest;
@@ -97,15 +96,6 @@ pub enum FitError {
         /// How many classes there are.
         classes: usize,
     },
-    /// The library of the forests refuses.
-    #[error("grow the forest of {baseline}: {source}", baseline = baseline.name())]
-    Forest {
-        /// Whose forest.
-        baseline: Baseline,
-        /// What the library said.
-        #[source]
-        source: Failed,
-    },
 }
 
 /// What a baseline says about images.
@@ -169,13 +159,12 @@ impl Baselines {
                 Baseline::ThumbnailNeighbour => {
                     Fitted::Neighbours(Neighbours::of(&pictures, &labels))
                 }
-                _ => grow(baseline, &pictures, &labels, seed)
-                    .map_err(|source| FitError::Forest { baseline, source })?
+                _ => grow(baseline, &pictures, &labels, classes, seed)
                     .map_or_else(|| Fitted::Constant(shares.clone()), Fitted::Forest),
             };
-            Ok((baseline, fitted))
+            (baseline, fitted)
         };
-        let fitted = Baseline::ALL.into_iter().map(fit).collect::<Result<_, _>>()?;
+        let fitted = Baseline::ALL.into_iter().map(fit).collect();
         Ok(Self { classes, fitted_on: drawn.len(), fitted })
     }
 
@@ -185,21 +174,16 @@ impl Baselines {
     }
 
     /// What every baseline says about images, in the order of [`Baseline::ALL`].
-    ///
-    /// # Errors
-    /// When the forests' library refuses the images.
-    pub fn predict(&self, images: &[&Facts]) -> Result<Vec<Prediction>, FitError> {
+    pub fn predict(&self, images: &[&Facts]) -> Vec<Prediction> {
         let predict = |(baseline, fitted): &(Baseline, Fitted)| {
             let probabilities = match fitted {
                 Fitted::Constant(shares) => {
                     std::iter::repeat_n(shares, images.len()).flatten().copied().collect()
                 }
                 Fitted::Neighbours(neighbours) => neighbours.probabilities(images, self.classes),
-                Fitted::Forest(forest) => forest
-                    .probabilities(images, self.classes)
-                    .map_err(|source| FitError::Forest { baseline: *baseline, source })?,
+                Fitted::Forest(forest) => forest.probabilities(images),
             };
-            Ok(Prediction { baseline: *baseline, classes: self.classes, probabilities })
+            Prediction { baseline: *baseline, classes: self.classes, probabilities }
         };
         self.fitted.iter().map(predict).collect()
     }
@@ -216,14 +200,15 @@ fn grow(
     baseline: Baseline,
     pictures: &[&Facts],
     labels: &[usize],
+    classes: usize,
     seed: u64,
-) -> Result<Option<Forest>, Failed> {
+) -> Option<Forest> {
     let features = baseline.features(pictures).unwrap_or_default();
     let has_several_classes = labels.iter().any(|label| *label != labels[0]);
     if features.is_empty() || !has_several_classes {
-        return Ok(None);
+        return None;
     }
-    Forest::fit(features, pictures, labels, seed, baseline as u64).map(Some)
+    Some(Forest::fit(features, pictures, labels, classes, seed, baseline as u64))
 }
 
 #[cfg(test)]
@@ -246,7 +231,7 @@ mod tests {
         let training = training();
         let baselines = Baselines::fit(3, &borrowed(&training), 1).unwrap();
         let asked: Vec<&Facts> = training.iter().map(|(facts, _)| facts).take(7).collect();
-        let predictions = baselines.predict(&asked).unwrap();
+        let predictions = baselines.predict(&asked);
         assert_eq!(predictions.iter().map(|it| it.baseline).collect::<Vec<_>>(), Baseline::ALL);
         for prediction in predictions {
             assert_eq!(prediction.rows().len(), 7);
@@ -260,7 +245,7 @@ mod tests {
     fn the_majority_baseline_knows_the_shares_of_the_classes() {
         let training = training();
         let baselines = Baselines::fit(3, &borrowed(&training), 1).unwrap();
-        let predictions = baselines.predict(&[&training[3].0]).unwrap();
+        let predictions = baselines.predict(&[&training[3].0]);
         assert_eq!(predictions[0].probabilities, [0.75, 0.25, 0.0]);
     }
 
@@ -269,7 +254,7 @@ mod tests {
         let training: Vec<_> =
             training().into_iter().map(|(facts, _)| (facts, ClassIndex(1))).collect();
         let baselines = Baselines::fit(2, &borrowed(&training), 1).unwrap();
-        for prediction in baselines.predict(&[&training[3].0]).unwrap() {
+        for prediction in baselines.predict(&[&training[3].0]) {
             assert_eq!(prediction.probabilities, [0.0, 1.0], "{prediction:?}");
         }
     }

@@ -53,6 +53,7 @@ mod report;
 mod sample;
 mod scores;
 mod significance;
+mod tree;
 mod verdict;
 mod words;
 

@@ -65,4 +65,22 @@ mod tests {
         assert!((row[1] - one / (zero + one)).abs() < 1e-12);
         assert_eq!(row[2], 0.0);
     }
+
+    #[test]
+    fn copies_with_different_labels_leave_it_open() {
+        let [black, white] = [0, 255].map(|level| facts_of(32, 32, move |_, _| level));
+        let neighbours = Neighbours::of(&[&black, &black, &white], &[0, 1, 2]);
+        let row = neighbours.probabilities(&[&black], 3);
+        assert_eq!(row[0], row[1]);
+        assert!((row[2] - (1.0 / 256.0) / (2.0 + 1.0 / 256.0)).abs() < 1e-12, "{row:?}");
+    }
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_pictures() {
+        let pictures: Vec<Facts> = (0..50).map(|at| facts_of(32, 32, move |_, _| at * 5)).collect();
+        let pictures: Vec<&Facts> = pictures.iter().collect();
+        let neighbours = Neighbours::of(&[pictures[0], pictures[49]], &[0, 1]);
+        let rows = neighbours.probabilities(&pictures, 2);
+        assert!(rows.chunks_exact(2).is_sorted_by(|a, b| a[0] > b[0]), "{rows:?}");
+    }
 }

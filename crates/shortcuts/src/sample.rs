@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Baselines are fitted on no more than about this many images. More changes what they score
-/// little, and growing trees takes time quadratic in the images.
+/// little, and the nearest neighbour is looked for among all of them.
 pub const MOST_TRAINING_IMAGES: usize = 2_000;
 
 /// A class that is rare keeps at least this part of an equal share.
@@ -35,11 +35,15 @@ pub(crate) fn stratified(classes: &[usize], count: usize, most: usize, seed: u64
 /// The first `front` steps of a Fisher-Yates shuffle.
 fn shuffle_front(values: &mut [usize], front: usize, random: &mut ChaCha8Rng) {
     for at in 0..front {
-        let left = (values.len() - at) as u64;
-        // The highest of 64 bits: the bias is below 2⁻⁴⁰ for any number of images that fits memory.
-        let further = ((u128::from(random.next_u64()) * u128::from(left)) >> 64) as usize;
+        let further = below(random, values.len() - at);
         values.swap(at, at + further);
     }
+}
+
+/// A number below `end`. The highest bits of a product: the bias is below 2⁻³² for any number of
+/// images that fits memory.
+pub(crate) fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
+    ((u128::from(random.next_u64()) * end as u128) >> 64) as usize
 }
 
 #[cfg(test)]

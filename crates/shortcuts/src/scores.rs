@@ -119,4 +119,30 @@ mod tests {
         assert_eq!((scores.pairs.len(), scores.pairs[1].auroc), (3, None));
         assert_eq!(Scores::of(&predictions.select(&[]), &names), None);
     }
+
+    #[test]
+    fn aurocs_are_those_of_scikit_learn() {
+        let probabilities = [
+            [0.5, 0.3, 0.2],
+            [0.2, 0.6, 0.2],
+            [0.4, 0.4, 0.2],
+            [0.1, 0.7, 0.2],
+            [0.3, 0.3, 0.4],
+            [0.5, 0.4, 0.1],
+            [0.2, 0.2, 0.6],
+            [0.1, 0.1, 0.8],
+            [0.4, 0.2, 0.4],
+        ];
+        let classes = (0..9).map(|at| ClassIndex(at / 3));
+        let predictions = Predictions::new(3, classes.zip(probabilities)).unwrap();
+        let scores = Scores::of(&predictions, &ClassIndices::of_names(["a", "b", "c"])).unwrap();
+        // (roc_auc_score(y[m] == a, P[m, a]) + roc_auc_score(y[m] == b, P[m, b])) / 2, where m are
+        // the images of a and b; roc_auc_score(y, P, multi_class="ovr")
+        let pairs: Vec<f64> = scores.pairs.iter().filter_map(|pair| pair.auroc).collect();
+        for (found, expected) in pairs.iter().zip([10.5 / 18.0, 16.0 / 18.0, 17.5 / 18.0]) {
+            assert!((found - expected).abs() < 1e-12, "{pairs:?}");
+        }
+        assert_eq!(pairs.len(), 3);
+        assert!((scores.auroc.unwrap() - 0.814_814_814_814_814_8).abs() < 1e-12, "{scores:?}");
+    }
 }

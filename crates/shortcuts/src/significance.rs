@@ -53,14 +53,31 @@ mod tests {
         let lower = [0.5, 0.3, 0.8, 0.1, 0.4];
         let found = mann_whitney(&higher, &lower).unwrap();
         assert!((found.auroc - 24.5 / 30.0).abs() < 1e-12, "{found:?}");
-        assert!((found.p_value - 0.048_239_901_754_479).abs() < 1e-9, "{found:?}");
+        assert!((found.p_value - 0.048_239_901_754_479_17).abs() < 1e-12, "{found:?}");
+        let found = mann_whitney(&lower, &higher).unwrap();
+        assert!((found.auroc - 5.5 / 30.0).abs() < 1e-12, "{found:?}");
+        assert!((found.p_value - 0.967_615_515_150_556_2).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn many_ties_and_small_chances_are_scipys() {
+        let higher: Vec<f64> = (0..40).map(|at| f64::from(at * 37 % 11) + 3.0).collect();
+        let lower: Vec<f64> = (0..60).map(|at| f64::from(at * 53 % 13)).collect();
+        let found = mann_whitney(&higher, &lower).unwrap();
+        assert!((found.auroc - 0.667_291_666_666_666_6).abs() < 1e-12, "{found:?}");
+        assert!((found.p_value - 0.002_328_409_842_200_756_2).abs() < 1e-12, "{found:?}");
+        let higher: Vec<f64> = (50..110).map(f64::from).collect();
+        let lower: Vec<f64> = (0..60).map(f64::from).collect();
+        let found = mann_whitney(&higher, &lower).unwrap();
+        assert!((found.auroc - 0.986_111_111_111_111_2).abs() < 1e-12, "{found:?}");
+        assert!((found.p_value / 2.102_993_895_401_928_8e-20 - 1.0).abs() < 1e-9, "{found:?}");
     }
 
     #[test]
     fn a_perfect_order_of_few_is_no_proof() {
         let found = mann_whitney(&[4.0, 5.0, 6.0], &[1.0, 2.0, 3.0]).unwrap();
         assert_eq!(found.auroc, 1.0);
-        assert!(found.p_value > 0.03, "{found:?}");
+        assert!((found.p_value - 0.040_427_799_185_026_12).abs() < 1e-12, "{found:?}");
     }
 
     #[test]
