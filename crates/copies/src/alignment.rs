@@ -9,9 +9,6 @@ const BLUR: f32 = 1.0;
 /// A border is moved by this much in one step at most, in shares of a side.
 const LONGEST_STEP: f32 = 0.03;
 
-/// A step that moves no border further than this is the last.
-const LAST_STEP: f32 = 2e-4;
-
 /// A border may lie this far outside or inside of the other picture's.
 const FARTHEST: f32 = 0.16;
 
@@ -23,16 +20,25 @@ const UNKNOWNS: usize = 6;
 type Row = [f32; 8];
 const DIFFERENCE: usize = UNKNOWNS;
 
+/// When an alignment is good enough.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// As many steps at most.
+    pub(crate) steps: usize,
+    /// A step that moves no border further than this, in shares of a side, is the last.
+    pub(crate) last_step: f32,
+}
+
 /// Finds the frame in which `whole` shows `part`, up to contrast and brightness, starting from one
 /// that is about right. `None` where there is none.
 ///
 /// The Gauss-Newton method of Lucas and Kanade, forwards and additive (Baker and Matthews 2004),
 /// with weights that fall with the difference (Cauchy's), so that a pen stroke on one of two copies
 /// does not push them apart.
-pub(crate) fn align(whole: &Plane, part: &Plane, start: Frame, steps: usize) -> Option<Frame> {
+pub(crate) fn align(whole: &Plane, part: &Plane, start: Frame, effort: Effort) -> Option<Frame> {
     let (whole, part) = (whole.blurred(BLUR), part.blurred(BLUR));
     let mut frame = start;
-    for _ in 0..steps {
+    for _ in 0..effort.steps {
         let step = step(&whole.framed(frame), &part, frame)?;
         let [left, top, right, bottom] = step.map(|s| s.clamp(-LONGEST_STEP, LONGEST_STEP));
         frame = Frame {
@@ -44,7 +50,7 @@ pub(crate) fn align(whole: &Plane, part: &Plane, start: Frame, steps: usize) -> 
         if frame.margins().into_iter().any(|margin| margin.abs() > FARTHEST) {
             return None;
         }
-        if [left, top, right, bottom].into_iter().all(|moved| moved.abs() < LAST_STEP) {
+        if [left, top, right, bottom].into_iter().all(|moved| moved.abs() < effort.last_step) {
             break;
         }
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::{Agreement, agreement};
-use crate::alignment::{Fit, Inside, align};
+use crate::alignment::{Effort, Fit, Inside, align};
 use crate::candidates::{Candidate, candidates};
 use crate::plane::Plane;
 use crate::{Frame, PixelDigest, Signature, Transformation};
@@ -13,11 +13,18 @@ use crate::{Frame, PixelDigest, Signature, Transformation};
 /// The side at which pictures are aligned at first, in pixels.
 const COARSE_SIDE: usize = 44;
 
-/// Steps of the first, coarse alignment.
-const COARSE_STEPS: usize = 10;
+/// The first alignment ends within a twentieth of such a pixel.
+const COARSE: Effort = Effort { steps: 10, last_step: 1e-3 };
 
-/// Steps that refine it.
-const FINE_STEPS: usize = 5;
+/// The second starts from there, and ends within a fiftieth of a pixel of the thumbnail.
+const FINE: Effort = Effort { steps: 5, last_step: 2e-4 };
+
+/// In coarse, pictures agree better than in detail. Pairs that do not reach this share of the
+/// limit for slices of one scan, or three times the one for copies, are not looked at in detail.
+///
+/// Of 290 pairs of slices in 944 chest scans this lost one; of 166 pairs of copies none was beyond
+/// a third of it. It spares four of five pairs the second alignment.
+const COARSE_SHARES: [f32; 2] = [0.7, 3.0];
 
 /// Two pictures that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,11 +113,14 @@ fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Op
     let whole_plane = signatures[whole].plane()?;
     let part_plane = signatures[part].plane()?.turned(symmetry);
     let coarse = [&whole_plane, &part_plane].map(|plane| plane.shrunk(COARSE_SIDE));
-    let frame = align(&coarse[0], &coarse[1], frame, COARSE_STEPS)?;
+    let frame = align(&coarse[0], &coarse[1], frame, COARSE)?;
+    if !is_promising(&coarse[0].framed(frame), &coarse[1], frame, limits) {
+        return None;
+    }
 
     let side = signatures[whole].detail_side().min(signatures[part].detail_side());
     let (fine_whole, fine_part) = (whole_plane.shrunk(side), part_plane.shrunk(side));
-    let frame = align(&fine_whole, &fine_part, frame, FINE_STEPS)?;
+    let frame = align(&fine_whole, &fine_part, frame, FINE)?;
     let inside = Inside::of(frame, side);
     let shown = fine_whole.framed(frame);
     let Agreement { of_most, of_nearly_all, other_share } = agreement(&shown, &fine_part, &inside)?;
@@ -126,6 +136,15 @@ fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Op
         copy: whole.max(part),
         relation: Relation::SameScan { distance },
     })
+}
+
+/// Whether two pictures that are aligned in coarse may be within the limits. Those with too little
+/// to tell are.
+fn is_promising(shown: &Plane, part: &Plane, frame: Frame, limits: Limits) -> bool {
+    let [of_scan, of_copy] = COARSE_SHARES;
+    let farthest = (of_scan * limits.same_scan).max(of_copy * limits.copy);
+    let inside = Inside::of(frame, part.side());
+    agreement(shown, part, &inside).is_none_or(|found| 1.0 - found.of_nearly_all <= farthest)
 }
 
 /// Contrast and brightness of the part as the whole's, in shares of all that can be stored. Pixels
