@@ -71,7 +71,9 @@ impl Cell {
     pub fn interval(value: Option<f64>, interval: Option<(f64, f64)>) -> Self {
         match (value, interval) {
             (Some(value), Some((low, high))) => {
-                Self::sorted_by(format!("{value:.3} ({low:.2}–{high:.2})"), value)
+                let ends = format!("({low:.2}–{high:.2})");
+                let text = html! { (format!("{value:.3}")) " " span.ends { (ends) } };
+                Self { text, sort_by: Some(value) }
             }
             (value, _) => Self::score(value),
         }
