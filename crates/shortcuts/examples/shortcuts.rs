@@ -24,7 +24,7 @@ use ingest::sample::{SampleClass, phantom};
 use picture_checks::Facts;
 use rayon::prelude::*;
 use shortcuts::{BaselineReport, Findings, LabelledPicture, Scores, Verdict};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 /// Looks for shortcuts and prints what it finds, and how long that takes.
 #[derive(Parser)]
@@ -43,15 +43,10 @@ struct Arguments {
     seed: u64,
 }
 
-/// A file of the data set.
-struct Encoded {
-    split: Split,
-    class: String,
-    bytes: Vec<u8>,
-}
-
 /// What is kept of a picture.
 struct Looked {
+    split: Split,
+    folder: String,
     facts: Facts,
     digest: Digest,
     decoding: Duration,
@@ -60,26 +55,24 @@ struct Looked {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let files = match (&arguments.source, arguments.phantoms) {
+    let looked = match (&arguments.source, arguments.phantoms) {
         (Some(source), _) if source.is_dir() => of_folder(source)?,
         (Some(source), _) => of_zip(source)?,
         (None, phantoms) => drawn(phantoms.unwrap_or_default(), &arguments)?,
     };
-    ensure!(!files.is_empty(), "there is no picture in a folder <split>/<class>");
-    let folders: BTreeSet<&str> = files.iter().map(|file| file.class.as_str()).collect();
+    ensure!(!looked.is_empty(), "there is no picture in a folder <split>/<class>");
+    let folders: BTreeSet<&str> = looked.iter().map(|looked| looked.folder.as_str()).collect();
     let names = ClassIndices::of_names(folders.iter().map(|folder| class_of(folder, &folders)));
 
-    let looked: Vec<Looked> = files.par_iter().map(look).collect::<Result<_>>()?;
     let groups = groups(&looked);
-    let pictures = files
+    let pictures = looked
         .iter()
-        .zip(&looked)
         .zip(&groups)
-        .map(|((file, looked), (group, copies))| {
+        .map(|(looked, (group, copies))| {
             Ok(LabelledPicture {
                 facts: &looked.facts,
-                class: names.index(class_of(&file.class, &folders))?,
-                split: file.split,
+                class: names.index(class_of(&looked.folder, &folders))?,
+                split: looked.split,
                 duplicate_group: (*copies > 1).then_some(*group),
                 group: *group,
             })
@@ -106,38 +99,40 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn of_folder(folder: &Path) -> Result<Vec<Encoded>> {
-    let mut files = Vec::new();
-    for entry in WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry.with_context(|| format!("failed to list {}", folder.display()))?;
-        if entry.file_type().is_file()
-            && let Some((split, class)) = place(entry.path())
-        {
-            files.push(Encoded { split, class, bytes: artifact::read_bytes(entry.path())? });
-        }
-    }
-    Ok(files)
+fn of_folder(folder: &Path) -> Result<Vec<Looked>> {
+    let failed = || format!("failed to list {}", folder.display());
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+    let entries = entries.collect::<Result<Vec<_>, _>>().with_context(failed)?;
+    let look = |entry: &DirEntry| {
+        let (split, folder) = place(entry.path())?;
+        let bytes = artifact::read_bytes(entry.path());
+        Some(bytes.map_err(Into::into).and_then(|bytes| look(split, folder, &bytes)))
+    };
+    let files = entries.par_iter().filter(|entry| entry.file_type().is_file());
+    files.filter_map(look).collect()
 }
 
-fn of_zip(archive: &Path) -> Result<Vec<Encoded>> {
-    let bytes = artifact::read_bytes(archive)?;
+/// Unpacked in memory before anything is decoded.
+fn of_zip(archive: &Path) -> Result<Vec<Looked>> {
     let failed = || format!("failed to unpack {}", archive.display());
-    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).with_context(failed)?;
+    let packed = Cursor::new(artifact::read_bytes(archive)?);
+    let mut zip = zip::ZipArchive::new(packed).with_context(failed)?;
     let mut files = BTreeMap::new();
     for number in 0..zip.len() {
         let mut file = zip.by_index(number).with_context(failed)?;
         let path = PathBuf::from(file.name().with_context(failed)?.as_ref());
-        if let (true, Some((split, class))) = (file.is_file(), place(&path)) {
+        if let (true, Some(place)) = (file.is_file(), place(&path)) {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).with_context(failed)?;
-            files.insert(path, Encoded { split, class, bytes });
+            files.insert(path, (place, bytes));
         }
     }
-    Ok(files.into_values().collect())
+    let files = files.into_values().collect::<Vec<_>>().into_par_iter();
+    files.map(|((split, folder), bytes)| look(split, folder, &bytes)).collect()
 }
 
 /// Phantoms, every fifth for testing. The classes take turns.
-fn drawn(phantoms: usize, arguments: &Arguments) -> Result<Vec<Encoded>> {
+fn drawn(phantoms: usize, arguments: &Arguments) -> Result<Vec<Looked>> {
     let draw = |index: usize| {
         let class = SampleClass::ALL[index % SampleClass::ALL.len()];
         let picture = phantom(arguments.seed, index, class).picture;
@@ -146,7 +141,7 @@ fn drawn(phantoms: usize, arguments: &Arguments) -> Result<Vec<Encoded>> {
         let mut png = Cursor::new(Vec::new());
         picture.write_to(&mut png, ImageFormat::Png)?;
         let split = if index % 5 == 4 { Split::Test } else { Split::Train };
-        Ok(Encoded { split, class: class.folder().to_owned(), bytes: png.into_inner() })
+        look(split, class.folder().to_owned(), png.get_ref())
     };
     (0..phantoms).into_par_iter().map(draw).collect()
 }
@@ -158,19 +153,19 @@ fn place(path: &Path) -> Option<(Split, String)> {
     Some((Split::from_folder_name(split)?, class.file_name()?.to_str()?.to_owned()))
 }
 
-/// The shortest name of a folder that this one's name starts with.
+/// The shortest of the folders' names that this one starts with.
 fn class_of<'a>(folder: &str, folders: &BTreeSet<&'a str>) -> &'a str {
     // They are sorted: what a name starts with stands before it, the shorter the earlier.
     folders.iter().find(|class| folder.starts_with(**class)).expect("a name starts with itself")
 }
 
-fn look(file: &Encoded) -> Result<Looked> {
+fn look(split: Split, folder: String, bytes: &[u8]) -> Result<Looked> {
     let started = Instant::now();
-    let picture = imaging::decode(&file.bytes)?;
+    let picture = imaging::decode(bytes)?;
     let decoding = started.elapsed();
-    let facts = Facts::of(&picture, file.bytes.len() as u64);
+    let facts = Facts::of(&picture, bytes.len() as u64);
     let measuring = started.elapsed() - decoding;
-    Ok(Looked { facts, digest: Digest::of(&file.bytes), decoding, measuring })
+    Ok(Looked { split, folder, facts, digest: Digest::of(bytes), decoding, measuring })
 }
 
 /// For each picture the number of its content, and how many pictures have that.

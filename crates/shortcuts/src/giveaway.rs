@@ -245,3 +245,111 @@ pub(crate) fn place(column: usize, row: usize) -> &'static str {
         _ => "the right edge",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::tests::facts_of;
+
+    /// Pictures of these widths and heights.
+    fn sized(sizes: &[(u32, u32)]) -> Vec<Facts> {
+        sizes.iter().map(|(width, height)| facts_of(*width, *height, |_, _| 0)).collect()
+    }
+
+    /// Pictures of 32×32, of which one cell of the grid has a grey that goes with the number.
+    fn with_cell(levels: &[u8], lit: impl Fn(u32, u32) -> bool + Copy) -> Vec<Facts> {
+        let picture =
+            |level: &u8| facts_of(32, 32, |x, y| if lit(x / 2, y / 2) { *level } else { 10 });
+        levels.iter().map(picture).collect()
+    }
+
+    fn sides<'a>(class: &'a [Facts], others: &'a [Facts]) -> Sides<'a> {
+        Sides { class: class.iter().collect(), others: others.iter().collect() }
+    }
+
+    #[test]
+    fn of_two_measurements_the_one_that_tells_more_is_named() {
+        // Two of nine pairs of widths are out of order; every pair of heights is in order.
+        let class = sized(&[(50, 30), (60, 31), (40, 32)]);
+        let others = sized(&[(30, 20), (45, 20), (42, 21)]);
+        let sides = sides(&class, &others);
+        let found = find(Baseline::Metadata, &sides, &sides).unwrap();
+        assert_eq!((found.measure.as_str(), found.auroc), ("height in pixels", 1.0));
+        assert_eq!(found.in_words, "its pictures are higher: 30 to 32 pixels against 20 to 21");
+        let width = sides.auroc(Feature::Width, Direction::Higher).unwrap();
+        assert!((width - 7.0 / 9.0).abs() < 1e-12, "{width}");
+    }
+
+    #[test]
+    fn a_class_in_the_middle_is_named_by_its_range() {
+        let class = sized(&[(50, 20), (51, 20), (52, 20), (53, 20)]);
+        let others = sized(&[(30, 20), (31, 20), (70, 20), (71, 20)]);
+        let sides = sides(&class, &others);
+        let candidate = sides.candidate(Feature::Width).unwrap();
+        assert_eq!((candidate.direction, candidate.auroc), (Direction::Around(51.5), 1.0));
+        let words = find(Baseline::Metadata, &sides, &sides).unwrap().in_words;
+        assert!(words.starts_with("width in pixels is "), "{words}");
+        assert!(words.ends_with(" of its pictures and none of the others"), "{words}");
+    }
+
+    #[test]
+    fn what_was_chosen_in_training_must_hold_elsewhere() {
+        let narrow = sized(&[(20, 20), (21, 20), (22, 20)]);
+        let wide = sized(&[(30, 20), (31, 20), (32, 20)]);
+        let chosen = sides(&narrow, &wide);
+        assert!(find(Baseline::Metadata, &chosen, &chosen).is_some());
+        assert_eq!(find(Baseline::Metadata, &chosen, &sides(&wide, &narrow)), None);
+        assert_eq!(find(Baseline::Metadata, &chosen, &sides(&[], &wide)), None);
+        assert_eq!(find(Baseline::Metadata, &sides(&[], &wide), &chosen), None);
+    }
+
+    #[test]
+    fn the_mean_grey_is_preferred_to_a_bin_that_tells_no_more() {
+        let of_levels = |levels: [u8; 3]| {
+            levels.map(|level| facts_of(16, 16, move |x, _| level + (x as u8))).to_vec()
+        };
+        let (bright, dark) = (of_levels([150, 160, 170]), of_levels([20, 30, 40]));
+        let sides = sides(&bright, &dark);
+        let found = find(Baseline::GreyHistogram, &sides, &sides).unwrap();
+        assert_eq!(found.measure, "mean grey, 0 to 255");
+        assert!(found.in_words.starts_with("its pictures are brighter: "), "{}", found.in_words);
+    }
+
+    #[test]
+    fn a_lit_cell_is_a_mark_and_a_lit_side_is_not() {
+        let (bright, dark) = ([200, 210, 220], [10, 10, 20]);
+        let cell = |x, y| (x, y) == (14, 1);
+        let (class, others) = (with_cell(&bright, cell), with_cell(&dark, cell));
+        let told = sides(&class, &others);
+        let words = find(Baseline::Frame, &told, &told).unwrap().in_words;
+        assert!(words.starts_with("a bright mark in the upper right corner: "), "{words}");
+        let told = sides(&others, &class);
+        let words = find(Baseline::Frame, &told, &told).unwrap().in_words;
+        assert!(words.starts_with("a dark mark in the upper right corner: "), "{words}");
+
+        let side = |x, _| x < 4;
+        let (class, others) = (with_cell(&bright, side), with_cell(&dark, side));
+        let told = sides(&class, &others);
+        let words = find(Baseline::Frame, &told, &told).unwrap().in_words;
+        assert!(words.starts_with("its pictures are brighter at the upper left corner"), "{words}");
+    }
+
+    #[test]
+    fn thumbnails_are_never_explained_by_a_measurement() {
+        let class = sized(&[(50, 30)]);
+        let others = sized(&[(30, 20)]);
+        let sides = sides(&class, &others);
+        assert_eq!(find(Baseline::ThumbnailForest, &sides, &sides), None);
+    }
+
+    #[test]
+    fn places_of_the_frame_are_named_as_seen() {
+        assert_eq!(place(0, 0), "the upper left corner");
+        assert_eq!(place(15, 3), "the upper right corner");
+        assert_eq!(place(8, 15), "the lower edge");
+        assert_eq!(place(1, 15), "the lower left corner");
+        assert_eq!(place(15, 15), "the lower right corner");
+        assert_eq!((place(8, 0), place(0, 8)), ("the upper edge", "the left edge"));
+        assert_eq!(place(15, 8), "the right edge");
+    }
+}

@@ -231,7 +231,64 @@ fn stars(mut told_apart: Vec<ToldApart>) -> Vec<Star> {
 
 #[cfg(test)]
 mod tests {
+    use dataset::Split;
+
     use super::*;
+    use crate::picture::tests::facts_of;
+
+    #[test]
+    fn groups_count_once_and_chances_are_multiplied_by_the_tests() {
+        let facts = facts_of(8, 8, |_, _| 0);
+        let picture = |class: usize, group: u32| LabelledPicture {
+            facts: &facts,
+            class: ClassIndex(class),
+            split: Split::Test,
+            duplicate_group: None,
+            group: GroupNumber(group),
+        };
+        // Group 0 has two images: 0.9 / 1.0 and 0.2 / 0.4, in the mean 0.7.
+        let rows = [
+            ((0, 0), [0.9, 0.1, 0.0]),
+            ((0, 0), [0.2, 0.2, 0.6]),
+            ((0, 1), [0.6, 0.4, 0.0]),
+            ((1, 2), [0.5, 0.3, 0.2]),
+            ((1, 3), [0.1, 0.8, 0.1]),
+            ((2, 4), [0.0, 0.0, 1.0]),
+        ];
+        let pictures: Vec<_> =
+            rows.iter().map(|((class, group), _)| picture(*class, *group)).collect();
+        let prediction = Prediction {
+            baseline: Baseline::Metadata,
+            classes: 3,
+            probabilities: rows.iter().flat_map(|(_, row)| *row).collect(),
+        };
+        let predictions = [prediction];
+        let evidence = Evidence {
+            names: &ClassIndices::of_names(["a", "b", "c"]),
+            training: Vec::new(),
+            judged: pictures.iter().enumerate().collect(),
+            copies_left_out: 0,
+            predictions: &predictions,
+        };
+        let near = |found: Vec<f64>, expected: &[f64]| {
+            assert_eq!(found.len(), expected.len());
+            let is_near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12;
+            assert!(found.iter().zip(expected).all(is_near), "{found:?}");
+        };
+        let pair = [ClassIndex(0), ClassIndex(1)];
+        near(evidence.scores(&predictions[0], ClassIndex(0), pair), &[0.7, 0.6]);
+        near(evidence.scores(&predictions[0], ClassIndex(1), pair), &[0.625, 1.0 / 9.0]);
+        // Of neither: as likely the one as the other.
+        near(evidence.scores(&predictions[0], ClassIndex(2), pair), &[0.5]);
+
+        let verdict = Verdict::of(&evidence);
+        let pair = &verdict.pairs[0];
+        // 0.7 is above both; 0.6 above one of two. One baseline and three pairs: three tests.
+        assert_eq!((pair.groups, pair.auroc), ([2, 2], Some(0.75)));
+        let chance = mann_whitney(&[0.7, 0.6], &[0.625, 1.0 / 9.0]).unwrap().p_value;
+        assert_eq!(pair.p_value, Some((3.0 * chance).min(1.0)));
+        assert!(!pair.is_told_apart && verdict.shortcuts.is_empty());
+    }
 
     fn told(a: usize, b: usize, auroc: f64) -> ToldApart {
         ToldApart { classes: [ClassIndex(a), ClassIndex(b)], auroc }

@@ -220,4 +220,17 @@ mod tests {
         let sentence = shortcut(Baseline::Metadata, "a", Some(&pair), 0.85, None);
         assert!(sentence.starts_with("a is largely told from b and c by the file alone"));
     }
+
+    #[test]
+    fn measurements_have_units() {
+        assert_eq!(
+            measure(Feature::GreyShare(31)),
+            "share of the pixels with a grey of 248 to 255"
+        );
+        assert_eq!(
+            measure(Feature::Cell { column: 0, row: 15 }),
+            "mean grey in the lower left corner, 0 to 255"
+        );
+        assert_eq!(measure(Feature::BytesPerPixel), "bytes of the file per pixel");
+    }
 }
