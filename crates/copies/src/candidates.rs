@@ -14,9 +14,13 @@ const COPY_SCORE: f32 = 0.8;
 /// From this score on, a pair may be slices of one scan.
 const SCAN_SCORE: f32 = 0.5;
 
-/// A picture is held against this many possible copies at most, the likeliest first. What has more
-/// is tied to its group by these.
-const COPY_CANDIDATES: usize = 24;
+/// A picture is held against this many possible copies at most. What has more is tied to its group
+/// by these.
+const COPY_CANDIDATES: usize = 12;
+
+/// Of these, so many are not the likeliest but the first of all: where there are more copies than
+/// a picture is held against, they tie all together, and not only those that are most alike.
+const FIRST_CANDIDATES: usize = 4;
 
 /// And against this many that may be slices of the same scan.
 const SCAN_CANDIDATES: usize = 6;
@@ -108,13 +112,14 @@ impl Catalogue {
     fn like(&self, part: usize, seen: &mut [u32]) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::new();
         let descriptor = &self.descriptors[part];
+        let asking = (part * self.describer.framings()) as u32;
         let plausible = self.likeness.plausible_orientations(&self.describer, descriptor);
         for (round, orientation) in plausible.into_iter().enumerate() {
             let mark = (part * 8 + round + 1) as u32;
             let turned = self.describer.turned(descriptor, orientation);
             let wanted = self.likeness.deviation(&turned);
             let wanted_entry = Entry::new(&wanted);
-            self.tables.probe(&wanted.direction, |entry| {
+            self.tables.probe(&wanted.direction, asking, |entry| {
                 let seen = &mut seen[entry as usize];
                 if std::mem::replace(seen, mark) == mark {
                     return;
@@ -132,6 +137,10 @@ impl Catalogue {
         found.dedup_by_key(|candidate| candidate.whole);
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.whole.cmp(&b.whole)));
         let copies = found.iter().take_while(|candidate| candidate.score >= COPY_SCORE).count();
+        if copies > COPY_CANDIDATES {
+            let likeliest = COPY_CANDIDATES - FIRST_CANDIDATES;
+            found[likeliest..copies].sort_by_key(|candidate| candidate.whole);
+        }
         found.truncate(copies.clamp(SCAN_CANDIDATES, COPY_CANDIDATES));
         found
     }

@@ -19,6 +19,12 @@ const SINGLE_FLIPS: usize = 10;
 /// Bits of which pairs are tried the other way.
 const PAIRED_FLIPS: usize = 5;
 
+/// Entries of one key that are visited from its start, and again around who asks.
+///
+/// Only crowds of copies share a key so often. Each of them then meets the same first ones, which
+/// ties them all together, and its neighbours.
+const MOST_FROM_START: usize = 64;
+
 /// Planes through the origin, drawn at random but always the same. The same bits for any set of
 /// this size.
 const SEED: u64 = 0x5ca1_ab1e;
@@ -76,14 +82,18 @@ impl HashTables {
         Self { planes, tables }
     }
 
-    /// Calls `visit` with every entry that shares a key, or nearly, with a direction; with some
-    /// several times.
-    pub(crate) fn probe(&self, direction: &Descriptor, mut visit: impl FnMut(u32)) {
+    /// Calls `visit` with entries that share a key, or nearly, with a direction; with some several
+    /// times. With all of them, but where a key has very many: then with those at the start, and
+    /// those around the entry `asking`.
+    pub(crate) fn probe(&self, direction: &Descriptor, asking: u32, mut visit: impl FnMut(u32)) {
         for (at, table) in self.tables.iter().enumerate() {
             let distances = self.planes.distances(at, direction);
             let key = bits(&distances);
             let doubtful = doubtful(&distances);
-            let mut look = |flips| table.bucket(key ^ flips).iter().for_each(|entry| visit(*entry));
+            let mut look = |flips| {
+                let [first, around] = bounded(table.bucket(key ^ flips), asking);
+                first.iter().chain(around).for_each(|entry| visit(*entry));
+            };
             look(0);
             for (at, bit) in doubtful.iter().enumerate() {
                 look(*bit);
@@ -117,6 +127,17 @@ impl Table {
     }
 }
 
+/// All entries of a key; of very many, the first and those around `asking`. They are in order.
+fn bounded(bucket: &[u32], asking: u32) -> [&[u32]; 2] {
+    if bucket.len() <= 2 * MOST_FROM_START {
+        return [bucket, &[]];
+    }
+    let (first, rest) = bucket.split_at(MOST_FROM_START);
+    let place = rest.partition_point(|entry| *entry < asking);
+    let start = place.saturating_sub(MOST_FROM_START / 2).min(rest.len() - MOST_FROM_START);
+    [first, &rest[start..start + MOST_FROM_START]]
+}
+
 /// A bit for each sign.
 fn bits(distances: &[f32]) -> u32 {
     let signs = distances.iter().enumerate();
@@ -132,3 +153,80 @@ fn doubtful(distances: &[f32]) -> Vec<u32> {
 }
 
 const _: () = assert!(COEFFICIENTS.is_multiple_of(8), "dot products take eight at a time");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn direction(seed: u64) -> Descriptor {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let direction: Descriptor = std::array::from_fn(|_| StandardNormal.sample(&mut random));
+        let length = dot(&direction, &direction).sqrt();
+        direction.map(|value| value / length)
+    }
+
+    fn tables(directions: &[Descriptor]) -> HashTables {
+        let planes = Planes::draw(directions.len(), 4);
+        let keys: Vec<_> = directions.iter().map(|direction| planes.keys(direction)).collect();
+        HashTables::new(planes, &keys)
+    }
+
+    fn visited(tables: &HashTables, direction: &Descriptor, asking: u32) -> Vec<u32> {
+        let mut visited = Vec::new();
+        tables.probe(direction, asking, |entry| visited.push(entry));
+        visited
+    }
+
+    #[test]
+    fn signs_become_bits_and_the_nearest_planes_are_doubted_first() {
+        let distances = [0.5, -0.1, 2.0, -3.0];
+        assert_eq!(bits(&distances), 0b0101);
+        assert_eq!(doubtful(&distances), [0b0010, 0b0001, 0b0100, 0b1000]);
+    }
+
+    #[test]
+    fn a_table_has_each_key_s_entries_in_order() {
+        let table = Table::new(4, [2, 0, 2, 3].into_iter());
+        assert_eq!([0, 1, 2, 3].map(|key| table.bucket(key)), [&[1][..], &[], &[0, 2], &[3]]);
+    }
+
+    #[test]
+    fn like_directions_are_met_and_few_others() {
+        let directions: Vec<Descriptor> = (0..4_000).map(direction).collect();
+        let tables = tables(&directions);
+        let (mut found, mut others) = (0, 0);
+        for (at, like) in (0..200).zip(&directions) {
+            // an angle of 27°: cosine 0.89
+            let noise = direction(9_000 + u64::from(at));
+            let turned: Descriptor = std::array::from_fn(|i| like[i] + 0.5 * noise[i]);
+            let mut met = visited(&tables, &turned, at);
+            met.sort_unstable();
+            met.dedup();
+            found += usize::from(met.contains(&at));
+            others += met.len();
+        }
+        assert!(found >= 195, "{found}");
+        assert!(others < 200 * 4_000 / 4, "{others}");
+    }
+
+    #[test]
+    fn a_crowd_is_met_by_its_first_and_by_its_neighbours_only() {
+        let crowd = vec![direction(1); 50_000];
+        let met = visited(&tables(&crowd), &crowd[0], 30_000);
+        assert_eq!(met.len(), TABLES * 2 * MOST_FROM_START);
+        assert_eq!(met[..2], [0, 1]);
+        assert!(met[MOST_FROM_START..2 * MOST_FROM_START].contains(&30_000));
+    }
+
+    #[test]
+    fn the_neighbours_of_the_last_of_a_crowd_end_with_it() {
+        let bucket: Vec<u32> = (0..1_000).collect();
+        for asking in [0, 500, 999, 5_000] {
+            let [first, around] = bounded(&bucket, asking);
+            assert_eq!((first.len(), around.len()), (MOST_FROM_START, MOST_FROM_START));
+            assert_eq!(first[0], 0);
+        }
+        assert_eq!(bounded(&bucket, 5_000)[1].last(), Some(&999));
+        assert_eq!(bounded(&bucket[..9], 3), [&bucket[..9], &[]]);
+    }
+}
