@@ -60,8 +60,9 @@ pub struct Arguments {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
 
-    /// Score nothing: write input tensors [N, 3, S, S] and probabilities [N, classes] of the first
-    /// test images to a safetensors file, for checking the model in another framework
+    /// Score nothing: write input tensors [N, 3, S, S], probabilities [N, classes] and Grad-CAM maps
+    /// [N, S/16, S/16] of the first test images to a safetensors file, for checking the model in
+    /// another framework
     #[arg(long, value_name = "FILE")]
     pub dump_inputs: Option<PathBuf>,
 

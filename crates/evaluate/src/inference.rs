@@ -57,8 +57,9 @@ pub(crate) fn predict(
     Ok(predictions)
 }
 
-/// Writes `images` `[N, 3, S, S]`, as the model sees them, and `probabilities` `[N, classes]`, both
-/// f32, to a safetensors file: what another framework needs to check the model.
+/// Writes what another framework needs to check the model to a safetensors file, all f32: `images`
+/// `[N, 3, S, S]` as the model sees them, `probabilities` `[N, classes]`, and `grad_cam`
+/// `[N, S / 16, S / 16]`, the map of the predicted class, not scaled.
 ///
 /// # Errors
 /// As [`predict`], and when the file cannot be written.
@@ -69,15 +70,24 @@ pub(crate) fn dump_inputs(
     file: &Path,
 ) -> Result<(), InferenceError> {
     let inputs = read_images(images, &model.description().preprocessing)?;
-    let probabilities: Vec<f32> = predict(model, images, temperature)?
-        .iter()
-        .flat_map(|image| image.probabilities.iter().map(|probability| *probability as f32))
-        .collect();
+    let predictions = predict(model, images, temperature)?;
+    let mut maps = Vec::with_capacity(images.len());
+    for (input, prediction) in inputs.iter().zip(&predictions) {
+        maps.push(model.grad_cam(input, prediction.predicted)?);
+    }
+    let probabilities = predictions.iter().flat_map(|image| &image.probabilities);
+    let probabilities = probabilities.map(|probability| *probability as f32).collect();
     let size = model.description().preprocessing.image_size as usize;
-    let classes = model.classes().len();
+    let side = maps.first().map_or(0, |map| map.side);
+    let heat = maps.into_iter().flat_map(|map| map.values).collect();
+    let count = images.len();
     let tensors = TensorMap::from([
-        ("images".to_owned(), HostTensor::new(&[images.len(), 3, size, size], inputs.concat())),
-        ("probabilities".to_owned(), HostTensor::new(&[images.len(), classes], probabilities)),
+        ("images".to_owned(), HostTensor::new(&[count, 3, size, size], inputs.concat())),
+        (
+            "probabilities".to_owned(),
+            HostTensor::new(&[count, model.classes().len()], probabilities),
+        ),
+        ("grad_cam".to_owned(), HostTensor::new(&[count, side, side], heat)),
     ]);
     tensors::write(file, &tensors, &model.description().digests)?;
     Ok(())

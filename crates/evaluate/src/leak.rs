@@ -3,7 +3,7 @@
 //!
 //! Comparing copied with other images would compare classes instead, where the copies are all of
 //! one class. And a head that was trained on fewer images is worse for that alone, so controls are
-//! trained too: without as many images of the same classes that are no copies.
+//! trained too: on as many images of each class, copies included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,10 @@ use training::{Length, Refit};
 use crate::inference::prediction;
 use crate::predictions::Prediction;
 use crate::test_set::{TestImage, TestSet};
+
+mod control;
+
+use control::{Copies, control};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +50,7 @@ pub(crate) struct LeakEffect {
     pub(crate) copied_test_images: usize,
     /// Training images that were left out: copies of test or validation images.
     pub(crate) left_out: usize,
-    /// Refits without as many others.
+    /// Refits on as many images of each class, copies included.
     pub(crate) controls: usize,
     /// Accuracy on the copied test images and on all, with each training.
     pub(crate) accuracy: AccuracyByTraining,
@@ -118,7 +122,7 @@ impl Measurement<'_> {
         }
         let manifest = self.validated.included();
         let copies = self.copies();
-        let without = manifest.filtered(|image| !copies.contains(image.path.as_str()));
+        let without = manifest.filtered(|image| !copies.contains_key(&image.path));
         if without.classes() != manifest.classes() || without.split(Split::Train).count() == 0 {
             return Ok(not_measured("without the copies a class has no training images"));
         }
@@ -129,7 +133,8 @@ impl Measurement<'_> {
         bar.inc(1);
         let mut controls = Vec::new();
         for number in 0..self.params.control_refits {
-            controls.push(self.predict(&self.control(&manifest, &copies, number))?);
+            let key = |image: &ImageRecord| control_key(self.params.seed, number, image);
+            controls.push(self.predict(&control(&manifest, &copies, key))?);
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -137,8 +142,8 @@ impl Measurement<'_> {
         Ok(Leak::Measured(self.effect(&compared, &copied, copies.len())))
     }
 
-    /// Paths of training images with a copy outside training.
-    fn copies(&self) -> BTreeSet<&str> {
+    /// Training images with a copy outside training.
+    fn copies(&self) -> Copies {
         let included = || self.validated.records().iter().filter(|it| it.excluded.is_none());
         let outside: BTreeSet<_> = included()
             .filter(|record| record.image.split != Split::Train)
@@ -146,32 +151,9 @@ impl Measurement<'_> {
             .collect();
         included()
             .filter(|record| record.image.split == Split::Train)
-            .filter(|record| record.duplicate_group.is_some_and(|it| outside.contains(&it)))
-            .map(|record| record.image.path.as_str())
+            .filter_map(|record| Some((record.image.path.clone(), record.duplicate_group?)))
+            .filter(|(_, group)| outside.contains(group))
             .collect()
-    }
-
-    /// The manifest without as many training images of each class as there are copies, drawn from
-    /// those that are no copies.
-    fn control(&self, manifest: &Manifest, copies: &BTreeSet<&str>, number: u32) -> Manifest {
-        let mut others: BTreeMap<&str, Vec<(Digest, &str)>> = BTreeMap::new();
-        let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
-        for image in manifest.split(Split::Train) {
-            if copies.contains(image.path.as_str()) {
-                *wanted.entry(&image.class).or_default() += 1;
-            } else {
-                let key = control_key(self.params.seed, number, image);
-                others.entry(&image.class).or_default().push((key, &image.path));
-            }
-        }
-        let mut left_out = BTreeSet::new();
-        for (class, images) in &mut others {
-            images.sort();
-            // One at least must stay, or the class could not be learnt.
-            let count = wanted.get(class).copied().unwrap_or(0).min(images.len().saturating_sub(1));
-            left_out.extend(images[..count].iter().map(|(_, path)| *path));
-        }
-        manifest.filtered(|image| !left_out.contains(image.path.as_str()))
     }
 
     fn predict(&self, manifest: &Manifest) -> Result<Vec<Prediction>> {
@@ -292,8 +274,8 @@ fn in_words(
     };
     format!(
         "{copied} test images have a copy in training. A head trained without the {left_out} copies \
-         is right on {:.3} of them, one trained without as many others on {:.3} (difference \
-         {:+.3}{interval}): {conclusion}.",
+         is right on {:.3} of them, one trained on as many images, copies included, on {:.3} \
+         (difference {:+.3}{interval}): {conclusion}.",
         accuracy.without_copies_on_copied,
         accuracy.controls_on_copied,
         effect.value.unwrap_or(0.0),

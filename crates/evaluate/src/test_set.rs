@@ -1,5 +1,6 @@
 //! The images that the model is scored on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use artifact::{Digest, WithPath};
@@ -115,7 +116,7 @@ impl TestSet {
         validated: Option<&ValidatedManifest>,
     ) -> Result<Self, TestSetError> {
         let trained = training_contents(validated);
-        let mut contents: Vec<Digest> = Vec::new();
+        let mut contents: BTreeMap<Digest, u32> = BTreeMap::new();
         let mut images = Vec::new();
         for file in files_below(folder)? {
             let bytes = artifact::read_bytes(&file)?;
@@ -129,14 +130,12 @@ impl TestSet {
                     known: class_map.names().collect::<Vec<_>>().join(", "),
                 })?;
             let sha256 = Digest::of(&bytes);
-            let group = contents.iter().position(|known| *known == sha256).unwrap_or_else(|| {
-                contents.push(sha256);
-                contents.len() - 1
-            });
+            let next_group = contents.len() as u32;
+            let group = *contents.entry(sha256).or_insert(next_group);
             images.push(TestImage {
                 actual: class_index(classes, class, &name)?,
                 has_copy_in_training: trained.contains(&sha256),
-                group: group as u32,
+                group,
                 name,
                 file,
                 sha256,
@@ -174,7 +173,7 @@ fn class_index(
     classes.index(class).map_err(|source| TestSetError::Class { name: name.to_owned(), source })
 }
 
-fn training_contents(validated: Option<&ValidatedManifest>) -> std::collections::BTreeSet<Digest> {
+fn training_contents(validated: Option<&ValidatedManifest>) -> BTreeSet<Digest> {
     let records = validated.map_or(&[][..], ValidatedManifest::records);
     let training = records
         .iter()

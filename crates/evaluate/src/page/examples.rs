@@ -4,22 +4,18 @@ use config::HeadKind;
 use maud::{Markup, html};
 use report::Section;
 
-use super::{Evaluated, words};
+use super::Evaluated;
 use crate::examples::Example;
 
 /// The mistakes.
 pub(super) fn mistakes(evaluated: &Evaluated<'_>) -> Section {
     let matrix = evaluated.predictions.confusion_matrix();
     let (all, shown) = (matrix.total() - matrix.correct(), &evaluated.examples.mistakes);
-    let lead = if shown.is_empty() {
-        "None.".into()
-    } else if shown.len() as u64 == all {
-        format!(
-            "{}, the one that the model was surest of first.",
-            words::number(all, "mistake", "mistakes")
-        )
-    } else {
-        format!("The {} of {all} that the model was surest of, the surest first.", shown.len())
+    let lead = match shown.len() as u64 {
+        0 => "None.".into(),
+        1 if all == 1 => "The only one.".into(),
+        count if count == all => format!("All {all}, the one that the model was surest of first."),
+        count => format!("The {count} of {all} that the model was surest of, the surest first."),
     };
     Section {
         id: "mistakes",

@@ -1,5 +1,6 @@
 //! The first ten seconds: the verdict and three figures.
 
+use metrics::Difference;
 use report::{KeyFigure, Tone, Verdict};
 
 use super::words;
@@ -14,7 +15,7 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
             (Tone::Warn, "better than every shortcut, not shown to beat a coarse look")
         }
         WorthVerdict::NotBetterThanAShortcut => {
-            (Tone::Bad, "a shortcut that knows no anatomy does as well")
+            (Tone::Bad, "not shown to beat a baseline that knows no anatomy")
         }
         WorthVerdict::NothingToCompare => (Tone::Warn, "a score with nothing to compare it with"),
     };
@@ -39,31 +40,61 @@ impl LeakEffect {
     }
 }
 
-/// The score, what it competes with, and by how much it wins.
+/// The score, how far it is from the best baseline, and what is left of it without copies.
 pub(super) fn figures(worth: &Worth, images: u64) -> Vec<KeyFigure> {
-    let figure = |value, label| KeyFigure { value, label };
-    let accuracy = figure(
-        words::score(worth.accuracy.value),
-        format!(
+    let accuracy = KeyFigure {
+        value: words::score(worth.accuracy.value),
+        label: format!(
             "accuracy on {}, {}",
             words::number(images, "image", "images"),
             words::interval(worth.accuracy.interval, words::score)
         ),
-    );
-    let Some(best) = &worth.best_baseline else {
-        return vec![accuracy, figure("–".into(), "best baseline: there is none".into())];
     };
-    let name = words::spoken(&best.name);
-    let difference = &best.accuracy.difference;
-    vec![
-        accuracy,
-        figure(
-            words::score(best.accuracy.second),
-            format!("best baseline: {name} ({})", words::kind(best.kind)),
+    vec![accuracy, against_best_baseline(worth), copies(worth)]
+}
+
+fn against_best_baseline(worth: &Worth) -> KeyFigure {
+    let Some(best) = &worth.best_baseline else {
+        let label = "against the best baseline: there is none on these images".into();
+        return KeyFigure { value: "–".into(), label };
+    };
+    let Difference { second, difference, .. } = &best.accuracy;
+    KeyFigure {
+        value: words::signed(difference.value),
+        label: format!(
+            "against the best baseline, {} with {} ({}), paired {}",
+            words::spoken(&best.name),
+            words::score(*second),
+            words::kind(best.kind),
+            words::interval(difference.interval, words::signed)
         ),
-        figure(
-            words::signed(difference.value),
-            format!("model minus {name}, {}", words::interval(difference.interval, words::signed)),
+    }
+}
+
+fn copies(worth: &Worth) -> KeyFigure {
+    let effect = match &worth.leak {
+        Leak::NoCopies => {
+            let label = "images that training has a copy of".into();
+            return KeyFigure { value: "0".into(), label };
+        }
+        Leak::NotMeasured { .. } => "what the copies are worth was not measured".into(),
+        Leak::Measured(LeakEffect { effect, .. }) => format!(
+            "the copies are worth {} on those, {}",
+            words::signed(effect.value),
+            words::interval(effect.interval, words::signed)
         ),
-    ]
+    };
+    match &worth.without_copies {
+        Some(rest) => KeyFigure {
+            value: words::score(rest.accuracy.value),
+            label: format!(
+                "accuracy without the {} that training has a copy of; {effect}",
+                words::number(rest.left_out as u64, "image", "images")
+            ),
+        },
+        None => KeyFigure {
+            value: "–".into(),
+            label: format!("without copies: training has one of every image; {effect}"),
+        },
+    }
 }

@@ -1,5 +1,6 @@
 //! What to do about what was found, most important first.
 
+use dataset::BaselineKind;
 use metrics::Proportion;
 
 use super::{Evaluated, words};
@@ -27,7 +28,7 @@ pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
 
 fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
     let worth = &evaluated.scores.worth;
-    let shortcut = || worth.best_shortcut.as_ref().map(|it| words::spoken(&it.name));
+    let shortcut = worth.best_shortcut.as_ref().filter(|it| it.kind == BaselineKind::Shortcut);
     match worth.verdict {
         WorthVerdict::BeatsAllBaselines => None,
         WorthVerdict::BeatsShortcutsOnly => Some(
@@ -35,11 +36,16 @@ fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
              Try a larger image_size, or unfreeze part of the base."
                 .into(),
         ),
-        WorthVerdict::NotBetterThanAShortcut => Some(format!(
-            "Do not report this score as skill. Find out how {} tells the classes apart \
-             (data_validation/report.html), and collect images in which it cannot.",
-            shortcut().unwrap_or_else(|| "a shortcut".into())
-        )),
+        WorthVerdict::NotBetterThanAShortcut => Some(match shortcut {
+            Some(shortcut) => format!(
+                "Do not report this score as skill. Find out how {} tells the classes apart \
+                 (data_validation/report.html), and collect images in which it cannot.",
+                words::spoken(&shortcut.name)
+            ),
+            None => "Do not report this score as skill: always naming the most frequent class may \
+                     do as well. Train longer, or on more images."
+                .into(),
+        }),
         WorthVerdict::NothingToCompare => {
             Some("Run validate, so that there are baselines to compare the score with.".into())
         }

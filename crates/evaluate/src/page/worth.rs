@@ -60,7 +60,7 @@ fn accuracies(worth: &Worth) -> Markup {
     });
     let chart = IntervalChart {
         title: "Accuracy, with 95 % intervals".into(),
-        axis: Axis::share("share of the test images that are given their class"),
+        axis: Axis::share("share of images given their class"),
         rows: [model].into_iter().chain(baselines).collect(),
         caption: "Intervals that overlap do not mean that there is no difference: both are drawn \
                   on the same images."
@@ -178,7 +178,7 @@ fn trainings(effect: &LeakEffect) -> Markup {
                 Some(accuracy.without_copies_on_all),
             ),
             row(
-                format!("without as many others ({controls}, mean)"),
+                format!("on as many, copies included ({controls}, mean)"),
                 accuracy.controls_on_copied,
                 None,
             ),
