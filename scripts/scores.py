@@ -1,17 +1,64 @@
-"""Prints the scores that evaluate wrote, one class a line: scripts/scores.py FILE"""
+"""Prints the scores that evaluate wrote, what they are worth first: scripts/scores.py FILE"""
 
 import json
 import sys
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    scores = json.load(file)
+COLUMNS = ("precision", "recall", "f1", "auroc")
 
-rows = [*scores["classes"].items(), ("macro average", scores["macro"])]
-width = max(len(name) for name, _ in rows)
-columns = ("precision", "recall", "f1", "support")
-print(" " * width, *(f"{column:>9}" for column in columns))
-for name, values in rows:
-    cells = (values.get(column, scores["images"]) for column in columns)
-    print(f"{name:{width}}", *(f"{cell:9.4f}" if isinstance(cell, float) else f"{cell:9}" for cell in cells))
-print(f"\naccuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f}, on {scores['images']} test images")
-print("Research use only. Not a medical device.")
+
+def number(value, sign=""):
+    """Four digits; a dash for what is undefined."""
+    return "–" if value is None else f"{value:{sign}.4f}"
+
+
+def worth(scores):
+    """What the score is worth, in a few lines."""
+    told = scores["worth"]
+    yield told["in_words"]
+    if rest := told["without_copies"]:
+        accuracy = number(rest["accuracy"]["value"])
+        yield (
+            f"Without the {rest['left_out']} images that training has copies of: accuracy "
+            f"{accuracy} on {rest['images']}."
+        )
+    leak = told["leak"]
+    if leak["outcome"] == "measured":
+        yield leak["in_words"]
+    elif leak["outcome"] == "not_measured":
+        yield f"What the copies are worth was not measured: {leak['reason']}."
+
+
+def table(scores):
+    """One class a line, then the averages."""
+    rows = list(scores["classes"].items())
+    rows += [(f"{name} average", scores[name]) for name in ("macro", "weighted")]
+    width = max(len(name) for name, _ in rows)
+    yield " ".join([" " * width, *(f"{column:>9}" for column in (*COLUMNS, "images"))])
+    for name, values in rows:
+        # An average has the AUROC of all classes, and stands for all images.
+        auroc = values.get("auroc") if "support" in values else None
+        cells = [number(values.get(column)) for column in COLUMNS[:-1]] + [number(auroc)]
+        images = values.get("support", scores["images"])
+        note = f"  {values['note']}" if values.get("note") else ""
+        yield " ".join([f"{name:{width}}", *(f"{cell:>9}" for cell in cells), f"{images:9}"]) + note
+
+
+def totals(scores):
+    """The figures that stand for the whole."""
+    interval = scores["intervals"]["accuracy"]
+    ends = f" (95 % interval {interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
+    yield f"accuracy {number(scores['accuracy'])}{ends} on {scores['images']} test images"
+    yield f"AUROC {number(scores['auroc'])}, loss {number(scores['loss'])}"
+    yield f"Counted {scores['worth']['unit']}."
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        scores = json.load(file)
+    for part in (worth, table, totals):
+        print(*part(scores), sep="\n", end="\n\n")
+    print("Research use only. Not a medical device.")
+
+
+if __name__ == "__main__":
+    main()
