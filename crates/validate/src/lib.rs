@@ -113,6 +113,7 @@ struct Validation {
     classes: ClassIndices,
     ties: Ties,
     splits: Vec<Split>,
+    patients: PatientCounts,
     findings: Findings,
     shortcuts: Shortcuts,
     verdicts: Vec<policy::Verdict>,
@@ -144,12 +145,13 @@ impl Validation {
             duplicate_groups: &duplicate_groups,
         };
         let shortcuts = Shortcuts::look_for(&placed, &classes, params.seed)?;
+        let patients = PatientCounts::of(&data.patients, &splits);
         let about = Circumstances {
             policy: &params.policy,
             unreadable: &data.ingested.unreadable,
             shortcuts: &shortcuts.claims,
             test_images: splits.iter().filter(|split| **split == Split::Test).count(),
-            knows_patients: data.patients.iter().any(Option::is_some),
+            patients: &patients,
         };
         let verdicts = verdict::verdicts(&findings, &about);
         let conclusion = Conclusion::of(&findings, &verdicts, &about);
@@ -174,6 +176,7 @@ impl Validation {
             classes,
             ties,
             splits,
+            patients,
             findings,
             shortcuts,
             verdicts,
@@ -255,7 +258,7 @@ impl Validation {
             label_conflicts: &self.findings.label_conflicts,
             same_scan: &self.findings.same_scan,
             copy_pairs: pairs.into_iter().map(pair).collect(),
-            patients: PatientCounts::of(&self.data.patients, &self.splits),
+            patients: &self.patients,
             shortcuts: &self.shortcuts,
             pictures: &self.findings.pictures,
             balance: &self.findings.balance,

@@ -5,7 +5,7 @@ use dataset::{
     BaselineKind, BaselinePredictions, ClassIndices, Exclusion, GroupNumber, ImageRecord, Split,
 };
 use serde::Serialize;
-use shortcuts::{LabelledPicture, Scores, ShortcutReport};
+use shortcuts::{LabelledPicture, Scores, Shortcut, ShortcutReport};
 
 use crate::groups::Groups;
 use crate::images::SeenImage;
@@ -15,7 +15,7 @@ use crate::images::SeenImage;
 pub(crate) struct Shortcuts {
     #[serde(flatten)]
     pub(crate) report: ShortcutReport,
-    /// Shortcuts, in words.
+    /// Shortcuts, in sentences: first what tells a class from most others, and tells it best.
     #[serde(skip)]
     pub(crate) claims: Vec<String>,
     #[serde(skip)]
@@ -46,11 +46,7 @@ impl Shortcuts {
     ///
     /// # Errors
     /// When there are no training images.
-    pub(crate) fn look_for(
-        placed: &Placed<'_>,
-        classes: &ClassIndices,
-        seed: u64,
-    ) -> Result<Self> {
+    pub(crate) fn look_for(placed: &Placed<'_>, classes: &ClassIndices, seed: u64) -> Result<Self> {
         let places: Vec<usize> =
             (0..placed.images.len()).filter(|at| placed.excluded[*at].is_none()).collect();
         let pictures: Vec<_> = places
@@ -68,8 +64,13 @@ impl Shortcuts {
         let findings = shortcuts::Findings::of(&pictures, classes, seed)
             .context("find what can be told without looking at the anatomy")?;
         let predictions = findings.by_path(|at| placed.images[places[at]].path.clone());
-        let shortcuts = &findings.report.verdict.shortcuts;
-        let claims = shortcuts.iter().map(|shortcut| shortcut.in_words.clone()).collect();
+        let mut shortcuts: Vec<_> = findings.report.verdict.shortcuts.iter().collect();
+        let clearest = |it: &Shortcut| (it.others.len(), it.lowest_auroc);
+        shortcuts.sort_by(|a, b| {
+            let (a, b) = (clearest(a), clearest(b));
+            b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
+        });
+        let claims = shortcuts.into_iter().map(|shortcut| shortcut.in_words.clone()).collect();
         Ok(Self { report: findings.report, claims, predictions })
     }
 

@@ -1,15 +1,22 @@
 //! What was found, in words: each finding, and what all of them mean.
 
+use std::collections::BTreeMap;
+
 use config::ValidationPolicy;
 use report::Tone;
 use serde::Serialize;
 
 use crate::findings::Findings;
 use crate::ingested::Unreadable;
+use crate::leaks::LeakCount;
 use crate::policy::{Policy, Verdict};
+use crate::written::PatientCounts;
 
 /// More leaked images than this share of the test images cannot be passed over.
 const MANY: f64 = 0.05;
+
+/// Shortcuts that the verdict names, the clearest first; the page tells the others.
+const CLAIMS_IN_VERDICT: usize = 2;
 
 /// What all findings mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,10 +54,10 @@ impl Level {
 pub(crate) struct Circumstances<'a> {
     pub(crate) policy: &'a ValidationPolicy,
     pub(crate) unreadable: &'a [Unreadable],
-    /// Shortcuts that were found, in words.
+    /// Shortcuts that were found, in sentences, the clearest first.
     pub(crate) shortcuts: &'a [String],
     pub(crate) test_images: usize,
-    pub(crate) knows_patients: bool,
+    pub(crate) patients: &'a PatientCounts,
 }
 
 /// Each kind of finding with its policy, in the order of the configuration.
@@ -80,16 +87,7 @@ pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Ve
             counted(copies.near_in_training, "training image is", "training images are")
                 + " a changed copy of another",
         ),
-        verdict(
-            "leaks",
-            policy.leaks.into(),
-            leaks.leaked(),
-            format!(
-                "{} test and {} validation images have a copy in training",
-                leaks.leaked_test_images(),
-                leaks.leaked_valid_images()
-            ),
-        ),
+        verdict("leaks", policy.leaks.into(), leaks.leaked(), leaked_in_words(leaks)),
         verdict(
             "label_conflicts",
             policy.label_conflicts.into(),
@@ -151,7 +149,7 @@ pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Ve
             if about.shortcuts.is_empty() {
                 "nothing but the anatomy was found to tell the classes apart".into()
             } else {
-                about.shortcuts.join("; ")
+                about.shortcuts.join(" ")
             },
         ),
     ]
@@ -175,7 +173,13 @@ impl Conclusion {
         let mut to_do = Vec::new();
         if told("shortcuts").is_some() {
             level = Level::NotToBeBelieved;
-            sentences.extend(about.shortcuts.iter().cloned());
+            sentences.extend(about.shortcuts.iter().take(CLAIMS_IN_VERDICT).cloned());
+            let others = about.shortcuts.len().saturating_sub(CLAIMS_IN_VERDICT);
+            if others > 0 {
+                sentences.push(
+                    counted(others, "more shortcut is", "more shortcuts are") + " told below.",
+                );
+            }
             to_do.push(
                 "Compare every model with the baselines of this report: evaluate does so by itself. \
                  Take the shortcut away (window, resize or crop all classes alike, or choose another \
@@ -188,7 +192,7 @@ impl Conclusion {
             if leaked > MANY * about.test_images as f64 {
                 level = Level::NotToBeBelieved;
             }
-            sentences.push(capitalised(&leaks.in_words) + &of_classes(findings) + ".");
+            sentences.push(format!("{}.", leaks.in_words));
             if leaks.policy != Policy::Drop {
                 to_do.push(
                     "Set validation.policy.leaks: drop to keep the copies out of training. What they \
@@ -198,13 +202,27 @@ impl Conclusion {
                 );
             }
         }
+        let mut also = Vec::new();
         for (name, advice) in ADVICE {
             let Some(verdict) = told(name) else { continue };
             level = level.max(Level::Caution);
-            sentences.push(capitalised(&verdict.in_words) + ".");
+            also.push(verdict.in_words.as_str());
             to_do.push((*advice).to_owned());
         }
-        if !about.knows_patients {
+        if !also.is_empty() {
+            sentences.push(format!("Also: {}.", also.join("; ")));
+        }
+        let straddling = about.patients.patients_in_several_splits;
+        if straddling > 0 {
+            level = level.max(Level::Caution);
+            sentences.push(
+                counted(straddling, "patient has", "patients have")
+                    + " images in more than one split: a score tells how well patients are \
+                       recognised, too.",
+            );
+            to_do.push("Split by patient: validation.resplit: true does.".into());
+        }
+        if about.patients.patients == 0 {
             sentences.push(
                 "Patients are unknown: slices of one patient may stand in several splits, so every \
                  score is per slice, and optimistic."
@@ -252,19 +270,23 @@ const ADVICE: &[(&str, &str)] = &[
     ("outliers", "Look at the outliers: they may be other examinations, or screenshots."),
 ];
 
-/// `, all of them normal` or `, of the classes …`.
-fn of_classes(findings: &Findings) -> String {
-    let leaks = &findings.leaks.by_near_copies;
-    let classes: std::collections::BTreeSet<&str> =
-        leaks.test_images.keys().chain(leaks.valid_images.keys()).map(String::as_str).collect();
-    match classes.into_iter().collect::<Vec<_>>().as_slice() {
-        [] => String::new(),
-        [only] => format!(", all of them {only}"),
-        several => format!(", of the classes {}", several.join(", ")),
+/// `52 test images (1 adenocarcinoma, 51 normal) and 10 validation images (10 normal) have a copy in
+/// training`.
+fn leaked_in_words(leaks: &LeakCount) -> String {
+    let of_split = |name: &str, images: &BTreeMap<String, usize>| {
+        let total: usize = images.values().sum();
+        let by_class: Vec<String> =
+            images.iter().map(|(class, count)| format!("{count} {class}")).collect();
+        let one = format!("{name} image");
+        let several = format!("{name} images");
+        (total > 0).then(|| counted(total, &one, &several) + &format!(" ({})", by_class.join(", ")))
+    };
+    let splits =
+        [of_split("test", &leaks.test_images), of_split("validation", &leaks.valid_images)];
+    let told: Vec<String> = splits.into_iter().flatten().collect();
+    match (told.is_empty(), leaks.leaked()) {
+        (true, _) => "no test or validation image has a copy in training".into(),
+        (false, 1) => told.join(" and ") + " has a copy in training",
+        (false, _) => told.join(" and ") + " have a copy in training",
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

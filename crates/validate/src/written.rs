@@ -34,7 +34,7 @@ pub(crate) struct Report<'a> {
     pub(crate) same_scan: &'a SameScan,
     /// Every pair of copies but those of equal files, nearest first.
     pub(crate) copy_pairs: Vec<CopyPair>,
-    pub(crate) patients: PatientCounts,
+    pub(crate) patients: &'a PatientCounts,
     pub(crate) shortcuts: &'a crate::shortcut::Shortcuts,
     pub(crate) pictures: &'a Pictures,
     pub(crate) balance: &'a ClassBalance,

@@ -1,8 +1,13 @@
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use anyhow::Result;
+use dataset::GroupNumber;
 use maud::{Markup, html};
 use report::{Cell, Column, Section, Table};
 
 use super::{Content, nothing};
+use crate::groups::Groups;
 use crate::leaks::LeakCount;
 use crate::ties::{CopyTie, Evidence};
 
@@ -30,7 +35,8 @@ pub(super) fn section(content: &Content<'_>) -> Result<Section> {
             h3 { "Pairs" }
             p.lead {
                 (pairs.len()) " of " (content.ties.copies.len())
-                " pairs: of different labels or splits first. copies.csv lists them all."
+                " pairs: different labels first, then different splits, of every content one before \
+                 any second. copies.csv lists them all."
             }
             div.gallery { @for tie in &pairs { (pair(content, tie)?) } }
         },
@@ -89,10 +95,10 @@ fn counts(content: &Content<'_>) -> Markup {
         label: "Copies by kind of evidence".into(),
         columns: vec![
             Column::text("told by"),
-            Column::number("distinct"),
-            Column::number("in several splits"),
+            Column::number("distinct contents"),
+            Column::number("contents in several splits"),
             Column::number("test images with a copy in training"),
-            Column::number("validation images likewise"),
+            Column::number("validation images with one"),
             Column::text("of the classes"),
         ],
         rows: vec![
@@ -160,17 +166,29 @@ fn conflicts(content: &Content<'_>) -> Markup {
     }
 }
 
-/// Pairs of different labels, then of different splits, then near copies, then the rest.
+/// Pairs of different labels, then of different splits, then near copies, then the rest; of every
+/// content one pair before any second one.
 fn worth_showing<'a>(content: &Content<'a>) -> Vec<&'a CopyTie> {
+    let groups = Groups::of(content.splits.len(), content.ties.copies_by(Evidence::Near));
     let mut ties: Vec<&CopyTie> = content.ties.copies.iter().collect();
-    let key = |tie: &CopyTie| {
+    let weight = |tie: &CopyTie| {
         let same_class = content.image(tie.a).class == content.image(tie.b).class;
         let same_split = content.splits[tie.a] == content.splits[tie.b];
-        (same_class, same_split, std::cmp::Reverse(tie.evidence), tie.a, tie.b)
+        (same_class, same_split, Reverse(tie.evidence))
     };
-    ties.sort_by_key(|tie| key(tie));
-    ties.truncate(SHOWN);
-    ties
+    ties.sort_by_key(|tie| (weight(tie), tie.a, tie.b));
+    let mut shown_of: BTreeMap<GroupNumber, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, &CopyTie)> = Vec::with_capacity(ties.len());
+    for tie in ties {
+        let turn = shown_of.entry(groups.of_image(tie.a)).or_default();
+        turns.push((*turn, tie));
+        *turn += 1;
+    }
+    turns.sort_by_key(|(turn, tie)| {
+        let (same_class, same_split, evidence) = weight(tie);
+        (same_class, *turn, same_split, evidence, tie.a, tie.b)
+    });
+    turns.into_iter().take(SHOWN).map(|(_, tie)| tie).collect()
 }
 
 fn pair(content: &Content<'_>, tie: &CopyTie) -> Result<Markup> {
