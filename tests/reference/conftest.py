@@ -11,9 +11,23 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-PROGRAMS = ["ingest", "prepare-base", "train", "select", "evaluate"]
+PROGRAMS = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
 
 CLASSES = ["adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma"]
+
+FINDINGS = [
+    "exact_copies",
+    "near_copies",
+    "leaks",
+    "label_conflicts",
+    "blank",
+    "outliers",
+    "burnt_in_marks",
+    "same_scan",
+    "unreadable",
+    "class_imbalance",
+    "shortcuts",
+]
 
 # Every head, each with its own size: 32 pixels leave one cell of the last block, 70 are not a
 # multiple of 32, so that a pooling drops a row somewhere. A head without standardisation sees small
@@ -36,6 +50,11 @@ def params(head):
             "split": {"train": 0.5, "valid": 0.2, "test": 0.3},
             "on_unreadable": "fail",
             "sample": {"images": 40},
+        },
+        "validation": {
+            "seed": 1,
+            "resplit": False,
+            "policy": {finding: "warn" for finding in FINDINGS},
         },
         "prepare_base": {
             "image_size": head["image_size"],
@@ -79,7 +98,8 @@ def params(head):
         "select": {
             "checkpoint_pattern": r"model_e\d+_acc\d\.\d+_vacc(\d\.\d+)\.safetensors",
         },
-        "evaluate": {"device": "cpu"},
+        "calibrate": {"device": "cpu", "seed": 1, "out_of_fold_below": 0, "folds": 3},
+        "evaluate": {"device": "cpu", "seed": 1, "bootstrap_resamples": 100, "control_refits": 0},
     }
 
 
@@ -94,7 +114,10 @@ class Pipeline:
                 "source": {"kind": "sample"},
                 "classes": {name: [name] for name in CLASSES},
             },
-            "paths": {"data_ingestion": str(data)},
+            "paths": {
+                "data_ingestion": str(data / "data_ingestion"),
+                "data_validation": str(data / "data_validation"),
+            },
         }
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
@@ -119,19 +142,21 @@ def programs():
 
 @pytest.fixture(scope="session")
 def data(programs, tmp_path_factory):
-    """The sample set, ingested once for all models."""
+    """The sample set, ingested and validated once for all models."""
     folder = tmp_path_factory.mktemp("data")
-    ingested = folder / "artifacts" / "data_ingestion"
-    Pipeline(programs, folder, HEADS["flatten"], ingested).run("ingest")
-    return ingested
+    artifacts = folder / "artifacts"
+    pipeline = Pipeline(programs, folder, HEADS["flatten"], artifacts)
+    for program in PROGRAMS[:2]:
+        pipeline.run(program)
+    return artifacts
 
 
 @pytest.fixture(scope="session", params=HEADS, ids=list(HEADS))
 def pipeline(request, programs, data, tmp_path_factory):
-    """A trained, selected and evaluated model with each kind of head in turn."""
+    """A trained, selected, calibrated and evaluated model with each kind of head in turn."""
     folder = tmp_path_factory.mktemp(request.param)
     pipeline = Pipeline(programs, folder, HEADS[request.param], data)
-    for program in PROGRAMS[1:]:
+    for program in PROGRAMS[2:]:
         pipeline.run(program)
     return pipeline
 

@@ -50,21 +50,31 @@ def part(tensors, prefix):
     }
 
 
-def predict(model_folder, images):
-    """Probabilities [N, classes] of images [N, 3, S, S]."""
+def rebuild(model_folder):
+    """The convolutions, and what makes logits of what the dense layers see."""
     architecture = json.loads((model_folder / "model.json").read_text())["architecture"]
     tensors = load_file(model_folder / "trained_model.safetensors")
 
     features = torchvision.models.vgg16(weights=None).features
     features.load_state_dict(part(tensors, "features."), strict=True)
-    x = head_input(features.eval(), architecture["head"]["kind"], images)
+    standardise = part(tensors, "standardise.")
+    weights = part(tensors, "classifier.")
+    dense = dense_layers(architecture["head"], weights["0.weight"].shape[1], len(architecture["classes"]))
+    dense.load_state_dict(weights, strict=True)
+    dense.eval()
 
-    if standardise := part(tensors, "standardise."):
-        x = (x - standardise["mean"]) / standardise["std"]
+    def logits(x):
+        return dense((x - standardise["mean"]) / standardise["std"] if standardise else x)
 
-    dense = dense_layers(architecture["head"], x.shape[1], len(architecture["classes"]))
-    dense.load_state_dict(part(tensors, "classifier."), strict=True)
-    return dense.eval()(x).softmax(dim=1)
+    return features.eval(), logits, architecture["head"]["kind"]
+
+
+def predict(model_folder, images):
+    """Probabilities [N, classes] of images [N, 3, S, S]."""
+    features, logits, head = rebuild(model_folder)
+    calibration = json.loads((model_folder / "calibration.json").read_text())
+    temperature = calibration["temperature"]["temperature"]
+    return (logits(head_input(features, head, images)) / temperature).softmax(dim=1)
 
 
 @pytest.fixture(scope="module")

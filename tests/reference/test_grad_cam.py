@@ -1,0 +1,61 @@
+"""Grad-CAM of the selected model, computed again with hooks and PyTorch's autograd (Selvaraju et
+al. 2017), for every kind of head."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from test_model_in_python import head_input, rebuild
+
+IMAGES = 8
+TOLERANCE = 1e-3
+
+# The ReLU after the last convolution, in torchvision's VGG16.
+LAST_CONVOLUTION = 29
+
+
+@pytest.fixture(scope="module")
+def dumped(pipeline):
+    """Input tensors, and where `evaluate` says that the model looked."""
+    path = pipeline.folder / "looked.safetensors"
+    pipeline.run("evaluate", "--dump-inputs", str(path), "--limit", str(IMAGES))
+    return load_file(path)
+
+
+def grad_cam(model_folder, image):
+    """The map of the most probable class of an image [1, 3, S, S], not scaled."""
+    features, logits, head = rebuild(model_folder)
+    seen = {}
+
+    def keep(_module, _input, output):
+        # In place, pooling's input would be overwritten.
+        seen["maps"] = output.requires_grad_(True)
+        output.retain_grad()
+
+    for layer in features:
+        if isinstance(layer, torch.nn.ReLU):
+            layer.inplace = False
+    features.requires_grad_(False)
+    hook = features[LAST_CONVOLUTION].register_forward_hook(keep)
+    row = logits(head_input(features, head, image))[0]
+    hook.remove()
+    row[row.argmax()].backward()
+    maps, gradients = seen["maps"].detach()[0], seen["maps"].grad[0]
+    return (gradients.mean(dim=(1, 2))[:, None, None] * maps).sum(dim=0).relu()
+
+
+def test_maps_agree_with_autograd(pipeline, dumped):
+    assert dumped["grad_cam"].shape[0] == IMAGES
+    model, with_heat = pipeline.folder / "model", 0
+    for image, found in zip(dumped["images"], dumped["grad_cam"], strict=True):
+        expected = grad_cam(model, image[None])
+        assert found.shape == expected.shape
+        largest = expected.max().item()
+        if largest > 0:
+            # As the report shows them: scaled so that the largest value is 1.
+            with_heat += 1
+            worst = (found - expected).abs().max().item() / largest
+            assert worst <= TOLERANCE, f"maps differ by up to {worst} of their largest value"
+        else:
+            assert found.max().item() <= 1e-6
+    # Maps that are all empty would agree with ease.
+    assert with_heat > 0
