@@ -3,9 +3,10 @@ use picture_checks::Facts;
 use serde::Serialize;
 
 use crate::features::{Feature, varying};
-use crate::forest::Forest;
+use crate::forest::{Forest, Tried};
 use crate::neighbour::Neighbours;
 use crate::sample;
+use crate::tree::Labels;
 
 /// A classifier that cannot know anything about tumours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -69,16 +70,16 @@ impl Baseline {
         }
     }
 
-    /// The features that its forest looks at; `None` where it has no forest.
-    fn features(self, training: &[&Facts]) -> Option<Vec<Feature>> {
-        let features = match self {
+    /// The features that its forest looks at, and how; `None` where it has no forest.
+    fn features(self, training: &[&Facts]) -> Option<(Vec<Feature>, Tried)> {
+        let (features, tried) = match self {
             Self::MajorityClass | Self::ThumbnailNeighbour => return None,
-            Self::Metadata => Feature::metadata(training),
-            Self::GreyHistogram => Feature::histogram(),
-            Self::Frame => Feature::frame(),
-            Self::ThumbnailForest => Feature::grid(),
+            Self::Metadata => (Feature::metadata(training), Tried::SquareRoot),
+            Self::GreyHistogram => (Feature::histogram(), Tried::SquareRoot),
+            Self::Frame => (Feature::frame(), Tried::Third),
+            Self::ThumbnailForest => (Feature::grid(), Tried::SquareRoot),
         };
-        Some(varying(features, training))
+        Some((varying(features, training), tried))
     }
 }
 
@@ -159,7 +160,7 @@ impl Baselines {
                 Baseline::ThumbnailNeighbour => {
                     Fitted::Neighbours(Neighbours::of(&pictures, &labels))
                 }
-                _ => grow(baseline, &pictures, &labels, classes, seed)
+                _ => grow(baseline, &pictures, Labels { of_rows: &labels, classes }, seed)
                     .map_or_else(|| Fitted::Constant(shares.clone()), Fitted::Forest),
             };
             (baseline, fitted)
@@ -196,19 +197,13 @@ fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
 }
 
 /// Grows a baseline's forest; `None` where it has none, or there is nothing to tell apart.
-fn grow(
-    baseline: Baseline,
-    pictures: &[&Facts],
-    labels: &[usize],
-    classes: usize,
-    seed: u64,
-) -> Option<Forest> {
-    let features = baseline.features(pictures).unwrap_or_default();
-    let has_several_classes = labels.iter().any(|label| *label != labels[0]);
+fn grow(baseline: Baseline, pictures: &[&Facts], labels: Labels<'_>, seed: u64) -> Option<Forest> {
+    let (features, tried) = baseline.features(pictures)?;
+    let has_several_classes = labels.of_rows.iter().any(|label| *label != labels.of_rows[0]);
     if features.is_empty() || !has_several_classes {
         return None;
     }
-    Some(Forest::fit(features, pictures, labels, classes, seed, baseline as u64))
+    Some(Forest::fit(features, tried, pictures, labels, seed, baseline as u64))
 }
 
 #[cfg(test)]

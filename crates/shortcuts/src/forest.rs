@@ -11,32 +11,51 @@ use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use crate::features::Feature;
-use crate::tree::{Lesson, Table, Tree, bootstrap};
+use crate::tree::{Labels, Lesson, Table, Tree, bootstrap};
 
 /// Trees of a forest, as scikit-learn's default.
 const TREES: usize = 100;
 
+/// How many of the features are tried at each branch of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// The square root of their number, as scikit-learn: where many features tell something.
+    SquareRoot,
+    /// A third: where one of many may tell everything, such as the cell that holds a mark. Of a
+    /// hundred features the square root would leave it out of nine branches in ten.
+    Third,
+}
+
+impl Tried {
+    fn of(self, features: usize) -> usize {
+        let tried = match self {
+            Self::SquareRoot => features.isqrt(),
+            Self::Third => features / 3,
+        };
+        tried.max(1)
+    }
+}
+
 /// A random forest (Breiman 2001) as scikit-learn's `RandomForestClassifier`: trees grown until
-/// leaves are pure, each on a bootstrap draw of the pictures, with the square root of the features
-/// tried at each branch; its probabilities are the mean of the trees'. Each tree has random numbers
-/// of its own, on any thread.
+/// leaves are pure, each on a bootstrap draw of the pictures; its probabilities are the mean of the
+/// trees'. Each tree has random numbers of its own, on any thread.
 pub(crate) struct Forest {
     features: Vec<Feature>,
     trees: Vec<Tree>,
 }
 
 impl Forest {
-    /// Grows a forest on pictures and their classes, of which there are `classes`. Forests of
-    /// different `stream` share no random numbers.
+    /// Grows a forest on pictures and their labels. Forests of different `stream` share no random
+    /// numbers.
     pub(crate) fn fit(
         features: Vec<Feature>,
+        tried: Tried,
         pictures: &[&Facts],
-        labels: &[usize],
-        classes: usize,
+        labels: Labels<'_>,
         seed: u64,
         stream: u64,
     ) -> Self {
-        let trees = grow(&table(&features, pictures), labels, classes, seed, stream);
+        let trees = grow(&table(&features, pictures), tried, labels, seed, stream);
         Self { features, trees }
     }
 
@@ -52,9 +71,8 @@ impl Forest {
     }
 }
 
-fn grow(table: &Table, labels: &[usize], classes: usize, seed: u64, stream: u64) -> Vec<Tree> {
-    let tried = (table.columns() as f64).sqrt() as usize;
-    let lesson = Lesson { table, labels, classes, tried: tried.max(1) };
+fn grow(table: &Table, tried: Tried, labels: Labels<'_>, seed: u64, stream: u64) -> Vec<Tree> {
+    let lesson = Lesson { table, labels, tried: tried.of(table.columns()) };
     let tree = |number: usize| {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(stream * TREES as u64 + number as u64);
@@ -92,7 +110,9 @@ mod tests {
         let labels: Vec<usize> = (0..40).map(|at| usize::from(at % 3 == 0)).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let forest = Forest::fit(Feature::histogram(), &pictures, &labels, 3, seed, 0);
+            let labels = Labels { of_rows: &labels, classes: 3 };
+            let features = Feature::histogram();
+            let forest = Forest::fit(features, Tried::SquareRoot, &pictures, labels, seed, 0);
             forest.probabilities(&pictures)
         })
     }
@@ -115,7 +135,8 @@ mod tests {
         let pictures: Vec<Facts> = (0..60).map(|at| facts_of(10 + at, 10, |_, _| 0)).collect();
         let pictures: Vec<&Facts> = pictures.iter().collect();
         let labels: Vec<usize> = (0..60).map(|at| usize::from(at >= 30)).collect();
-        let forest = Forest::fit(vec![Feature::Width], &pictures, &labels, 2, 3, 0);
+        let known = Labels { of_rows: &labels, classes: 2 };
+        let forest = Forest::fit(vec![Feature::Width], Tried::SquareRoot, &pictures, known, 3, 0);
         let told = forest.probabilities(&pictures);
         for (at, row) in told.chunks_exact(2).enumerate() {
             // Next to the threshold a tree is wrong where it did not draw the picture.
@@ -159,8 +180,9 @@ mod tests {
         let (rows, labels) = toy(150);
         let columns = (0..4).flat_map(|column| rows.iter().map(move |row| row[column])).collect();
         let table = Table::new(rows.len(), columns);
+        let labels = Labels { of_rows: &labels, classes: 3 };
         let forests: Vec<Vec<Tree>> =
-            (0..30).map(|seed| grow(&table, &labels, 3, seed, 0)).collect();
+            (0..30).map(|seed| grow(&table, Tried::SquareRoot, labels, seed, 0)).collect();
         for (row, expected) in asked {
             let mut mean = [0.0; 3];
             for forest in &forests {
@@ -173,5 +195,11 @@ mod tests {
                 assert!((found - expected).abs() < 0.045, "{row:?}: {mean:?}, {expected}");
             }
         }
+    }
+
+    #[test]
+    fn at_least_one_feature_is_tried() {
+        assert_eq!([1, 4, 31, 32, 112].map(|count| Tried::SquareRoot.of(count)), [1, 2, 5, 5, 10]);
+        assert_eq!([1, 4, 31, 32, 112].map(|count| Tried::Third.of(count)), [1, 1, 10, 10, 37]);
     }
 }

@@ -30,11 +30,11 @@
 //!
 //! For a baseline that gives verdicts and a pair of classes, on all validation and test images
 //! together that have no copy in training: when the AUROC of the one class against the other is
-//! 0.80 or more ([`PAIR_AUROC_LIMIT`]), *and* a Mann-Whitney test says with p < 0.01
+//! 0.80 or more ([`PAIR_AUROC_LIMIT`]), *and* a Mann-Whitney test says with p < 0.001
 //! ([`SIGNIFICANCE`]), multiplied by the number of such tests (Bonferroni), that it is above one
 //! half. The unit of the test is the group (patient, scan, copies), whose images count once, by
-//! their mean: thirty slices of a patient are one observation. Chance alone reaches neither: a
-//! set that is small or clean is not accused.
+//! their mean: thirty slices of a patient are one observation. Of a thousand sets that have no
+//! shortcut about one is accused; one that is too small to tell is not.
 //!
 //! # Cost
 //!

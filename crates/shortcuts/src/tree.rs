@@ -67,13 +67,19 @@ enum Node {
     Leaf(Vec<f64>),
 }
 
+/// The classes of rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    /// Of each row.
+    pub(crate) of_rows: &'a [usize],
+    /// How many classes there are.
+    pub(crate) classes: usize,
+}
+
 /// What a tree learns from.
 pub(crate) struct Lesson<'a> {
     pub(crate) table: &'a Table,
-    /// The class of each row.
-    pub(crate) labels: &'a [usize],
-    /// How many classes there are.
-    pub(crate) classes: usize,
+    pub(crate) labels: Labels<'a>,
     /// How many columns are tried for each branch, drawn anew; more where none of these varies.
     pub(crate) tried: usize,
 }
@@ -161,9 +167,9 @@ impl<'a> Search<'a> {
 
     /// How many rows of each class were drawn.
     fn count(&self, members: &[Drawn]) -> Vec<u64> {
-        let mut counts = vec![0; self.lesson.classes];
+        let mut counts = vec![0; self.lesson.labels.classes];
         for member in members {
-            counts[self.lesson.labels[member.row]] += member.times;
+            counts[self.lesson.labels.of_rows[member.row]] += member.times;
         }
         counts
     }
@@ -203,7 +209,7 @@ impl<'a> Search<'a> {
         let values = self.lesson.table.column(column);
         let see = |member: &Drawn| Seen {
             value: values[member.row],
-            class: self.lesson.labels[member.row],
+            class: self.lesson.labels.of_rows[member.row],
             times: member.times,
         };
         self.seen.clear();
@@ -284,7 +290,8 @@ mod tests {
     fn tree(columns: &[&[f32]], labels: &[usize], classes: usize) -> Tree {
         let table = Table::new(labels.len(), columns.concat());
         let all = (0..labels.len()).map(|row| Drawn { row, times: 1 }).collect();
-        let lesson = Lesson { table: &table, labels, classes, tried: columns.len() };
+        let labels = Labels { of_rows: labels, classes };
+        let lesson = Lesson { table: &table, labels, tried: columns.len() };
         Tree::grow(&lesson, all, &mut ChaCha8Rng::seed_from_u64(1))
     }
 
@@ -331,7 +338,8 @@ mod tests {
     #[test]
     fn rows_count_as_often_as_they_were_drawn() {
         let table = Table::new(3, vec![5.0; 3]);
-        let lesson = Lesson { table: &table, labels: &[0, 1, 2], classes: 3, tried: 1 };
+        let labels = Labels { of_rows: &[0, 1, 2], classes: 3 };
+        let lesson = Lesson { table: &table, labels, tried: 1 };
         let drawn = vec![Drawn { row: 0, times: 3 }, Drawn { row: 2, times: 1 }];
         let tree = Tree::grow(&lesson, drawn, &mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(tree.shares(&[5.0]), [0.75, 0.0, 0.25]);
@@ -342,7 +350,8 @@ mod tests {
         let constant = [7.0; 4];
         let telling = [1.0, 2.0, 3.0, 4.0];
         let table = Table::new(4, [constant, constant, constant, telling].concat());
-        let lesson = Lesson { table: &table, labels: &[0, 0, 1, 1], classes: 2, tried: 1 };
+        let labels = Labels { of_rows: &[0, 0, 1, 1], classes: 2 };
+        let lesson = Lesson { table: &table, labels, tried: 1 };
         for seed in 0..20 {
             let all = (0..4).map(|row| Drawn { row, times: 1 }).collect();
             let tree = Tree::grow(&lesson, all, &mut ChaCha8Rng::seed_from_u64(seed));
