@@ -100,3 +100,62 @@ fn quantile(sorted: &[f32], share: f32) -> f32 {
     let (below, above) = (sorted[place as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Frame;
+    use crate::textures::Texture;
+
+    fn whole() -> Inside {
+        Inside::of(Frame::WHOLE, 88)
+    }
+
+    #[test]
+    fn a_picture_agrees_with_itself_in_other_tones() {
+        let plane = Texture::new(1).plane(Frame::WHOLE);
+        let toned = Plane::new(88, plane.values().iter().map(|value| 0.5 * value + 0.2).collect());
+        let found = agreement(&plane, &toned, &whole()).unwrap();
+        assert!(found.of_nearly_all > 0.999);
+        assert_eq!(found.other_share, 0.0);
+    }
+
+    #[test]
+    fn strangers_do_not_agree() {
+        let [a, b] = [1, 2].map(|seed| Texture::new(seed).plane(Frame::WHOLE));
+        let found = agreement(&a, &b, &whole()).unwrap();
+        assert!(found.of_most < 0.1 && found.of_nearly_all < found.of_most, "{found:?}");
+        assert!(found.other_share > 0.7);
+    }
+
+    #[test]
+    fn what_is_drawn_on_a_few_blocks_counts_as_their_share() {
+        let [plane, other] = [1, 2].map(|seed| Texture::new(seed).plane(Frame::WHOLE));
+        let mut values = plane.values().to_vec();
+        // three blocks wide, two high: 6 of 121
+        for y in 40..56 {
+            values[y * 88 + 24..y * 88 + 48].copy_from_slice(&other.values()[y * 88..y * 88 + 24]);
+        }
+        let found = agreement(&plane, &Plane::new(88, values), &whole()).unwrap();
+        assert!((4.0..=8.0).contains(&(found.other_share * 121.0)), "{found:?}");
+        assert!(found.of_most > 0.999);
+    }
+
+    #[test]
+    fn too_little_structure_or_overlap_is_no_evidence() {
+        let plane = Texture::new(1).plane(Frame::WHOLE);
+        let mut dot = vec![0.0; 88 * 88];
+        dot[30 * 88 + 30] = 1.0;
+        let dot = Plane::new(88, dot);
+        assert!(agreement(&dot, &dot, &whole()).is_none());
+        let half = Inside { columns: 0..40, rows: 0..88 };
+        assert!(agreement(&plane, &plane, &half).is_none());
+    }
+
+    #[test]
+    fn quantiles_are_numpys() {
+        // numpy.quantile([0, 1, 2, 5], [0.25, 0.9])
+        assert_eq!(quantile(&[0.0, 1.0, 2.0, 5.0], 0.25), 0.75);
+        assert!((quantile(&[0.0, 1.0, 2.0, 5.0], 0.9) - 4.1).abs() < 1e-5);
+    }
+}

@@ -186,3 +186,89 @@ fn solve(mut rows: [[f64; 8]; UNKNOWNS]) -> Option<[f32; UNKNOWNS]> {
     }
     Some(std::array::from_fn(|at| (rows[at][DIFFERENCE] / rows[at][at]) as f32))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::textures::Texture;
+
+    const EFFORT: Effort = Effort { steps: 12, last_step: 1e-4 };
+
+    fn distance(a: Frame, b: Frame) -> f32 {
+        let borders = a.margins().into_iter().zip(b.margins());
+        borders.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_crop_is_found_to_a_tenth_of_a_pixel() {
+        let frame = Frame { left: 0.04, top: 0.01, right: 0.97, bottom: 0.985 };
+        let texture = Texture::new(1);
+        let (whole, part) = (texture.plane(Frame::WHOLE), texture.plane(frame));
+        let found = align(&whole, &part, Frame::WHOLE, EFFORT).unwrap();
+        assert!(distance(found, frame) < 0.1 / 88.0, "{found:?}");
+    }
+
+    #[test]
+    fn a_picture_that_reaches_beyond_the_other_is_found() {
+        let frame = Frame { left: -0.03, top: 0.02, right: 0.98, bottom: 1.04 };
+        let texture = Texture::new(2);
+        let (whole, part) = (texture.plane(Frame::WHOLE), texture.plane(frame));
+        let found = align(&whole, &part, Frame::WHOLE, EFFORT).unwrap();
+        assert!(distance(found, frame) < 0.3 / 88.0, "{found:?}");
+    }
+
+    #[test]
+    fn contrast_brightness_and_a_stroke_do_not_push_pictures_apart() {
+        let texture = Texture::new(3);
+        let whole = texture.plane(Frame::WHOLE);
+        let mut values: Vec<f32> = whole.values().iter().map(|v| 0.6 * v + 0.3).collect();
+        (0..60).for_each(|at| values[(at + 10) * 88 + at] = 1.0);
+        let part = Plane::new(88, values);
+        let start = Frame { left: 0.02, top: -0.02, right: 1.0, bottom: 1.01 };
+        let found = align(&whole, &part, start, EFFORT).unwrap();
+        assert!(distance(found, Frame::WHOLE) < 0.1 / 88.0, "{found:?}");
+    }
+
+    #[test]
+    fn there_is_no_frame_without_structure_or_in_a_negative() {
+        let whole = Texture::new(4).plane(Frame::WHOLE);
+        let flat = Plane::new(88, vec![0.5; 88 * 88]);
+        let negative = Plane::new(88, whole.values().iter().map(|value| 1.0 - value).collect());
+        assert_eq!(align(&flat, &whole, Frame::WHOLE, EFFORT), None);
+        assert_eq!(align(&whole, &negative, Frame::WHOLE, EFFORT), None);
+    }
+
+    #[test]
+    fn a_line_through_points_is_fitted() {
+        let fit = Fit::over([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)].into_iter()).unwrap();
+        assert_eq!((fit.contrast, fit.brightness), (2.0, 1.0));
+        // the mean difference of 0, 0, 3 and 0, 0, 3 from 1: 4/3; half the weight at three times it
+        let fit = Fit { contrast: 0.0, brightness: 1.0, spread: 4.0 / 3.0 };
+        assert!((fit.weight(4.0) - 0.5).abs() < 1e-4);
+        assert_eq!(fit.weight(0.0), 1.0);
+    }
+
+    #[test]
+    fn inside_is_what_both_show_but_for_one_pixel_around() {
+        let whole = Inside::of(Frame::WHOLE, 10);
+        assert_eq!((whole.columns, whole.rows), (1..9, 1..9));
+        // the part is a quarter wider: its left fifth is not in the whole
+        let wider = Inside::of(Frame { left: -0.25, ..Frame::WHOLE }, 10);
+        assert_eq!((wider.columns, wider.rows), (3..9, 1..9));
+    }
+
+    #[test]
+    fn six_equations_are_solved() {
+        // 2 on the diagonal, 1 beside it; the unknowns are 1 … 6
+        let mut rows = [[0.0; 8]; UNKNOWNS];
+        for (at, row) in rows.iter_mut().enumerate() {
+            (0..UNKNOWNS).for_each(|column| {
+                row[column] = [2.0, 1.0].get(at.abs_diff(column)).copied().unwrap_or(0.0);
+            });
+            row[DIFFERENCE] = (0..UNKNOWNS).map(|column| row[column] * (column + 1) as f64).sum();
+        }
+        let solved = solve(rows).unwrap();
+        solved.into_iter().zip(1_u8..).for_each(|(a, b)| assert!((a - f32::from(b)).abs() < 1e-5));
+        assert_eq!(solve([[1.0; 8]; UNKNOWNS]), None);
+    }
+}

@@ -83,6 +83,6 @@ mod tests {
         let inverse = FRAME.inverse();
         assert_eq!([inverse.top, inverse.bottom], [0.0, 1.0 / 0.75]);
         assert_eq!([inverse.left, inverse.right], [-0.125 / 0.75, 0.875 / 0.75]);
-        assert_eq!(inverse.inverse().left, 0.125);
+        assert!((inverse.inverse().left - 0.125).abs() < 1e-6);
     }
 }

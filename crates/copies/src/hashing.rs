@@ -192,12 +192,13 @@ mod tests {
 
     #[test]
     fn like_directions_are_met_and_few_others() {
-        let directions: Vec<Descriptor> = (0..4_000).map(direction).collect();
+        // with ten bits of a key tried both ways, short keys meet nearly all
+        let directions: Vec<Descriptor> = (0..40_000).map(direction).collect();
         let tables = tables(&directions);
         let (mut found, mut others) = (0, 0);
         for (at, like) in (0..200).zip(&directions) {
             // an angle of 27°: cosine 0.89
-            let noise = direction(9_000 + u64::from(at));
+            let noise = direction(90_000 + u64::from(at));
             let turned: Descriptor = std::array::from_fn(|i| like[i] + 0.5 * noise[i]);
             let mut met = visited(&tables, &turned, at);
             met.sort_unstable();
@@ -205,8 +206,8 @@ mod tests {
             found += usize::from(met.contains(&at));
             others += met.len();
         }
-        assert!(found >= 195, "{found}");
-        assert!(others < 200 * 4_000 / 4, "{others}");
+        assert!(found >= 190, "{found}");
+        assert!(others < 200 * 40_000 / 20, "{others}");
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod pair;
 mod plane;
 mod signature;
 mod symmetry;
+#[cfg(test)]
+mod textures;
 mod transformation;
 
 pub use frame::Frame;

@@ -131,3 +131,62 @@ fn best_orientation(describer: &Describer, descriptor: &Descriptor, mean: &Descr
     let best = (0..8).rev().max_by(|a, b| fits[*a].total_cmp(&fits[*b])).unwrap_or(0);
     Symmetry::ALL[best]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Frame;
+    use crate::textures::Texture;
+
+    /// Pictures that share half of what they show, described.
+    fn alike(describer: &Describer, count: u64) -> Vec<Descriptor> {
+        let shared = describer.whole(&Texture::new(1_000).plane(Frame::WHOLE));
+        let describe = |seed| {
+            let own = describer.whole(&Texture::new(seed).plane(Frame::WHOLE));
+            let sum: Descriptor = std::array::from_fn(|at| shared[at] + own[at]);
+            let length = dot(&sum, &sum).sqrt();
+            sum.map(|value| value / length)
+        };
+        (0..count).map(describe).collect()
+    }
+
+    #[test]
+    fn turned_pictures_are_turned_back_to_lie_as_the_others_do() {
+        let describer = Describer::new();
+        let mut descriptors = alike(&describer, 40);
+        for (at, descriptor) in descriptors.iter_mut().enumerate().skip(30) {
+            *descriptor = describer.turned(descriptor, Symmetry::ALL[at % 8]);
+        }
+        let (likeness, orientations) = Likeness::learn(&describer, &descriptors);
+        assert!(orientations[..30].iter().all(|symmetry| *symmetry == Symmetry::Identity));
+        for at in 30..40 {
+            assert_eq!(orientations[at], Symmetry::ALL[at % 8].inverse(), "{at}");
+            let plausible = likeness.plausible_orientations(&describer, &descriptors[at]);
+            assert!(plausible.contains(&orientations[at]), "{at}");
+            assert!(plausible.len() < 8, "{at}");
+        }
+    }
+
+    #[test]
+    fn what_all_pictures_share_does_not_make_them_alike() {
+        let describer = Describer::new();
+        let descriptors = alike(&describer, 200);
+        let (likeness, _) = Likeness::learn(&describer, &descriptors);
+        let before = dot(&descriptors[0], &descriptors[1]);
+        let [a, b] = [0, 1].map(|at| likeness.deviation(&descriptors[at]));
+        let after = dot(&a.direction, &b.direction);
+        assert!(before > 0.3 && after.abs() < 0.2, "{before} and {after}");
+    }
+
+    #[test]
+    fn a_single_picture_and_equal_ones_have_finite_deviations() {
+        let describer = Describer::new();
+        for count in [1, 50] {
+            let descriptors = vec![describer.whole(&Texture::new(5).plane(Frame::WHOLE)); count];
+            let (likeness, _) = Likeness::learn(&describer, &descriptors);
+            let deviation = likeness.deviation(&descriptors[0]);
+            assert!(deviation.length.is_finite() && deviation.length > 0.0);
+            assert!((dot(&deviation.direction, &deviation.direction) - 1.0).abs() < 1e-4);
+        }
+    }
+}

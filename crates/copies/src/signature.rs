@@ -142,3 +142,61 @@ impl fmt::Debug for Signature {
         write!(f, "Signature({}×{} {})", self.width, self.height, &self.digest.to_string()[..12])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayImage, ImageBuffer, Luma, Rgb};
+
+    use super::*;
+    use crate::Frame;
+    use crate::textures::{Texture, picture};
+
+    #[test]
+    fn colour_modes_do_not_change_a_signature_but_a_pixel_does() {
+        let grey = Texture::new(1).image(90, 70, Frame::WHOLE);
+        let rgb = ImageBuffer::from_fn(90, 70, |x, y| Rgb([grey.get_pixel(x, y).0[0]; 3]));
+        let mut other = grey.clone();
+        other.get_pixel_mut(89, 69).0[0] ^= 1;
+        let [grey, rgb, other] =
+            [picture(grey), picture(rgb), picture(other)].map(|picture| Signature::of(&picture));
+        assert_eq!(grey.digest(), rgb.digest());
+        assert_eq!(grey.plane().unwrap().values(), rgb.plane().unwrap().values());
+        assert_ne!(grey.digest(), other.digest());
+        assert_eq!(grey.digest().to_string().len(), 64);
+    }
+
+    #[test]
+    fn pixels_in_other_rows_are_other_pixels() {
+        let flat = |width, height| picture(GrayImage::from_pixel(width, height, Luma([9])));
+        assert_ne!(PixelDigest::of(&flat(2, 8)), PixelDigest::of(&flat(4, 4)));
+    }
+
+    #[test]
+    fn tiny_and_blank_pictures_are_not_compared() {
+        let texture = Texture::new(2);
+        let of = |image: GrayImage| Signature::of(&picture(image));
+        assert!(!of(texture.image(35, 200, Frame::WHOLE)).is_comparable());
+        assert!(of(texture.image(36, 200, Frame::WHOLE)).is_comparable());
+        assert!(!of(GrayImage::from_pixel(100, 100, Luma([77]))).is_comparable());
+        let levels = |step| GrayImage::from_fn(88, 88, |x, _| Luma([50 + step * (x / 44) as u8]));
+        assert!(!of(levels(1)).is_comparable());
+        assert!(of(levels(2)).is_comparable());
+    }
+
+    #[test]
+    fn a_thumbnail_reaches_from_black_to_white_whatever_the_tones() {
+        let halves = GrayImage::from_fn(88, 88, |x, _| Luma([if x < 44 { 51 } else { 102 }]));
+        let signature = Signature::of(&picture(halves));
+        let plane = signature.plane().unwrap();
+        assert_eq!([plane.values()[0], plane.values()[87]], [0.0, 1.0]);
+        assert_eq!(signature.range(), [0.2, 0.4]);
+    }
+
+    #[test]
+    fn small_pictures_are_compared_at_as_many_pixels_as_they_have() {
+        let side =
+            |width, height| Signature::of(&picture(GrayImage::new(width, height))).detail_side();
+        // ten elevenths, in whole blocks of eight
+        assert_eq!([side(36, 90), side(60, 60), side(97, 500), side(224, 224)], [32, 48, 88, 88]);
+    }
+}

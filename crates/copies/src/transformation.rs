@@ -131,3 +131,70 @@ impl fmt::Display for Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Transformation = Transformation {
+        frame: Frame::WHOLE,
+        symmetry: Symmetry::Identity,
+        scale: [1.0, 1.0],
+        contrast: 1.0,
+        brightness: 0.0,
+        altered_share: 0.0,
+        original_size: [200, 100],
+    };
+
+    #[test]
+    fn a_copy_to_which_nothing_was_done_was_compressed_again() {
+        assert_eq!(NOTHING.changes(), [Change::Recompressed]);
+        assert_eq!(NOTHING.to_string(), "compressed again");
+    }
+
+    #[test]
+    fn all_that_was_done_is_said_in_a_fixed_order() {
+        let all = Transformation {
+            frame: Frame { left: 0.02, ..Frame::WHOLE },
+            symmetry: Symmetry::Rotated90,
+            scale: [0.5, 0.25],
+            contrast: 1.2,
+            altered_share: 0.05,
+            ..NOTHING
+        };
+        assert_eq!(
+            all.to_string(),
+            "turned by 90° clockwise, cropped, resized to 50 % of the width and 25 % of the height, \
+             brightness or contrast changed, altered in places"
+        );
+        let [even, across] =
+            [[0.5, 0.51], [1.4, 0.7]].map(|scale| Transformation { scale, ..NOTHING });
+        assert_eq!(even.to_string(), "resized to 50 %");
+        assert_eq!(across.changes(), [Change::Resized]);
+    }
+
+    #[test]
+    fn two_crops_of_one_picture_are_reframed() {
+        let frame = Frame { left: 0.03, right: 1.03, ..Frame::WHOLE };
+        let reframed = Transformation { frame, ..NOTHING };
+        assert_eq!(reframed.changes(), [Change::Cropped, Change::Reframed][1..]);
+        assert_eq!(reframed.to_string(), "cropped differently");
+    }
+
+    #[test]
+    fn rounding_to_whole_pixels_is_no_resizing() {
+        // 1.5 pixels and 1.2 % of 100: 2.7
+        let scaled = |scale| Transformation { scale: [1.0, scale], ..NOTHING }.changes();
+        assert_eq!(scaled(1.026), [Change::Recompressed]);
+        assert_eq!(scaled(1.028), [Change::Resized]);
+    }
+
+    #[test]
+    fn tones_that_moved_a_little_did_not() {
+        let toned = |contrast, brightness| {
+            Transformation { contrast, brightness, ..NOTHING }.changes() == [Change::Toned]
+        };
+        assert!(!toned(1.04, 0.01) && !toned(0.96, -0.01));
+        assert!(toned(0.94, 0.0) && toned(1.0, -0.02));
+    }
+}
