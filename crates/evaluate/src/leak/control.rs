@@ -10,7 +10,7 @@ use dataset::{GroupNumber, ImageRecord, Manifest, Split};
 pub(crate) type Copies = BTreeMap<String, GroupNumber>;
 
 /// Which training image goes first.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     /// It is no copy.
     NoCopy,
@@ -33,7 +33,7 @@ pub(crate) fn control(
 ) -> Manifest {
     let mut drawn: Vec<(Digest, &ImageRecord)> =
         manifest.split(Split::Train).map(|image| (key(image), image)).collect();
-    drawn.sort_by(|(a, _), (b, _)| a.cmp(b));
+    drawn.sort_by_key(|(key, _)| *key);
 
     let mut last_copies = BTreeSet::new();
     let mut by_class: BTreeMap<&str, Vec<(Turn, &str)>> = BTreeMap::new();
@@ -49,7 +49,7 @@ pub(crate) fn control(
     for images in by_class.values_mut() {
         let wanted = images.iter().filter(|(turn, _)| *turn != Turn::NoCopy).count();
         // Stable: within a turn, images stay as they were drawn.
-        images.sort_by(|(a, _), (b, _)| a.cmp(b));
+        images.sort_by_key(|(turn, _)| *turn);
         left_out.extend(images[..wanted].iter().map(|(_, path)| *path));
     }
     manifest.filtered(|image| !left_out.contains(image.path.as_str()))
