@@ -133,7 +133,7 @@ impl<'a> Judged<'a> {
     fn report(&self, prediction: &Prediction, names: &ClassIndices) -> BaselineReport {
         let rows = self.pictures.iter().map(|picture| picture.class).zip(prediction.rows());
         let predictions = Predictions::new(names.len(), rows)
-            .expect("shares of votes are probabilities, and labels were checked");
+            .expect("baselines give probabilities, and labels were checked");
         let of_split = |split: Split| {
             let all: Vec<usize> = self.rows_of(split, 0..self.pictures.len());
             let new = self.rows_of(split, self.without_copies.iter().copied());
