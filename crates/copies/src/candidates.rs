@@ -17,7 +17,7 @@ const COPY_SCORE: f32 = 0.93;
 const LEAST_SCORE: f32 = 0.5;
 
 /// A picture is held against this many others, the likeliest.
-const LEAST_CANDIDATES: usize = 6;
+const LEAST_CANDIDATES: usize = 10;
 
 /// And against this many at most, where so many score like copies. What has more is tied to its
 /// group by these.

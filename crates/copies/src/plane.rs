@@ -91,9 +91,18 @@ impl Plane {
 fn weighted_rows(values: &[f32], width: usize, sums: &[Taps]) -> Vec<f32> {
     let mut out = vec![0.0; width * sums.len()];
     for (out, taps) in out.chunks_exact_mut(width).zip(sums) {
-        for (at, weight) in taps.iter() {
-            let row = &values[at * width..(at + 1) * width];
-            out.iter_mut().zip(row).for_each(|(out, value)| *out += weight * value);
+        // four at a time, as most sums have four: the row is written once, not four times
+        let mut fours = taps.taps.chunks_exact(4);
+        let row = |at: usize| &values[at * width..(at + 1) * width];
+        for four in &mut fours {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|tap| four[tap]);
+            let rows = row(a.0).iter().zip(row(b.0)).zip(row(c.0)).zip(row(d.0));
+            for (out, (((in_a, in_b), in_c), in_d)) in out.iter_mut().zip(rows) {
+                *out += (a.1 * in_a + b.1 * in_b) + (c.1 * in_c + d.1 * in_d);
+            }
+        }
+        for (at, weight) in fours.remainder() {
+            out.iter_mut().zip(row(*at)).for_each(|(out, value)| *out += weight * value);
         }
     }
     out
@@ -102,9 +111,10 @@ fn weighted_rows(values: &[f32], width: usize, sums: &[Taps]) -> Vec<f32> {
 /// Rows of `width` values as columns.
 fn transposed(values: &[f32], width: usize) -> Vec<f32> {
     let height = values.len() / width;
-    let mut out = Vec::with_capacity(values.len());
-    for column in 0..width {
-        out.extend((0..height).map(|row| values[row * width + column]));
+    let mut out = vec![0.0; values.len()];
+    for (column, out) in out.chunks_exact_mut(height).enumerate() {
+        let column = values[column..].iter().step_by(width);
+        out.iter_mut().zip(column).for_each(|(out, value)| *out = *value);
     }
     out
 }
