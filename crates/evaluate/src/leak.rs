@@ -270,14 +270,14 @@ fn in_words(
         Some(interval) if interval.low > 0.0 => {
             "the copies make the score better than it should be"
         }
-        _ => "the copies are not what makes the score",
+        _ => "the copies are not shown to make the score better",
     };
+    // A true minus: no line is broken after it.
+    let difference = format!("{:+.3}{interval}", effect.value.unwrap_or(0.0)).replace('-', "−");
     format!(
         "{copied} test images have a copy in training. A head trained without the {left_out} copies \
          is right on {:.3} of them, one trained on as many images, copies included, on {:.3} \
-         (difference {:+.3}{interval}): {conclusion}.",
-        accuracy.without_copies_on_copied,
-        accuracy.controls_on_copied,
-        effect.value.unwrap_or(0.0),
+         (difference {difference}): {conclusion}.",
+        accuracy.without_copies_on_copied, accuracy.controls_on_copied,
     )
 }

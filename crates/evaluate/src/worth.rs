@@ -250,10 +250,12 @@ impl Comparison {
             score(first)
         );
         if let (Some(value), Some(interval)) = (difference.value, difference.interval) {
-            text.push_str(&format!(
+            let difference = format!(
                 " (difference {value:+.3}, 95 % interval {:+.3} to {:+.3})",
                 interval.low, interval.high
-            ));
+            );
+            // A true minus: no line is broken after it.
+            text.push_str(&difference.replace('-', "−"));
         }
         text
     }
