@@ -1,16 +1,12 @@
 """evaluate's report.html in headless Chromium: offline, on screens of all sizes, light and dark."""
 
 import csv
-import os
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import sync_playwright
+from conftest import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
 
 # Small enough to run in seconds, and trained so briefly that some images are mistaken.
@@ -24,7 +20,7 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def evaluation(tmp_path_factory):
+def evaluation(tmp_path_factory, run_stage):
     """What `evaluate` wrote of a small run of the whole pipeline."""
     folder = tmp_path_factory.mktemp("evaluate_report")
     params = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
@@ -36,50 +32,17 @@ def evaluation(tmp_path_factory):
         part[last] = value
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copy(PROJECT / "config.yaml", folder)
-    programs = os.environ.get("HOUNSFIELD_PROGRAMS")
     for stage in STAGES:
-        command = [Path(programs) / stage] if programs else [PROJECT / "scripts" / "stage", stage]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
+        run_stage(stage, folder)
     return folder / "artifacts" / "evaluation"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser, evaluation):
-    """Opens the report; any request but for the file itself, and any error, fails the test."""
-    complaints, contexts = [], []
-
-    def open_at(width, height, colours="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=colours, offline=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        report = (evaluation / "report.html").as_uri()
-        allowed = (report, "data:")
-        page.on(
-            "request",
-            lambda it: it.url.startswith(allowed) or complaints.append(f"asked for {it.url}"),
-        )
-        page.on("console", lambda it: it.type == "error" and complaints.append(it.text))
-        page.on("pageerror", lambda it: complaints.append(str(it)))
-        page.goto(report)
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def open_page(open_file, evaluation):
+    """Opens the report."""
+    return lambda width, height, colours="light": open_file(
+        evaluation / "report.html", width, height, colours
+    )
 
 
 def rows(evaluation):
