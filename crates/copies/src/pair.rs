@@ -66,10 +66,9 @@ pub enum Relation {
 ///
 /// - `copy`, 0.09: all pairs of scans up to 0.066 are copies (crops, pen strokes, watermarks, other
 ///   tones), all from 0.115 on are neighbouring slices, and nothing lies between. Copies of phantoms
-///   in the ways of `examples/recall` stay within it, 99 of 100 in the worst way and all in the
-///   others, and no strangers do.
-/// - `same_scan`, 0.55: all pairs of scans seen up to 0.6 show one patient, and up to 0.85 none of
-///   553 has two classes, of which strangers would have two in most cases. But phantoms, which all
+///   in the ways of `examples/recall` stay within it, 100 of 100 in each way, and no strangers do.
+/// - `same_scan`, 0.55: all pairs of scans seen up to 0.6 show one patient, and none of
+///   them up to 0.85 has two classes, of which strangers would have two in most cases. But phantoms, which all
 ///   have one anatomy, begin to be taken for slices: about 30 pairs up to 0.55, 79 up to 0.6.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
