@@ -37,36 +37,36 @@ impl DataUse {
     }
 }
 
-/// The images of a manifest, with their numbers by split and class.
+/// The images of a manifest that are used, with their numbers by split and class.
+///
+/// Two data sets of one name and digest are one to the server, which keeps what the first said. So
+/// the digest is that of the images that are used, not of them all.
 pub(crate) fn dataset(
     data: &DataConfig,
     manifest: &Manifest,
     of: DataUse,
 ) -> Result<Dataset, mlflow::InvalidDataset> {
     let (name, source) = place(&data.source);
-    let digest = manifest.digest().to_string();
+    let used = manifest.filtered(|image| of.splits().contains(&image.split));
+    let digest = used.digest().to_string();
     Dataset::new(DatasetFields {
         name,
         digest: digest.chars().take(DIGEST_CHARACTERS).collect(),
         source_type: kind(&data.source).to_owned(),
         source: source.to_string(),
         schema: None,
-        profile: Some(counts(manifest, of).to_string()),
+        profile: Some(counts(&used).to_string()),
         context: Some(of.context().to_owned()),
     })
 }
 
 /// Images by split and class, and their sum.
-fn counts(manifest: &Manifest, of: DataUse) -> Value {
-    let mut splits = BTreeMap::new();
-    for split in of.splits() {
-        let classes: &mut BTreeMap<&str, u64> = splits.entry(split.name()).or_default();
-        for image in manifest.split(*split) {
-            *classes.entry(&image.class).or_default() += 1;
-        }
+fn counts(manifest: &Manifest) -> Value {
+    let mut splits: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for image in manifest.records() {
+        *splits.entry(image.split.name()).or_default().entry(&image.class).or_default() += 1;
     }
-    let images: u64 = splits.values().flat_map(BTreeMap::values).sum();
-    json!({ "images": images, "splits": splits })
+    json!({ "images": manifest.records().len(), "splits": splits })
 }
 
 fn kind(source: &SourceConfig) -> &'static str {
@@ -143,11 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn images_are_counted_by_split_and_class() {
-        let training = counts(&manifest(), DataUse::Training);
+    fn images_are_those_that_are_used_by_split_and_class() {
+        let used = |of| dataset(&data("{kind: sample}"), &manifest(), of).unwrap();
+        let (training, evaluation) = (used(DataUse::Training), used(DataUse::Evaluation));
+        let profile = |dataset: &Dataset| -> Value {
+            serde_json::from_str(dataset.fields().profile.as_deref().unwrap()).unwrap()
+        };
         let splits = json!({"train": {"cancer": 2, "normal": 1}, "valid": {"normal": 1}});
-        assert_eq!(training, json!({"images": 4, "splits": splits}));
-        assert_eq!(counts(&manifest(), DataUse::Evaluation)["images"], 1);
+        assert_eq!(profile(&training), json!({"images": 4, "splits": splits}));
+        assert_eq!(profile(&evaluation)["images"], 1);
+        assert_ne!(training.fields().digest, evaluation.fields().digest);
     }
 
     #[test]
@@ -161,7 +166,6 @@ mod tests {
         ] {
             let dataset = dataset(&data(source), &manifest(), DataUse::Training).unwrap();
             assert_eq!(dataset.fields().name, name);
-            assert_eq!(dataset.fields().digest, manifest().digest().to_string()[..36]);
             assert!(!format!("{dataset:?}").contains("hush"), "{dataset:?}");
         }
     }

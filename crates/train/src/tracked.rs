@@ -4,6 +4,7 @@ use std::path::Path;
 
 use classifier::backend::Backend;
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
+use classifier::summary_table;
 use dataset::ClassIndices;
 use stage::Settings;
 use tracking::{DataUse, Program, TrackedRun};
@@ -19,6 +20,10 @@ pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> T
     run.tag("data.digest", &inputs.run.data);
     run.tag("base.digest", &inputs.run.base);
     run.tag("device", &backend);
+    // The network was checked when its base was made.
+    if let Ok(table) = summary_table(&inputs.run.architecture) {
+        run.text("training/model_summary.txt", &table);
+    }
     run.images(settings, &inputs.manifest, DataUse::Training);
     run
 }
