@@ -29,17 +29,18 @@ impl StagedFolder {
     }
 
     /// As [`beside`](Self::beside), where `target` may be a folder that a person named: one that
-    /// is there must hold `own_file`, which tells that it was published before, or nothing but
-    /// hidden files such as a `.gitignore`.
+    /// is there must hold one of `own_files`, which tell that it was published before, or nothing
+    /// but hidden files such as a `.gitignore`.
     ///
     /// # Errors
     /// When the folder holds something else, which publishing would remove, or cannot be made.
-    pub fn in_place_of(target: &Path, own_file: &'static str) -> Result<Self> {
+    pub fn in_place_of(target: &Path, own_files: &[&'static str]) -> Result<Self> {
         let is_visible = |entry: std::io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
         };
         let holds_something = fs::read_dir(target).is_ok_and(|mut entries| entries.any(is_visible));
-        if holds_something && !target.join(own_file).exists() {
+        if holds_something && !own_files.iter().any(|file| target.join(file).exists()) {
+            let own_file = own_files.first().copied().unwrap_or_default();
             return Err(IoError::Foreign { path: target.to_path_buf(), own_file });
         }
         Self::beside(target)
@@ -181,12 +182,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let target = root.path().join("thesis");
         write(&target.join(".gitignore"), "*.aux");
-        StagedFolder::in_place_of(&target, "scores.json").unwrap();
+        StagedFolder::in_place_of(&target, &["scores.json", "roc.csv"]).unwrap();
         write(&target.join("chapter1.tex"), "ten years");
-        let message = StagedFolder::in_place_of(&target, "scores.json").unwrap_err().to_string();
+        let message = StagedFolder::in_place_of(&target, &["scores.json", "roc.csv"])
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("thesis") && message.contains("scores.json"), "{message}");
-        write(&target.join("scores.json"), "{}");
-        StagedFolder::in_place_of(&target, "scores.json").unwrap();
+        write(&target.join("roc.csv"), "{}");
+        StagedFolder::in_place_of(&target, &["scores.json", "roc.csv"]).unwrap();
     }
 
     #[test]

@@ -222,7 +222,7 @@ impl Evaluation {
             unit: self.test.unit,
         };
 
-        let staged = StagedFolder::in_place_of(&paths.evaluation, SCORES_FILE)?;
+        let staged = StagedFolder::in_place_of(&paths.evaluation, &[SCORES_FILE])?;
         let folder = staged.path();
         artifact::write_json(&folder.join(SCORES_FILE), scores)?;
         predictions::write_predictions(&folder.join(PREDICTIONS_FILE), classes, predictions)?;

@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     source::refuse_overlap(&settings.config)?;
     // Before all else: an output that cannot be written is told before an hour of downloading.
-    let staged = StagedFolder::in_place_of(output, MANIFEST_FILE)?;
+    let staged = StagedFolder::in_place_of(output, &[MANIFEST_FILE])?;
     let source = Source::obtain(&settings)?;
     let folder = source.folder_path();
     let name = &source.provenance.name;

@@ -65,7 +65,7 @@ fn write(
     head: TensorMap,
 ) -> anyhow::Result<()> {
     let Weights { tensors: mut model, origin } = weights;
-    let staged = StagedFolder::in_place_of(folder, BaseDescription::FILE)?;
+    let staged = StagedFolder::in_place_of(folder, &[BaseDescription::FILE])?;
     let base_sha256 =
         tensors::write(&staged.path().join(BaseDescription::BASE_FILE), &model, &origin)?;
     model.extend(head);

@@ -3,6 +3,7 @@ use std::path::Path;
 use artifact::{Digest, StagedFolder};
 use classifier::ClassifierError;
 use classifier::architecture::BaseDescription;
+use classifier::calibration::Calibration;
 use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, DIGESTS_FILE, HISTORY_FILE,
 };
@@ -27,7 +28,9 @@ pub(crate) fn publish(
     let checkpoint = read_recorded(candidate, run_folder)?;
     let base = read_base(&checkpoint.metadata, &candidate.path, base_folder)?;
 
-    let staged = StagedFolder::in_place_of(model_folder, ModelDescription::FILE)?;
+    // DVC removes what select made before it runs it, and leaves what calibrate added.
+    let own_files = [ModelDescription::FILE, Calibration::FILE];
+    let staged = StagedFolder::in_place_of(model_folder, &own_files)?;
     let description = model::write(
         staged.path(),
         base,

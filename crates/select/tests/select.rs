@@ -352,3 +352,14 @@ fn a_folder_of_other_files_is_not_replaced_by_the_model() {
     project.select(&["--output", "thesis"]).code(1).stderr(contains("not ours to remove"));
     assert!(kept.exists());
 }
+
+#[test]
+fn a_calibration_of_the_model_before_goes_with_it() {
+    let project = Project::new();
+    project.train("run", &[(0.5, 0.7)]);
+    // As DVC leaves the folder: what select makes is gone, what calibrate added is not.
+    let stale = project.path("model/calibration.json");
+    artifact::write_file(&stale, b"{}").unwrap();
+    project.select(&[]).success();
+    assert!(project.path("model/model.json").exists() && !stale.exists());
+}

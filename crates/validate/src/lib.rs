@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let data = Data::read(&settings)?;
     let output = &settings.config.paths.data_validation;
     // Before the work: an output that cannot be written is told at once.
-    let staged = StagedFolder::in_place_of(output, REPORT_FILE)?;
+    let staged = StagedFolder::in_place_of(output, &[REPORT_FILE])?;
 
     let seen = images::look_at_all(&data.manifest)?;
     let validation = Validation::of(&settings, data, &seen)?;

@@ -45,7 +45,7 @@ pub struct Tracking {
 /// thread of its own. No method waits for the server, but for [`finish`](Self::finish), which is
 /// told for how long; none fails. A server that is down, slow, or refuses, is one line in the log
 /// when the tracking falls behind, and one when it has caught up. What is not delivered by the end
-/// stays in the spool for [`sync`](crate::sync), or for the next program that opens the same one.
+/// stays in the spool for [`sync`](crate::sync()), or for the next program that opens the same one.
 ///
 /// A tracker that is dropped without `finish`, as by an error or a panic, ends its run as
 /// [`Failed`](RunStatus::Failed).

@@ -171,8 +171,8 @@ fn missing_inputs_say_which_stage_makes_them() {
     let project = Project::new(FROZEN);
     fs::remove_dir_all(project.path("artifacts/base_model")).expect("removable");
     assert!(project.fail(1, &[]).contains("run prepare-base first"));
-    fs::remove_dir_all(project.path("artifacts/data_ingestion")).expect("removable");
-    assert!(project.fail(1, &[]).contains("run ingest first"));
+    fs::remove_dir_all(project.path("artifacts/data_validation")).expect("removable");
+    assert!(project.fail(1, &[]).contains("run validate first"));
 }
 
 #[test]
