@@ -105,7 +105,7 @@ impl TrackedRun {
     }
 
     /// Logs values of metrics in an epoch, from 1.
-    pub fn epoch<const N: usize>(&self, epoch: u32, metrics: [(&str, f64); N]) {
+    pub fn epoch<'a>(&self, epoch: u32, metrics: impl IntoIterator<Item = (&'a str, f64)>) {
         self.tracker.metrics(i64::from(epoch), metrics);
     }
 

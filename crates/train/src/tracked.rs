@@ -30,27 +30,26 @@ pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> T
 
 /// Tells of the epochs that an earlier process did: what it has told already is not told again.
 pub(crate) fn tell_history(run: &TrackedRun, history: &History) {
-    history.rows().iter().for_each(|row| tell_scores(run, row));
+    history.rows().iter().for_each(|row| run.epoch(row.epoch, scores(row)));
 }
 
+/// Tells of an epoch that is done, all at once: it is one request.
 pub(crate) fn tell_epoch(run: &TrackedRun, report: &EpochReport) {
-    tell_scores(run, &report.row);
     let speed = [
         ("epoch_seconds", report.duration.as_secs_f64()),
         ("images_per_second", report.images_per_second),
     ];
-    run.epoch(report.row.epoch, speed);
+    run.epoch(report.row.epoch, scores(&report.row).into_iter().chain(speed));
 }
 
-fn tell_scores(run: &TrackedRun, row: &EpochRow) {
-    let scores = [
+fn scores(row: &EpochRow) -> [(&'static str, f64); 5] {
+    [
         ("learning_rate", row.learning_rate),
         ("train/loss", row.train_loss),
         ("train/accuracy", row.train_accuracy),
         ("valid/loss", row.valid_loss),
         ("valid/accuracy", row.valid_accuracy),
-    ];
-    run.epoch(row.epoch, scores);
+    ]
 }
 
 /// Logs what describes the published training.
