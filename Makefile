@@ -1,12 +1,18 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile test lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync test lint lock clean-features
 
 PROFILE ?=
 DATA ?=
 NAME ?=
 FROM ?= chest-ct
+MLFLOW ?=
+
+# MLFLOW=1 tracks the run: on the server that MLFLOW_TRACKING_URI names, or else that of make mlflow.
+ifeq ($(MLFLOW),1)
+repro: export MLFLOW_TRACKING_URI := $(or $(MLFLOW_TRACKING_URI),http://127.0.0.1:5000)
+endif
 
 # The DVC root that a command speaks of: the project itself, or a profile.
 root := $(if $(PROFILE),profiles/$(PROFILE),.)
@@ -18,6 +24,7 @@ help: ## what can be said
 	@echo
 	@echo "  make repro                                           the synthetic sample, in minutes"
 	@echo "  make repro PROFILE=chest-ct DATA=~/chest-ct.zip      your own scans"
+	@echo "  make mlflow & make repro MLFLOW=1                    the same, with a page for every run"
 	@echo "  profiles: $(sort $(notdir $(wildcard profiles/*)))"
 	@echo
 	@echo "  . .venv/bin/activate"
@@ -30,7 +37,7 @@ setup: ## .venv with dvc and libtorch, pinned; does nothing when it is there
 build: setup ## the stage programs
 	@scripts/stage --build
 
-repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans
+repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it
 	@scripts/repro "$(PROFILE)" "$(DATA)"
 
 scores: setup ## the scores of the last run; PROFILE=… for those of a profile
@@ -38,6 +45,12 @@ scores: setup ## the scores of the last run; PROFILE=… for those of a profile
 
 profile: ## a new profile: NAME=my-scans, and FROM=chest-ct to start from another
 	@scripts/profile "$(NAME)" "$(FROM)"
+
+mlflow: ## an MLflow server on http://127.0.0.1:5000, until Ctrl-C
+	@scripts/mlflow
+
+mlflow-sync: setup ## tells the MLflow server what it missed; PROFILE=… for the runs of a profile
+	@cd $(root) && $(CURDIR)/scripts/stage mlflow-sync
 
 test: setup ## every test, with what they need
 	@scripts/setup reference

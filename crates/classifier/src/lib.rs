@@ -22,7 +22,9 @@ pub mod initialise;
 pub mod learner;
 pub mod model;
 mod network;
+mod summary;
 pub mod tensors;
 pub mod vgg16;
 
 pub use error::{ClassifierError, Result};
+pub use summary::summary_table;

@@ -9,6 +9,7 @@ mod error;
 mod load;
 mod params;
 mod structure;
+mod tracking;
 
 pub use error::ConfigError;
 pub use params::{
@@ -22,3 +23,4 @@ pub use structure::{
     ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Patients,
     Pretrained, SourceConfig,
 };
+pub use tracking::TrackingConfig;

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::TrackingConfig;
 use crate::load::{Refusal, require};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
@@ -26,6 +27,9 @@ pub struct Config {
     /// Servers, for mirrors and tests.
     #[serde(default)]
     pub endpoints: Endpoints,
+    /// The MLflow server that runs are tracked on.
+    #[serde(default)]
+    pub tracking: TrackingConfig,
 }
 
 /// The images and their classes.
@@ -273,6 +277,8 @@ pub struct Paths {
     pub model: PathBuf,
     /// `evaluate`: scores and plots.
     pub evaluation: PathBuf,
+    /// What MLflow is told, until its server has it. Not tracked by DVC.
+    pub tracking: PathBuf,
 }
 
 impl Default for Paths {
@@ -287,6 +293,7 @@ impl Default for Paths {
             downloads: "artifacts/downloads".into(),
             model: "model".into(),
             evaluation: "artifacts/evaluation".into(),
+            tracking: "artifacts/tracking".into(),
         }
     }
 }
@@ -356,6 +363,7 @@ impl Config {
         self.data.patients.check()?;
         self.data.source.check()?;
         self.pretrained.check()?;
+        self.tracking.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
         require(limits.max_ratio > 0, "extraction.max_ratio", 0, "at least 1")?;

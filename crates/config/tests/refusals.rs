@@ -123,6 +123,17 @@ fn a_digest_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_tracking_server_that_is_none_or_holds_a_secret_is_refused() {
+    let refusal = |uri: &str| {
+        config_refusal("pretrained:", &format!("tracking: {{uri: \"{uri}\"}}\npretrained:"))
+    };
+    assert_says(&refusal("./mlruns"), &["tracking.uri", "./mlruns", "http://"]);
+    let message = refusal("https://ada:hush@host.example");
+    assert_says(&message, &["tracking.uri", "MLFLOW_TRACKING_PASSWORD"]);
+    assert!(!message.contains("hush"), "{message}");
+}
+
+#[test]
 fn a_missing_file_says_which_flag_names_another() {
     let message = Params::load(Path::new("nowhere/params.yaml")).expect_err("missing").to_string();
     assert_says(&message, &["nowhere/params.yaml", "--params"]);

@@ -37,6 +37,7 @@ mod plots;
 mod predictions;
 mod scores;
 mod test_set;
+mod tracked;
 mod worth;
 
 pub use arguments::Arguments;
@@ -74,16 +75,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         tracing::info!("wrote input and output of {limit} images to {}", file.display());
         return Ok(());
     }
+    let tracked = tracked::begin(&evaluation);
     let (count, backend) = (evaluation.test.images.len(), evaluation.model.backend());
     tracing::info!("scoring {count} test images on {backend}");
     let predictions =
         predict(&evaluation.model, &evaluation.test.images, evaluation.temperature())?;
     let scores = evaluation.score(&predictions)?;
     evaluation.write(&predictions, &scores)?;
+    tracked::tell_scores(&tracked, &scores, &evaluation.settings.config.paths.evaluation);
 
     warn_of_few_images(&scores);
     writeln!(io::stdout(), "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)
-        .context("print the scores")
+        .context("print the scores")?;
+    tracked.finish();
+    Ok(())
 }
 
 /// Everything that a score is made from.

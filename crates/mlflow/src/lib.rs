@@ -51,5 +51,5 @@ pub use run::{NewRun, Run, RunStatus};
 pub use secret::{Credentials, Secret};
 pub use settings::{Settings, SettingsError, Tls, environment};
 pub use spool::Repeated;
-pub use sync::{SyncOutcome, SyncedRun, spooled_run, sync};
+pub use sync::{SpoolStatus, SyncOutcome, SyncedRun, spool_status, spooled_run, sync};
 pub use tracker::{ArtifactSource, Delivered, EndHook, Tracker, Tracking};

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::delivery::{Delivery, Step};
 use crate::error::WithPath;
 use crate::spool::{self, Event, Index, Record, SpoolFolder};
-use crate::{Error, Result, RunId, RunStatus, Settings};
+use crate::{Error, Result, RunId, RunStatus, ServerAddress, Settings};
 
 const SYNC_LOCK: &str = "sync.lock";
 
@@ -67,6 +67,35 @@ pub fn sync(folder: &Path, settings: &Settings) -> Result<Vec<SyncedRun>> {
 /// When the spool is there and cannot be read.
 pub fn spooled_run(folder: &Path) -> Result<Option<RunId>> {
     Ok(SpoolFolder::new(folder).state()?.run.map(|run| run.id))
+}
+
+/// What a spool says of its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolStatus {
+    /// The server that has the run, if one has it.
+    pub server: Option<ServerAddress>,
+    /// How the last program that worked on the run ended it; `None` where one is at work, or died
+    /// without a word.
+    pub end: Option<RunStatus>,
+}
+
+/// What the spool in a folder says of its run; `None` where there is no spool.
+///
+/// # Errors
+/// When the spool is there and cannot be read.
+pub fn spool_status(folder: &Path) -> Result<Option<SpoolStatus>> {
+    let spool = SpoolFolder::new(folder);
+    if !spool.is_spool() {
+        return Ok(None);
+    }
+    let mut end = None;
+    spool::for_each(&spool.events(), |record| {
+        end = match record.event {
+            Event::End { status } => Some(status),
+            _ => None,
+        }
+    })?;
+    Ok(Some(SpoolStatus { server: spool.state()?.run.map(|run| run.server), end }))
 }
 
 /// The spools in a folder, the oldest run first.
@@ -179,6 +208,20 @@ mod tests {
             .unwrap();
         assert_eq!(events.len(), 2);
         assert_eq!(events[1], (7, Event::End { status: RunStatus::Killed }));
+    }
+
+    #[test]
+    fn a_spool_says_how_its_last_program_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        spool_begun_at(folder.path(), "a", 7);
+        let path = folder.path().join("a");
+        let status = |end| Some(SpoolStatus { server: None, end });
+        assert_eq!(spool_status(&path).unwrap(), status(None));
+        end_if_dead(&SpoolFolder::new(&path)).unwrap();
+        assert_eq!(spool_status(&path).unwrap(), status(Some(RunStatus::Killed)));
+        spool_begun_at(folder.path(), "a", 8);
+        assert_eq!(spool_status(&path).unwrap(), status(None));
+        assert_eq!(spool_status(&folder.path().join("b")).unwrap(), None);
     }
 
     #[test]

@@ -157,7 +157,10 @@ impl Default for Sandbox {
 pub fn dvc_in(folder: &Path, arguments: &[&str]) -> Finished {
     let program = project().join(".venv/bin/dvc");
     assert!(program.is_file(), "{} is missing; run make setup", program.display());
-    must(Command::new(program).args(arguments).current_dir(folder).env("DVC_NO_ANALYTICS", "1"))
+    let mut command = Command::new(program);
+    // Whether a run is tracked is each test's own affair.
+    command.env("DVC_NO_ANALYTICS", "1").env_remove("MLFLOW_TRACKING_URI");
+    must(command.args(arguments).current_dir(folder))
 }
 
 fn target_folder() -> PathBuf {

@@ -10,7 +10,6 @@
 //! parameters and weights give the same bytes.
 
 mod arguments;
-mod summary;
 mod weights;
 
 use std::io::{self, Write};
@@ -20,7 +19,7 @@ use anyhow::Context;
 use artifact::StagedFolder;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::tensors::{self, TensorMap};
-use classifier::{ClassifierError, initialise};
+use classifier::{ClassifierError, initialise, summary_table};
 use dataset::ClassIndices;
 use stage::UsageError;
 
@@ -41,11 +40,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let head = initialise::fresh_head(&architecture, params.seed);
 
     let folder = &settings.config.paths.base_model;
-    let rows = architecture.summary()?;
-    write(folder, architecture.clone(), weights, head)
+    let table = summary_table(&architecture)?;
+    write(folder, architecture, weights, head)
         .with_context(|| format!("make {}", folder.display()))?;
     tracing::info!("wrote {}", folder.display());
-    let table = summary::table(&architecture, &rows);
     io::stdout().write_all(table.as_bytes()).context("print the summary")
 }
 

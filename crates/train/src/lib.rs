@@ -7,6 +7,7 @@
 mod arguments;
 mod inputs;
 mod publish;
+mod tracked;
 mod work;
 
 use anyhow::{Context, Result};
@@ -42,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tracing::info!("run {run} on {backend}");
 
     let mut work = WorkFolder::open(&paths.training_work, &inputs.run)?;
+    let tracked = tracked::begin(&settings, &inputs, backend);
     let images =
         TrainingImages::new(&inputs.manifest, &inputs.base.architecture.class_indices(), params)?;
     let mut learner = new_learner(&inputs, &images, backend, params)?;
@@ -50,19 +52,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         0 => standardise(&mut learner, &extractor, &images)?,
         done => tracing::info!("going on after epoch {done} of {}", params.epochs),
     }
+    tracked::tell_history(&tracked, work.history());
     while let Some(number) = work.history().next_epoch(params) {
         let epoch =
             Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
         let report = epoch.run(&mut learner, &extractor, &images)?;
         tracing::info!("{report}");
+        tracked::tell_epoch(&tracked, &report);
         work.keep(&learner, &inputs, report.row)?;
     }
     if let Some(reason) = work.history().stopped_early(params) {
         tracing::info!("{reason}");
     }
     let folder = publish::publish(&work, &inputs, &paths.model_training)?;
+    tracked::tell_published(&tracked, &folder);
     print_result(work.history(), &folder)?;
-    work.remove()
+    work.remove()?;
+    tracked.finish();
+    Ok(())
 }
 
 fn new_learner(

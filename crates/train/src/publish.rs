@@ -9,6 +9,9 @@ use classifier::checkpoint::{CheckpointDigests, DIGESTS_FILE, HISTORY_FILE, RunI
 use crate::inputs::Inputs;
 use crate::work::WorkFolder;
 
+/// What decided the result: [`RunInputs`](crate::RunInputs).
+pub(crate) const PARAMS_FILE: &str = "params_used.json";
+
 /// Whether the run was published before and all its checkpoints are as they were.
 pub(crate) fn is_published(model_training: &Path, run: &RunId) -> bool {
     let folder = model_training.join(run.folder_name());
@@ -34,7 +37,7 @@ pub(crate) fn publish(
         std::fs::copy(&from, &to).with_path("copy a checkpoint to", &to)?;
     }
     inputs.base.architecture.class_indices().write(staged.path())?;
-    artifact::write_json(&staged.path().join("params_used.json"), &inputs.run)?;
+    artifact::write_json(&staged.path().join(PARAMS_FILE), &inputs.run)?;
     artifact::write_file(&staged.path().join(HISTORY_FILE), &work.history().to_csv()?)?;
     artifact::write_json(&staged.path().join(DIGESTS_FILE), work.checkpoints())?;
     staged.publish()?;

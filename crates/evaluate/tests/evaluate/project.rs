@@ -262,6 +262,7 @@ impl Project {
 
     pub(crate) fn evaluate(&self, arguments: &[&str]) -> Assert {
         let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
+        command.env_remove("MLFLOW_TRACKING_URI");
         command.current_dir(&self.folder).arg("--model").arg(&self.model);
         command.args(["--device", "cpu"]).args(arguments).assert()
     }

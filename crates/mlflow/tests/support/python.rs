@@ -43,6 +43,28 @@ impl Python {
         Self { process, input, output }
     }
 
+    /// All that is known of the one run of a name: status, metrics by name as (step, value) in the
+    /// order in which they arrived, parameters, tags, artifacts, inputs.
+    #[track_caller]
+    pub(crate) fn read_run(&mut self, experiment: &str, name: &str) -> Value {
+        self.run(&format!(
+            "experiment = client.get_experiment_by_name('{experiment}').experiment_id\n\
+             runs = client.search_runs([experiment], \"run_name = '{name}'\")\n\
+             assert len(runs) == 1, runs\n\
+             run = runs[0]\n\
+             history = lambda key: client.get_metric_history(run.info.run_id, key)\n\
+             artifacts, folders = {{}}, ['']\n\
+             while folders:\n\
+             \x20   for item in client.list_artifacts(run.info.run_id, folders.pop()):\n\
+             \x20       if item.is_dir: folders.append(item.path)\n\
+             \x20       else: artifacts[item.path] = mlflow.artifacts.load_text(run.info.artifact_uri + '/' + item.path)\n\
+             result = dict(id=run.info.run_id, status=run.info.status, end=run.info.end_time,\n\
+             \x20   metrics={{key: [(m.step, m.value if m.value == m.value else 'nan') for m in history(key)] for key in run.data.metrics}},\n\
+             \x20   params=run.data.params, tags=run.data.tags, artifacts=artifacts,\n\
+             \x20   inputs=[i.dataset.name for i in run.inputs.dataset_inputs])"
+        ))
+    }
+
     /// Runs a program, with `mlflow` and a `client`; what it leaves in `result` comes back.
     #[track_caller]
     pub(crate) fn run(&mut self, program: &str) -> Value {

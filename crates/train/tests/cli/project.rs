@@ -89,7 +89,8 @@ impl Project {
     /// The program, to be run in this folder.
     pub(crate) fn train(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        command.current_dir(self.folder.path()).args(arguments).env_remove("HOUNSFIELD_LOG");
+        command.current_dir(self.folder.path()).args(arguments);
+        command.env_remove("HOUNSFIELD_LOG").env_remove("MLFLOW_TRACKING_URI");
         command
     }
 

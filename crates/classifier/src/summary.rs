@@ -2,12 +2,18 @@
 
 use std::fmt::Write;
 
-use classifier::architecture::{Architecture, SummaryRow};
+use crate::Result;
+use crate::architecture::{Architecture, SummaryRow};
 
 const HEADINGS: [&str; 4] = ["layer", "output shape", "parameters", "trainable"];
 
-/// One line a layer, and the totals below.
-pub(crate) fn table(architecture: &Architecture, rows: &[SummaryRow]) -> String {
+/// The layers of a network with shapes and parameters, one line each, and the totals below: as
+/// Keras' `model.summary()` prints them.
+///
+/// # Errors
+/// When `freeze` names a layer that VGG16 does not have.
+pub fn summary_table(architecture: &Architecture) -> Result<String> {
+    let rows = architecture.summary()?;
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
     let width = |column: usize| {
         let lengths = cells.iter().map(|row| row[column].len());
@@ -30,8 +36,8 @@ pub(crate) fn table(architecture: &Architecture, rows: &[SummaryRow]) -> String 
         table += &line([&row[0], &row[1], &row[2], &row[3]]);
     }
     table += &rule;
-    table += &totals(rows);
-    table
+    table += &totals(&rows);
+    Ok(table)
 }
 
 fn cells(row: &SummaryRow) -> [String; 4] {
@@ -93,7 +99,7 @@ mod tests {
             freeze: Freeze::Until("block4_pool".into()),
             head: HeadParams { kind: HeadKind::Flatten, hidden_units: 0, dropout: 0.0 },
         };
-        let table = table(&architecture, &architecture.summary().unwrap());
+        let table = summary_table(&architecture).unwrap();
         let has = |line: &str| table.lines().any(|found| found == line);
         // As keras.applications.VGG16(include_top=False) prints them, channels last there.
         assert!(has("block1_conv1   [64, 224, 224]         1,792   no"), "{table}");

@@ -1,0 +1,43 @@
+//! What MLflow is told of an evaluation: in the run of the training that the model comes from.
+
+use std::path::Path;
+
+use tracking::{DataUse, Program, TrackedRun};
+
+use crate::scores::Scores;
+use crate::{
+    CONFUSION_MATRIX_FILE, Evaluation, PREDICTIONS_FILE, RELIABILITY_FILE, REPORT_FILE, ROC_FILE,
+    SCORES_FILE, Source,
+};
+
+/// Goes on with the run of the training. Scores on a folder of one's own are none of it.
+pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {
+    let Evaluation { settings, model, validated, source, .. } = evaluation;
+    if *source == Source::Folder {
+        return TrackedRun::off();
+    }
+    let description = model.description();
+    let run = TrackedRun::begin(settings, Program::Evaluate, &description.source.run);
+    run.tag("model.checkpoint", &description.source.checkpoint);
+    run.tag("model.digest", &description.digests.weights);
+    if let Some(validated) = validated {
+        run.images(settings, &validated.included(), DataUse::Evaluation);
+    }
+    run
+}
+
+/// Logs the scores, and the files that were written with them.
+pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
+    run.scores("test", scores);
+    run.tag("worth", &scores.worth.in_words);
+    for file in [
+        SCORES_FILE,
+        REPORT_FILE,
+        PREDICTIONS_FILE,
+        CONFUSION_MATRIX_FILE,
+        ROC_FILE,
+        RELIABILITY_FILE,
+    ] {
+        run.file(&format!("evaluation/{file}"), &folder.join(file));
+    }
+}

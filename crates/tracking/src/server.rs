@@ -1,0 +1,69 @@
+use config::TrackingConfig;
+use mlflow::{Settings, SettingsError};
+
+/// The server that runs are tracked on, and how to speak to it; `None` where nobody asked for
+/// tracking.
+///
+/// Asked for is it by `MLFLOW_TRACKING_URI`, which names the server too, or by `tracking.enabled`.
+/// `lookup` brings the value of an environment variable.
+///
+/// # Errors
+/// When a variable cannot be used as it is.
+pub fn server(
+    config: &TrackingConfig,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Settings>, SettingsError> {
+    let named = Settings::from_environment(&lookup)?;
+    let settings = match named {
+        None if config.enabled => Some(Settings::for_server(&config.uri, &lookup)?),
+        named => named,
+    };
+    Ok(settings.map(|settings| Settings {
+        experiment: settings.experiment.clone().or_name(&config.experiment),
+        ..settings
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use mlflow::ExperimentChoice;
+
+    use super::*;
+
+    fn address(enabled: bool, variables: &[(&str, &str)]) -> Option<String> {
+        let config = TrackingConfig {
+            enabled,
+            uri: "http://host.example:5000".into(),
+            ..TrackingConfig::default()
+        };
+        let lookup = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        server(&config, lookup).unwrap().map(|settings| settings.server.to_string())
+    }
+
+    #[test]
+    fn nobody_is_told_unless_somebody_asked_for_it() {
+        let environment = ("MLFLOW_TRACKING_URI", "http://other.example");
+        assert_eq!(address(false, &[]), None);
+        assert_eq!(address(false, &[("MLFLOW_TRACKING_URI", "")]), None);
+        assert_eq!(address(true, &[]).as_deref(), Some("http://host.example:5000"));
+        for enabled in [false, true] {
+            let asked = address(enabled, &[environment]);
+            assert_eq!(asked.as_deref(), Some("http://other.example"));
+        }
+    }
+
+    #[test]
+    fn the_environments_experiment_wins() {
+        let config = TrackingConfig { enabled: true, ..TrackingConfig::default() };
+        let experiment = |name: Option<&str>| {
+            let lookup = |variable: &str| {
+                name.filter(|_| variable == "MLFLOW_EXPERIMENT_NAME").map(str::to_owned)
+            };
+            server(&config, lookup).unwrap().unwrap().experiment
+        };
+        assert_eq!(experiment(None), ExperimentChoice::Name("hounsfield".into()));
+        assert_eq!(experiment(Some("mine")), ExperimentChoice::Name("mine".into()));
+    }
+}

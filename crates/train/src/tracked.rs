@@ -1,0 +1,62 @@
+//! What MLflow is told of a training.
+
+use std::path::Path;
+
+use classifier::backend::Backend;
+use classifier::checkpoint::{EpochRow, HISTORY_FILE};
+use classifier::summary_table;
+use dataset::ClassIndices;
+use stage::Settings;
+use tracking::{DataUse, Program, TrackedRun};
+use training::EpochReport;
+
+use crate::History;
+use crate::inputs::Inputs;
+use crate::publish::PARAMS_FILE;
+
+/// Begins the run of a training, or goes on with it.
+pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> TrackedRun {
+    let run = TrackedRun::begin(settings, Program::Train, &inputs.run.id());
+    run.tag("data.digest", &inputs.run.data);
+    run.tag("base.digest", &inputs.run.base);
+    run.tag("device", &backend);
+    // The network was checked when its base was made.
+    if let Ok(table) = summary_table(&inputs.run.architecture) {
+        run.text("training/model_summary.txt", &table);
+    }
+    run.images(settings, &inputs.manifest, DataUse::Training);
+    run
+}
+
+/// Tells of the epochs that an earlier process did: what it has told already is not told again.
+pub(crate) fn tell_history(run: &TrackedRun, history: &History) {
+    history.rows().iter().for_each(|row| run.epoch(row.epoch, scores(row)));
+}
+
+/// Tells of an epoch that is done, all at once: it is one request.
+pub(crate) fn tell_epoch(run: &TrackedRun, report: &EpochReport) {
+    let speed = [
+        ("epoch_seconds", report.duration.as_secs_f64()),
+        ("images_per_second", report.images_per_second),
+    ];
+    run.epoch(report.row.epoch, scores(&report.row).into_iter().chain(speed));
+}
+
+fn scores(row: &EpochRow) -> [(&'static str, f64); 5] {
+    [
+        ("learning_rate", row.learning_rate),
+        ("train/loss", row.train_loss),
+        ("train/accuracy", row.train_accuracy),
+        ("valid/loss", row.valid_loss),
+        ("valid/accuracy", row.valid_accuracy),
+    ]
+}
+
+/// Logs what describes the published training.
+pub(crate) fn tell_published(run: &TrackedRun, folder: &Path) {
+    for file in [PARAMS_FILE, HISTORY_FILE] {
+        run.file(&format!("training/{file}"), &folder.join(file));
+    }
+    let classes = ClassIndices::path_in(folder);
+    run.file("training/class_indices.json", &classes);
+}
