@@ -113,7 +113,8 @@ pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Ve
             policy.burnt_in_marks.into(),
             pictures.burnt_in_marks.len(),
             counted(pictures.burnt_in_marks.len(), "image carries", "images carry")
-                + " text, pen strokes or coloured marks",
+                + " text, pen strokes or coloured marks"
+                + &shares_in_words(&pictures.marked_share),
         ),
         verdict(
             "same_scan",
@@ -270,6 +271,21 @@ const ADVICE: &[(&str, &str)] = &[
     ("outliers", "Look at the outliers: they may be other examinations, or screenshots."),
 ];
 
+/// ` (60 % of normal, under 1 % of adenocarcinoma)`, the largest share first; nothing where all are 0.
+fn shares_in_words(shares: &BTreeMap<String, f64>) -> String {
+    let mut shares: Vec<(&String, f64)> =
+        shares.iter().map(|(class, share)| (class, *share)).filter(|(_, it)| *it > 0.0).collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let told: Vec<String> = shares
+        .into_iter()
+        .map(|(class, share)| match share {
+            share if share < 0.01 => format!("under 1 % of {class}"),
+            share => format!("{:.0} % of {class}", share * 100.0),
+        })
+        .collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
+}
+
 /// `52 test images (1 adenocarcinoma, 51 normal) and 10 validation images (10 normal) have a copy in
 /// training`.
 fn leaked_in_words(leaks: &LeakCount) -> String {
@@ -288,5 +304,36 @@ fn leaked_in_words(leaks: &LeakCount) -> String {
         (true, _) => "no test or validation image has a copy in training".into(),
         (false, 1) => told.join(" and ") + " has a copy in training",
         (false, _) => told.join(" and ") + " have a copy in training",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_largest_first_and_classes_without_any_not_at_all() {
+        let shares = [("a", 0.004), ("b", 0.0), ("c", 0.6)];
+        let of = |shares: &[(&str, f64)]| {
+            shares_in_words(&shares.iter().map(|(class, it)| ((*class).to_owned(), *it)).collect())
+        };
+        assert_eq!(of(&shares), " (60 % of c, under 1 % of a)");
+        assert_eq!(of(&[("b", 0.0)]), "");
+    }
+
+    #[test]
+    fn leaked_images_are_counted_by_split_and_class() {
+        let images = |counts: &[(&str, usize)]| -> BTreeMap<String, usize> {
+            counts.iter().map(|(class, count)| ((*class).to_owned(), *count)).collect()
+        };
+        let mut leaks = LeakCount::default();
+        assert_eq!(leaked_in_words(&leaks), "no test or validation image has a copy in training");
+        leaks.test_images = images(&[("a", 1)]);
+        assert_eq!(leaked_in_words(&leaks), "1 test image (1 a) has a copy in training");
+        leaks.valid_images = images(&[("a", 2), ("b", 1)]);
+        assert_eq!(
+            leaked_in_words(&leaks),
+            "1 test image (1 a) and 3 validation images (2 a, 1 b) have a copy in training"
+        );
     }
 }
