@@ -1,7 +1,6 @@
 //! The training and validation images as the model sees them.
 
 use anyhow::{Context, Result};
-use artifact::Digest;
 use classifier::features::ImageRequest;
 use classifier::model::{Look, Model};
 use dataset::{ClassIndex, GroupNumber, Manifest, Split, ValidatedManifest, ValidatedRecord};
@@ -138,11 +137,7 @@ fn histograms(manifest: &Manifest, records: &[&ValidatedRecord]) -> Result<Vec<[
 
 fn histogram(manifest: &Manifest, record: &ValidatedRecord) -> Result<[f64; GREY_BINS]> {
     let path = manifest.file_of(&record.image);
-    let bytes = artifact::read_bytes(&path)?;
-    let (found, recorded) = (Digest::of(&bytes), record.image.sha256);
-    if found != recorded {
-        return Err(classifier::ClassifierError::Changed { path, recorded, found }.into());
-    }
+    let bytes = dataset::read_image(&path, record.image.sha256)?;
     let picture = imaging::decode(&bytes).with_context(|| format!("decode {}", path.display()))?;
     Ok(imaging::grey_histogram(&picture))
 }

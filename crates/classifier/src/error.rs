@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use artifact::{Digest, IoError};
-use dataset::ClassIndicesError;
+use dataset::{ClassIndicesError, ImageFileError};
 
 /// What can go wrong with a network, its weights or its files.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +9,9 @@ pub enum ClassifierError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] IoError),
+    /// An image is missing, or not the one that was ingested.
+    #[error(transparent)]
+    Image(#[from] ImageFileError),
     /// `class_indices.json` cannot be used.
     #[error(transparent)]
     Classes(#[from] ClassIndicesError),

@@ -190,7 +190,7 @@ impl Loader {
         if let Some(record) = self.store.as_ref().and_then(|store| store.get(image)) {
             return Ok(Found::Record(record));
         }
-        let bytes = artifact::read_bytes(&image.path)?;
+        let bytes = dataset::read_image(&image.path, image.sha256)?;
         let picture = imaging::decode(&bytes)
             .map_err(|source| ClassifierError::Picture { path: image.path.clone(), source })?;
         let mut planes = self.preprocessing.resize(&picture);

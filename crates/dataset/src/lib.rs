@@ -4,6 +4,7 @@
 
 mod baseline;
 mod class;
+mod image_file;
 mod manifest;
 mod split;
 mod validated;
@@ -13,6 +14,7 @@ pub use baseline::{
     write_baselines,
 };
 pub use class::{ClassIndex, ClassIndices, ClassIndicesError};
+pub use image_file::{ImageFileError, read_image};
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
 pub use validated::{Exclusion, GroupNumber, ValidatedManifest, ValidatedRecord};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use artifact::{Digest, IoError};
+use dataset::ImageFileError;
 use imaging::{DecodeError, Picture, Preprocessing};
 use rayon::prelude::*;
 
@@ -11,23 +11,9 @@ use crate::test_set::TestImage;
 /// A test image that cannot be scored. Leaving it out would change what the scores mean.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
-    /// The file cannot be read.
+    /// The file cannot be read, or is not the one that was ingested.
     #[error(transparent)]
-    File(#[from] IoError),
-    /// The file is not the one that was ingested.
-    #[error(
-        "trust {}: its content changed since ingest: the SHA-256 is {found}, the manifest says \
-         {recorded}; run ingest again",
-        path.display()
-    )]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// The digest in the manifest.
-        recorded: Digest,
-        /// The digest of the file as it is.
-        found: Digest,
-    },
+    File(#[from] ImageFileError),
     /// The file is not a picture that can be used.
     #[error("decode {}: {source}", path.display())]
     Decode {
@@ -60,17 +46,15 @@ pub(crate) fn read_images(
 /// # Errors
 /// As [`read_images`].
 pub(crate) fn read_picture(image: &TestImage) -> Result<Picture, ImageError> {
-    let path = image.file.clone();
-    let bytes = artifact::read_bytes(&path)?;
-    let (found, recorded) = (Digest::of(&bytes), image.sha256);
-    if found != recorded {
-        return Err(ImageError::Changed { path, recorded, found });
-    }
-    imaging::decode(&bytes).map_err(|source| ImageError::Decode { path, source })
+    let bytes = dataset::read_image(&image.file, image.sha256)?;
+    imaging::decode(&bytes)
+        .map_err(|source| ImageError::Decode { path: image.file.clone(), source })
 }
 
 #[cfg(test)]
 mod tests {
+    use artifact::Digest;
+
     use std::path::Path;
 
     use config::Normalisation;

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use artifact::{Digest, IoError};
 use copies::Signature;
-use dataset::{ImageRecord, Manifest};
+use dataset::{ImageFileError, ImageRecord, Manifest};
 use imaging::{DecodeError, Picture};
 use picture_checks::Facts;
 use rayon::prelude::*;
@@ -22,13 +21,7 @@ pub(crate) struct SeenImage {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
     #[error(transparent)]
-    File(#[from] IoError),
-    #[error(
-        "trust {}: its content changed since ingest: the SHA-256 is {found}, the manifest says \
-         {recorded}; run ingest again",
-        path.display()
-    )]
-    Changed { path: PathBuf, recorded: Digest, found: Digest },
+    File(#[from] ImageFileError),
     #[error("decode {}: {source}", path.display())]
     Decode {
         path: PathBuf,
@@ -72,11 +65,7 @@ pub(crate) fn read(
     record: &ImageRecord,
 ) -> Result<(Picture, u64), ImageError> {
     let path = manifest.file_of(record);
-    let bytes = artifact::read_bytes(&path)?;
-    let (found, recorded) = (Digest::of(&bytes), record.sha256);
-    if found != recorded {
-        return Err(ImageError::Changed { path, recorded, found });
-    }
+    let bytes = dataset::read_image(&path, record.sha256)?;
     let picture = imaging::decode(&bytes).map_err(|source| ImageError::Decode { path, source })?;
     Ok((picture, bytes.len() as u64))
 }

@@ -6,6 +6,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
+use artifact::Digest;
+use dataset::ValidatedManifest;
 use project::Project;
 
 /// What every kind of run must survive: the whole base frozen with its features kept, and a part
@@ -189,10 +191,25 @@ fn a_changed_base_is_refused() {
 #[test]
 fn an_image_that_cannot_be_decoded_is_named() {
     let project = Project::new(FROZEN);
-    let path = project.path("artifacts/data_ingestion/train/dark/7.png");
-    fs::write(path, b"not an image").expect("writable");
+    project.replace_image("train/dark/7.png", b"not an image");
+    let folders = ["artifacts/data_validation", "artifacts/data_ingestion"];
+    let [validation, images] = folders.map(|folder| project.path(folder));
+    let manifest = ValidatedManifest::read(&validation, &images).expect("a manifest");
+    let mut records = manifest.records().to_vec();
+    let record = records.iter_mut().find(|record| record.image.path == "train/dark/7.png");
+    record.expect("the image").image.sha256 = Digest::of(b"not an image");
+    ValidatedManifest::new(&images, records).write(&validation).expect("writable");
     let log = project.fail(1, &[]);
-    assert!(log.contains("train/dark/7.png"), "{log}");
+    assert!(log.contains("decode") && log.contains("train/dark/7.png"), "{log}");
+}
+
+#[test]
+fn an_image_that_changed_since_ingest_is_not_learnt_in_place_of_the_recorded_one() {
+    let project = Project::new(FROZEN);
+    let other = fs::read(project.path("artifacts/data_ingestion/train/bright/0.png"));
+    project.replace_image("train/dark/7.png", &other.expect("an image"));
+    let log = project.fail(1, &[]);
+    assert!(log.contains("train/dark/7.png: its content changed since ingest"), "{log}");
 }
 
 #[test]

@@ -47,6 +47,13 @@ impl Project {
         self.folder.path().join(relative)
     }
 
+    /// Writes over an image, and leaves the manifest as it is.
+    pub(crate) fn replace_image(&self, path: &str, bytes: &[u8]) {
+        let file = self.path("artifacts/data_ingestion").join(path);
+        assert!(file.exists(), "{path}");
+        fs::write(file, bytes).expect("writable");
+    }
+
     fn write_images(&self) {
         let folder = self.path("artifacts/data_ingestion");
         let mut records = Vec::new();
