@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from conftest import CLASSES, PROJECT
 
 TOLERANCE = 1e-4
-LOADER = PROJECT / "crates/registered-model/python/hounsfield_model.py"
+LOADER = PROJECT / "crates/registered-model/src/hounsfield_model.py"
 
 
 def contents(folder):

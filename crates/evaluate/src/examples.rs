@@ -96,14 +96,17 @@ impl Example {
 
 /// Places of the mistakes that the model was surest of, the surest first; of equally sure ones the
 /// first in order.
-fn most_confident_mistakes(predictions: &[Prediction]) -> Vec<usize> {
+pub(crate) fn most_confident_mistakes(predictions: &[Prediction]) -> Vec<usize> {
     let mut mistakes = surest_first(predictions, |image| !image.is_correct());
     mistakes.truncate(MISTAKES);
     mistakes
 }
 
 /// By class, places of some that the model got right: spread from the surest to the least sure.
-fn right_ones(predictions: &[Prediction], classes: usize) -> BTreeMap<ClassIndex, Vec<usize>> {
+pub(crate) fn right_ones(
+    predictions: &[Prediction],
+    classes: usize,
+) -> BTreeMap<ClassIndex, Vec<usize>> {
     let wanted = (RIGHT_OF_ALL / classes.max(1)).clamp(1, RIGHT_OF_A_CLASS);
     let of_class = |class| {
         let right = surest_first(predictions, |it| it.is_correct() && it.actual == class);

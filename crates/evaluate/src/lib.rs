@@ -6,6 +6,7 @@
 //! predictions ─ one row per image
 //!   ├─ beside baselines, on the same images            worth
 //!   ├─ beside heads trained without copies             leak
+//!   ├─ contact sheets, for a run that is tracked        sheets
 //!   ↓ by class, on average, with intervals
 //! scores                                              scores, plots
 //!   ├─ mistakes, and where the model looked            examples, overlay
@@ -34,6 +35,7 @@ mod overlay;
 mod page;
 mod plots;
 mod scores;
+mod sheets;
 mod tracked;
 mod worth;
 
@@ -77,6 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let scores = evaluation.score(&predictions)?;
     evaluation.write(&predictions, &scores)?;
     tracked::tell_scores(&tracked, &scores, &evaluation.settings.config.paths.evaluation);
+    tracked::tell_pictures(&tracked, &evaluation, &predictions);
 
     warn_of_few_images(&scores);
     writeln!(io::stdout(), "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)

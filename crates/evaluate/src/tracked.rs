@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use anyhow::Result;
+use figures::Confusion;
 use tracking::{DataUse, Program, TrackedRun};
 
 use crate::scores::Scores;
+use crate::sheets::SheetContent;
 use crate::{
     CONFUSION_MATRIX_FILE, Evaluation, PREDICTIONS_FILE, RELIABILITY_FILE, REPORT_FILE, ROC_FILE,
     SCORES_FILE, Source,
 };
+use inference::Prediction;
 
 /// Goes on with the run of the training. Scores on a folder of one's own are none of it.
 pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {
@@ -40,4 +44,21 @@ pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
     ] {
         run.file(&format!("evaluation/{file}"), &folder.join(file));
     }
+}
+
+/// Logs the confusion matrix as a picture, and some of the images with what the model said.
+pub(crate) fn tell_pictures(run: &TrackedRun, evaluation: &Evaluation, predictions: &[Prediction]) {
+    run.bytes("evaluation/confusion_matrix.png", || confusion_matrix(evaluation, predictions));
+    let classes = evaluation.model.classes();
+    for (index, sheet) in SheetContent::choose(predictions, classes.len()).iter().enumerate() {
+        let path = format!("evaluation/predictions/sheet_{}.png", index + 1);
+        let images = &evaluation.test.images;
+        run.bytes(&path, || sheet.png(images, predictions, classes));
+    }
+}
+
+fn confusion_matrix(evaluation: &Evaluation, predictions: &[Prediction]) -> Result<Vec<u8>> {
+    let classes = evaluation.model.classes();
+    let matrix = inference::for_metrics(classes, predictions)?.confusion_matrix();
+    Ok(Confusion { matrix: &matrix, classes }.png()?)
 }

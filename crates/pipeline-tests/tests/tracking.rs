@@ -26,6 +26,12 @@ const EVALUATION: [&str; 6] = [
     "evaluation/scores.json",
 ];
 
+const PICTURES: [&str; 3] = [
+    "training/curves.png",
+    "evaluation/confusion_matrix.png",
+    "evaluation/predictions/sheet_1.png",
+];
+
 /// Every file that DVC or git keep, but for the configuration itself.
 fn locked(sandbox: &Sandbox) -> (String, String) {
     let scores = text(sandbox.root().join("artifacts/evaluation/scores.json"));
@@ -68,6 +74,12 @@ fn training_and_evaluation_are_one_run_and_dvc_notices_nothing() {
     assert_eq!(run["artifacts"]["evaluation/scores.json"], locked(&sandbox).1);
     for file in EVALUATION {
         assert!(run["artifacts"].get(file).is_some(), "{file}");
+    }
+    for name in PICTURES {
+        let picture = &run["artifacts"][name];
+        let width = picture["size"][0].as_u64().unwrap_or_else(|| panic!("{name}: {picture}"));
+        assert!((800..=1200).contains(&width), "{name}: {picture}");
+        assert!(picture["colours"].as_u64().unwrap() > 20, "{name}: {picture}");
     }
     for (name, value) in [("train.epochs", "2"), ("evaluate.bootstrap_resamples", "100")] {
         assert_eq!(run["params"][name], value, "{name}");

@@ -3,7 +3,7 @@
 //! ```text
 //! MLmodel                              what MLflow reads: flavor, signature, example   mlmodel
 //! requirements.txt, conda.yaml, …      what the loader needs                           environment
-//! code/hounsfield_model.py             the loader, for mlflow.pyfunc                   python/
+//! code/hounsfield_model.py             the loader, for mlflow.pyfunc                   hounsfield_model.py
 //! data/…                               the model folder, byte by byte                  package
 //! evaluation/scores.json               what evaluate said of it
 //! input_example.json, …                a drawn picture, nobody's scan                  example

@@ -26,7 +26,7 @@ pub(crate) const DATA_FOLDER: &str = "data";
 
 /// The module that `MLmodel` names, and what is in it.
 const LOADER_FILE: &str = "code/hounsfield_model.py";
-const LOADER: &str = include_str!("../python/hounsfield_model.py");
+const LOADER: &str = include_str!("hounsfield_model.py");
 
 /// The files of the model folder, and whether a model can do without.
 pub(crate) const MODEL_FILES: [(&str, Need); 6] = [

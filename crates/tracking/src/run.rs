@@ -5,7 +5,7 @@ use std::time::Duration;
 use config::Params;
 use dataset::Manifest;
 use mlflow::{
-    ArtifactSource, Key, Provenance, Repeated, Result, RunStatus, Settings as Server, Tag, Tracker,
+    ArtifactSource, Key, Provenance, Repeated, RunStatus, Settings as Server, Tag, Tracker,
     Tracking,
 };
 use serde::Serialize;
@@ -129,6 +129,18 @@ impl TrackedRun {
         self.tracker.artifact(path, ArtifactSource::Bytes(text.as_bytes()));
     }
 
+    /// Logs a file that is made for this alone: not at all where nothing is tracked. Of one that
+    /// cannot be made there is a warning and no more.
+    pub fn bytes<E: fmt::Display>(&self, path: &str, make: impl FnOnce() -> Result<Vec<u8>, E>) {
+        if !self.tracker.is_on() {
+            return;
+        }
+        match make() {
+            Ok(bytes) => self.tracker.artifact(path, ArtifactSource::Bytes(&bytes)),
+            Err(error) => tracing::warn!("{path} is not tracked: failed to {error:#}"),
+        }
+    }
+
     /// Ends the run, and gives the server a moment to take what it does not have yet.
     pub fn finish(self) {
         // What is not delivered waits, and the tracker has said so.
@@ -141,7 +153,7 @@ fn tracking(
     program: Program,
     training: &str,
     server: Server,
-) -> Result<Tracking> {
+) -> mlflow::Result<Tracking> {
     let config = &settings.config.tracking;
     let folder = &settings.config.paths.tracking;
     let spool = spools::choose(folder, training, program, &server.server)?;
@@ -213,6 +225,12 @@ mod tests {
         let all: BTreeMap<&str, &Value> =
             all.as_object().unwrap().iter().map(|(name, values)| (name.as_str(), values)).collect();
         assert_eq!(told, all);
+    }
+
+    #[test]
+    fn nothing_is_made_for_a_run_that_is_off() {
+        let make = || -> Result<Vec<u8>, String> { panic!("nobody asked for it") };
+        TrackedRun::off().bytes("curves.png", make);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         tracing::info!("{reason}");
     }
     let folder = publish::publish(&work, &inputs, &paths.model_training)?;
-    tracked::tell_published(&tracked, &folder);
+    tracked::tell_published(&tracked, work.history(), &folder);
     print_result(work.history(), &folder)?;
     work.remove()?;
     tracked.finish();

@@ -6,6 +6,7 @@ use classifier::backend::Backend;
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::summary_table;
 use dataset::ClassIndices;
+use figures::{Curves, Epoch, FigureError};
 use stage::Settings;
 use tracking::{DataUse, Program, TrackedRun};
 use training::EpochReport;
@@ -53,10 +54,23 @@ fn scores(row: &EpochRow) -> [(&'static str, f64); 5] {
 }
 
 /// Logs what describes the published training.
-pub(crate) fn tell_published(run: &TrackedRun, folder: &Path) {
+pub(crate) fn tell_published(run: &TrackedRun, history: &History, folder: &Path) {
     for file in [PARAMS_FILE, HISTORY_FILE] {
         run.file(&format!("training/{file}"), &folder.join(file));
     }
     let classes = ClassIndices::path_in(folder);
     run.file("training/class_indices.json", &classes);
+    run.bytes("training/curves.png", || curves(history));
+}
+
+fn curves(history: &History) -> Result<Vec<u8>, FigureError> {
+    let epoch = |row: &EpochRow| Epoch {
+        number: row.epoch,
+        train_loss: row.train_loss,
+        train_accuracy: row.train_accuracy,
+        valid_loss: row.valid_loss,
+        valid_accuracy: row.valid_accuracy,
+    };
+    let epochs: Vec<Epoch> = history.rows().iter().map(epoch).collect();
+    Curves { epochs: &epochs, best: history.best().map(|row| row.epoch) }.png()
 }

@@ -131,6 +131,11 @@ impl Tracker {
         Ok(Self { run: Some(Arc::new(OpenRun { shared, monitor: Mutex::new(monitor) })) })
     }
 
+    /// Whether anything is tracked.
+    pub fn is_on(&self) -> bool {
+        self.run.is_some()
+    }
+
     fn shared(&self) -> Option<&Shared> {
         self.run.as_deref().map(|run| &*run.shared)
     }

@@ -44,7 +44,8 @@ impl Python {
     }
 
     /// All that is known of the one run of a name: status, metrics by name as (step, value) in the
-    /// order in which they arrived, parameters, tags, artifacts, inputs.
+    /// order in which they arrived, parameters, tags, artifacts, of PNG their mode, size and
+    /// number of colours, inputs.
     #[track_caller]
     pub(crate) fn read_run(&mut self, experiment: &str, name: &str) -> Value {
         self.run(&format!(
@@ -53,11 +54,15 @@ impl Python {
              assert len(runs) == 1, runs\n\
              run = runs[0]\n\
              history = lambda key: client.get_metric_history(run.info.run_id, key)\n\
+             def content(uri):\n\
+             \x20   if not uri.endswith('.png'): return mlflow.artifacts.load_text(uri)\n\
+             \x20   picture = mlflow.artifacts.load_image(uri)\n\
+             \x20   return dict(mode=picture.mode, size=picture.size, colours=len(picture.getcolors(1 << 24)))\n\
              artifacts, folders = {{}}, ['']\n\
              while folders:\n\
              \x20   for item in client.list_artifacts(run.info.run_id, folders.pop()):\n\
              \x20       if item.is_dir: folders.append(item.path)\n\
-             \x20       else: artifacts[item.path] = mlflow.artifacts.load_text(run.info.artifact_uri + '/' + item.path)\n\
+             \x20       else: artifacts[item.path] = content(run.info.artifact_uri + '/' + item.path)\n\
              result = dict(id=run.info.run_id, status=run.info.status, end=run.info.end_time,\n\
              \x20   metrics={{key: [(m.step, m.value if m.value == m.value else 'nan') for m in history(key)] for key in run.data.metrics}},\n\
              \x20   params=run.data.params, tags=run.data.tags, artifacts=artifacts,\n\

@@ -112,10 +112,14 @@ fn assert_whole(run: &Value, project: &Project) {
     }
     let artifacts: Vec<&String> = run["artifacts"].as_object().unwrap().keys().collect();
     assert_eq!(artifacts, ARTIFACTS);
+    let curves = &run["artifacts"]["training/curves.png"];
+    assert_eq!((&curves["mode"], &curves["size"]), (&json!("RGB"), &json!([1000, 880])));
+    assert!(curves["colours"].as_u64().unwrap() > 20, "{curves}");
 }
 
-const ARTIFACTS: [&str; 4] = [
+const ARTIFACTS: [&str; 5] = [
     "training/class_indices.json",
+    "training/curves.png",
     "training/history.csv",
     "training/model_summary.txt",
     "training/params_used.json",
