@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync test lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync register test lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -51,6 +51,9 @@ mlflow: ## an MLflow server on http://127.0.0.1:5000, until Ctrl-C
 
 mlflow-sync: setup ## tells the MLflow server what it missed; PROFILE=… for the runs of a profile
 	@cd $(root) && $(CURDIR)/scripts/stage mlflow-sync
+
+register: setup ## the model on the MLflow server, champion if it beats the present one; PROFILE=…
+	@cd $(root) && $(CURDIR)/scripts/stage register
 
 test: setup ## every test, with what they need
 	@scripts/setup reference

@@ -123,6 +123,17 @@ fn every_key_of_a_stages_section_is_its_param() {
 }
 
 #[test]
+fn who_is_told_and_what_a_champion_must_show_runs_nothing_again() {
+    for (name, stage) in &Pipeline::read().stages {
+        for section in ["tracking", "registry", "promotion"] {
+            let params = stage.params_of("config.yaml");
+            let found = params.iter().find(|key| key.split('.').next() == Some(section));
+            assert_eq!(found, None, "dvc.yaml: stages.{name}.params");
+        }
+    }
+}
+
+#[test]
 fn every_param_is_a_key_that_the_programs_know() {
     let config = Config::load(&project().join("config.yaml")).unwrap();
     for (file, keys) in [("params.yaml", leaves(&params())), ("config.yaml", leaves(&config))] {
