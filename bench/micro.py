@@ -49,6 +49,14 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def rate(entries: list[dict[str, Any]], name: str) -> float | None:
+    """Calls' items a second, of the entry of that name."""
+    for entry in entries:
+        if entry["name"] == name:
+            return entry["throughput"]["Elements"] / entry["median_s"]
+    return None
+
+
 def printed(entries: list[dict[str, Any]]) -> str:
     lines = ["\nmicro (one thread for pixels, all cores for the network)"] if entries else []
     for entry in entries:

@@ -114,8 +114,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow-rounds", type=int, default=1, help="of what takes minutes")
     parser.add_argument("--only", default="", help=f"groups of rows, with commas: {', '.join([*GROUPS, 'micro'])}")
-    parser.add_argument("--minutes", type=float, default=25.0, help="begin nothing after this long")
-    parser.add_argument("--steps", type=int, default=4, help="batches that a slow peer is timed on")
+    parser.add_argument("--minutes", type=float, default=24.0, help="begin nothing after this long")
+    parser.add_argument("--steps", type=int, default=3, help="batches that a slow peer is timed on")
     parser.add_argument("--image-size", type=int, metavar="PIXELS",
                         help="instead of the profile's; a small one tries the script in minutes")
     parser.add_argument("--threads", type=int, default=machine.threads(), help="that decode")
@@ -149,6 +149,8 @@ def main() -> None:
     deadline = Deadline(options.minutes)
     say(f"bench: logs in {bench.logs}")
     measured, rows = Measured(), []
+    # Not part of the rounds, and first: what time is left for rounds decides how many there are.
+    micros = micro.measure(ROOT, bench.logs, say) if "micro" in options.only else []
     if options.only & set(GROUPS):
         try:
             plan = [entry for entry in bench.measurements() if entry.groups & options.only]
@@ -156,8 +158,10 @@ def main() -> None:
             sys.exit(f"bench: failed to make the inputs: {reason}")
         say(f"bench: [{deadline.elapsed_s:5.0f} s] inputs made: {bench.images}")
         measured = measure_all(plan, options.rounds, options.slow_rounds, deadline)
+        # The benchmark's images have 224 pixels a side, whatever these have.
+        if bench.images.image_size == 224:
+            measured.forward_rate = micro.rate(micros, "forward_224/bf16")
         rows = table(measured, bench.images, options.only)
-    micros = micro.measure(ROOT, bench.logs, say) if "micro" in options.only and not deadline.is_over else []
     print(printed(rows) + micro.printed(micros))
     write(options.output, results(options, bench, measured, rows, micros, deadline.elapsed_s))
     say(f"\nbench: {deadline.elapsed_s:.0f} s; raw times in {options.output}")

@@ -194,7 +194,7 @@ def head_inputs(image_size: int) -> int:
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    """Two epochs of a few steps: the first warms up, the second is timed."""
+    """A batch to warm up, then a few that are timed."""
     settings = Settings(options.settings, options.device)
     if settings.best and not options.augment:
         return train_on_features(options, settings)
@@ -205,13 +205,11 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     train_set = image_batches(options.images, options, True, options.augment, settings)
     valid_set = image_batches(options.valid, options, False, False, settings)
     startup = time.perf_counter() - STARTED
-    epochs = []
-    for _ in range(2):
-        learn_s, learnt, _ = one_pass(model, limited(train_set, options.steps), settings, optimizer)
-        score_s, scored, _ = one_pass(model, limited(valid_set, options.valid_steps), settings, None)
-        epochs.append((learn_s, learnt, score_s, scored))
-    learn_s, learnt, score_s, scored = epochs[1]
-    return {"startup_s": startup, "warm_up_s": max(0.0, epochs[0][0] - learn_s),
+    warm_s, warmed, _ = one_pass(model, limited(train_set, 1), settings, optimizer)
+    learn_s, learnt, _ = one_pass(model, limited(train_set, options.steps), settings, optimizer)
+    score_s, scored, _ = one_pass(model, limited(valid_set, options.valid_steps), settings, None)
+    return {"startup_s": startup, "train_images": learnt, "valid_images": scored,
+            "warm_up_s": max(0.0, warm_s - learn_s / learnt * warmed),
             "train_s_per_image": learn_s / learnt, "valid_s_per_image": score_s / scored}
 
 
@@ -317,7 +315,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--classes", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=20, help="of the head, on cached features")
     parser.add_argument("--steps", type=int, default=4, help="batches of training images; 0: all")
-    parser.add_argument("--valid-steps", type=int, default=2, help="batches of validation images; 0: all")
+    parser.add_argument("--valid-steps", type=int, default=1, help="batches of validation images; 0: all")
     parser.add_argument("--train-images", type=int, default=613, help="size of the set that epochs of the head pass over")
     parser.add_argument("--workers", type=int, default=0, help="decoding processes")
     parser.add_argument("--augment", action="store_true")
