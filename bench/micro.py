@@ -62,8 +62,8 @@ def printed(entries: list[dict[str, Any]]) -> str:
     for entry in entries:
         median = entry["median_s"]
         unit, scale = next((pair for pair in (("s", 1.0), ("ms", 1e3)) if median * pair[1] >= 1), ("µs", 1e6))
-        rate = ""
+        speed = ""
         for kind, count in (entry["throughput"] or {}).items():
-            rate = (f"{count / median / 1e6:.0f} MB/s" if kind == "Bytes" else f"{count / median:.4g} a second")
-        lines.append(f"  {entry['name']:<42} {median * scale:8.3g} {unit:<2}  {rate}")
+            speed = (f"{count / median / 1e6:.0f} MB/s" if kind == "Bytes" else f"{count / median:.4g} a second")
+        lines.append(f"  {entry['name']:<42} {median * scale:8.3g} {unit:<2}  {speed}")
     return "\n" + "\n".join(lines) if lines else ""

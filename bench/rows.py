@@ -148,6 +148,11 @@ def feature_rows(measured: Measured, images: Images) -> list[TableRow]:
         rows.append(TableRow("features", "features, share of the bf16 matrix rate, decoding included",
                              f"{ours:.0f} GFLOP/s", f"{matmul:.0f} GFLOP/s", ours / matmul,
                              unit="", target=0.88, rounds=rounds))
+        fp32 = measured.figure("matmul", "gflops_fp32")
+        # Below 1, a processor has bf16 instructions that do not pay.
+        rows.append(TableRow("features", "the machine's bf16 matrix rate over its fp32 one",
+                             f"{matmul:.0f} GFLOP/s", f"{fp32:.0f} GFLOP/s", matmul / fp32,
+                             rounds=measured.count("matmul")))
         if measured.forward_rate is not None:
             ours = measured.forward_rate * gflop_per_image(images.image_size)
             rows.append(TableRow("features", "the same of the forward pass alone (micro-benchmark)",
