@@ -8,6 +8,7 @@
 mod error;
 mod load;
 mod params;
+mod promotion;
 mod structure;
 mod tracking;
 
@@ -18,6 +19,9 @@ pub use params::{
     NoticePolicy, OnUnreadable, Optimizer, Params, Precision, PrepareBaseParams, SampleParams,
     Schedule, ScheduleKind, SelectParams, SplitRatios, TrainParams, ValidationParams,
     ValidationPolicy, WeightsSource,
+};
+pub use promotion::{
+    BaselineRule, PromotionConfig, PromotionMetric, PromotionTest, RegistryConfig,
 };
 pub use structure::{
     ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Patients,

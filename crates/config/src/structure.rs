@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::TrackingConfig;
 use crate::load::{Refusal, require};
+use crate::{PromotionConfig, RegistryConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ pub struct Config {
     /// The MLflow server that runs are tracked on.
     #[serde(default)]
     pub tracking: TrackingConfig,
+    /// Where models are registered.
+    #[serde(default)]
+    pub registry: RegistryConfig,
+    /// What a model must show to become the champion.
+    #[serde(default)]
+    pub promotion: PromotionConfig,
 }
 
 /// The images and their classes.
@@ -364,6 +370,8 @@ impl Config {
         self.data.source.check()?;
         self.pretrained.check()?;
         self.tracking.check()?;
+        self.registry.check()?;
+        self.promotion.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
         require(limits.max_ratio > 0, "extraction.max_ratio", 0, "at least 1")?;

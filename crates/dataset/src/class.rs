@@ -79,9 +79,12 @@ impl ClassIndices {
         })
     }
 
+    /// The file's name.
+    pub const FILE: &str = "class_indices.json";
+
     /// Where the file lies in a checkpoint or model folder.
     pub fn path_in(folder: &Path) -> PathBuf {
-        folder.join("class_indices.json")
+        folder.join(Self::FILE)
     }
 
     /// Reads `class_indices.json` from a checkpoint or model folder.

@@ -7,11 +7,11 @@ use dataset::ClassIndex;
 use imaging::{Picture, Thumbnail};
 use report::Picture as Shown;
 
-use crate::images::read_picture;
-use crate::inference::InferenceError;
 use crate::overlay::overlay;
-use crate::predictions::Prediction;
-use crate::test_set::TestImage;
+use inference::InferenceError;
+use inference::Prediction;
+use inference::TestImage;
+use inference::read_picture;
 
 /// Mistakes that are shown.
 const MISTAKES: usize = 24;

@@ -16,9 +16,9 @@ use metrics::{Bootstrap, Estimate, Temperature};
 use serde::Serialize;
 use training::{Length, Refit};
 
-use crate::inference::prediction;
-use crate::predictions::Prediction;
-use crate::test_set::{TestImage, TestSet};
+use inference::Prediction;
+use inference::prediction;
+use inference::{TestImage, TestSet};
 
 mod control;
 

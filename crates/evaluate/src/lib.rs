@@ -1,9 +1,9 @@
 //! Stage 7: the selected model on the test split.
 //!
 //! ```text
-//! test images ─ digests are the manifest's            test_set, images
-//!   ↓ the model, its temperature                       inference
-//! predictions ─ one row per image                     predictions
+//! test images, the model, its temperature            crate inference
+//!   ↓
+//! predictions ─ one row per image
 //!   ├─ beside baselines, on the same images            worth
 //!   ├─ beside heads trained without copies             leak
 //!   ↓ by class, on average, with intervals
@@ -22,33 +22,27 @@ use classifier::calibration::{Calibration, temperature_of};
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::model::{Model, ModelDescription};
 use dataset::{BASELINES_FILE, ValidatedManifest};
+use inference::{Prediction, TestSet, predict, write_predictions};
 use metrics::{Bootstrap, Predictions};
 use stage::Settings;
 use training::Refit;
 
 mod arguments;
 mod examples;
-mod images;
-mod inference;
 mod leak;
 mod overlay;
 mod page;
 mod plots;
-mod predictions;
 mod scores;
-mod test_set;
 mod tracked;
 mod worth;
 
 pub use arguments::Arguments;
 
 use examples::Examples;
-use inference::predict;
 use leak::{Leak, Measurement};
 use page::{Evaluated, ModelInWords};
-use predictions::Prediction;
 use scores::{FEW_TEST_IMAGES, Scored, Scores};
-use test_set::TestSet;
 use worth::Contest;
 
 const SCORES_FILE: &str = "scores.json";
@@ -153,11 +147,17 @@ impl Evaluation {
 
     fn score(&self, predictions: &[Prediction]) -> Result<Scores> {
         let classes = self.model.classes();
-        let rows: Predictions = predictions::for_metrics(classes, predictions)?;
+        let rows: Predictions = inference::for_metrics(classes, predictions)?;
         let contest =
             Contest { classes, test: &self.test, predictions: &rows, bootstrap: self.bootstrap() };
         let worth = contest.decide(&self.baselines()?, self.leak(predictions)?)?;
+        let data = match self.source {
+            Source::TestSplit => self.validated.as_ref().map(|it| it.included().digest()),
+            Source::Folder => None,
+        };
         let scored = Scored {
+            model: self.model.description().digests.weights,
+            data,
             classes,
             test: &self.test,
             predictions: &rows,
@@ -205,7 +205,7 @@ impl Evaluation {
     fn write(&self, predictions: &[Prediction], scores: &Scores) -> Result<()> {
         let paths = &self.settings.config.paths;
         let classes = self.model.classes();
-        let rows = predictions::for_metrics(classes, predictions)?;
+        let rows = inference::for_metrics(classes, predictions)?;
         let history_file = paths.model.join(HISTORY_FILE);
         let history = artifact::read_bytes(&history_file)?;
         let epochs =
@@ -225,9 +225,9 @@ impl Evaluation {
         let staged = StagedFolder::in_place_of(&paths.evaluation, &[SCORES_FILE])?;
         let folder = staged.path();
         artifact::write_json(&folder.join(SCORES_FILE), scores)?;
-        predictions::write_predictions(&folder.join(PREDICTIONS_FILE), classes, predictions)?;
+        write_predictions(&folder.join(PREDICTIONS_FILE), classes, predictions)?;
         let file = folder.join(CONFUSION_MATRIX_FILE);
-        predictions::write_confusion_matrix(&file, classes, &rows.confusion_matrix())?;
+        plots::write_confusion_matrix(&file, classes, &rows)?;
         plots::write_roc(&folder.join(ROC_FILE), classes, &rows)?;
         plots::write_reliability(&folder.join(RELIABILITY_FILE), &rows)?;
         artifact::write_file(&folder.join(HISTORY_FILE), &history)?;

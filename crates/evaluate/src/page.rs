@@ -10,7 +10,7 @@ use report::{Page, Section};
 use crate::Source;
 use crate::examples::Examples;
 use crate::scores::Scores;
-use crate::test_set::Unit;
+use inference::Unit;
 
 mod classes;
 mod confusion;

@@ -37,6 +37,36 @@ pub(crate) fn write_roc(
     write_rows(path, rows)
 }
 
+/// A pair of classes, and how often the one was taken for the other.
+#[derive(Debug, Serialize)]
+struct ConfusionRow<'a> {
+    actual: &'a str,
+    predicted: &'a str,
+    count: u64,
+}
+
+/// Writes the confusion matrix in long form: every pair of classes once.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_confusion_matrix(
+    path: &Path,
+    classes: &ClassIndices,
+    predictions: &Predictions,
+) -> artifact::Result<()> {
+    let matrix = predictions.confusion_matrix();
+    let names = || classes.names().iter().enumerate();
+    let rows = names().flat_map(|(actual, actual_name)| {
+        let matrix = &matrix;
+        names().map(move |(predicted, name)| ConfusionRow {
+            actual: actual_name,
+            predicted: name,
+            count: matrix.count(ClassIndex(actual), ClassIndex(predicted)),
+        })
+    });
+    write_rows(path, rows)
+}
+
 /// A bin of the reliability table; what is undefined in an empty one is left blank.
 #[derive(Debug, Serialize)]
 struct ReliabilityRow {
@@ -80,6 +110,19 @@ mod tests {
     fn predictions() -> Predictions {
         let rows = [(0, 0.9), (0, 0.6), (1, 0.7), (1, 0.2)];
         Predictions::new(2, rows.map(|(actual, p)| (ClassIndex(actual), [p, 1.0 - p]))).unwrap()
+    }
+
+    #[test]
+    fn the_confusion_matrix_lists_pairs_that_never_occur_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("confusion_matrix.csv");
+        let rows = [(ClassIndex(1), [0.9, 0.1])];
+        let predictions = Predictions::new(2, rows).unwrap();
+        write_confusion_matrix(&path, &ClassIndices::of_names(["a", "b"]), &predictions).unwrap();
+        assert_eq!(
+            artifact::read_text(&path).unwrap(),
+            "actual,predicted,count\na,a,0\na,b,0\nb,a,1\nb,b,0\n"
+        );
     }
 
     #[test]

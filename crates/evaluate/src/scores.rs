@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use artifact::Digest;
 use classifier::calibration::{OperatingPointOutcome, PositiveClasses};
 use dataset::{ClassIndex, ClassIndices};
 use metrics::{
@@ -11,8 +12,8 @@ use metrics::{
 };
 use serde::Serialize;
 
-use crate::test_set::TestSet;
 use crate::worth::Worth;
+use inference::TestSet;
 
 /// Fewer test images of a class than this say little: at 20 images, half of which are recognised,
 /// the 95 % interval of the recall reaches from 0.30 to 0.70 (Wilson 1927).
@@ -23,6 +24,10 @@ pub(crate) const FEW_TEST_IMAGES: u64 = 20;
 pub(crate) struct Scores {
     /// What the score is worth. First, because without it the rest may mislead.
     pub(crate) worth: Worth,
+    /// The digest of the weights that were scored.
+    pub(crate) model: Digest,
+    /// The digest of the manifest of the images; none for a folder of one's own.
+    pub(crate) data: Option<Digest>,
     /// Mean cross-entropy of the calibrated probabilities.
     pub(crate) loss: Option<f64>,
     /// Share of images whose class was predicted.
@@ -121,6 +126,8 @@ pub(crate) struct Intervals {
 
 /// What scores are made from.
 pub(crate) struct Scored<'a> {
+    pub(crate) model: Digest,
+    pub(crate) data: Option<Digest>,
     pub(crate) classes: &'a ClassIndices,
     pub(crate) test: &'a TestSet,
     pub(crate) predictions: &'a Predictions,
@@ -150,6 +157,8 @@ impl Scores {
         let ks = 2..scored.classes.len().min(6);
         Ok(Self {
             worth,
+            model: scored.model,
+            data: scored.data,
             loss: summary.log_loss,
             accuracy: summary.accuracy,
             images: matrix.total(),
@@ -320,8 +329,8 @@ fn four(value: Option<f64>) -> String {
 mod tests {
     use super::*;
     use crate::leak::Leak;
-    use crate::test_set::{TestImage, Unit};
     use crate::worth::Contest;
+    use inference::{TestImage, Unit};
 
     /// Three images of `cancer`, one of which is taken for `normal`; one of `normal`, recognised.
     fn scores() -> Scores {
@@ -344,6 +353,8 @@ mod tests {
             Contest { classes: &classes, test: &test, predictions: &predictions, bootstrap };
         let worth = contest.decide(&[], Leak::NoCopies).unwrap();
         let scored = Scored {
+            model: Digest::of(b"weights"),
+            data: None,
             classes: &classes,
             test: &test,
             predictions: &predictions,

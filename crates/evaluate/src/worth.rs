@@ -8,7 +8,7 @@ use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Score
 use serde::Serialize;
 
 use crate::leak::Leak;
-use crate::test_set::TestSet;
+use inference::TestSet;
 
 /// First in `scores.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -267,7 +267,7 @@ mod tests {
     use dataset::ClassIndex;
 
     use super::*;
-    use crate::test_set::{TestImage, Unit};
+    use inference::{TestImage, Unit};
 
     const IMAGES: usize = 60;
 

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
-use config::TrackingConfig;
 use mlflow::{SyncOutcome, SyncedRun};
 use stage::{CommonArguments, UsageError};
 
@@ -34,11 +33,8 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.common.settings()?.config;
     let folder = &config.paths.tracking;
-    // Who asks for this asks for tracking.
-    let asked_for = TrackingConfig { enabled: true, ..config.tracking };
-    let server = tracking::server(&asked_for, mlflow::environment)
-        .map_err(|error| UsageError(error.to_string()))?
-        .context("find a server")?;
+    let server = tracking::demanded_server(&config.tracking, mlflow::environment)
+        .map_err(|error| UsageError(error.to_string()))?;
     let runs = mlflow::sync(folder, &server)?;
     if runs.is_empty() {
         println!("nothing was tracked in {}", folder.display());

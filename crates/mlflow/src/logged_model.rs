@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::client::{Client, Done};
 use crate::transport::Call;
 use crate::wire;
-use crate::{ExperimentId, LoggedModelId, Mark, Param, Result, RunId, Tag};
+use crate::{ExperimentId, Key, LoggedModelId, Mark, Metric, Param, Result, RunId, Tag, Timestamp};
 
 /// Whether a logged model's files are all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,9 @@ impl From<WireModel> for LoggedModel {
     }
 }
 
+/// How many scores a request may hold.
+const MOST_SCORES: usize = 500;
+
 #[derive(Debug, Deserialize)]
 struct One {
     model: LoggedModel,
@@ -158,6 +161,51 @@ impl Client {
         let call = Call::post("look for the logged model", "logged-models/search").json(&body);
         let page: Page = self.transport.send_once(&call)?;
         Ok(page.models.into_iter().next())
+    }
+
+    /// The logged models of an experiment that a filter selects, such as
+    /// `tags.digest = 'abc'`; the newest first.
+    ///
+    /// # Errors
+    /// When the server refuses, as for a filter it cannot read, or cannot be reached.
+    pub fn search_logged_models(
+        &self,
+        experiment: &ExperimentId,
+        filter: &str,
+    ) -> Result<Vec<LoggedModel>> {
+        let body = json!({
+            "experiment_ids": [experiment],
+            "filter": filter,
+            "order_by": [{ "field_name": "creation_timestamp", "ascending": false }],
+        });
+        let call = Call::post("search logged models", "logged-models/search").json(&body);
+        Ok(self.transport.send::<Page>(&call)?.models)
+    }
+
+    /// Logs scores of a logged model, in the run that trained it.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub fn log_model_scores(
+        &self,
+        run: &RunId,
+        id: &LoggedModelId,
+        scores: &[(Key, f64)],
+    ) -> Result<()> {
+        let timestamp = Timestamp::now();
+        let point = |(key, value): &(Key, f64)| {
+            let metric = Metric { key: key.clone(), value: *value, timestamp, step: 0 };
+            let mut point = json!(metric);
+            point["model_id"] = id.as_str().into();
+            point
+        };
+        for part in scores.chunks(MOST_SCORES) {
+            let metrics: Vec<_> = part.iter().map(point).collect();
+            let body = json!({ "run_id": run, "metrics": metrics });
+            let call = Call::post("log the model's scores", "runs/log-batch").json(&body);
+            self.transport.send::<Done>(&call)?;
+        }
+        Ok(())
     }
 
     /// A logged model.

@@ -42,6 +42,11 @@ impl Provenance {
                 .find(|name| !name.is_empty())
                 .or_else(|| output(Command::new("id").arg("-un"))),
         };
+        Self { user, ..Self::of_source(source_name, folder) }
+    }
+
+    /// Asks `git` for the state of the source around `folder`, and nobody for the user.
+    pub fn of_source(source_name: &str, folder: &Path) -> Self {
         let git =
             |arguments: &[&str]| output(Command::new("git").arg("-C").arg(folder).args(arguments));
         let remote = git(&["remote"]);
@@ -49,7 +54,7 @@ impl Provenance {
             names.lines().find(|name| *name == "origin").or_else(|| names.lines().next())
         });
         Self {
-            user,
+            user: None,
             source_name: source_name.to_owned(),
             git_commit: git(&["rev-parse", "--verify", "HEAD"]),
             git_branch: git(&["symbolic-ref", "--short", "--quiet", "HEAD"]),

@@ -169,6 +169,25 @@ impl Client {
         Ok(found)
     }
 
+    /// Says what there is to say about a version of a registered model.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub fn describe_model_version(
+        &self,
+        name: &ModelName,
+        version: u64,
+        description: &str,
+    ) -> Result<()> {
+        let body = json!({
+            "name": name,
+            "version": version.to_string(),
+            "description": description,
+        });
+        let call = Call::patch("describe the model version", "model-versions/update").json(&body);
+        self.transport.send::<Done>(&call).map(drop)
+    }
+
     /// Sets a tag of a version of a registered model.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use config::ConfigError;
+use mlflow::ModelReference;
 use stage::{CommonArguments, Settings};
 
 const EXAMPLES: &str = "\
@@ -14,6 +15,9 @@ Examples:
       Rank by the training accuracy in the file names instead (to see what it does).
   select --checkpoint artifacts/model_training/Checkpoint_<run>/model_e3_….safetensors
       Take this one.
+  select --from-registry models:/tumour-classifier@champion
+      Bring a registered model back, as it was registered. The next `dvc repro` puts the
+      pipeline's own model back in its place; --output writes elsewhere.
 
 Ties go to the lower validation loss, then the earlier epoch, then the name. Only checkpoints
 trained on the present data compete. Research use only. Not a medical device.";
@@ -38,6 +42,11 @@ pub struct Arguments {
     /// Take this checkpoint, whatever its accuracy
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
+
+    /// Take the model from the MLflow server instead: models:/NAME@ALIAS or models:/NAME/VERSION.
+    /// Every file is held against the digest that it was registered with
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["pattern", "checkpoint"])]
+    pub from_registry: Option<ModelReference>,
 
     /// Write the model here [config: paths.model]
     #[arg(long, value_name = "FOLDER")]

@@ -8,6 +8,8 @@
 //!   ↓ digest and base are the recorded ones                publish
 //! model/  whole model, class indices, description, curves
 //! ```
+//!
+//! Or the model of a registry takes its place: see `from_registry`.
 
 use std::io::{self, Write};
 
@@ -18,6 +20,7 @@ use dataset::ValidatedManifest;
 mod arguments;
 mod candidates;
 mod error;
+mod from_registry;
 mod history;
 mod pattern;
 mod publish;
@@ -44,6 +47,9 @@ const SHOWN: usize = 5;
 /// the model cannot be written. The model folder is then as it was before.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
+    if let Some(reference) = &arguments.from_registry {
+        return from_registry::run(reference, &settings);
+    }
     let paths = &settings.config.paths;
     let manifest = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
         .context("find the images; run validate first")?;

@@ -28,9 +28,7 @@ pub(crate) fn publish(
     let checkpoint = read_recorded(candidate, run_folder)?;
     let base = read_base(&checkpoint.metadata, &candidate.path, base_folder)?;
 
-    // DVC removes what select made before it runs it, and leaves what calibrate added.
-    let own_files = [ModelDescription::FILE, Calibration::FILE];
-    let staged = StagedFolder::in_place_of(model_folder, &own_files)?;
+    let staged = stage_model(model_folder)?;
     let description = model::write(
         staged.path(),
         base,
@@ -42,6 +40,16 @@ pub(crate) fn publish(
     artifact::write_file(&staged.path().join(HISTORY_FILE), &history)?;
     staged.publish()?;
     Ok(description)
+}
+
+/// A folder that takes the model folder's place once it is whole.
+///
+/// # Errors
+/// When the model folder holds something that is no model, or the folder cannot be made.
+pub(crate) fn stage_model(model_folder: &Path) -> artifact::Result<StagedFolder> {
+    // DVC removes what select made before it runs it, and leaves what calibrate added.
+    let own_files = [ModelDescription::FILE, Calibration::FILE];
+    StagedFolder::in_place_of(model_folder, &own_files)
 }
 
 /// Reads the checkpoint after its digest was found to be the one on record.

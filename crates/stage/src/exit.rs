@@ -1,4 +1,4 @@
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 use clap::Parser;
 use config::ConfigError;
@@ -11,18 +11,18 @@ use crate::{CommonArguments, logging};
 pub struct UsageError(pub String);
 
 /// Parses the arguments `A`, starts logging, does the work, and turns the outcome into an exit
-/// code: 0 done, 1 failed, 2 bad usage or configuration.
+/// code: 0 done, or what the work says, 1 failed, 2 bad usage or configuration.
 ///
 /// The error is printed to standard error as `<program>: failed to …`, with its causes.
-pub fn run<A: Parser>(
+pub fn run<A: Parser, T: Termination>(
     common: impl FnOnce(&A) -> &CommonArguments,
-    work: impl FnOnce(&A) -> anyhow::Result<()>,
+    work: impl FnOnce(&A) -> anyhow::Result<T>,
 ) -> ExitCode {
     let arguments = A::parse();
     let common = common(&arguments);
     logging::start(common.verbose, common.quiet);
     match work(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(done) => done.report(),
         Err(error) => {
             logging::report(A::command().get_name(), &error);
             exit_code(&error)

@@ -21,4 +21,4 @@ mod values;
 
 pub use images::DataUse;
 pub use run::{Program, TrackedRun};
-pub use server::server;
+pub use server::{demanded_server, server};

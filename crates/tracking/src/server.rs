@@ -24,6 +24,18 @@ pub fn server(
     }))
 }
 
+/// The server, for a program that is there to speak to it: to run the program is to ask for it.
+///
+/// # Errors
+/// As [`server`].
+pub fn demanded_server(
+    config: &TrackingConfig,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Settings, SettingsError> {
+    let demanded = TrackingConfig { enabled: true, ..config.clone() };
+    Ok(server(&demanded, lookup)?.expect("tracking is enabled"))
+}
+
 #[cfg(test)]
 mod tests {
     use mlflow::ExperimentChoice;

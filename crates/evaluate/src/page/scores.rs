@@ -9,10 +9,8 @@ use super::{Evaluated, words};
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     let intervals = &evaluated.scores.intervals;
     let groups = match evaluated.unit {
-        crate::test_set::Unit::Patients => {
-            words::number(intervals.groups as u64, "patient", "patients")
-        }
-        crate::test_set::Unit::Slices => {
+        inference::Unit::Patients => words::number(intervals.groups as u64, "patient", "patients"),
+        inference::Unit::Slices => {
             words::number(intervals.groups as u64, "group of copies", "groups of copies")
         }
     };

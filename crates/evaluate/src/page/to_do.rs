@@ -7,8 +7,8 @@ use super::{Evaluated, words};
 use crate::Source;
 use crate::leak::Leak;
 use crate::scores::FEW_TEST_IMAGES;
-use crate::test_set::Unit;
 use crate::worth::WorthVerdict;
+use inference::Unit;
 
 /// Everything that the evaluation gives reason for.
 pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {

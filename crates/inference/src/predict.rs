@@ -14,7 +14,7 @@ use crate::test_set::TestImage;
 
 /// Why the model has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InferenceError {
+pub enum InferenceError {
     /// An image cannot be used.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -39,7 +39,7 @@ pub(crate) enum InferenceError {
 ///
 /// # Errors
 /// When an image cannot be used, the network cannot run, or its output is not a number.
-pub(crate) fn predict(
+pub fn predict(
     model: &Model,
     images: &[TestImage],
     temperature: Temperature,
@@ -63,7 +63,7 @@ pub(crate) fn predict(
 ///
 /// # Errors
 /// As [`predict`], and when the file cannot be written.
-pub(crate) fn dump_inputs(
+pub fn dump_inputs(
     model: &Model,
     images: &[TestImage],
     temperature: Temperature,
@@ -97,7 +97,7 @@ pub(crate) fn dump_inputs(
 ///
 /// # Errors
 /// When they are not numbers.
-pub(crate) fn prediction(
+pub fn prediction(
     image: &TestImage,
     logits: &[f32],
     temperature: Temperature,

@@ -12,32 +12,33 @@ use walkdir::WalkDir;
 
 /// One image of known class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TestImage {
+pub struct TestImage {
     /// How it is called: its path in the manifest, or below the folder it came from.
-    pub(crate) name: String,
+    pub name: String,
     /// The file.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// The digest that the file must have.
-    pub(crate) sha256: Digest,
+    pub sha256: Digest,
     /// Its class.
-    pub(crate) actual: ClassIndex,
+    pub actual: ClassIndex,
     /// Images of one group are right or wrong together: copies, one scan, one patient.
-    pub(crate) group: u32,
+    pub group: u32,
     /// Whether training has a copy of it.
-    pub(crate) has_copy_in_training: bool,
+    pub has_copy_in_training: bool,
 }
 
 /// All of them.
 #[derive(Debug, Clone)]
-pub(crate) struct TestSet {
-    pub(crate) images: Vec<TestImage>,
+pub struct TestSet {
+    /// Its images.
+    pub images: Vec<TestImage>,
     /// What a score counts.
-    pub(crate) unit: Unit,
+    pub unit: Unit,
 }
 
 /// What a score counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub enum Unit {
     /// Images; whose they are is known, and intervals are over patients.
     Patients,
     /// Images; whose they are is not known.
@@ -46,7 +47,7 @@ pub(crate) enum Unit {
 
 impl Unit {
     /// What to keep in mind when reading a score.
-    pub(crate) fn in_words(self) -> &'static str {
+    pub fn in_words(self) -> &'static str {
         match self {
             Self::Patients => "per slice, intervals over patients",
             Self::Slices => "per slice, patients unknown: optimistic",
@@ -56,29 +57,47 @@ impl Unit {
 
 /// Why there is nothing to score.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TestSetError {
+pub enum TestSetError {
+    /// The manifest has no test images.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The folder cannot be read.
     #[error(transparent)]
     File(#[from] artifact::IoError),
+    /// An image is of a class that the model does not know.
     #[error("score {name}: {source}; train on the present data, or ingest the model's")]
     Class {
+        /// The image.
         name: String,
+        /// Which class.
         #[source]
         source: ClassIndicesError,
     },
+    /// An image lies in no folder that tells its class.
     #[error(
         "tell the class of {name}: none of its folders is listed in data.classes of config.yaml, \
          which knows {known}"
     )]
-    NoClass { name: String, known: String },
+    NoClass {
+        /// The image.
+        name: String,
+        /// The classes there are.
+        known: String,
+    },
+    /// There is no image.
     #[error("score {}: it holds no image; expected <class>/… below it", folder.display())]
-    Empty { folder: PathBuf },
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 impl TestSet {
     /// The test split.
-    pub(crate) fn of_split(
+    ///
+    /// # Errors
+    /// When it is empty, or has an image of a class that the model does not know.
+    pub fn of_split(
         validated: &ValidatedManifest,
         classes: &ClassIndices,
     ) -> Result<Self, TestSetError> {
@@ -109,7 +128,11 @@ impl TestSet {
     /// Every image below a folder, its class told by the nearest folder above it that
     /// `data.classes` knows. Images of the same content are one group; those whose content is in
     /// training too are copies.
-    pub(crate) fn of_folder(
+    ///
+    /// # Errors
+    /// When the folder cannot be read, holds no image, or one whose class cannot be told or is not
+    /// the model's.
+    pub fn of_folder(
         folder: &Path,
         class_map: &ClassMap,
         classes: &ClassIndices,
@@ -148,18 +171,18 @@ impl TestSet {
     }
 
     /// Groups for intervals.
-    pub(crate) fn groups(&self) -> metrics::Groups {
+    pub fn groups(&self) -> metrics::Groups {
         metrics::Groups::of(self.images.iter().map(|image| image.group))
     }
 
     /// The places of some images.
-    pub(crate) fn places(&self, belongs: impl Fn(&TestImage) -> bool) -> Vec<usize> {
+    pub fn places(&self, belongs: impl Fn(&TestImage) -> bool) -> Vec<usize> {
         let all = self.images.iter().enumerate();
         all.filter(|(_, image)| belongs(image)).map(|(place, _)| place).collect()
     }
 
     /// The set of some of its images.
-    pub(crate) fn select(&self, places: &[usize]) -> Self {
+    pub fn select(&self, places: &[usize]) -> Self {
         let images = places.iter().map(|place| self.images[*place].clone()).collect();
         Self { images, unit: self.unit }
     }

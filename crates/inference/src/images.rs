@@ -10,7 +10,7 @@ use crate::test_set::TestImage;
 
 /// A test image that cannot be scored. Leaving it out would change what the scores mean.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ImageError {
+pub enum ImageError {
     /// The file cannot be read, or is not the one that was ingested.
     #[error(transparent)]
     File(#[from] ImageFileError),
@@ -31,7 +31,7 @@ pub(crate) enum ImageError {
 /// # Errors
 /// When a file is missing, is not the one that was ingested, or cannot be decoded; of several the
 /// first in order.
-pub(crate) fn read_images(
+pub fn read_images(
     images: &[TestImage],
     preprocessing: &Preprocessing,
 ) -> Result<Vec<Vec<f32>>, ImageError> {
@@ -45,7 +45,7 @@ pub(crate) fn read_images(
 ///
 /// # Errors
 /// As [`read_images`].
-pub(crate) fn read_picture(image: &TestImage) -> Result<Picture, ImageError> {
+pub fn read_picture(image: &TestImage) -> Result<Picture, ImageError> {
     let bytes = dataset::read_image(&image.file, image.sha256)?;
     imaging::decode(&bytes)
         .map_err(|source| ImageError::Decode { path: image.file.clone(), source })

@@ -5,31 +5,31 @@ use std::path::Path;
 
 use dataset::{ClassIndex, ClassIndices};
 
-use metrics::{ConfusionMatrix, LabelledError, Predictions};
+use metrics::{LabelledError, Predictions};
 
 /// What the model said about one image.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Prediction {
+pub struct Prediction {
     /// The image's path in the manifest.
-    pub(crate) path: String,
+    pub path: String,
     /// The class the manifest gives it.
-    pub(crate) actual: ClassIndex,
+    pub actual: ClassIndex,
     /// The class with the highest probability.
-    pub(crate) predicted: ClassIndex,
+    pub predicted: ClassIndex,
     /// One per class, in index order; they add up to 1.
-    pub(crate) probabilities: Vec<f64>,
+    pub probabilities: Vec<f64>,
     /// Whether training has a copy of the image.
-    pub(crate) has_copy_in_training: bool,
+    pub has_copy_in_training: bool,
 }
 
 impl Prediction {
     /// Whether the class was found.
-    pub(crate) fn is_correct(&self) -> bool {
+    pub fn is_correct(&self) -> bool {
         self.actual == self.predicted
     }
 
     /// The probability of the predicted class.
-    pub(crate) fn confidence(&self) -> f64 {
+    pub fn confidence(&self) -> f64 {
         self.probabilities[self.predicted.0]
     }
 }
@@ -38,7 +38,7 @@ impl Prediction {
 ///
 /// # Errors
 /// When a row is not of these classes.
-pub(crate) fn for_metrics(
+pub fn for_metrics(
     classes: &ClassIndices,
     predictions: &[Prediction],
 ) -> Result<Predictions, LabelledError> {
@@ -52,7 +52,7 @@ pub(crate) fn for_metrics(
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(crate) fn write_predictions(
+pub fn write_predictions(
     path: &Path,
     classes: &ClassIndices,
     predictions: &[Prediction],
@@ -80,33 +80,7 @@ pub(crate) fn write_predictions(
     })
 }
 
-/// Writes the confusion matrix in long form, `actual,predicted,count`, every pair of classes once.
-///
-/// # Errors
-/// When the file cannot be written.
-pub(crate) fn write_confusion_matrix(
-    path: &Path,
-    classes: &ClassIndices,
-    matrix: &ConfusionMatrix,
-) -> artifact::Result<()> {
-    artifact::write_with(path, |file| {
-        let mut writer = csv::Writer::from_writer(file);
-        write_row(&mut writer, ["actual", "predicted", "count"].map(str::to_owned))?;
-        for actual in matrix.classes() {
-            for predicted in matrix.classes() {
-                let row = [
-                    name_of(classes, actual).to_owned(),
-                    name_of(classes, predicted).to_owned(),
-                    matrix.count(actual, predicted).to_string(),
-                ];
-                write_row(&mut writer, row)?;
-            }
-        }
-        writer.flush()
-    })
-}
-
-/// The name of a class that a prediction or matrix over `classes` holds.
+/// The name of a class that a prediction over `classes` holds.
 fn name_of(classes: &ClassIndices, class: ClassIndex) -> &str {
     classes.name(class).expect("a prediction names a class of the model")
 }
@@ -149,19 +123,6 @@ mod tests {
             "path,actual,predicted,correct,confidence,has_copy_in_training,prob_a,\"prob_b, c\"\n\
              test/a/1.png,a,a,true,0.75,false,0.75,0.25\n\
              test/b/1.png,a,\"b, c\",false,0.9,false,0.1,0.9\n"
-        );
-    }
-
-    #[test]
-    fn the_confusion_matrix_lists_pairs_that_never_occur_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("confusion_matrix.csv");
-        let classes = ClassIndices::of_names(["a", "b"]);
-        let matrix = ConfusionMatrix::of(2, [(ClassIndex(1), ClassIndex(0))]);
-        write_confusion_matrix(&path, &classes, &matrix).unwrap();
-        assert_eq!(
-            artifact::read_text(&path).unwrap(),
-            "actual,predicted,count\na,a,0\na,b,0\nb,a,1\nb,b,0\n"
         );
     }
 }

@@ -1,0 +1,18 @@
+//! A model over labelled images.
+//!
+//! ```text
+//! test split, or a folder ─ classes, groups, copies in training       test_set
+//!   ↓ digests are the recorded ones                                    images
+//!   ↓ the model, its temperature                                       predict
+//! one row for each image                                              predictions
+//! ```
+
+mod images;
+mod predict;
+mod predictions;
+mod test_set;
+
+pub use images::{ImageError, read_images, read_picture};
+pub use predict::{InferenceError, dump_inputs, predict, prediction};
+pub use predictions::{Prediction, for_metrics, write_predictions};
+pub use test_set::{TestImage, TestSet, TestSetError, Unit};

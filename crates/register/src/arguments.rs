@@ -1,0 +1,92 @@
+//! The command line, and what it changes in the two configuration files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use config::{ConfigError, DeviceChoice};
+use stage::{CommonArguments, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  register
+      The model in model/ becomes the next version, and the champion if it beats the present one.
+  register --name brain-mri
+      The same for another registered model.
+  MLFLOW_TRACKING_URI=https://mlflow.example.org register
+      On another server than tracking.uri of config.yaml names.
+
+Exit codes:
+  0  promoted: the alias champion points to the model
+  3  not promoted: the alias challenger points to it, and the last lines say why
+  1  failed
+  2  bad usage or configuration
+
+What must be shown is in the section promotion of config.yaml. `select --from-registry
+models:/NAME@champion` brings a version back. Research use only. Not a medical device.";
+
+/// Register the model on an MLflow server, and let it challenge the champion
+///
+/// Logs the model folder with its scores, signature and input example, and makes it the next
+/// version of a registered model. It becomes the champion only if it beats the present champion:
+/// both predict the same test images, those that training of neither has a copy of.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "register", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Configuration files and verbosity.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// The registered model [config: registry.model]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Register this model [config: paths.model]
+    #[arg(long, value_name = "FOLDER")]
+    pub model: Option<PathBuf>,
+
+    /// Where the models run: auto, cpu or cuda:N [params: evaluate.device]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+
+    /// After how many seconds of silence another registration, which came first and is not done,
+    /// counts as dead
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub patience: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u64 = text.parse().map_err(|_| "expected a whole number of seconds".to_owned())?;
+    match seconds {
+        0..10 => Err("a living registration is heard of every 5 seconds: at least 10".to_owned()),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+impl Arguments {
+    /// Both configuration files with the flags laid over them, checked.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = self.common.settings()?;
+        if let Some(name) = &self.name {
+            settings.config.registry.model.clone_from(name);
+        }
+        if let Some(model) = &self.model {
+            settings.config.paths.model.clone_from(model);
+        }
+        settings.params.evaluate.device = self.device.unwrap_or(settings.params.evaluate.device);
+        settings.config.check_as(Path::new("the command line"))?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

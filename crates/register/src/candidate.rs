@@ -1,0 +1,121 @@
+//! The model that is registered, and what is known of it.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail, ensure};
+use artifact::Digest;
+use classifier::calibration::{Calibration, temperature_of};
+use classifier::model::Model;
+use dataset::{Split, ValidatedManifest};
+use inference::{Prediction, TestSet, predict};
+use registered_model::Package;
+use serde::Deserialize;
+use serde_json::Value;
+use stage::Settings;
+
+const SCORES_FILE: &str = "scores.json";
+
+/// What `evaluate` said of a model: as much as decides or is shown.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Scores {
+    model: Digest,
+    data: Option<Digest>,
+    pub(crate) worth: Worth,
+    /// Every score, for tags.
+    #[serde(flatten)]
+    pub(crate) values: serde_json::Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Worth {
+    pub(crate) in_words: String,
+    pub(crate) verdict: String,
+}
+
+impl Worth {
+    /// Whether the model is clearly better than every baseline.
+    pub(crate) fn beats_baselines(&self) -> bool {
+        self.verdict == "beats_all_baselines"
+    }
+}
+
+/// The model that is registered, scored on the present test images.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) package: Package,
+    pub(crate) scores: Scores,
+    pub(crate) validated: ValidatedManifest,
+    pub(crate) test: TestSet,
+    pub(crate) predictions: Vec<Prediction>,
+    pub(crate) classes: dataset::ClassIndices,
+}
+
+impl Candidate {
+    /// Loads the model, and has it predict the test images.
+    pub(crate) fn prepare(settings: &Settings) -> Result<Self> {
+        let paths = &settings.config.paths;
+        let model = Model::load(&paths.model, settings.params.evaluate.device)
+            .context("find the model; run dvc repro first")?;
+        let description = model.description();
+        let calibration = Calibration::read(&paths.model, description)?;
+        let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+            .context("find the images; run validate first")?;
+        let data = validated.included().digest();
+        let trained_on = description.digests.data;
+        ensure!(
+            trained_on == data,
+            "compare models on the present test images (manifest {}): the model was trained on \
+             other data (manifest {}), and may have seen them; run dvc repro first",
+            data.short(),
+            trained_on.short()
+        );
+        let (scores, scores_file) = read_scores(settings)?;
+        if scores.model != description.digests.weights || scores.data != Some(data) {
+            bail!(
+                "register the model with its scores: {} is of another model or other images; run \
+                 evaluate first",
+                paths.evaluation.join(SCORES_FILE).display()
+            );
+        }
+        let test = TestSet::of_split(&validated, model.classes())?;
+        let temperature = temperature_of(calibration.as_ref());
+        let predictions = predict(&model, &test.images, temperature)?;
+        let package = Package::new(&paths.model, scores_file, &training_images(&validated))?;
+        Ok(Self { package, scores, validated, test, predictions, classes: model.classes().clone() })
+    }
+
+    /// The test images that training of the candidate has no copy of, by place; of these, with
+    /// `others`, those that another training has none of either.
+    pub(crate) fn unseen_images(&self, others: Option<&BTreeSet<Digest>>) -> Vec<usize> {
+        let seen_groups = others.map(|others| self.groups_with(others)).unwrap_or_default();
+        let known = self.validated.by_path();
+        self.test.places(|image| {
+            let group = known.get(image.name.as_str()).and_then(|record| record.duplicate_group);
+            !image.has_copy_in_training
+                && others.is_none_or(|others| !others.contains(&image.sha256))
+                && group.is_none_or(|group| !seen_groups.contains(&group))
+        })
+    }
+
+    /// The groups of copies that have one of these images among them.
+    fn groups_with(&self, images: &BTreeSet<Digest>) -> BTreeSet<dataset::GroupNumber> {
+        let records = self.validated.records().iter();
+        let seen = records.filter(|record| images.contains(&record.image.sha256));
+        seen.filter_map(|record| record.duplicate_group).collect()
+    }
+}
+
+fn read_scores(settings: &Settings) -> Result<(Scores, Vec<u8>)> {
+    let path = settings.config.paths.evaluation.join(SCORES_FILE);
+    let bytes = artifact::read_bytes(&path).context("find the scores; run evaluate first")?;
+    let scores = serde_json::from_slice(&bytes)
+        .with_context(|| format!("read {}; run evaluate again", path.display()))?;
+    Ok((scores, bytes))
+}
+
+/// The digests of the images that were trained on, and of every copy of them that takes part.
+fn training_images(validated: &ValidatedManifest) -> BTreeSet<Digest> {
+    let included = validated.records().iter().filter(|record| record.excluded.is_none());
+    let training = included.filter(|record| record.image.split == Split::Train);
+    training.map(|record| record.image.sha256).collect()
+}

@@ -1,0 +1,51 @@
+//! The present champion, on the same test images.
+
+use anyhow::{Context, Result, ensure};
+use classifier::calibration::{Calibration, temperature_of};
+use classifier::model::Model;
+use config::DeviceChoice;
+use inference::{Prediction, predict};
+use mlflow::{Client, ModelVersion};
+
+use crate::candidate::Candidate;
+
+/// The champion's answers on the images that it can be compared on.
+#[derive(Debug)]
+pub(crate) struct ChampionAnswers {
+    pub(crate) version: u64,
+    /// The places of these images in the test set.
+    pub(crate) places: Vec<usize>,
+    /// An answer for each of them.
+    pub(crate) predictions: Vec<Prediction>,
+}
+
+/// Fetches the champion and has it predict the test images that neither training has a copy of.
+///
+/// # Errors
+/// When it cannot be fetched or run, or knows other classes.
+pub(crate) fn answers(
+    client: &Client,
+    version: &ModelVersion,
+    candidate: &Candidate,
+    device: DeviceChoice,
+) -> Result<ChampionAnswers> {
+    let number = version.version;
+    let fetch = || format!("fetch the champion, version {number} of {}", version.name);
+    let folder = tempfile::tempdir().context("make a folder for the champion")?;
+    let trained = registered_model::training_images(client, version).with_context(fetch)?;
+    registered_model::fetch(client, version, folder.path()).with_context(fetch)?;
+    let model = Model::load(folder.path(), device)
+        .with_context(|| format!("load the champion, version {number}"))?;
+    ensure!(
+        model.classes() == &candidate.classes,
+        "compare the model with the champion, version {number}: it tells {} apart, the model {}; \
+         register models of other classes under another name (--name)",
+        model.classes().names().join(", "),
+        candidate.classes.names().join(", ")
+    );
+    let calibration = Calibration::read(folder.path(), model.description())?;
+    let places = candidate.unseen_images(Some(&trained));
+    let images = candidate.test.select(&places).images;
+    let predictions = predict(&model, &images, temperature_of(calibration.as_ref()))?;
+    Ok(ChampionAnswers { version: number, places, predictions })
+}

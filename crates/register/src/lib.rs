@@ -1,0 +1,200 @@
+//! The model as a version of a registered model, and the gate that a champion has to pass.
+//!
+//! Outside the pipeline: a lost gate must never fail `dvc repro`, and nothing here is a DVC param.
+//!
+//! ```text
+//! model/, scores.json, test images                     candidate
+//!   ↓ files, unless the server has them                 upload
+//! the next version, not decided yet                     version, tags
+//!   ↓ when all earlier ones are                         turn
+//! the champion, on the images neither was trained on    champion
+//!   ↓ the score, the gain, and whether it is chance     gate
+//! the alias champion or challenger                      version
+//! ```
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use classifier::model::ModelDescription;
+use metrics::Bootstrap;
+use mlflow::{Alias, Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
+use stage::{Settings, UsageError};
+
+mod arguments;
+mod candidate;
+mod champion;
+mod gate;
+mod tags;
+mod turn;
+mod upload;
+mod version;
+
+pub use arguments::Arguments;
+
+use candidate::Candidate;
+use gate::{Challenge, Champion, Gate, Outcome, Verdict};
+use turn::Turn;
+
+/// The exit code for a model that was registered but not promoted.
+pub const NOT_PROMOTED: u8 = 3;
+
+/// How often a champion may be exchanged by hand while we compare with it.
+const MOST_COMPARISONS: usize = 3;
+
+/// Registers the model, decides whether it becomes the champion, and prints why.
+///
+/// # Errors
+/// When the configuration, the model, its scores or the test images cannot be used, or the server
+/// refuses or cannot be reached. A version that was created by then is tagged as failed, and no
+/// alias has changed.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let settings = arguments.settings()?;
+    let registration = Registration::connect(&settings)?;
+    let candidate = Candidate::prepare(&settings)?;
+    if let Some(champion) = registration.champion_is(&candidate)? {
+        print(&format!(
+            "version {} of {} is this very model, and the champion: nothing to do",
+            champion.version, champion.name
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let version = registration.create_version(&candidate)?;
+    let turn = Turn::line_up(&registration.client, &registration.name, version.version);
+    let decided = turn
+        .wait(arguments.patience)
+        .and_then(|()| registration.decide(&candidate, &version, &turn));
+    drop(turn);
+    let verdict = decided.inspect_err(|_| registration.tag_as_failed(&version))?;
+    print(&version::in_words(&registration.gate, &version, &verdict))?;
+    Ok(match verdict.outcome {
+        Outcome::Promoted => ExitCode::SUCCESS,
+        Outcome::Challenger => ExitCode::from(NOT_PROMOTED),
+    })
+}
+
+fn print(text: &str) -> Result<()> {
+    writeln!(io::stdout(), "{text}\n{}", ModelDescription::NOTICE).context("print the outcome")
+}
+
+/// A server and the registered model on it.
+struct Registration<'a> {
+    settings: &'a Settings,
+    client: Client,
+    name: ModelName,
+    experiment: ExperimentId,
+    gate: Gate,
+}
+
+impl<'a> Registration<'a> {
+    fn connect(settings: &'a Settings) -> Result<Self> {
+        let server = tracking::demanded_server(&settings.config.tracking, mlflow::environment)
+            .map_err(|error| UsageError(error.to_string()))?;
+        let name = ModelName::new(settings.config.registry.model.clone())
+            .map_err(|error| UsageError(format!("name the model: {error}")))?;
+        // A server that is down is told at once, and not after all the retries of a first request.
+        Client::without_retries(&server)?.health()?;
+        let client = Client::new(&server)?;
+        let experiment = client.experiment(&server.experiment)?;
+        let promotion = settings.config.promotion;
+        let bootstrap = Bootstrap::of_seed(settings.params.evaluate.seed);
+        Ok(Self { settings, client, name, experiment, gate: Gate { promotion, bootstrap } })
+    }
+
+    fn champion(&self) -> Result<Option<ModelVersion>> {
+        let alias = champion_alias();
+        Ok(self.client.model_version(&ModelReference::Alias(self.name.clone(), alias))?)
+    }
+
+    /// The champion, if it is made of the very same files.
+    fn champion_is(&self, candidate: &Candidate) -> Result<Option<ModelVersion>> {
+        let digest = candidate.package.digest().to_string();
+        let is_same = |champion: &ModelVersion| {
+            champion.tags.get(registered_model::DIGESTS_TAG) == Some(&digest)
+        };
+        Ok(self.champion()?.filter(is_same))
+    }
+
+    fn create_version(&self, candidate: &Candidate) -> Result<ModelVersion> {
+        let run = self.run_of(candidate)?;
+        let model = upload::upload(&self.client, &self.experiment, run.as_ref(), candidate)?;
+        self.client.ensure_registered_model(&self.name)?;
+        let new = version::new(&self.name, &model, run, candidate);
+        Ok(self.client.create_model_version(&new)?)
+    }
+
+    /// The run that trained the model: the newest one that names it.
+    fn run_of(&self, candidate: &Candidate) -> Result<Option<RunId>> {
+        let training = &candidate.package.description().source.run;
+        let filter = format!("tags.training = '{training}'");
+        let experiments = [self.experiment.clone()];
+        let runs = self.client.search_runs(&experiments, &filter, 1)?;
+        if runs.is_empty() {
+            tracing::info!("no run of training {training} is on the server; none is linked");
+        }
+        Ok(runs.into_iter().next().map(|run| run.id))
+    }
+
+    /// Decides about a version whose turn it is, and sets its alias and tags.
+    fn decide(
+        &self,
+        candidate: &Candidate,
+        version: &ModelVersion,
+        turn: &Turn<'_>,
+    ) -> Result<Verdict> {
+        for _ in 0..MOST_COMPARISONS {
+            let champion = self.champion()?;
+            let verdict = self.judge(candidate, champion.as_ref())?;
+            turn.check()?;
+            if self.champion()?.map(|it| it.version) != champion.map(|it| it.version) {
+                tracing::warn!("the champion was exchanged by hand; comparing again");
+                continue;
+            }
+            version::settle(&self.client, &self.gate, version, &verdict)?;
+            return Ok(verdict);
+        }
+        anyhow::bail!("compare with a champion that keeps changing; register again")
+    }
+
+    fn judge(&self, candidate: &Candidate, champion: Option<&ModelVersion>) -> Result<Verdict> {
+        let device = self.settings.params.evaluate.device;
+        let answers = champion
+            .map(|version| champion::answers(&self.client, version, candidate, device))
+            .transpose()?;
+        let classes = &candidate.classes;
+        let rows = |predictions: &[_]| inference::for_metrics(classes, predictions);
+        let all = rows(&candidate.predictions)?;
+        let own = all.select(&candidate.unseen_images(None));
+        let compared = answers
+            .map(|answers| {
+                let images = candidate.test.select(&answers.places).images;
+                let groups: Vec<u32> = images.iter().map(|image| image.group).collect();
+                let predictions = rows(&answers.predictions)?;
+                anyhow::Ok((answers.version, predictions, all.select(&answers.places), groups))
+            })
+            .transpose()?;
+        let champion = compared.as_ref().map(|(version, predictions, challenger, groups)| {
+            Champion { version: *version, predictions, challenger, groups }
+        });
+        let beats_baselines = candidate.scores.worth.beats_baselines();
+        if !beats_baselines {
+            tracing::warn!("{}", candidate.scores.worth.in_words);
+        }
+        Ok(self.gate.judge(&Challenge { predictions: &own, beats_baselines, champion }))
+    }
+
+    fn tag_as_failed(&self, version: &ModelVersion) {
+        let outcome = tags::OutcomeTag::Failed;
+        if let Err(error) = tags::set_outcome(&self.client, &self.name, version.version, outcome) {
+            tracing::warn!("version {} stays undecided: failed to {error}", version.version);
+        }
+    }
+}
+
+fn champion_alias() -> Alias {
+    Alias::new("champion").expect("the alias is well formed")
+}
+
+fn challenger_alias() -> Alias {
+    Alias::new("challenger").expect("the alias is well formed")
+}

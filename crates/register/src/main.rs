@@ -1,0 +1,9 @@
+//! Outside the pipeline: see the library of the same name.
+
+use std::process::ExitCode;
+
+use register::Arguments;
+
+fn main() -> ExitCode {
+    stage::run(|arguments: &Arguments| &arguments.common, register::run)
+}

@@ -1,0 +1,200 @@
+"""A Hounsfield model for Python: what `mlflow.pyfunc.load_model` imports.
+
+    model = mlflow.pyfunc.load_model("models:/tumour-classifier@champion")
+    model.predict(pandas.DataFrame({"image": [open("scan.png", "rb").read()]}))
+
+In comes a column `image` with the bytes of picture files (PNG, JPEG, TIFF, BMP, GIF, WebP). Out come
+`predicted`, `confidence` and one column `prob_<class>` for each class: calibrated probabilities, as
+in `predictions.csv`. `load_model(…, model_config={"device": "cuda"})` computes on a GPU.
+
+Research use only. Not a medical device.
+"""
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch.nn import functional
+
+# VGG16 by torchvision's numbers: convolutions of 3×3, "M" a maximum over 2×2.
+LAYERS = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
+IMAGENET_STANDARD_DEVIATION = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+# The batch that the model was trained and scored with. Another shape may take another algorithm,
+# with other rounding.
+FORWARD_BATCH = 16
+
+
+def _load_pyfunc(data_path, model_config=None):
+    """Called by MLflow with the folder `data`."""
+    return Model(Path(data_path), (model_config or {}).get("device", "cpu"))
+
+
+class Model:
+    """The model folder that `select` and `calibrate` wrote."""
+
+    def __init__(self, folder, device="cpu"):
+        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if description["format"] != 2:
+            raise ValueError(f"model.json is of format {description['format']}; this reads format 2")
+        architecture = description["architecture"]
+        self.classes = architecture["classes"]
+        self.head = architecture["head"]
+        self.image_size = description["preprocessing"]["image_size"]
+        self.normalisation = description["preprocessing"]["normalisation"]
+        self.format = {"fp32": torch.float32, "bf16": torch.bfloat16}[description["precision"]]
+        self.device = torch.device(device)
+        weights = load_file(folder / "trained_model.safetensors", device=str(device))
+        self.weights = {name: self._placed(name, tensor) for name, tensor in weights.items()}
+        calibration = folder / "calibration.json"
+        self.temperature = 1.0
+        if calibration.exists():
+            fit = json.loads(calibration.read_text(encoding="utf-8"))["temperature"]
+            self.temperature = fit["temperature"]
+
+    def _placed(self, name, tensor):
+        """Convolutions in the model's number format, channels last; the head in fp32."""
+        if not name.startswith("features."):
+            return tensor
+        tensor = tensor.to(self.format)
+        return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+    def predict(self, model_input, params=None):
+        """A row for each picture of the column `image`."""
+        pictures = list(model_input["image"])
+        probabilities = [np.empty((0, len(self.classes)))]
+        for start in range(0, len(pictures), FORWARD_BATCH):
+            batch = np.stack([self.planes(bytes(p)) for p in pictures[start : start + FORWARD_BATCH]])
+            probabilities.append(self.probabilities(torch.from_numpy(batch)))
+        probabilities = np.concatenate(probabilities)
+        table = {"predicted": [self.classes[index] for index in probabilities.argmax(axis=1)]}
+        table["confidence"] = probabilities.max(axis=1, initial=0.0)
+        for index, name in enumerate(self.classes):
+            table[f"prob_{name}"] = probabilities[:, index]
+        return pd.DataFrame(table)
+
+    def planes(self, picture):
+        """The picture as the model sees it: [3, S, S], fp32."""
+        pixels = decode(picture)
+        highest = np.float32(np.iinfo(pixels.dtype).max)
+        planes = resize(pixels, self.image_size).astype(np.float32).transpose(2, 0, 1) / highest
+        if planes.shape[0] == 1:
+            planes = np.repeat(planes, 3, axis=0)
+        if self.normalisation == "imagenet":
+            planes -= IMAGENET_MEAN[:, None, None]
+            planes /= IMAGENET_STANDARD_DEVIATION[:, None, None]
+        return planes
+
+    @torch.inference_mode()
+    def probabilities(self, images):
+        """Probabilities [N, classes], f64, of at most FORWARD_BATCH images [N, 3, S, S]."""
+        count = images.shape[0]
+        empty = torch.zeros((FORWARD_BATCH - count, *images.shape[1:]))
+        logits = self.logits(torch.cat([images, empty]).to(self.device))[:count]
+        return (logits.double().cpu() / self.temperature).softmax(dim=1).numpy()
+
+    def logits(self, images):
+        x = self.head_inputs(images)
+        if "standardise.mean" in self.weights:
+            x = (x - self.weights["standardise.mean"]) / self.weights["standardise.std"]
+        dense = sorted({int(n.split(".")[1]) for n in self.weights if n.startswith("classifier.")})
+        for place, layer in enumerate(dense):
+            x = x.relu() if place > 0 else x
+            weight, bias = (self.weights[f"classifier.{layer}.{part}"] for part in ("weight", "bias"))
+            x = functional.linear(x, weight, bias)
+        return x
+
+    def head_inputs(self, images):
+        x = images.to(self.format).contiguous(memory_format=torch.channels_last)
+        scales = []
+        number = 0
+        for layer in LAYERS:
+            if layer == "M":
+                x = functional.max_pool2d(x, 2)
+                number += 1
+                if self.head["kind"] == "multi_scale":
+                    scales.append(multi_scale(x.float()))
+                continue
+            weight, bias = (self.weights[f"features.{number}.{part}"] for part in ("weight", "bias"))
+            x = functional.conv2d(x, weight, bias, padding=1).relu_()
+            number += 2
+        if self.head["kind"] == "multi_scale":
+            return torch.cat(scales, dim=1)
+        if self.head["kind"] == "global_pool":
+            return x.mean(dim=(2, 3), dtype=torch.float32)
+        return x.float().flatten(1)
+
+
+def multi_scale(maps):
+    """Means of 4×4 cells and standard deviations of each channel."""
+    cells = functional.adaptive_avg_pool2d(maps, 4).flatten(1)
+    return torch.cat([cells, maps.std(dim=(2, 3), correction=0)], dim=1)
+
+
+def decode(picture):
+    """Pixels [H, W, 1 or 3] of 8 or 16 bits. Alpha is dropped, not blended with a background."""
+    image = Image.open(io.BytesIO(picture))
+    # Pillow turns colours of 16 bits into 8 without a word.
+    if image.format == "PNG" and picture[24] == 16 and picture[25] != 0:
+        raise ValueError("a PNG of 16-bit colours or with alpha: Pillow cannot read all of its bits")
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[:, :, None]
+    if image.mode in ("I", "F"):
+        raise ValueError(f"samples of Pillow's mode {image.mode}; expected 8 or 16 bits")
+    if image.mode in ("1", "L", "LA", "La"):
+        return np.asarray(image.convert("L"))[:, :, None]
+    if image.mode == "RGBA":
+        return np.asarray(image)[:, :, :3]
+    return np.asarray(image.convert("RGB"))
+
+
+def resize(pixels, size):
+    """[H, W, C] to [S, S, C] with the triangle filter and antialiasing, in the integers of the
+    Rust crate fast_image_resize, so that every pixel is the same: columns first for 8 bits, rows
+    first for 16."""
+    passes = (0, 1) if pixels.dtype == np.uint8 else (1, 0)
+    for axis in passes:
+        if pixels.shape[axis] != size:
+            pixels = resize_axis(pixels, size, axis)
+    return pixels
+
+
+def resize_axis(pixels, size, axis):
+    bits = 8 * pixels.dtype.itemsize
+    weights, precision = integer_weights(pixels.shape[axis], size, bits)
+    # Products and sums stay below 2**53: exact in f64, whose matrix product is fast.
+    sums = np.tensordot(weights.astype(np.float64), pixels.astype(np.float64), axes=(1, axis))
+    levels = (sums.astype(np.int64) + (1 << (precision - 1))) >> precision
+    levels = np.clip(levels, 0, (1 << bits) - 1).astype(pixels.dtype)
+    return np.moveaxis(levels, 0, axis)
+
+
+def integer_weights(length, size, bits):
+    """The filter's weights [size, length] as integers, and the power of two that they stand for."""
+    scale = length / size
+    radius = max(scale, 1.0)
+    weights = np.zeros((size, length))
+    for out in range(size):
+        centre = (out + 0.5) * scale
+        low = max(math.floor(centre - radius), 0)
+        high = min(math.ceil(centre + radius), length)
+        row = np.maximum(1.0 - np.abs((np.arange(low, high) - (centre - 0.5)) * (1.0 / radius)), 0.0)
+        total = 0.0
+        for weight in row:
+            total += weight
+        weights[out, low:high] = row / total
+    limits = {8: (22, 15), 16: (46, 31)}
+    most, width = limits[bits]
+    largest = weights.max()
+    precision = 0
+    for precision in range(most):
+        if math.floor(largest * (1 << (precision + 1)) + 0.5) >= 1 << width:
+            break
+    # Rounded half away from zero; there are no negative weights.
+    return np.floor(weights * (1 << precision) + 0.5), precision

@@ -1,0 +1,46 @@
+//! What Python needs to load the model: three files, because MLflow knows three ways.
+
+use serde_json::json;
+
+/// The Python that the loader is tested with.
+pub(crate) const PYTHON: &str = "3.11";
+
+/// The packages that the loader is tested with. The test in `tests/registry` holds them against
+/// what is installed there.
+pub(crate) const REQUIREMENTS: &str = "\
+mlflow>=3
+numpy
+pandas
+pillow
+safetensors
+torch>=2.11
+";
+
+pub(crate) const REQUIREMENTS_FILE: &str = "requirements.txt";
+pub(crate) const VIRTUALENV_FILE: &str = "python_env.yaml";
+pub(crate) const CONDA_FILE: &str = "conda.yaml";
+
+/// `python_env.yaml`.
+pub(crate) fn virtualenv() -> String {
+    let file = json!({
+        "python": PYTHON,
+        "build_dependencies": ["pip", "setuptools", "wheel"],
+        "dependencies": ["-r requirements.txt"],
+    });
+    yaml(&file)
+}
+
+/// `conda.yaml`.
+pub(crate) fn conda() -> String {
+    let packages: Vec<&str> = REQUIREMENTS.lines().collect();
+    let file = json!({
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [format!("python={PYTHON}"), "pip", { "pip": packages }],
+    });
+    yaml(&file)
+}
+
+pub(crate) fn yaml(value: &serde_json::Value) -> String {
+    serde_yaml::to_string(value).expect("JSON can be written as YAML")
+}

@@ -1,0 +1,112 @@
+//! A version's files, from the server to a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use artifact::{Digest, WithPath};
+use mlflow::{ArtifactPath, Artifacts, Client, ModelVersion};
+
+use crate::package::{
+    DATA_FOLDER, DIGESTS_FILE, DIGESTS_TAG, MODEL_FILES, Need, TRAINING_IMAGES_FILE,
+};
+use crate::{Error, Result};
+
+/// What was fetched.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The model folder's files.
+    pub files: Vec<String>,
+    /// What the digests of all files of the version come to.
+    pub digest: Digest,
+}
+
+/// Downloads a version into a folder, as the model folder that was registered: every file is held
+/// against the digest that the version was registered with.
+///
+/// # Errors
+/// When the version is not one of `register`'s, a file is missing or not the one that was
+/// registered, the server cannot be reached, or a file cannot be written. Files that came before
+/// stay.
+pub fn fetch(client: &Client, version: &ModelVersion, folder: &Path) -> Result<Fetched> {
+    let download = Download::begin(client, version)?;
+    let mut files = Vec::new();
+    for (name, need) in MODEL_FILES {
+        let path = format!("{DATA_FOLDER}/{name}");
+        if download.digests.contains_key(&path) || need == Need::Always {
+            download.file(&path, &folder.join(name))?;
+            files.push(name.to_owned());
+        }
+    }
+    Ok(Fetched { files, digest: download.digest })
+}
+
+/// The digests of the images that a version was trained on.
+///
+/// # Errors
+/// As [`fetch`], and when the list is not one of digests.
+pub fn training_images(client: &Client, version: &ModelVersion) -> Result<BTreeSet<Digest>> {
+    let download = Download::begin(client, version)?;
+    let bytes = download.bytes(TRAINING_IMAGES_FILE)?;
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines()
+        .map(|line| {
+            line.parse().map_err(|error: artifact::InvalidDigest| Error::List {
+                version: download.name.clone(),
+                file: TRAINING_IMAGES_FILE.into(),
+                reason: error.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// A version whose list of digests is there and right.
+struct Download<'a> {
+    artifacts: Artifacts<'a>,
+    name: String,
+    digest: Digest,
+    digests: BTreeMap<String, Digest>,
+}
+
+impl<'a> Download<'a> {
+    fn begin(client: &'a Client, version: &ModelVersion) -> Result<Self> {
+        let name = format!("{} version {}", version.name, version.version);
+        let foreign = || Error::Foreign { version: name.clone(), tag: DIGESTS_TAG };
+        let tag = version.tags.get(DIGESTS_TAG).ok_or_else(foreign)?;
+        let digest = tag.parse().map_err(|_| foreign())?;
+        let artifacts = client.version_artifacts(version)?;
+        let known = BTreeMap::from([(DIGESTS_FILE.to_owned(), digest)]);
+        let mut download = Self { artifacts, name, digest, digests: known };
+        let list = download.bytes(DIGESTS_FILE)?;
+        download.digests = serde_json::from_slice(&list).map_err(|error| Error::List {
+            version: download.name.clone(),
+            file: DIGESTS_FILE.into(),
+            reason: error.to_string(),
+        })?;
+        Ok(download)
+    }
+
+    /// Downloads a file, which must be the one that was registered.
+    fn file(&self, path: &str, to: &Path) -> Result<()> {
+        let list_error = |reason: String| Error::List {
+            version: self.name.clone(),
+            file: DIGESTS_FILE.into(),
+            reason,
+        };
+        let recorded =
+            *self.digests.get(path).ok_or_else(|| list_error(format!("it lacks {path}")))?;
+        let place = ArtifactPath::new(path).map_err(|error| list_error(error.to_string()))?;
+        self.artifacts.download(&place, to)?;
+        let found = Digest::of_file(to)?;
+        if found == recorded {
+            return Ok(());
+        }
+        Err(Error::Changed { version: self.name.clone(), file: path.into(), recorded, found })
+    }
+
+    fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir().with_path("create a folder in", std::env::temp_dir())?;
+        let file = folder.path().join("file");
+        self.file(path, &file)?;
+        Ok(artifact::read_bytes(&file)?)
+    }
+}

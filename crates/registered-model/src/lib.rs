@@ -1,0 +1,27 @@
+//! The model folder as a version of a registered model of MLflow, and back.
+//!
+//! ```text
+//! MLmodel                              what MLflow reads: flavor, signature, example   mlmodel
+//! requirements.txt, conda.yaml, …      what the loader needs                           environment
+//! code/hounsfield_model.py             the loader, for mlflow.pyfunc                   python/
+//! data/…                               the model folder, byte by byte                  package
+//! evaluation/scores.json               what evaluate said of it
+//! input_example.json, …                a drawn picture, nobody's scan                  example
+//! training_images.txt                  digests of what it was trained on               package
+//! digests.json                         SHA-256 of each of these but MLmodel            package
+//! ```
+//!
+//! A version carries the digest of `digests.json` as a tag, so that what [`fetch()`] brings is what
+//! was registered, whatever happened to the server's files since.
+
+mod environment;
+mod error;
+mod example;
+mod fetch;
+mod mlmodel;
+mod package;
+
+pub use error::{Error, Result};
+pub use fetch::{Fetched, fetch, training_images};
+pub use mlmodel::Identity;
+pub use package::{Content, DIGESTS_FILE, DIGESTS_TAG, Package, PackageFile};

@@ -1,0 +1,157 @@
+//! The files of a logged model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use artifact::Digest;
+use classifier::calibration::Calibration;
+use classifier::checkpoint::HISTORY_FILE;
+use classifier::model::ModelDescription;
+use dataset::ClassIndices;
+use mlflow::ArtifactPath;
+
+use crate::Result;
+use crate::environment::{self, CONDA_FILE, REQUIREMENTS, REQUIREMENTS_FILE, VIRTUALENV_FILE};
+use crate::example::{self, EXAMPLE_FILE, SERVING_FILE};
+use crate::mlmodel::{self, Identity};
+
+/// The digests of all files but `MLmodel`, which names the model that the files make.
+pub const DIGESTS_FILE: &str = "digests.json";
+/// The tag of a logged model and its versions that holds the digest of [`DIGESTS_FILE`].
+pub const DIGESTS_TAG: &str = "hounsfield.digests";
+/// The digests of the images that the model was trained on, one a line, sorted.
+pub(crate) const TRAINING_IMAGES_FILE: &str = "training_images.txt";
+/// The folder that holds the model folder's files.
+pub(crate) const DATA_FOLDER: &str = "data";
+
+/// The module that `MLmodel` names, and what is in it.
+const LOADER_FILE: &str = "code/hounsfield_model.py";
+const LOADER: &str = include_str!("../python/hounsfield_model.py");
+
+/// The files of the model folder, and whether a model can do without.
+pub(crate) const MODEL_FILES: [(&str, Need); 6] = [
+    (ModelDescription::FILE, Need::Always),
+    (ModelDescription::WEIGHTS_FILE, Need::Always),
+    (ClassIndices::FILE, Need::Always),
+    (HISTORY_FILE, Need::Always),
+    (Calibration::FILE, Need::WhereThere),
+    (Calibration::FEATURES_FILE, Need::WhereThere),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Always,
+    WhereThere,
+}
+
+/// Everything that is uploaded, in the order of its paths.
+#[derive(Debug)]
+pub struct Package {
+    description: ModelDescription,
+    files: Vec<PackageFile>,
+    digest: Digest,
+}
+
+/// One of its files.
+#[derive(Debug)]
+pub struct PackageFile {
+    /// Where it lies among the artifacts.
+    pub path: ArtifactPath,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What is in a file.
+#[derive(Debug)]
+pub enum Content {
+    /// The same as in a file of this machine.
+    File(PathBuf),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Package {
+    /// Packs a model folder, with the scores that `evaluate` gave it and the digests of the images
+    /// that it was trained on.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be read, or the folder holds no model.
+    pub fn new(model: &Path, scores: Vec<u8>, training_images: &BTreeSet<Digest>) -> Result<Self> {
+        let description = ModelDescription::read(model)?;
+        let mut contents: BTreeMap<String, Content> = written(&description, scores)
+            .into_iter()
+            .map(|(path, text)| (path.to_owned(), Content::Bytes(text)))
+            .collect();
+        let lines: String = training_images.iter().map(|digest| format!("{digest}\n")).collect();
+        contents.insert(TRAINING_IMAGES_FILE.into(), Content::Bytes(lines.into_bytes()));
+        for (name, need) in MODEL_FILES {
+            let file = model.join(name);
+            if need == Need::Always || file.exists() {
+                contents.insert(format!("{DATA_FOLDER}/{name}"), Content::File(file));
+            }
+        }
+
+        let mut digests = BTreeMap::new();
+        for (path, content) in &contents {
+            digests.insert(path.clone(), content.digest()?);
+        }
+        let list = serde_json::to_vec_pretty(&digests).expect("names and digests are JSON");
+        let digest = Digest::of(&list);
+        contents.insert(DIGESTS_FILE.into(), Content::Bytes(list));
+        let files = contents
+            .into_iter()
+            .map(|(path, content)| PackageFile {
+                path: ArtifactPath::new(path).expect("these names are plain"),
+                content,
+            })
+            .collect();
+        Ok(Self { description, files, digest })
+    }
+
+    /// What `model.json` says.
+    pub fn description(&self) -> &ModelDescription {
+        &self.description
+    }
+
+    /// All files but `MLmodel`.
+    pub fn files(&self) -> &[PackageFile] {
+        &self.files
+    }
+
+    /// `MLmodel`, once the server has said what it calls the model.
+    pub fn mlmodel(&self, identity: Identity<'_>) -> PackageFile {
+        PackageFile {
+            path: ArtifactPath::new(mlmodel::FILE).expect("the name is plain"),
+            content: Content::Bytes(mlmodel::text(&self.description, identity).into_bytes()),
+        }
+    }
+
+    /// The digest of [`DIGESTS_FILE`], and so of every file but `MLmodel`. The same model, scores
+    /// and training images have the same one.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl Content {
+    fn digest(&self) -> artifact::Result<Digest> {
+        match self {
+            Self::File(file) => Digest::of_file(file),
+            Self::Bytes(bytes) => Ok(Digest::of(bytes)),
+        }
+    }
+}
+
+/// The files that are written for the package.
+fn written(description: &ModelDescription, scores: Vec<u8>) -> [(&'static str, Vec<u8>); 7] {
+    let image_size = description.preprocessing.image_size;
+    [
+        (LOADER_FILE, LOADER.into()),
+        (REQUIREMENTS_FILE, REQUIREMENTS.into()),
+        (VIRTUALENV_FILE, environment::virtualenv().into_bytes()),
+        (CONDA_FILE, environment::conda().into_bytes()),
+        (EXAMPLE_FILE, example::table(image_size).into_bytes()),
+        (SERVING_FILE, example::request(image_size).into_bytes()),
+        ("evaluation/scores.json", scores),
+    ]
+}

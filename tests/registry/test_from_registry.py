@@ -1,0 +1,151 @@
+"""A registered model comes back, to the pipeline and to Python."""
+
+import csv
+import importlib.util
+import io
+import json
+import zlib
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from conftest import CLASSES, PROJECT
+
+TOLERANCE = 1e-4
+LOADER = PROJECT / "crates/registered-model/python/hounsfield_model.py"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def registered(good, request):
+    """A model of the test's own name, registered."""
+    name = request.node.name.removeprefix("test_")
+    good.run("register", "--name", name)
+    return name
+
+
+def test_the_champion_comes_back_and_has_the_scores_that_were_registered(good, registered, client):
+    model, scores = contents(good.model), (good.evaluation / "scores.json").read_bytes()
+    for path in good.model.iterdir():
+        path.unlink()
+    output, _ = good.run("select", "--from-registry", f"models:/{registered}@champion")
+    assert f"fetched {registered} version 1" in output
+    assert contents(good.model) == model
+    good.run("evaluate")
+    assert (good.evaluation / "scores.json").read_bytes() == scores
+    version = client.get_model_version(registered, "1")
+    place = mlflow.get_logged_model(version.source.removeprefix("models:/")).artifact_location
+    logged = mlflow.artifacts.load_text(f"{place}/evaluation/scores.json")
+    assert logged.encode() == scores
+
+
+def test_a_file_that_was_changed_on_the_server_is_refused(good, weak, registered, server_folder):
+    weights = list(server_folder.glob("artifacts/**/models/*/artifacts/data/trained_model.safetensors"))
+    digest = json.loads((good.model / "model.json").read_text())["digests"]["weights"]
+    mine = [path for path in weights if digest in (path.parents[1] / "digests.json").read_text()]
+    assert mine
+    before, model = mine[0].read_bytes(), contents(weak.model)
+    damaged = bytearray(before)
+    damaged[len(damaged) // 2] ^= 1
+    mine[0].write_bytes(damaged)
+    try:
+        _, log = weak.run("select", "--from-registry", f"models:/{registered}/1", code=1)
+    finally:
+        mine[0].write_bytes(before)
+    assert "data/trained_model.safetensors" in log and "changed or damaged" in log
+    assert contents(weak.model) == model
+
+
+def test_what_is_not_there_is_said(good, registered):
+    model = contents(good.model)
+    _, log = good.run("select", "--from-registry", f"models:/{registered}/7", code=1)
+    assert f"models:/{registered}/7" in log and "there is no such" in log
+    _, log = good.run("select", "--from-registry", "champion", code=2)
+    assert "models:/NAME@ALIAS" in log
+    good.run("select", "--from-registry", "models:/a@b", "--pattern", "(x)", code=2)
+    assert contents(good.model) == model
+
+
+def test_python_gives_the_same_classes_and_probabilities(good, registered, data):
+    with open(good.evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    pictures = [(data / "data_ingestion" / row["path"]).read_bytes() for row in rows]
+    model = mlflow.pyfunc.load_model(f"models:/{registered}@champion")
+    found = model.predict(pd.DataFrame({"image": pictures}))
+    assert list(found["predicted"]) == [row["predicted"] for row in rows]
+    columns = [f"prob_{name}" for name in CLASSES]
+    expected = np.array([[float(row[column]) for column in columns] for row in rows])
+    worst = np.abs(found[columns].to_numpy() - expected).max()
+    assert worst <= TOLERANCE, f"probabilities differ by up to {worst}"
+    # A model that answers alike for every image would pass that with ease.
+    assert expected.std(axis=0).max() > 20 * TOLERANCE
+
+
+def test_the_input_example_can_be_predicted(registered):
+    package = mlflow.models.Model.load(f"models:/{registered}@champion")
+    example = package.load_input_example()
+    found = mlflow.pyfunc.load_model(f"models:/{registered}@champion").predict(example)
+    assert found["predicted"][0] in CLASSES and len(found) == 1
+
+
+@pytest.fixture(scope="module")
+def loader():
+    """The module that MLflow imports."""
+    specification = importlib.util.spec_from_file_location("loader_under_test", LOADER)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def pictures():
+    """Of every kind that Pillow reads as it is, in sizes that shrink, grow and stay."""
+    generator = np.random.default_rng(5)
+    grey = generator.integers(0, 256, (97, 131), dtype=np.uint8)
+    colours = generator.integers(0, 256, (41, 64, 4), dtype=np.uint8)
+    deep = generator.integers(0, 65536, (150, 70), dtype=np.uint16)
+    ramp = np.linspace(0, 255, 64 * 64).reshape(64, 64).astype(np.uint8)
+    return {
+        "grey": Image.fromarray(grey),
+        "rgb": Image.fromarray(colours[:, :, :3]),
+        "rgba": Image.fromarray(colours),
+        "grey_alpha": Image.fromarray(colours).convert("LA"),
+        "palette": Image.fromarray(colours[:, :, :3]).quantize(16),
+        "one_bit": Image.fromarray(grey).convert("1"),
+        "sixteen_bit": Image.fromarray(deep),
+        "right_size": Image.fromarray(ramp),
+    }
+
+
+def test_python_sees_every_picture_as_the_programs_do(good, loader, tmp_path):
+    folder = tmp_path / "pictures" / "normal"
+    folder.mkdir(parents=True)
+    for name, picture in pictures().items():
+        picture.save(folder / f"{name}.png")
+    dump = tmp_path / "inputs.safetensors"
+    good.run(
+        "evaluate", "--data", str(folder.parent), "--output", str(tmp_path / "scores"),
+        "--dump-inputs", str(dump), "--limit", "20",
+    )  # fmt: skip
+    seen = load_file(dump)["images"]
+    model = loader.Model(good.model)
+    for name, expected in zip(sorted(pictures()), seen, strict=True):
+        found = model.planes((folder / f"{name}.png").read_bytes())
+        assert np.array_equal(found, expected), f"{name}: {np.abs(found - expected).max()}"
+
+
+def test_colours_that_pillow_would_cut_are_refused(loader):
+    # The header of a PNG of 16-bit colours; its pixels do not matter.
+    header = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(header, "PNG")
+    changed = bytearray(header.getvalue())
+    changed[24] = 16
+    changed[29:33] = zlib.crc32(bytes(changed[12:29])).to_bytes(4, "big")
+    with pytest.raises(ValueError, match="16-bit colours"):
+        loader.decode(bytes(changed))
