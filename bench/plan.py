@@ -1,8 +1,10 @@
 """Which processes are run, for which groups of rows, and in which order."""
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 
@@ -14,17 +16,45 @@ from rows import EPOCHS, VIEWS, Images
 BATCH = 16
 # Of the training images, one in so many is seen in augmented views.
 PART = 5
-TIMEOUT_S = 1800.0
+
+
+class Turn(Enum):
+    """When a measurement is taken."""
+
+    EVERY_ROUND = "every round"
+    # In the first round, or in as many as are asked for: what takes minutes, or is shown beside.
+    FIRST_ROUND = "first round"
+    # After all rounds: what takes longest, so that it is what goes when time runs out.
+    LAST = "last"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A process to time. A slow one is run once, whatever the number of rounds."""
+    """A process to time."""
 
     name: str
     groups: frozenset[str]
     take: Callable[[], Run]
-    is_slow: bool = False
+    turn: Turn
+
+
+class Deadline:
+    """So many minutes from now on: nothing is begun after it, and little goes on beyond it."""
+
+    def __init__(self, minutes: float) -> None:
+        self._started = time.monotonic()
+        self._minutes = minutes
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def left_s(self) -> float:
+        return self._minutes * 60 - self.elapsed_s
+
+    def __str__(self) -> str:
+        return f"out of time (--minutes {self._minutes:g})"
 
 
 @dataclass
@@ -42,10 +72,16 @@ class Bench:
     threads: int
     steps: int
     image_size: int | None
+    deadline: Deadline
 
     @property
     def logs(self) -> Path:
         return self.work / "logs"
+
+    @property
+    def timeout_s(self) -> float:
+        """What is left, and a minute to end what was begun."""
+        return max(0.0, self.deadline.left_s) + 60.0
 
     @property
     def params(self) -> str:
@@ -86,7 +122,7 @@ class Bench:
 
     def train(self, project: Project, log: str, *arguments: str) -> Run:
         return project.stage("train", "--epochs", str(EPOCHS), "--batch-size", str(BATCH), *arguments,
-                             log=log, timeout_s=TIMEOUT_S)
+                             log=log, timeout_s=self.timeout_s)
 
     def our_cold(self) -> Run:
         self.project.forget_training()
@@ -111,11 +147,11 @@ class Bench:
 
     def our_decode(self) -> Run:
         return run([self.decode_program, self.project.images, str(self.threads),
-                    str(self.images.image_size)], self.work, self.logs / "our_decode.log", TIMEOUT_S)
+                    str(self.images.image_size)], self.work, self.logs / "our_decode.log", self.timeout_s)
 
     def dvc(self, log: str, *arguments: str) -> Run:
         program = self.root / ".venv/bin/dvc"
-        return run([program, *arguments], self.dvc_root, self.logs / f"{log}.log", TIMEOUT_S)
+        return run([program, *arguments], self.dvc_root, self.logs / f"{log}.log", self.timeout_s)
 
     def our_repro(self) -> Run:
         projects.forget_pipeline(self.dvc_root)
@@ -142,12 +178,12 @@ class Bench:
                   "--classes", str(len({row["class"] for row in self.project.rows()})),
                   "--train-images", str(self.images.train)]
         return run([python, self.root / "bench" / script, mode, *shared, *arguments], self.work,
-                   self.logs / f"{log}.log", TIMEOUT_S)
+                   self.logs / f"{log}.log", self.timeout_s)
 
     def pillow(self) -> Run:
         return run([self.torch_python, self.root / "bench/pillow_reference.py", self.project.images,
                     "--threads", str(self.threads), "--image-size", str(self.images.image_size)],
-                   self.work, self.logs / "pillow.log", TIMEOUT_S)
+                   self.work, self.logs / "pillow.log", self.timeout_s)
 
     def keras_unzip(self) -> Run:
         if self.data is None or self.data.suffix != ".zip":
@@ -168,8 +204,9 @@ class Bench:
         head = [*best, "--epochs", str(EPOCHS)]
         plan: list[Measurement] = []
 
-        def add(name: str, groups: str, take: Callable[[], Run], is_slow: bool = False) -> None:
-            plan.append(Measurement(name, frozenset(groups.split()), take, is_slow))
+        def add(name: str, groups: str, take: Callable[[], Run],
+                turn: Turn = Turn.EVERY_ROUND) -> None:
+            plan.append(Measurement(name, frozenset(groups.split()), take, turn))
 
         add("our_decode", "decode", self.our_decode)
         add("pillow", "decode", self.pillow)
@@ -179,32 +216,33 @@ class Bench:
         for name, settings in [("torch_usual", "usual"), ("torch_channels_last", "channels_last"),
                                ("torch_best", "best")]:
             add(name, "features", lambda name=name, settings=settings: self.torch(
-                name, "features", *train, "--settings", settings), is_slow=settings == "best")
+                name, "features", *train, "--settings", settings),
+                Turn.FIRST_ROUND if settings == "best" else Turn.EVERY_ROUND)
         add("keras_usual", "train repro", lambda: self.keras("keras_usual", "train", *sets))
-        add("keras_best", "train augment", lambda: self.keras("keras_best", "train", *sets, *head), is_slow=True)
+        add("keras_best", "train augment", lambda: self.keras("keras_best", "train", *sets, *head), Turn.FIRST_ROUND)
         add("keras_best_bf16", "train", lambda: self.keras(
-            "keras_best_bf16", "train", *sets, *head, "--bf16"), is_slow=True)
+            "keras_best_bf16", "train", *sets, *head, "--bf16"), Turn.FIRST_ROUND)
         add("torch_train", "train", lambda: self.torch("torch_train", "train", *sets))
-        add("torch_train_best", "train", lambda: self.torch("torch_train_best", "train", *sets, *head), is_slow=True)
+        add("torch_train_best", "train", lambda: self.torch("torch_train_best", "train", *sets, *head), Turn.FIRST_ROUND)
         add("our_views", "augment", self.our_views)
         add("keras_augmented", "augment", lambda: self.keras(
             "keras_augmented", "train", *sets, "--augment"))
         add("keras_best_augmented", "augment", lambda: self.keras(
-            "keras_best_augmented", "features", *train, *best, "--augment"), is_slow=True)
+            "keras_best_augmented", "features", *train, *best, "--augment"), Turn.FIRST_ROUND)
         add("torch_augmented", "augment", lambda: self.torch(
-            "torch_augmented", "train", *sets, "--augment"), is_slow=True)
-        add("our_repro", "repro", self.our_repro, is_slow=True)
-        add("keras_unzip", "repro", self.keras_unzip, is_slow=True)
-        add("keras_prepare", "repro", lambda: self.keras("keras_prepare", "prepare", *model), is_slow=True)
+            "torch_augmented", "train", *sets, "--augment"), Turn.FIRST_ROUND)
+        add("our_repro", "repro", self.our_repro, Turn.FIRST_ROUND)
+        add("keras_unzip", "repro", self.keras_unzip, Turn.FIRST_ROUND)
+        add("keras_prepare", "repro", lambda: self.keras("keras_prepare", "prepare", *model), Turn.FIRST_ROUND)
         add("keras_evaluate", "repro", lambda: self.keras(
-            "keras_evaluate", "evaluate", *test, *model), is_slow=True)
+            "keras_evaluate", "evaluate", *test, *model), Turn.FIRST_ROUND)
         add("repro_again", "repro", lambda: self.after_repro("repro_again", "repro"))
         add("dvc_status", "repro", lambda: self.after_repro("dvc_status", "status"))
-        add("keras_predict", "predict", lambda: self.keras("keras_predict", "predict", *train), is_slow=True)
-        add("torch_predict", "predict", lambda: self.torch("torch_predict", "predict", *train), is_slow=True)
+        add("keras_predict", "predict", lambda: self.keras("keras_predict", "predict", *train), Turn.FIRST_ROUND)
+        add("torch_predict", "predict", lambda: self.torch("torch_predict", "predict", *train), Turn.FIRST_ROUND)
         for images in self.grown_sizes():
             add(f"our_grown_{images}", "growth memory",
-                lambda images=images: self.our_grown(images), is_slow=True)
+                lambda images=images: self.our_grown(images), Turn.LAST)
         return plan
 
     def grown_sizes(self) -> list[int]:

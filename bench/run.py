@@ -19,7 +19,7 @@ from typing import Any
 import machine
 import micro
 from measure import NotMeasured, Run
-from plan import Bench, Measurement
+from plan import Bench, Deadline, Measurement, Turn
 from rows import GROUPS, Measured, TableRow, printed, table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,31 +29,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Deadline:
-    """So many minutes from now on; nothing is begun after it."""
-
-    def __init__(self, minutes: float) -> None:
-        self._started = time.monotonic()
-        self._minutes = minutes
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self._started
-
-    @property
-    def is_over(self) -> bool:
-        return self.elapsed_s > self._minutes * 60
-
-    def __str__(self) -> str:
-        return f"out of time (--minutes {self._minutes:g})"
-
-
 def measure_once(measurement: Measurement, measured: Measured, deadline: Deadline, label: str) -> None:
     """One run, kept; one that cannot be had is told once and not tried again."""
     name = measurement.name
     if name in measured.missing:
         return
-    if deadline.is_over:
+    if deadline.left_s <= 0:
         if not measured.count(name):
             measured.missing[name] = str(deadline)
         return
@@ -71,15 +52,18 @@ def measure_once(measurement: Measurement, measured: Measured, deadline: Deadlin
 
 
 def measure_all(plan: list[Measurement], rounds: int, slow_rounds: int, deadline: Deadline) -> Measured:
-    """Round after round. What is slow comes in the first ones, so that time runs out last for it."""
+    """Round after round; then what takes longest."""
     measured = Measured()
+    rounds_of = {Turn.EVERY_ROUND: rounds, Turn.FIRST_ROUND: slow_rounds, Turn.LAST: 0}
     for number in range(1, max(rounds, slow_rounds) + 1):
         for measurement in plan:
-            if number <= (slow_rounds if measurement.is_slow else rounds):
-                measure_once(measurement, measured, deadline, f"round {number}/{rounds},")
-        if deadline.is_over:
-            say(f"bench: {deadline} in round {number}: medians are of fewer rounds")
-            break
+            if number <= rounds_of[measurement.turn]:
+                measure_once(measurement, measured, deadline, f"round {number},")
+    for measurement in plan:
+        if measurement.turn is Turn.LAST:
+            measure_once(measurement, measured, deadline, "last,")
+    if deadline.left_s <= 0:
+        say(f"bench: {deadline}: some medians are of fewer rounds, or missing")
     return measured
 
 
@@ -138,15 +122,16 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     programs = options.binaries.resolve()
+    deadline = Deadline(options.minutes)
     bench = Bench(
         root=ROOT, work=options.work.resolve(), programs=programs,
         decode_program=(options.decode_binary or programs / "examples/decode-resize").resolve(),
         # Not resolved: a virtual environment's Python is a link, and knows itself by its name.
         torch_python=ROOT / ".venv-reference/bin/python", keras_python=ROOT / ".venv-bench/bin/python",
         profile=options.profile, data=options.data.resolve() if options.data else None,
-        threads=options.threads, steps=options.steps, image_size=options.image_size)
+        threads=options.threads, steps=options.steps, image_size=options.image_size,
+        deadline=deadline)
     bench.work.mkdir(parents=True, exist_ok=True)
-    deadline = Deadline(options.minutes)
     say(f"bench: logs in {bench.logs}")
     measured, rows = Measured(), []
     # Not part of the rounds, and first: what time is left for rounds decides how many there are.
