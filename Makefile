@@ -1,13 +1,15 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync register test lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync register test bench bench-gpu lint lock clean-features
 
 PROFILE ?=
 DATA ?=
 NAME ?=
 FROM ?= chest-ct
 MLFLOW ?=
+ROUNDS ?= 3
+ONLY ?=
 
 # MLFLOW=1 tracks the run: on the server that MLFLOW_TRACKING_URI names, or else that of make mlflow.
 ifeq ($(MLFLOW),1)
@@ -58,6 +60,12 @@ register: setup ## the model on the MLflow server, champion if it beats the pres
 test: setup ## every test, with what they need
 	@scripts/setup reference
 	@scripts/test
+
+bench: setup ## speed beside Keras and PyTorch, on an idle machine: DATA=… ROUNDS=3 ONLY=train,decode
+	@scripts/bench "$(DATA)" "$(ROUNDS)" "$(ONLY)"
+
+bench-gpu: ## the same on an NVIDIA GPU, from the built programs alone: nothing is compiled or fetched
+	@scripts/bench --gpu
 
 lint: setup ## format, clippy, documentation, licences: as CI does
 	@scripts/lint
