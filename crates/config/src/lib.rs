@@ -6,12 +6,14 @@
 //! DVC sees it.
 
 mod error;
+mod features;
 mod load;
 mod params;
 mod structure;
 mod tracking;
 
 pub use error::ConfigError;
+pub use features::{FeaturesConfig, OnFullDisk};
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams,
     FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, Normalisation,

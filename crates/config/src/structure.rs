@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::TrackingConfig;
 use crate::load::{Refusal, require};
+use crate::{FeaturesConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Config {
     /// Folders that the stages write.
     #[serde(default)]
     pub paths: Paths,
+    /// What is kept of the features of a frozen base.
+    #[serde(default)]
+    pub features: FeaturesConfig,
     /// Patience with slow and failing servers.
     #[serde(default)]
     pub download: DownloadConfig,
@@ -363,6 +366,7 @@ impl Config {
         self.data.patients.check()?;
         self.data.source.check()?;
         self.pretrained.check()?;
+        self.features.check()?;
         self.tracking.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
