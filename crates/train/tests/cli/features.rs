@@ -8,8 +8,10 @@ use std::process::{Command, Stdio};
 use crate::project::Project;
 use crate::{FROZEN, IN_TURN, wait_for};
 
-/// A 28 × 100 kB store: the features of a project's 28 images with the multi-scale head.
-const ONE_SET_BYTES: u64 = 28 * (25_024 * 4 + 44);
+/// Different pictures in a project: the validation images are copies of training images.
+const PICTURES: usize = 20;
+/// Their features with the multi-scale head: 25 024 values and 44 bytes of the file's own each.
+const ONE_SET_BYTES: u64 = PICTURES as u64 * (25_024 * 4 + 44);
 
 #[test]
 fn kept_features_change_no_byte_and_damaged_ones_are_made_again() {
@@ -91,7 +93,7 @@ fn two_processes_fill_one_store_at_once_and_both_end_with_their_own_bytes() {
         assert!(output.status.success(), "{log}");
     }
     assert!(shared.published() == alone.published(), "together they ended with other bytes");
-    assert_eq!(kept(&shared).len(), 28);
+    assert_eq!(kept(&shared).len(), PICTURES);
     assert!(shared.train_anew(&[]).contains("features: 0 computed"));
 }
 
@@ -117,12 +119,12 @@ fn the_limit_holds_and_what_was_used_longest_ago_goes() {
     project.configure(&limit(ONE_SET_BYTES + 10_000));
     project.succeed(&[]);
     let first: Vec<PathBuf> = kept(&project);
-    assert_eq!(first.len(), 28);
+    assert_eq!(first.len(), PICTURES);
     project.change_params("normalisation: imagenet", "normalisation: unit");
     let log = project.train_anew(&[]);
     assert!(log.contains("features that were used longest ago"), "{log}");
     assert!(first.iter().all(|path| !path.exists()));
-    assert_eq!(kept(&project).len(), 28);
+    assert_eq!(kept(&project).len(), PICTURES);
     let undisturbed = Project::new(&[("normalisation: imagenet", "normalisation: unit")]);
     undisturbed.succeed(&[]);
     assert!(project.published() == undisturbed.published(), "it ended with other bytes");
@@ -139,7 +141,7 @@ fn what_a_running_process_uses_is_not_removed_by_another() {
     let pid = rustix::process::Pid::from_child(&running);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("SIGSTOP");
     let used = kept(&project);
-    assert_eq!(used.len(), 28);
+    assert_eq!(used.len(), PICTURES);
 
     project.change_params("normalisation: imagenet", "normalisation: unit");
     let log = project.succeed(&[]);
@@ -151,7 +153,7 @@ fn what_a_running_process_uses_is_not_removed_by_another() {
     // Its features are nobody's now.
     let log = project.train_anew(&[]);
     assert!(log.contains("removed the"), "{log}");
-    assert!(log.contains("features: 28 computed"), "{log}");
+    assert!(log.contains("features: 20 computed"), "{log}");
 }
 
 #[test]
