@@ -14,6 +14,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result, bail};
 use classifier::calibration::{Calibration, CalibrationImages};
+use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
 use config::CalibrateParams;
 use dataset::{Split, ValidatedManifest};
@@ -46,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let model =
         Model::load(&paths.model, params.device).context("load the model; run select first")?;
     refuse_other_data(&manifest, model.description())?;
-    let refit = Refit::of_model(&model, &paths.base_model, &paths.features)?;
+    let refit = Refit::of_model(&model, &paths.base_model, StoreSettings::of(&settings.config))?;
 
     let images = Images::look(&manifest, &model, &refit)?;
     let (logits, sources) = calibration_logits(&images, &model, &refit, params)?;

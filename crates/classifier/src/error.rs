@@ -3,12 +3,30 @@ use std::path::PathBuf;
 use artifact::{Digest, IoError};
 use dataset::{ClassIndicesError, ImageFileError};
 
+use crate::features::Amount;
+
 /// What can go wrong with a network, its weights or its files.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] IoError),
+    /// There is no room for features on the disk.
+    #[error(
+        "keep features in {}: {source}; {} are needed: free some space, remove them all with \
+         make clean-features, keep fewer with features.limit_gigabytes, or go on without with \
+         features.on_full_disk: go_without",
+        folder.display(), Amount(*needed_bytes)
+    )]
+    FeatureDiskFull {
+        /// The store's folder.
+        folder: PathBuf,
+        /// What would still be added to it in this pass.
+        needed_bytes: u64,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// An image is missing, or not the one that was ingested.
     #[error(transparent)]
     Image(#[from] ImageFileError),
@@ -112,6 +130,13 @@ pub enum ClassifierError {
         #[source]
         source: imaging::DecodeError,
     },
+}
+
+impl ClassifierError {
+    /// Whether there was no room for features on the disk.
+    pub(crate) fn is_full_feature_disk(&self) -> bool {
+        matches!(self, Self::FeatureDiskFull { .. })
+    }
 }
 
 /// Shorthand for results of this crate.

@@ -1,27 +1,44 @@
 //! Records: what the frozen part of a network makes of an image. They never change, so each is
-//! computed once and kept in a [`FeatureStore`].
+//! computed once and kept on disk, where [`StoreSettings`] say.
+//!
+//! [`Extractor`] makes records or finds them, `store` names and keeps them, `record` is one file,
+//! `room` holds the limit and removes what was used longest ago.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use artifact::Digest;
-use config::Augmentation;
+use config::{Augmentation, HeadKind};
 use imaging::{Preprocessing, View};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::architecture::{Architecture, BaseDescription};
-use crate::backend::{Backend, FORWARD_BATCH};
+use crate::backend::{Backend, FORWARD_BATCH, Fingerprint};
 use crate::network::Network;
 use crate::tensors::TensorMap;
 use crate::{ClassifierError, Result};
 
+mod record;
+mod room;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub use store::FeatureStore;
+use record::Record;
+pub(crate) use room::Amount;
+use room::Grant;
+use store::{FeatureStore, RecordKind};
 
-/// Batches that may be decoded ahead of the network.
-const BATCHES_AHEAD: usize = 2;
+pub use store::StoreSettings;
+
+/// Groups of images that may be decoded ahead of the network.
+const GROUPS_AHEAD: usize = 2;
+
+/// Images of a group, at most; see [`groups`].
+const GROUP_IMAGES: usize = 8 * FORWARD_BATCH;
 
 /// An image, and the view of it that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +56,17 @@ pub struct ImageRequest {
 pub struct Extractor {
     network: Network,
     loader: Loader,
+    computed: AtomicU64,
+    found: AtomicU64,
+}
+
+/// Where records came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordCounts {
+    /// The network looked at the image.
+    pub computed: u64,
+    /// The record was kept already.
+    pub found: u64,
 }
 
 /// The part of the work that needs no network, and is shared by threads.
@@ -49,16 +77,36 @@ struct Loader {
     store: Option<FeatureStore>,
 }
 
-/// Everything that a record depends on beside the image and the view.
+/// Everything that a record depends on beside the image and its view.
 #[derive(Serialize)]
-struct StoreKey<'a> {
+struct SetKey {
+    /// The program's own part: how it decodes, prepares, computes.
+    code: &'static str,
     base: Digest,
     frozen_layers: usize,
-    head: config::HeadKind,
+    content: RecordContent,
     preprocessing: Preprocessing,
-    augmentation: &'a Augmentation,
+    machine: Fingerprint,
+}
+
+/// What the head has a say in. Its dense layers have none.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RecordContent {
+    /// What the dense layers see.
+    Pooled(HeadKind),
+    /// What the last frozen layer makes of the image.
+    Activation,
+    /// That, and what the multi-scale head takes from the blocks before.
+    ScalesAndActivation,
+}
+
+/// Everything else that a view depends on: neither how many there are nor, for the image as it
+/// is, any of it.
+#[derive(Serialize)]
+struct ViewsKey {
+    augmentation: Augmentation,
     seed: u64,
-    fingerprint: crate::backend::Fingerprint,
 }
 
 /// Which random changes an [`Extractor`] makes to views, and from which seed.
@@ -71,45 +119,58 @@ pub struct Views {
 }
 
 impl Extractor {
-    /// Takes the frozen part of a whole model's weights. With a `features` folder, records are
-    /// kept there and found again by any later run that would compute the same; where nothing is
-    /// frozen there is nothing to keep.
+    /// Takes the frozen part of a whole model's weights. With a `store`, records are kept there
+    /// and found again by any later run that would compute the same. Not kept is what would not
+    /// be asked for again: anything where nothing is frozen, and views that are drawn afresh every
+    /// epoch.
     ///
     /// # Errors
-    /// When a tensor is missing or of another shape, or the folder cannot be made.
+    /// When a tensor is missing or of another shape, or the store cannot be opened.
     pub fn new(
         base: &BaseDescription,
         weights: &TensorMap,
         backend: Backend,
         preprocessing: Preprocessing,
         views: Views,
-        features: Option<&std::path::Path>,
+        store: Option<&StoreSettings>,
     ) -> Result<Self> {
-        let architecture: &Architecture = &base.architecture;
         let network =
-            Network::new(architecture, weights, backend, BaseDescription::UPDATED_BASE_FILE)?;
-        let key = StoreKey {
-            base: base.base_sha256,
-            frozen_layers: architecture.frozen_layers()?,
-            head: architecture.head.kind,
-            preprocessing,
-            augmentation: &views.augmentation,
-            seed: views.seed,
-            fingerprint: backend.fingerprint(),
-        };
-        let key = serde_json::to_vec(&key).expect("the key is a plain struct");
-        let store = match features {
-            Some(folder) if !network.is_unfrozen() => {
-                Some(FeatureStore::open(folder, &Digest::of(&key), network.record_length())?)
+            Network::new(&base.architecture, weights, backend, BaseDescription::UPDATED_BASE_FILE)?;
+        let settings = store.filter(|it| it.limits.limit_bytes() > 0 && !network.is_unfrozen());
+        let store = match settings {
+            None => None,
+            Some(settings) => {
+                let set = SetKey {
+                    code: env!("FEATURES_CODE"),
+                    base: base.base_sha256,
+                    frozen_layers: base.architecture.frozen_layers()?,
+                    content: RecordContent::of(&base.architecture)?,
+                    preprocessing,
+                    machine: backend.fingerprint(),
+                };
+                let kind = RecordKind {
+                    set: digest_of(&set),
+                    views: views.digest(),
+                    length: network.record_length(),
+                };
+                FeatureStore::open_if_possible(settings, kind)?
             }
-            _ => None,
         };
-        Ok(Self { network, loader: Loader { preprocessing, views, store } })
+        let loader = Loader { preprocessing, views, store };
+        Ok(Self { network, loader, computed: AtomicU64::new(0), found: AtomicU64::new(0) })
     }
 
     /// Length of a record.
     pub fn record_length(&self) -> usize {
         self.network.record_length()
+    }
+
+    /// How many records were computed and how many found so far.
+    pub fn record_counts(&self) -> RecordCounts {
+        RecordCounts {
+            computed: self.computed.load(Ordering::Relaxed),
+            found: self.found.load(Ordering::Relaxed),
+        }
     }
 
     /// Makes or finds the records of images, in order, and hands them on in batches of
@@ -125,69 +186,130 @@ impl Extractor {
         batch_size: usize,
         mut consume: impl FnMut(&[f32]) -> Result<()>,
     ) -> Result<()> {
-        let full = batch_size * self.record_length();
-        let mut pending: Vec<f32> = Vec::new();
         let loader = &self.loader;
+        let (is_missing, mut grant) = loader.plan(images)?;
+        let full = batch_size * self.record_length();
+        let mut batch: Vec<f32> = Vec::with_capacity(full.min(images.len() * self.record_length()));
         decode_ahead(
-            images,
+            groups(images, &is_missing),
             |image| loader.look_up(image),
             |found| {
-                self.complete(&found, &mut pending)?;
-                while pending.len() >= full {
-                    consume(&pending[..full])?;
-                    pending.drain(..full);
+                let computed = self.compute_missing(&found)?;
+                let mut computed = computed.chunks(self.record_length());
+                for found in found {
+                    match found {
+                        Found::Record(record) => record.append_to(&mut batch),
+                        Found::Pixels(image, _) => {
+                            let record = computed.next().expect("one per image without a record");
+                            loader.keep(image, record, grant.as_mut())?;
+                            batch.extend_from_slice(record);
+                        }
+                    }
+                    if batch.len() == full {
+                        consume(&batch)?;
+                        batch.clear();
+                    }
                 }
                 Ok(())
             },
         )?;
-        if pending.is_empty() { Ok(()) } else { consume(&pending) }
+        if batch.is_empty() { Ok(()) } else { consume(&batch) }
     }
 
-    /// Runs the frozen part where records are missing, keeps those, and appends all in order.
-    fn complete(&self, found: &[Found<'_>], records: &mut Vec<f32>) -> Result<()> {
-        let pixels: Vec<&[f32]> = found
-            .iter()
-            .filter_map(|found| match found {
-                Found::Pixels(_, planes) => Some(planes.as_slice()),
-                Found::Record(_) => None,
-            })
-            .collect();
-        let computed = self.compute(&pixels)?;
-        let mut fresh = computed.chunks(self.record_length());
-        for found in found {
-            match found {
-                Found::Record(record) => records.extend_from_slice(record),
-                Found::Pixels(image, _) => {
-                    let record = fresh.next().expect("one record was computed per missing image");
-                    if let Some(store) = &self.loader.store {
-                        store.put(image, record)?;
-                    }
-                    records.extend_from_slice(record);
-                }
-            }
+    /// Runs the frozen part on those of which no record was found.
+    fn compute_missing(&self, found: &[Found<'_>]) -> Result<Vec<f32>> {
+        let missing: Vec<&[f32]> = found.iter().filter_map(Found::pixels).collect();
+        let records_found = found.len() - missing.len();
+        self.found.fetch_add(records_found as u64, Ordering::Relaxed);
+        self.computed.fetch_add(missing.len() as u64, Ordering::Relaxed);
+        let mut records = Vec::with_capacity(missing.len() * self.record_length());
+        for images in missing.chunks(FORWARD_BATCH) {
+            self.compute(images, &mut records)?;
         }
-        Ok(())
+        Ok(records)
     }
 
-    fn compute(&self, images: &[&[f32]]) -> Result<Vec<f32>> {
-        if images.is_empty() || self.network.is_unfrozen() {
-            return Ok(images.concat());
+    /// Adds the records of [`FORWARD_BATCH`] images at most.
+    fn compute(&self, images: &[&[f32]], records: &mut Vec<f32>) -> Result<()> {
+        if self.network.is_unfrozen() {
+            images.iter().for_each(|image| records.extend_from_slice(image));
+            return Ok(());
         }
         let _no_grad = tch::no_grad_guard();
         let shape = self.network.image_shape(FORWARD_BATCH);
         let mut values = images.concat();
         values.resize(shape.iter().product::<i64>() as usize, 0.0);
-        let records = self.network.records(&self.network.upload(&values, &shape)?)?;
-        let records = records.f_narrow(0, 0, images.len() as i64)?;
-        let flat = records.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
-        Ok(Vec::<f32>::try_from(&flat)?)
+        let computed = self.network.records(&self.network.upload(&values, &shape)?)?;
+        let computed = computed.f_narrow(0, 0, images.len() as i64)?;
+        let flat = computed.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
+        records.extend(Vec::<f32>::try_from(&flat)?);
+        Ok(())
     }
 }
 
+impl Views {
+    fn digest(&self) -> Digest {
+        // One view is the same, however many there are.
+        let augmentation = Augmentation { views: 0, ..self.augmentation };
+        digest_of(&ViewsKey { augmentation, seed: self.seed })
+    }
+}
+
+impl RecordContent {
+    fn of(architecture: &Architecture) -> Result<Self> {
+        Ok(match architecture.head.kind {
+            kind if architecture.is_frozen() => Self::Pooled(kind),
+            HeadKind::MultiScale => Self::ScalesAndActivation,
+            HeadKind::Flatten | HeadKind::GlobalPool => Self::Activation,
+        })
+    }
+}
+
+fn digest_of(key: &impl Serialize) -> Digest {
+    Digest::of(&serde_json::to_vec(key).expect("the key is a plain struct"))
+}
+
 impl Loader {
+    /// The store, where the record of this image is worth keeping.
+    fn store_for(&self, image: &ImageRequest) -> Option<&FeatureStore> {
+        let comes_again = image.view.is_none() || self.views.augmentation.draws_the_same_again();
+        self.store.as_ref().filter(|_| comes_again)
+    }
+
+    /// For each image, whether there is no record of it yet; and room for those that are missing.
+    fn plan(&self, images: &[ImageRequest]) -> Result<(Vec<bool>, Option<Grant<'_>>)> {
+        let Some(store) = &self.store else { return Ok((vec![true; images.len()], None)) };
+        let mut to_keep = 0;
+        let is_missing = images
+            .iter()
+            .map(|image| match self.store_for(image) {
+                None => true,
+                Some(store) if store.announce(image) => {
+                    to_keep += 1;
+                    true
+                }
+                Some(_) => false,
+            })
+            .collect();
+        Ok((is_missing, store.make_room(to_keep)?))
+    }
+
+    /// Keeps a record that was missing.
+    fn keep(
+        &self,
+        image: &ImageRequest,
+        record: &[f32],
+        grant: Option<&mut Grant<'_>>,
+    ) -> Result<()> {
+        match self.store_for(image) {
+            Some(store) => store.put(image, record, grant),
+            None => Ok(()),
+        }
+    }
+
     /// The record, where it is kept; else the pixels it is to be made of.
     fn look_up<'a>(&self, image: &'a ImageRequest) -> Result<Found<'a>> {
-        if let Some(record) = self.store.as_ref().and_then(|store| store.get(image)) {
+        if let Some(record) = self.store_for(image).and_then(|store| store.get(image)) {
             return Ok(Found::Record(record));
         }
         let bytes = dataset::read_image(&image.path, image.sha256)?;
@@ -210,23 +332,54 @@ impl Loader {
 
 /// What is known of an image before the network runs.
 enum Found<'a> {
-    Record(Vec<f32>),
+    Record(Arc<Record>),
     Pixels(&'a ImageRequest, Vec<f32>),
 }
 
-/// Loads items in parallel, [`FORWARD_BATCH`] at a time and a few batches ahead of `consume`, and
-/// hands them on in order.
-fn decode_ahead<'a, I: Sync, T: Send>(
-    items: &'a [I],
+impl Found<'_> {
+    fn pixels(&self) -> Option<&[f32]> {
+        match self {
+            Self::Record(_) => None,
+            Self::Pixels(_, planes) => Some(planes),
+        }
+    }
+}
+
+/// Cuts images into groups that the network is to look at in one go: [`FORWARD_BATCH`] of which
+/// there is no record, with those between them of which there is one, so that a few new images
+/// among many old ones do not cost a forward pass each.
+fn groups<'a>(
+    images: &'a [ImageRequest],
+    is_missing: &[bool],
+) -> impl Iterator<Item = &'a [ImageRequest]> + use<'a> {
+    let mut groups = Vec::new();
+    let (mut start, mut missing) = (0, 0);
+    for (index, is_missing) in is_missing.iter().enumerate() {
+        missing += usize::from(*is_missing);
+        if missing == FORWARD_BATCH || index + 1 - start == GROUP_IMAGES {
+            groups.push(&images[start..=index]);
+            (start, missing) = (index + 1, 0);
+        }
+    }
+    if start < images.len() {
+        groups.push(&images[start..]);
+    }
+    groups.into_iter()
+}
+
+/// Loads groups of items, each in parallel and a few groups ahead of `consume`, and hands them on
+/// in order.
+fn decode_ahead<'a, I: Sync + 'a, T: Send>(
+    groups: impl Iterator<Item = &'a [I]> + Send,
     load: impl Fn(&'a I) -> Result<T> + Sync,
     mut consume: impl FnMut(Vec<T>) -> Result<()>,
 ) -> Result<()> {
     std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(BATCHES_AHEAD);
+        let (sender, receiver) = sync_channel(GROUPS_AHEAD);
         let load = &load;
         scope.spawn(move || {
-            for chunk in items.chunks(FORWARD_BATCH) {
-                let loaded: Result<Vec<T>> = chunk.par_iter().map(load).collect();
+            for group in groups {
+                let loaded: Result<Vec<T>> = group.par_iter().map(load).collect();
                 let is_last = loaded.is_err();
                 // A receiver that is gone has failed itself, and reports that.
                 if sender.send(loaded).is_err() || is_last {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! picture ─ imaging::Preprocessing ─▶ image [3, S, S]
-//!    image ─ frozen part of the base ─▶ record      (computed once, kept in a FeatureStore)
+//!    image ─ frozen part of the base ─▶ record      (computed once, kept on disk)
 //!   record ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
 //! ```
 //!

@@ -6,6 +6,7 @@
 //! DVC sees it.
 
 mod error;
+mod features;
 mod load;
 mod params;
 mod promotion;
@@ -13,6 +14,7 @@ mod structure;
 mod tracking;
 
 pub use error::ConfigError;
+pub use features::{FeaturesConfig, OnFullDisk};
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams,
     FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, Normalisation,

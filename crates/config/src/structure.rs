@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Refusal, require};
-use crate::{PromotionConfig, RegistryConfig, TrackingConfig};
+use crate::{FeaturesConfig, PromotionConfig, RegistryConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Config {
     /// Folders that the stages write.
     #[serde(default)]
     pub paths: Paths,
+    /// What is kept of the features of a frozen base.
+    #[serde(default)]
+    pub features: FeaturesConfig,
     /// Patience with slow and failing servers.
     #[serde(default)]
     pub download: DownloadConfig,
@@ -369,6 +372,7 @@ impl Config {
         self.data.patients.check()?;
         self.data.source.check()?;
         self.pretrained.check()?;
+        self.features.check()?;
         self.tracking.check()?;
         self.registry.check()?;
         self.promotion.check()?;

@@ -21,6 +21,7 @@ use anyhow::{Context, Result};
 use artifact::StagedFolder;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
+use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
 use dataset::{BASELINES_FILE, ValidatedManifest};
 use inference::{Prediction, TestSet, predict, write_predictions};
@@ -192,10 +193,11 @@ impl Evaluation {
                 return Ok(Leak::NotMeasured { copied_test_images, reason });
             }
         };
-        let paths = &self.settings.config.paths;
+        let config = &self.settings.config;
+        let features = StoreSettings::of(config);
         let measurement = Measurement {
             validated,
-            refit: &Refit::of_model(&self.model, &paths.base_model, &paths.features)?,
+            refit: &Refit::of_model(&self.model, &config.paths.base_model, features)?,
             classes: self.model.classes(),
             test: &self.test,
             temperature: self.temperature(),

@@ -12,8 +12,10 @@ mod work;
 
 use anyhow::{Context, Result};
 use classifier::backend::Backend;
-use classifier::features::{Extractor, Views};
+use classifier::features::{Extractor, RecordCounts, StoreSettings, Views};
 use classifier::learner::{Learner, learning_rate};
+use config::TrainParams;
+use stage::Settings;
 use training::{Epoch, TrainingImages, standardise};
 
 pub use arguments::Arguments;
@@ -47,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let images =
         TrainingImages::new(&inputs.manifest, &inputs.base.architecture.class_indices(), params)?;
     let mut learner = new_learner(&inputs, &images, backend, params)?;
-    let extractor = new_extractor(&inputs, backend, params, &paths.features)?;
+    let extractor = new_extractor(&inputs, backend, &settings)?;
     match work.resume(&mut learner)? {
         0 => standardise(&mut learner, &extractor, &images)?,
         done => tracing::info!("going on after epoch {done} of {}", params.epochs),
@@ -61,6 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         tracked::tell_epoch(&tracked, &report);
         work.keep(&learner, &inputs, report.row)?;
     }
+    let RecordCounts { computed, found } = extractor.record_counts();
+    tracing::info!("features: {computed} computed, {found} found in {}", paths.features.display());
     if let Some(reason) = work.history().stopped_early(params) {
         tracing::info!("{reason}");
     }
@@ -76,7 +80,7 @@ fn new_learner(
     inputs: &Inputs,
     images: &TrainingImages,
     backend: Backend,
-    params: &config::TrainParams,
+    params: &TrainParams,
 ) -> Result<Learner> {
     Ok(Learner::new(
         &inputs.base.architecture,
@@ -88,21 +92,15 @@ fn new_learner(
     )?)
 }
 
-/// Keeps records where they will be asked for again: not where every epoch draws fresh views.
-fn new_extractor(
-    inputs: &Inputs,
-    backend: Backend,
-    params: &config::TrainParams,
-    features: &std::path::Path,
-) -> Result<Extractor> {
-    let augmentation = params.augmentation;
+fn new_extractor(inputs: &Inputs, backend: Backend, settings: &Settings) -> Result<Extractor> {
+    let TrainParams { augmentation, seed, .. } = settings.params.train;
     Ok(Extractor::new(
         &inputs.base,
         &inputs.weights,
         backend,
         inputs.run.preprocessing,
-        Views { augmentation, seed: params.seed },
-        augmentation.draws_the_same_again().then_some(features),
+        Views { augmentation, seed },
+        Some(&StoreSettings::of(&settings.config)),
     )?)
 }
 

@@ -1,9 +1,9 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use classifier::architecture::BaseDescription;
 use classifier::backend::Backend;
-use classifier::features::{Extractor, ImageRequest, Views};
+use classifier::features::{Extractor, ImageRequest, StoreSettings, Views};
 use classifier::learner::{Learner, learning_rate};
 use classifier::model::Model;
 use classifier::tensors::TensorMap;
@@ -27,7 +27,7 @@ pub struct Refit {
     /// How pixels become numbers.
     pub preprocessing: Preprocessing,
     /// The store of frozen features; what `train` left there makes a refit cheap.
-    pub features: PathBuf,
+    pub features: StoreSettings,
 }
 
 /// How long a refit trains.
@@ -54,7 +54,7 @@ impl Refit {
     ///
     /// # Errors
     /// When the base is another one, or has changed since it was written.
-    pub fn of_model(model: &Model, base_folder: &Path, features: &Path) -> Result<Self> {
+    pub fn of_model(model: &Model, base_folder: &Path, features: StoreSettings) -> Result<Self> {
         let base = BaseDescription::read(base_folder)
             .context("find the base of the model; run prepare-base first")?;
         let description = model.description();
@@ -72,7 +72,7 @@ impl Refit {
             params: description.training.clone(),
             backend: model.backend(),
             preprocessing: description.preprocessing,
-            features: features.to_owned(),
+            features,
         })
     }
 
@@ -82,14 +82,13 @@ impl Refit {
     /// # Errors
     /// When the store cannot be opened.
     pub fn extractor(&self) -> Result<Extractor> {
-        let augmentation = self.params.augmentation;
         Ok(Extractor::new(
             &self.base,
             &self.weights,
             self.backend,
             self.preprocessing,
-            Views { augmentation, seed: self.params.seed },
-            augmentation.draws_the_same_again().then_some(self.features.as_path()),
+            Views { augmentation: self.params.augmentation, seed: self.params.seed },
+            Some(&self.features),
         )?)
     }
 

@@ -1,114 +1,349 @@
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use artifact::{Digest, WithPath};
+use artifact::{Digest, IoError, WithPath};
+use config::{Config, FeaturesConfig, OnFullDisk};
 
 use super::ImageRequest;
-use crate::Result;
+use super::record::{self, Record};
+use super::room::{self, Amount, Grant, RECORD_EXTENSION, Room};
+use crate::{ClassifierError, Result};
 
-/// Begins every file of the store; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"HFEATS1\n";
+/// Records that are mapped at the same time. Linux allows a process 65 530 maps; beyond this many
+/// a record is mapped each time that it is asked for.
+const MAPPED_RECORDS: usize = 32_768;
+
+/// Where records are kept, and how much room they may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreSettings {
+    /// The store's folder.
+    pub folder: PathBuf,
+    /// Its limits.
+    pub limits: FeaturesConfig,
+}
+
+impl StoreSettings {
+    /// What `config.yaml` says.
+    pub fn of(config: &Config) -> Self {
+        Self { folder: config.paths.features.clone(), limits: config.features }
+    }
+}
+
+/// What the records that one [`super::Extractor`] asks for have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RecordKind {
+    /// Everything but the image and its view.
+    pub(super) set: Digest,
+    /// How views are drawn.
+    pub(super) views: Digest,
+    /// Values in a record.
+    pub(super) length: usize,
+}
 
 /// Records on disk, one file each, by the content of the image and everything else that decides
 /// them. Any number of processes may share it; it may be removed at any time.
-///
-/// A file is the magic, the values as little-endian f32, and their CRC-32. One that is truncated
-/// or damaged counts as missing and is made again.
 #[derive(Debug)]
-pub struct FeatureStore {
-    folder: PathBuf,
-    record_length: usize,
+pub(super) struct FeatureStore {
+    settings: StoreSettings,
+    kind: RecordKind,
+    room: Room,
+    known: Mutex<Known>,
+    was_within_limit: AtomicBool,
+    has_told_limit: AtomicBool,
+    is_disk_full: AtomicBool,
+}
+
+/// Which image, and which view of it.
+type RecordName = (Digest, Option<u64>);
+
+/// What this process has seen of the store.
+#[derive(Debug, Default)]
+struct Known {
+    /// `None` for one that was found but is not mapped.
+    records: HashMap<RecordName, Option<Arc<Record>>>,
+    mapped: usize,
 }
 
 impl FeatureStore {
-    /// Opens the part of the store that holds records of one kind.
+    /// Opens the part of the store that holds records of one kind. `None` where the disk is full
+    /// and the settings say to go on.
     ///
     /// # Errors
-    /// When the folder cannot be made.
-    pub fn open(root: &Path, key: &Digest, record_length: usize) -> Result<Self> {
-        let folder = root.join(key.short());
-        artifact::create_folder(&folder)?;
-        Ok(Self { folder, record_length })
+    /// When the folder cannot be made or locked, or the disk is full.
+    pub(super) fn open_if_possible(
+        settings: &StoreSettings,
+        kind: RecordKind,
+    ) -> Result<Option<Self>> {
+        let set = kind.set.short();
+        let room = Room::enter(&settings.folder, &set, settings.limits.limit_bytes())
+            .map_err(|error| when_disk_is_full(settings, error, Room::MARKER_BYTES));
+        match room {
+            Ok(room) => Ok(Some(Self::new(settings, kind, room))),
+            Err(error)
+                if error.is_full_feature_disk()
+                    && settings.limits.on_full_disk == OnFullDisk::GoWithout =>
+            {
+                warn_of_going_without(&error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new(settings: &StoreSettings, kind: RecordKind, room: Room) -> Self {
+        Self {
+            settings: settings.clone(),
+            kind,
+            room,
+            known: Mutex::default(),
+            was_within_limit: AtomicBool::new(false),
+            has_told_limit: AtomicBool::new(false),
+            is_disk_full: AtomicBool::new(false),
+        }
     }
 
     /// A record, or `None` where it is missing or damaged.
-    pub fn get(&self, image: &ImageRequest) -> Option<Vec<f32>> {
-        let bytes = fs::read(self.path_of(image)).ok()?;
-        let body = bytes.strip_prefix(MAGIC)?;
-        let (values, checksum) = body.split_at_checked(self.record_length * 4)?;
-        if checksum != crc32fast::hash(values).to_le_bytes() {
-            return None;
+    pub(super) fn get(&self, image: &ImageRequest) -> Option<Arc<Record>> {
+        let name = name_of(image);
+        if let Some(Some(record)) = self.known().records.get(&name) {
+            return Some(Arc::clone(record));
         }
-        let value = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        Some(values.chunks_exact(4).map(value).collect())
+        let identity = self.identity_of(image);
+        let record = Record::open(&self.path_of(image), &identity, self.kind.length);
+        let mut known = self.known();
+        let Some(record) = record.map(Arc::new) else {
+            // What was announced is damaged or gone: the next pass is to look again.
+            known.records.remove(&name);
+            return None;
+        };
+        if known.mapped < MAPPED_RECORDS {
+            known.mapped += 1;
+            known.records.insert(name, Some(Arc::clone(&record)));
+        }
+        Some(record)
     }
 
-    /// Keeps a record. It appears whole or not at all; it is not synced, since a damaged one is
-    /// only made again.
+    /// Tells that a record is about to be used, so that no other process removes it, and returns
+    /// whether it is missing.
+    pub(super) fn announce(&self, image: &ImageRequest) -> bool {
+        let name = name_of(image);
+        let mut known = self.known();
+        if known.records.contains_key(&name) {
+            return false;
+        }
+        let Ok(file) = File::open(self.path_of(image)) else { return true };
+        // Of a store that belongs to someone else the times cannot be set. It can be read.
+        let _ = file.set_modified(room::now());
+        known.records.insert(name, None);
+        false
+    }
+
+    /// Makes room for so many records, as far as the limit allows; and, when asked for the first
+    /// time, keeps the store within its limit.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn put(&self, image: &ImageRequest, record: &[f32]) -> Result<()> {
-        let path = self.path_of(image);
-        let folder = path.parent().unwrap_or(&self.folder);
-        artifact::create_folder(folder)?;
-        let values: Vec<u8> = record.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder).with_path("create a file in", folder)?;
-        file.write_all(MAGIC)
-            .and_then(|()| file.write_all(&values))
-            .and_then(|()| file.write_all(&crc32fast::hash(&values).to_le_bytes()))
-            .with_path("write", &path)?;
-        file.persist(&path).map_err(|failed| failed.error).with_path("write", &path)?;
+    /// When the store cannot be looked through, or something cannot be removed.
+    pub(super) fn make_room(&self, records: usize) -> Result<Option<Grant<'_>>> {
+        let was_within_limit = self.was_within_limit.swap(true, Ordering::Relaxed);
+        if records == 0 && was_within_limit || self.is_disk_full.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let record_bytes = record::file_bytes(self.kind.length);
+        let grant = self.room.grant(record_bytes * records as u64)?;
+        let fitting = grant.bytes() / record_bytes;
+        if fitting < records as u64 && !self.has_told_limit.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "features.limit_gigabytes: {} leaves room for the features of {fitting} of {records} \
+                 images in {} ({} are needed): the others are computed each time",
+                self.settings.limits.limit_gigabytes,
+                self.settings.folder.display(),
+                Amount(record_bytes * records as u64),
+            );
+        }
+        Ok(Some(grant))
+    }
+
+    /// Keeps a record, where there is room for it, or in place of a damaged one. It appears whole
+    /// or not at all; it is not synced, since a damaged one is only made again.
+    ///
+    /// # Errors
+    /// When it cannot be written, unless that is for a full disk and the settings say to go on.
+    pub(super) fn put(
+        &self,
+        image: &ImageRequest,
+        values: &[f32],
+        grant: Option<&mut Grant<'_>>,
+    ) -> Result<()> {
+        if self.is_disk_full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let record_bytes = record::file_bytes(self.kind.length);
+        let needed_bytes = grant.as_ref().map_or(0, |grant| grant.bytes()).max(record_bytes);
+        let is_granted = grant.is_some_and(|grant| grant.take(record_bytes));
+        if !is_granted && !self.path_of(image).exists() {
+            return Ok(());
+        }
+        let Err(error) = self.write(image, values) else { return Ok(()) };
+        let error = when_disk_is_full(&self.settings, error, needed_bytes);
+        let goes_on = self.settings.limits.on_full_disk == OnFullDisk::GoWithout;
+        if !(goes_on && error.is_full_feature_disk()) {
+            return Err(error);
+        }
+        self.is_disk_full.store(true, Ordering::Relaxed);
+        warn_of_going_without(&error);
         Ok(())
+    }
+
+    fn write(&self, image: &ImageRequest, values: &[f32]) -> artifact::Result<()> {
+        let path = self.path_of(image);
+        let mut file = self.room.begin_file()?;
+        record::write(&mut file, &self.identity_of(image), values).with_path("write", &path)?;
+        let Err(failed) = file.persist(&path) else { return Ok(()) };
+        // The first record in this folder, or somebody has removed the folder.
+        artifact::create_folder(path.parent().unwrap_or(&self.settings.folder))?;
+        failed.file.persist(&path).map_err(|failed| failed.error).with_path("write", &path)?;
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path_of(&self, image: &ImageRequest) -> PathBuf {
         let digest = image.sha256.to_string();
         let name = match image.view {
-            None => format!("{digest}.features"),
-            Some(number) => format!("{digest}-{number}.features"),
+            None => digest.clone(),
+            Some(number) => format!("{digest}-{}-{number}", self.kind.views.short()),
         };
-        self.folder.join(&digest[..2]).join(name)
+        let mut path = self.settings.folder.join(self.kind.set.short());
+        path.push(&digest[..2]);
+        path.push(format!("{name}.{RECORD_EXTENSION}"));
+        path
+    }
+
+    /// Everything that a record is of.
+    fn identity_of(&self, image: &ImageRequest) -> Digest {
+        let (set, image_content) = (self.kind.set.as_bytes(), image.sha256.as_bytes());
+        match image.view {
+            None => Digest::of_fields([&set[..], image_content]),
+            Some(number) => {
+                let views = self.kind.views.as_bytes();
+                Digest::of_fields([&set[..], image_content, views, &number.to_le_bytes()])
+            }
+        }
+    }
+}
+
+fn name_of(image: &ImageRequest) -> RecordName {
+    (image.sha256, image.view)
+}
+
+fn warn_of_going_without(error: &ClassifierError) {
+    tracing::warn!("failed to {error}. Going on: what is not kept is computed each time");
+}
+
+/// The error that says what to do, where the disk is full; else the error itself.
+fn when_disk_is_full(
+    settings: &StoreSettings,
+    error: IoError,
+    needed_bytes: u64,
+) -> ClassifierError {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error {
+        IoError::Io { source, .. }
+            if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge) =>
+        {
+            ClassifierError::FeatureDiskFull {
+                folder: settings.folder.clone(),
+                needed_bytes,
+                source,
+            }
+        }
+        other => other.into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+
     use super::*;
 
-    fn image(view: Option<u64>) -> ImageRequest {
-        ImageRequest { path: "a.png".into(), sha256: Digest::of(b"a"), view }
+    const LENGTH: usize = 5_000;
+
+    fn open(root: &std::path::Path) -> FeatureStore {
+        let settings = StoreSettings { folder: root.to_owned(), limits: FeaturesConfig::default() };
+        let (set, views) = (Digest::of(b"set"), Digest::of(b"views"));
+        let kind = RecordKind { set, views, length: LENGTH };
+        FeatureStore::open_if_possible(&settings, kind).unwrap().unwrap()
+    }
+
+    fn image() -> ImageRequest {
+        ImageRequest { path: "a.png".into(), sha256: Digest::of(b"a"), view: None }
+    }
+
+    /// Two writers replace a record again and again, with values of their own that tell a mixture.
+    #[test]
+    fn a_reader_finds_a_whole_record_or_none_while_others_write() {
+        let root = tempfile::tempdir().unwrap();
+        let records = [1.0_f32, 2.0].map(|value| vec![value; LENGTH]);
+        let running = AtomicU32::new(2);
+        let mut reads = 0;
+        std::thread::scope(|scope| {
+            for record in &records {
+                scope.spawn(|| {
+                    let store = open(root.path());
+                    let mut grant = store.make_room(1).unwrap();
+                    for _ in 0..200 {
+                        store.put(&image(), record, grant.as_mut()).unwrap();
+                    }
+                    running.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+            while running.load(Ordering::SeqCst) > 0 {
+                // One that has mapped nothing so far.
+                let Some(found) = open(root.path()).get(&image()) else {
+                    assert_eq!(reads, 0, "a record was there, and then was not");
+                    continue;
+                };
+                let mut values = Vec::new();
+                found.append_to(&mut values);
+                assert!(records.contains(&values));
+                reads += 1;
+            }
+        });
+        assert!(reads > 0, "the writers were done before anything was read");
     }
 
     #[test]
-    fn a_record_is_found_again_by_content_and_view() {
+    fn a_record_that_is_gone_is_missing_again_in_the_next_pass() {
         let root = tempfile::tempdir().unwrap();
-        let store = FeatureStore::open(root.path(), &Digest::of(b"key"), 3).unwrap();
-        store.put(&image(None), &[1.0, f32::NAN.abs(), -3.5]).unwrap();
-        store.put(&image(Some(2)), &[4.0, 5.0, 6.0]).unwrap();
-        assert_eq!(store.get(&image(None)).unwrap()[2], -3.5);
-        assert_eq!(store.get(&image(Some(2))).unwrap(), [4.0, 5.0, 6.0]);
-        assert_eq!(store.get(&image(Some(1))), None);
+        let store = open(root.path());
+        let mut grant = store.make_room(1).unwrap();
+        assert!(store.announce(&image()));
+        store.put(&image(), &vec![1.0; LENGTH], grant.as_mut()).unwrap();
+        assert!(!store.announce(&image()));
+        std::fs::remove_file(store.path_of(&image())).unwrap();
+        assert!(store.get(&image()).is_none());
+        assert!(store.announce(&image()));
     }
 
     #[test]
-    fn a_damaged_record_counts_as_missing() {
+    fn an_announced_record_counts_as_used_now() {
         let root = tempfile::tempdir().unwrap();
-        let store = FeatureStore::open(root.path(), &Digest::of(b"key"), 2).unwrap();
-        store.put(&image(None), &[1.0, 2.0]).unwrap();
-        let path = store.path_of(&image(None));
-        let whole = fs::read(&path).unwrap();
-        for length in 0..whole.len() {
-            fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(store.get(&image(None)), None, "{length} bytes");
-        }
-        let mut flipped = whole.clone();
-        flipped[10] ^= 1;
-        fs::write(&path, &flipped).unwrap();
-        assert_eq!(store.get(&image(None)), None);
-        fs::write(&path, &whole).unwrap();
-        assert_eq!(store.get(&image(None)).unwrap(), [1.0, 2.0]);
+        let store = open(root.path());
+        let mut grant = store.make_room(1).unwrap();
+        store.put(&image(), &vec![1.0; LENGTH], grant.as_mut()).unwrap();
+        let file = File::options().append(true).open(store.path_of(&image())).unwrap();
+        let long_ago = room::now() - std::time::Duration::from_secs(1_000);
+        file.set_modified(long_ago).unwrap();
+        let later = open(root.path());
+        assert!(!later.announce(&image()));
+        let last_used = file.metadata().unwrap().modified().unwrap();
+        assert!(last_used > long_ago + std::time::Duration::from_secs(900));
     }
 }

@@ -47,6 +47,28 @@ impl Project {
         self.folder.path().join(relative)
     }
 
+    /// Adds to `config.yaml`.
+    pub(crate) fn configure(&self, section: &str) {
+        let path = self.path("config.yaml");
+        let config = fs::read_to_string(&path).expect("config.yaml");
+        fs::write(path, format!("{config}{section}\n")).expect("writable");
+    }
+
+    /// Replaces a part of `params.yaml`. The base stays as it is.
+    pub(crate) fn change_params(&self, from: &str, to: &str) {
+        let path = self.path("params.yaml");
+        let params = fs::read_to_string(&path).expect("params.yaml");
+        assert!(params.contains(from), "params.yaml has no {from:?}");
+        fs::write(path, params.replacen(from, to, 1)).expect("writable");
+    }
+
+    /// Removes what was published and trains again; returns the log.
+    #[track_caller]
+    pub(crate) fn train_anew(&self, arguments: &[&str]) -> String {
+        fs::remove_dir_all(self.path("artifacts/model_training")).expect("removable");
+        self.succeed(arguments)
+    }
+
     /// Writes over an image, and leaves the manifest as it is.
     pub(crate) fn replace_image(&self, path: &str, bytes: &[u8]) {
         let file = self.path("artifacts/data_ingestion").join(path);
