@@ -89,7 +89,9 @@ impl Backend {
         let format = match precision {
             Precision::Fp32 => NumberFormat::Fp32,
             Precision::Bf16 => NumberFormat::Bf16,
-            Precision::Auto if device.is_cuda() || processor::has_bf16() => NumberFormat::Bf16,
+            Precision::Auto if device.is_cuda() || processor::is_faster_in_bf16() => {
+                NumberFormat::Bf16
+            }
             Precision::Auto => NumberFormat::Fp32,
         };
         Ok(Self { device, format })
