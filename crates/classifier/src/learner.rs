@@ -18,6 +18,11 @@ mod schedule;
 /// its deviation would turn one different image into a huge value.
 const SMALLEST_STD: f64 = 1e-6;
 
+/// No feature is scaled up by more than ten times what the median feature is. Of 25,024 features
+/// hundreds hardly ever differ from 0: in an image in which such a one does, it alone would come
+/// to hundreds of standard deviations, and decide.
+const LEAST_STD_OF_MEDIAN: f64 = 0.1;
+
 use optimizer::Optimizer;
 pub use schedule::learning_rate;
 
@@ -215,8 +220,14 @@ impl Learner {
         let mean = fitted.sum.f_div_scalar(images)?;
         let variance = fitted.squares.f_div_scalar(images)?.f_sub(&(&mean * &mean))?;
         let std = variance.f_clamp_min(0.0)?.f_sqrt()?;
-        let is_constant = std.f_lt(SMALLEST_STD)?;
-        let std = std.f_where_self(&is_constant.f_logical_not()?, &std.f_ones_like()?)?;
+        let varies = std.f_ge(SMALLEST_STD)?;
+        let varying = std.f_masked_select(&varies)?;
+        let std = if varying.numel() == 0 {
+            std.f_ones_like()?
+        } else {
+            let least = varying.f_median()?.f_mul_scalar(LEAST_STD_OF_MEDIAN)?;
+            std.f_maximum(&least)?.f_where_self(&varies, &std.f_ones_like()?)?
+        };
         self.network.set_learnt(STANDARDISE_MEAN, mean.f_to_kind(Kind::Float)?);
         self.network.set_learnt(STANDARDISE_STD, std.f_to_kind(Kind::Float)?);
         Ok(())
@@ -423,6 +434,29 @@ mod tests {
         // Population variance: (4 + 1 + 9) / 3.
         assert!((checkpoint[STANDARDISE_STD].values()[0] - (14.0_f32 / 3.0).sqrt()).abs() < 1e-6);
         assert_eq!(checkpoint[STANDARDISE_STD].values()[1], 1.0);
+    }
+
+    #[test]
+    fn a_feature_that_hardly_varies_is_not_scaled_up_without_bound() {
+        let architecture = architecture(HeadKind::MultiScale, 0, Freeze::All);
+        let mut weights = crate::initialise::random_base(5);
+        weights.extend(crate::initialise::fresh_head(&architecture, 6));
+        let params = params(Kind::Adam);
+        let mut learner =
+            Learner::new(&architecture, &weights, cpu(), &params, None, "test").unwrap();
+        // Standard deviations over two records: 0.001, 1, 2 for the first three, 0 for the others.
+        let spread = [0.001, 1.0, 2.0];
+        let record = |sign: f32| {
+            (0..25_024).map(move |i| 5.0 + sign * spread.get(i).copied().unwrap_or_default())
+        };
+        let mut fitted = learner.standardisation().unwrap();
+        let records: Vec<f32> = [-1.0, 1.0].into_iter().flat_map(record).collect();
+        learner.collect(&mut fitted, &records).unwrap();
+        learner.standardise(&fitted).unwrap();
+        let std = learner.checkpoint().unwrap()[STANDARDISE_STD].values()[..4].to_vec();
+        for (found, expected) in std.iter().zip([0.1, 1.0, 2.0, 1.0]) {
+            assert!((found - expected).abs() < 1e-5, "{std:?}");
+        }
     }
 
     #[test]
