@@ -56,6 +56,7 @@ def test_the_first_model_becomes_the_champion_and_its_page_says_what_it_is(good,
     assert version.tags["promotion.outcome"] == "promoted"
     assert version.tags["worth"] == scores(good)["worth"]["in_words"]
     assert "Not a medical device" in version.description
+    assert "**Promoted:** there is no champion yet" in version.description
     model = logged_model(version)
     assert model.status == "READY" and model.tags["training"] == description["source"]["run"]
     signature = mlflow.models.get_model_info("models:/first@champion").signature

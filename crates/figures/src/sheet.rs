@@ -198,8 +198,11 @@ impl SheetImage<'_> {
         let baseline = y + 12.0;
         html! {
             rect x=(px(PADDING)) y=(px(y)) width=(px(width)) height=(px(height)) fill=(BAR_GROUND) {}
-            rect x=(px(PADDING)) y=(px(y)) width=(px(width * probability)) height=(px(height))
-                fill=(fill) {}
+            // A bar of no width is no rectangle to SVG.
+            @if width * probability >= 0.01 {
+                rect x=(px(PADDING)) y=(px(y)) width=(px(width * probability)) height=(px(height))
+                    fill=(fill) {}
+            }
             (text([PADDING + 4.0, baseline], Anchor::Start, style, INK, name))
             (text([CARD[0] - PADDING, baseline], Anchor::End, SMALL, INK, &percent(probability)))
         }

@@ -98,6 +98,15 @@ pub(crate) fn settle(
     for tag in reason_tags(gate, verdict) {
         client.tag_model_version(name, number, &tag)?;
     }
+    let (before, after) = (
+        version.description.as_deref().unwrap_or_default(),
+        match verdict.outcome {
+            Outcome::Promoted => "Promoted",
+            Outcome::Challenger => "Not promoted",
+        },
+    );
+    let description = format!("{before}\n**{after}:** {}.", verdict.reason);
+    client.describe_model_version(name, number, &description)?;
     // The alias before the outcome: who waits for the outcome finds the champion it made.
     let (alias, outcome) = match verdict.outcome {
         Outcome::Promoted => (champion_alias(), OutcomeTag::Promoted),
