@@ -105,7 +105,7 @@ pub(crate) fn settle(
             Outcome::Challenger => "Not promoted",
         },
     );
-    let description = format!("{before}\n**{after}:** {}.", verdict.reason);
+    let description = format!("{before}\n\n**{after}:** {}.", verdict.reason);
     client.describe_model_version(name, number, &description)?;
     // The alias before the outcome: who waits for the outcome finds the champion it made.
     let (alias, outcome) = match verdict.outcome {
