@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from conftest import CLASSES, PROJECT
+from project import CLASSES, PROJECT
 
 TOLERANCE = 1e-4
 LOADER = PROJECT / "crates/registered-model/src/hounsfield_model.py"

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 import yaml
 
-from conftest import CLASSES, Project
+from project import CLASSES, Project
 
 PROMOTED, FAILED, BAD_USAGE, NOT_PROMOTED = 0, 1, 2, 3
 

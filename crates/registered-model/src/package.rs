@@ -155,3 +155,106 @@ fn written(description: &ModelDescription, scores: Vec<u8>) -> [(&'static str, V
         ("evaluation/scores.json", scores),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A model folder that was never calibrated; the package does not look into the weights.
+    fn model_folder() -> tempfile::TempDir {
+        let digest = Digest::of(b"x");
+        let description = json!({
+            "format": 2,
+            "notice": ModelDescription::NOTICE,
+            "architecture": {
+                "image_size": 64,
+                "classes": ["cancer", "normal, or so"],
+                "freeze": "all",
+                "head": { "kind": "flatten", "hidden_units": 0, "dropout": 0.0 },
+            },
+            "preprocessing": { "image_size": 64, "normalisation": "unit" },
+            "precision": "fp32",
+            "source": {
+                "run": "0123456789ab",
+                "checkpoint": "model_e3.safetensors",
+                "sha256": digest,
+                "epoch": 3,
+                "valid_accuracy": 0.5,
+                "valid_loss": 0.7,
+            },
+            "training": training(),
+            "digests": { "data": digest, "base": digest, "params": digest, "weights": digest },
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            artifact::write_file(&folder.path().join(name), bytes).unwrap();
+        };
+        write(ModelDescription::FILE, description.to_string().as_bytes());
+        write(ModelDescription::WEIGHTS_FILE, b"weights");
+        write(ClassIndices::FILE, b"{}");
+        write(HISTORY_FILE, b"epoch\n");
+        folder
+    }
+
+    /// The section `train` of the project's own params.yaml.
+    fn training() -> Value {
+        let params = include_str!("../../../params.yaml");
+        let mut params: Value = serde_yaml::from_str(params).unwrap();
+        params["train"].take()
+    }
+
+    fn package(folder: &Path, scores: &str) -> Package {
+        let trained = BTreeSet::from([Digest::of(b"1"), Digest::of(b"2")]);
+        Package::new(folder, scores.into(), &trained).unwrap()
+    }
+
+    fn text<'a>(package: &'a Package, path: &str) -> &'a [u8] {
+        let file = package.files().iter().find(|file| file.path.as_str() == path).unwrap();
+        match &file.content {
+            Content::Bytes(bytes) => bytes,
+            Content::File(file) => panic!("{} is not written", file.display()),
+        }
+    }
+
+    #[test]
+    fn every_file_has_its_digest_and_the_same_files_the_same_one() {
+        let folder = model_folder();
+        let packed = package(folder.path(), "{}");
+        let digests: BTreeMap<String, Digest> =
+            serde_json::from_slice(text(&packed, DIGESTS_FILE)).unwrap();
+        let listed: Vec<&str> = digests.keys().map(String::as_str).collect();
+        let paths = packed.files().iter().map(|file| file.path.as_str());
+        assert_eq!(listed, paths.filter(|path| *path != DIGESTS_FILE).collect::<Vec<_>>());
+        assert_eq!(digests["data/trained_model.safetensors"], Digest::of(b"weights"));
+        assert_eq!(packed.digest(), Digest::of(text(&packed, DIGESTS_FILE)));
+        assert_eq!(package(folder.path(), "{}").digest(), packed.digest());
+        assert_ne!(package(folder.path(), "{ }").digest(), packed.digest());
+    }
+
+    #[test]
+    fn a_model_without_its_weights_is_not_packed() {
+        let folder = model_folder();
+        std::fs::remove_file(folder.path().join(ModelDescription::WEIGHTS_FILE)).unwrap();
+        let error = Package::new(folder.path(), Vec::new(), &BTreeSet::new()).unwrap_err();
+        assert!(error.to_string().contains(ModelDescription::WEIGHTS_FILE), "{error}");
+    }
+
+    #[test]
+    fn mlmodel_names_the_model_its_loader_and_a_column_for_each_class() {
+        let folder = model_folder();
+        let packed = package(folder.path(), "{}");
+        let (model, run) = ("m-1".parse().unwrap(), "r1".parse().unwrap());
+        let file = packed.mlmodel(Identity { model: &model, run: Some(&run) });
+        let Content::Bytes(bytes) = file.content else { panic!("MLmodel is written") };
+        let file: Value = serde_yaml::from_slice(&bytes).unwrap();
+        assert_eq!((&file["model_id"], &file["run_id"]), (&json!("m-1"), &json!("r1")));
+        let flavor = &file["flavors"]["python_function"];
+        let module = format!("code/{}.py", flavor["loader_module"].as_str().unwrap());
+        assert!(!text(&packed, &module).is_empty());
+        let outputs: Value =
+            serde_json::from_str(file["signature"]["outputs"].as_str().unwrap()).unwrap();
+        assert_eq!(outputs[3]["name"], "prob_normal, or so");
+    }
+}
