@@ -222,13 +222,14 @@ fn in_words(
             format!("The model is better than every baseline; the best is {}.", told(baseline))
         }
         WorthVerdict::BeatsShortcutsOnly => format!(
-            "The model is better than every shortcut, but not shown to be better than a coarse look \
-             at the picture: {}.",
+            "The model is better than every shortcut, but {} a coarse look at the picture: {}.",
+            baseline.map_or("not shown to be better than", Comparison::standing),
             told(baseline)
         ),
         WorthVerdict::NotBetterThanAShortcut => format!(
-            "The model is not shown to be better than a baseline that knows nothing of anatomy: {}. \
+            "The model is {} a baseline that knows nothing of anatomy: {}. \
              The score does not show that anything about tumours was learnt.",
+            shortcut.map_or("not shown to be better than", Comparison::standing),
             told(shortcut)
         ),
         WorthVerdict::NothingToCompare => {
@@ -239,6 +240,14 @@ fn in_words(
 }
 
 impl Comparison {
+    /// How the model stands to a baseline that it does not clearly beat.
+    fn standing(&self) -> &'static str {
+        match self.accuracy.difference.interval {
+            Some(interval) if interval.high < 0.0 => "worse than",
+            _ => "not shown to be better than",
+        }
+    }
+
     /// `the grey histogram alone (0.664 against 0.517; difference −0.147, 95 % −0.21 to −0.08)`
     fn in_words(&self) -> String {
         let Difference { first, second, difference, .. } = &self.accuracy;
@@ -323,6 +332,20 @@ mod tests {
         assert_eq!(worth.verdict, WorthVerdict::NotBetterThanAShortcut);
         assert!(worth.in_words.contains("file metadata, 0.833"), "{}", worth.in_words);
         assert_eq!(worth.best_baseline, worth.best_shortcut);
+    }
+
+    #[test]
+    fn a_model_that_is_clearly_worse_is_called_worse() {
+        let words = |right, kind, rival| {
+            let shortcut = baseline("grey_histogram", BaselineKind::Shortcut, 10);
+            decide(right, &[shortcut, baseline("rival", kind, rival)]).in_words
+        };
+        let worse = words(30, BaselineKind::Shortcut, 50);
+        assert!(worse.starts_with("The model is worse than a baseline"), "{worse}");
+        let worse = words(30, BaselineKind::CoarseLook, 50);
+        assert!(worse.contains("but worse than a coarse look"), "{worse}");
+        let alike = words(49, BaselineKind::Shortcut, 50);
+        assert!(alike.contains("not shown to be better than a baseline"), "{alike}");
     }
 
     #[test]
