@@ -75,7 +75,7 @@ def results(options: argparse.Namespace, bench: Bench, measured: Measured, rows:
     return {
         "machine": machine.describe(ROOT) | {"versions": versions},
         "settings": {"rounds": options.rounds, "slow_rounds": options.slow_rounds, "steps": options.steps,
-                     "data": str(bench.data) if bench.data else "the synthetic sample",
+                     "data": bench.data.name if bench.data else "the synthetic sample",
                      "profile": bench.profile, "seconds": round(seconds, 1)},
         "images": bench.images.__dict__,
         "table": [row.record() for row in rows],

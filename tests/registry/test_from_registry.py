@@ -1,15 +1,19 @@
 """A registered model comes back, to the pipeline and to Python."""
 
 import csv
+import importlib.metadata
 import importlib.util
 import io
 import json
+import sys
 import zlib
+from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -95,12 +99,23 @@ def test_the_input_example_can_be_predicted(registered):
     assert found["predicted"][0] in CLASSES and len(found) == 1
 
 
+def test_what_the_loader_needs_is_what_it_is_tested_with(registered):
+    path = mlflow.pyfunc.get_model_dependencies(f"models:/{registered}@champion")
+    requirements = [Requirement(line) for line in Path(path).read_text().splitlines()]
+    assert {"torch", "pillow", "safetensors"} <= {requirement.name for requirement in requirements}
+    for requirement in requirements:
+        installed = importlib.metadata.version(requirement.name)
+        assert requirement.specifier.contains(installed), f"{requirement}, but {installed}"
+
+
 @pytest.fixture(scope="module")
 def loader():
-    """The module that MLflow imports."""
+    """The module that MLflow imports. No bytecode beside it: the folder is one that DVC looks at."""
     specification = importlib.util.spec_from_file_location("loader_under_test", LOADER)
     module = importlib.util.module_from_spec(specification)
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     specification.loader.exec_module(module)
+    sys.dont_write_bytecode = written
     return module
 
 

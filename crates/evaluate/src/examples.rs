@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use classifier::model::Model;
 use dataset::ClassIndex;
 use imaging::{Picture, Thumbnail};
+use inference::{InferenceError, Prediction, TestImage, read_picture};
 use report::Picture as Shown;
 
 use crate::overlay::overlay;
-use inference::InferenceError;
-use inference::Prediction;
-use inference::TestImage;
-use inference::read_picture;
 
 /// Mistakes that are shown.
 const MISTAKES: usize = 24;

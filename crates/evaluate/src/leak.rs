@@ -12,13 +12,10 @@ use artifact::Digest;
 use classifier::features::ImageRequest;
 use config::EvaluateParams;
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
+use inference::{Prediction, TestImage, TestSet, prediction};
 use metrics::{Bootstrap, Estimate, Temperature};
 use serde::Serialize;
 use training::{Length, Refit};
-
-use inference::Prediction;
-use inference::prediction;
-use inference::{TestImage, TestSet};
 
 mod control;
 

@@ -4,13 +4,13 @@ use classifier::checkpoint::EpochRow;
 use classifier::model::ModelDescription;
 use config::HeadKind;
 use dataset::{ClassIndex, ClassIndices};
+use inference::Unit;
 use metrics::Predictions;
 use report::{Page, Section};
 
 use crate::Source;
 use crate::examples::Examples;
 use crate::scores::Scores;
-use inference::Unit;
 
 mod classes;
 mod confusion;

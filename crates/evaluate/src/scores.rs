@@ -6,6 +6,7 @@ use std::fmt;
 use artifact::Digest;
 use classifier::calibration::{OperatingPointOutcome, PositiveClasses};
 use dataset::{ClassIndex, ClassIndices};
+use inference::TestSet;
 use metrics::{
     AtThreshold, AverageSummary, Bootstrap, ClassSummary, Estimate, Interval, Predictions,
     Proportion, Ranking, Scorer, Summary, top_k_accuracy,
@@ -13,7 +14,6 @@ use metrics::{
 use serde::Serialize;
 
 use crate::worth::Worth;
-use inference::TestSet;
 
 /// Fewer test images of a class than this say little: at 20 images, half of which are recognised,
 /// the 95 % interval of the recall reaches from 0.30 to 0.70 (Wilson 1927).

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use figures::Confusion;
+use inference::Prediction;
 use tracking::{DataUse, Program, TrackedRun};
 
 use crate::scores::Scores;
@@ -12,7 +13,6 @@ use crate::{
     CONFUSION_MATRIX_FILE, Evaluation, PREDICTIONS_FILE, RELIABILITY_FILE, REPORT_FILE, ROC_FILE,
     SCORES_FILE, Source,
 };
-use inference::Prediction;
 
 /// Goes on with the run of the training. Scores on a folder of one's own are none of it.
 pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {

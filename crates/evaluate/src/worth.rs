@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use dataset::{BaselineKind, BaselinePredictions, ClassIndices};
+use inference::TestSet;
 use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
 use serde::Serialize;
 
 use crate::leak::Leak;
-use inference::TestSet;
 
 /// First in `scores.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -113,7 +113,7 @@ fn read_scores(settings: &Settings) -> Result<(Scores, Vec<u8>)> {
     Ok((scores, bytes))
 }
 
-/// The digests of the images that were trained on, and of every copy of them that takes part.
+/// The digests of the images that were trained on.
 fn training_images(validated: &ValidatedManifest) -> BTreeSet<Digest> {
     let included = validated.records().iter().filter(|record| record.excluded.is_none());
     let training = included.filter(|record| record.image.split == Split::Train);

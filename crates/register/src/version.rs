@@ -84,10 +84,10 @@ fn description(candidate: &Candidate) -> String {
     text
 }
 
-/// Points the alias to the version, and tags it with the reason.
+/// Tags the version with the reason, and points the alias to it.
 ///
 /// # Errors
-/// When the server refuses or cannot be reached.
+/// When the server refuses or cannot be reached; no alias has changed then.
 pub(crate) fn settle(
     client: &Client,
     gate: &Gate,
@@ -98,22 +98,22 @@ pub(crate) fn settle(
     for tag in reason_tags(gate, verdict) {
         client.tag_model_version(name, number, &tag)?;
     }
-    let (before, after) = (
-        version.description.as_deref().unwrap_or_default(),
-        match verdict.outcome {
-            Outcome::Promoted => "Promoted",
-            Outcome::Challenger => "Not promoted",
-        },
-    );
-    let description = format!("{before}\n\n**{after}:** {}.", verdict.reason);
+    let (alias, outcome, heading) = match verdict.outcome {
+        Outcome::Promoted => (champion_alias(), OutcomeTag::Promoted, "Promoted"),
+        Outcome::Challenger => (challenger_alias(), OutcomeTag::Challenger, "Not promoted"),
+    };
+    let before = version.description.as_deref().unwrap_or_default();
+    let description = format!("{before}\n\n**{heading}:** {}.", verdict.reason);
     client.describe_model_version(name, number, &description)?;
     // The alias before the outcome: who waits for the outcome finds the champion it made.
-    let (alias, outcome) = match verdict.outcome {
-        Outcome::Promoted => (champion_alias(), OutcomeTag::Promoted),
-        Outcome::Challenger => (challenger_alias(), OutcomeTag::Challenger),
-    };
     client.set_alias(name, &alias, number)?;
-    Ok(tags::set_outcome(client, name, number, outcome)?)
+    // It is decided: that the tag lags behind does not undo it. Who comes next gives it up.
+    if let Err(error) = tags::set_outcome(client, name, number, outcome) {
+        tracing::warn!(
+            "version {number} has its alias, but no tag that says so: failed to {error}"
+        );
+    }
+    Ok(())
 }
 
 fn reason_tags(gate: &Gate, verdict: &Verdict) -> Vec<Tag> {

@@ -5,8 +5,8 @@ use serde_json::json;
 /// The Python that the loader is tested with.
 pub(crate) const PYTHON: &str = "3.11";
 
-/// The packages that the loader is tested with. The test in `tests/registry` holds them against
-/// what is installed there.
+/// The packages that the loader imports. `tests/registry` holds them against those that it is
+/// tested with.
 pub(crate) const REQUIREMENTS: &str = "\
 mlflow>=3
 numpy

@@ -1,6 +1,7 @@
 //! What to do about what was found, most important first.
 
 use dataset::BaselineKind;
+use inference::Unit;
 use metrics::Proportion;
 
 use super::{Evaluated, words};
@@ -8,7 +9,6 @@ use crate::Source;
 use crate::leak::Leak;
 use crate::scores::FEW_TEST_IMAGES;
 use crate::worth::WorthVerdict;
-use inference::Unit;
 
 /// Everything that the evaluation gives reason for.
 pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
