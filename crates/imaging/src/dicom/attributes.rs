@@ -18,10 +18,7 @@ use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry
 
 use super::meta::Meta;
 use super::{damaged, truncated, unsupported};
-use crate::DecodeError;
-
-/// The longest value that is kept: twice the longest text of any attribute that is asked for.
-const LONGEST_VALUE: usize = 2048;
+use crate::{DecodeError, PictureFormat};
 
 /// Retired in 2007, but old files stay.
 pub(super) const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
@@ -75,7 +72,8 @@ impl<'a> Attributes<'a> {
         let unknown = || unsupported(format!("transfer syntax {transfer_syntax}"));
         // What is deflated is explicit and little endian.
         let deflated = transfer_syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
-        let data_set = if deflated { inflate(data_set, most_bytes)? } else { data_set.into() };
+        let data_set =
+            if deflated { inflate(data_set, most_bytes, extent)? } else { data_set.into() };
         let read_as = if deflated { uids::EXPLICIT_VR_LITTLE_ENDIAN } else { transfer_syntax };
         let syntax = TransferSyntaxRegistry.get(read_as).ok_or_else(unknown)?;
 
@@ -222,7 +220,7 @@ impl Walk<'_> {
     /// Remembers an attribute of the file itself, or of the first frame, as multi-frame objects
     /// have them in the first items of their functional groups.
     fn keep(&mut self, tag: Tag, range: Range<usize>) {
-        if range.len() > LONGEST_VALUE || !self.wanted.contains(&tag) {
+        if !self.wanted.contains(&tag) {
             return;
         }
         let is_first = |level: &Level| match level {
@@ -302,15 +300,22 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-fn inflate(deflated: &[u8], most_bytes: usize) -> Result<Cow<'static, [u8]>, DecodeError> {
+/// Undoes the compression of a data set, in at most `most_bytes`; what is beyond them is left out
+/// where the walk does not go to the pixels.
+fn inflate(
+    deflated: &[u8],
+    most_bytes: usize,
+    extent: Extent,
+) -> Result<Cow<'static, [u8]>, DecodeError> {
     use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
     match decompress_to_vec_with_limit(deflated, most_bytes) {
         Ok(inflated) => Ok(inflated.into()),
-        Err(error) => Err(match error.status {
-            TINFLStatus::HasMoreOutput => DecodeError::TooMuchMemory(crate::PictureFormat::Dicom),
-            TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => truncated(),
-            _ => damaged("its deflated data cannot be inflated"),
-        }),
+        Err(error) => match error.status {
+            TINFLStatus::HasMoreOutput if extent != Extent::Pixels => Ok(error.output.into()),
+            TINFLStatus::HasMoreOutput => Err(DecodeError::TooMuchMemory(PictureFormat::Dicom)),
+            TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => Err(truncated()),
+            _ => Err(damaged("its deflated data cannot be inflated")),
+        },
     }
 }
 

@@ -3,8 +3,10 @@ use std::fmt;
 use dicom_dictionary_std::tags;
 
 use super::attributes::{Attributes, Extent};
-use super::most_bytes;
-use crate::{DecodeError, MAX_PIXELS};
+use crate::DecodeError;
+
+/// How far a deflated file is inflated. What is asked for stands in its first kilobytes.
+const MOST_BYTES: usize = 16 << 20;
 
 /// Whose image a DICOM file holds, and which examination it is of.
 ///
@@ -32,7 +34,7 @@ pub fn identity(bytes: &[u8]) -> Result<Identity, DecodeError> {
     let wanted =
         [tags::MODALITY, tags::PATIENT_ID, tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID];
     let extent = Extent::Until(tags::SERIES_INSTANCE_UID);
-    let attributes = Attributes::read(bytes, &wanted, extent, most_bytes(MAX_PIXELS))?;
+    let attributes = Attributes::read(bytes, &wanted, extent, MOST_BYTES)?;
     let [modality, patient_id, study_instance_uid, series_instance_uid] =
         wanted.map(|tag| attributes.text(tag));
     Ok(Identity { patient_id, study_instance_uid, series_instance_uid, modality })

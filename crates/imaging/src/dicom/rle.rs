@@ -7,7 +7,6 @@ use crate::DecodeError;
 
 /// A count and 15 offsets, little endian.
 const HEADER_BYTES: usize = 64;
-const MOST_SEGMENTS: usize = 15;
 
 /// Decodes a frame into planes of samples. Each byte of a sample has a segment of its own, the
 /// highest first.
@@ -17,7 +16,7 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
     let number = |place: usize| u32::from_le_bytes(numbers[place]) as usize;
     let due = layout.colours.samples() * layout.bytes_per_sample;
     let segments = number(0);
-    if segments != due || segments > MOST_SEGMENTS {
+    if segments != due {
         return Err(damaged(format!("{segments} RLE segments where {due} are due")));
     }
     let mut samples = vec![0; layout.samples()];

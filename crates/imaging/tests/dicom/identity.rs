@@ -22,6 +22,12 @@ fn patient_and_series_are_read_without_a_pixel() {
 }
 
 #[test]
+fn a_deflated_file_is_not_inflated_to_its_end() {
+    let file = File::ct(1, 1, &[0]).with_words(&vec![0; 20_000_000]);
+    assert_eq!(identity(&file.deflated_bytes()).unwrap().modality.as_deref(), Some("CT"));
+}
+
+#[test]
 fn an_empty_or_missing_patient_is_none() {
     for file in [
         File::ct(1, 1, &[0]).with_text(tags::PATIENT_ID, VR::LO, "  "),
