@@ -1,0 +1,1 @@
+"""The prediction server beside the usual one: `bench/server.py` runs it."""

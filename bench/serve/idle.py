@@ -1,0 +1,67 @@
+"""Thousands of connections that say nothing, and one client that does."""
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from serve.http1 import Connection, Lost
+from serve.load import one_at_a_time
+from serve.process import Serving
+
+# Descriptors that are needed for anything else.
+SPARE_FILES = 200
+# Connections that are being opened at a time: fewer than a listener's backlog.
+OPENING = 100
+
+
+def raise_file_limit() -> int:
+    """Lets this process, and those it starts, open as many files as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+async def open_all(connections: Sequence[Connection]) -> Counter[str]:
+    """Opens all of them; returns what went wrong."""
+    refused: Counter[str] = Counter()
+    turn = asyncio.Semaphore(OPENING)
+
+    async def open_one(connection: Connection) -> None:
+        async with turn:
+            try:
+                await connection.open()
+            except Lost as lost:
+                refused[str(lost)] += 1
+
+    await asyncio.gather(*(open_one(connection) for connection in connections))
+    return refused
+
+
+def count_open(connections: Sequence[Connection]) -> int:
+    return sum(connection.is_open for connection in connections)
+
+
+async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int, warm_up: int,
+                        requests: int) -> dict[str, Any]:
+    """One client at a time beside as many idle connections as the file limit allows, up to `wanted`."""
+    number = max(0, min(wanted, raise_file_limit() - SPARE_FILES))
+    alone = await one_at_a_time(server.address, messages, warm_up, requests)
+    before = server.resident_bytes
+    connections = [Connection(server.address) for _ in range(number)]
+    try:
+        refused = await open_all(connections)
+        # Their end is seen when the loop next turns.
+        await asyncio.sleep(0)
+        opened, resident = count_open(connections), server.resident_bytes
+        beside = await one_at_a_time(server.address, messages, 0, requests)
+        open_at_end = count_open(connections)
+    finally:
+        for connection in connections:
+            connection.close()
+    # A server may close connections that never asked: that is no failure, but it is told.
+    return beside.figures() | {
+        "wanted": wanted, "opened": opened, "refused_connections": dict(refused), "open_at_end": open_at_end,
+        "alone_p50_s": alone.figures().get("p50_s"), "resident_before_bytes": before,
+        "resident_bytes": resident}

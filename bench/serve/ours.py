@@ -1,0 +1,111 @@
+"""Our server in a folder of its own: the project's model, but not its records."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from measure import NotMeasured
+from serve.http1 import Connection, Lost, request
+from serve.process import Serving, serving
+
+# What a reload with a big model on a busy machine may take, and the start of the peer.
+START_S = 120.0
+READY_POLL_S = 0.002
+
+
+def temporary_config(text: str, folder: Path) -> str:
+    """The project's config.yaml with the server's own records in `folder`, on a free port and on the
+    processor, as the peer is. Every image gets a prediction: a refusal is shorter."""
+    config: dict[str, Any] = yaml.safe_load(text) or {}
+    serve: dict[str, Any] = dict(config.get("serve") or {})
+    # Who may call and from where is no matter of speed, and the generator holds no keys.
+    for guard in ("keys", "tls", "cors_origins"):
+        serve.pop(guard, None)
+    serve |= {
+        "address": "127.0.0.1:0", "device": "cpu", "foreign_images": "flag", "store_images": "never",
+        "database": f"sqlite:{folder / 'predictions.db'}", "folder": str(folder / "serve"),
+        "image_store": str(folder / "images"),
+        "limits": {**(serve.get("limits") or {}), "requests_per_minute": 0},
+    }
+    paths = {**(config.get("paths") or {}), "model": "model"}
+    return yaml.safe_dump({**config, "paths": paths, "serve": serve}, sort_keys=False)
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The programs, the project whose model is served, and the folder that they run in."""
+
+    serve: Path
+    project: Path
+    folder: Path
+    logs: Path
+
+    @property
+    def model(self) -> Path:
+        return (self.project / "model").resolve()
+
+    def description(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.model / "model.json").read_text())
+        except OSError as error:
+            raise NotMeasured(f"{self.model / 'model.json'}: {error.strerror}; make repro makes one") from None
+
+    def model_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.model.glob("*.safetensors"))
+
+    def queue_requests(self) -> int:
+        """Requests that the server takes in at a time."""
+        config = yaml.safe_load((self.project / "config.yaml").read_text()) or {}
+        # 64 where it is not said, as in crates/config.
+        return int((config.get("serve") or {}).get("queue_requests", 64))
+
+    def make_folder(self) -> None:
+        """The folder anew: a config of its own, links to the model and to what training made."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        try:
+            text = (self.project / "config.yaml").read_text()
+        except OSError as error:
+            raise NotMeasured(f"{self.project / 'config.yaml'}: {error.strerror}") from None
+        (self.folder / "config.yaml").write_text(temporary_config(text, self.folder))
+        if (params := self.project / "params.yaml").is_file():
+            shutil.copy(params, self.folder)
+        (self.folder / "artifacts").symlink_to((self.project / "artifacts").resolve())
+        self.serve_from(self.model)
+
+    def serve_from(self, model: Path) -> None:
+        """Another folder takes the place of the model's, in one step."""
+        link = self.folder / "model.new"
+        link.symlink_to(model)
+        link.replace(self.folder / "model")
+
+    @contextmanager
+    def start(self, log: str) -> Iterator[Serving]:
+        """A server in a fresh folder, which listens."""
+        self.make_folder()
+        with serving([self.serve], self.folder, self.logs / f"{log}.log", START_S) as server:
+            yield server
+
+
+async def ready_after_s(server: Serving) -> float:
+    """Seconds from before the process was made until /readyz says 200."""
+    connection = Connection(server.address)
+    message = request(server.address, "GET", "/readyz")
+    try:
+        while time.perf_counter() < server.started_s + START_S:
+            try:
+                if (await connection.ask(message)).status == 200:
+                    return time.perf_counter() - server.started_s
+            except Lost:
+                server.check_alive()
+            time.sleep(READY_POLL_S)
+    finally:
+        connection.close()
+    raise NotMeasured(f"it was not ready within {START_S:.0f} s")
