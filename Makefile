@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test bench bench-gpu lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test bench bench-gpu bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -10,6 +10,7 @@ FROM ?= chest-ct
 MLFLOW ?=
 ROUNDS ?= 3
 ONLY ?=
+SECOND ?=
 
 # MLFLOW=1 tracks the run: on the server that MLFLOW_TRACKING_URI names, or else that of make mlflow.
 ifeq ($(MLFLOW),1)
@@ -69,6 +70,9 @@ bench: setup ## speed beside Keras and PyTorch, on an idle machine: DATA=… ROU
 
 bench-gpu: ## the same on an NVIDIA GPU, from the built programs alone: nothing is compiled or fetched
 	@scripts/bench --gpu
+
+bench-serve: setup ## the prediction server beside Flask + Keras, on an idle machine: PROFILE=… DATA=folder ROUNDS=3 ONLY=…
+	@scripts/bench-serve "$(root)" "$(DATA)" "$(ROUNDS)" "$(ONLY)" "$(SECOND)"
 
 lint: setup ## format, clippy, documentation, licences: as CI does
 	@scripts/lint

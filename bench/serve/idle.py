@@ -8,7 +8,7 @@ from typing import Any
 
 from serve.http1 import Connection, Lost
 from serve.load import one_at_a_time
-from serve.process import Serving
+from serve.process import ResidentPeak, Serving
 
 # Descriptors that are needed for anything else.
 SPARE_FILES = 200
@@ -54,8 +54,9 @@ async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int,
         refused = await open_all(connections)
         # Their end is seen when the loop next turns.
         await asyncio.sleep(0)
-        opened, resident = count_open(connections), server.resident_bytes
-        beside = await one_at_a_time(server.address, messages, 0, requests)
+        opened = count_open(connections)
+        with ResidentPeak(server.pid) as peak:
+            beside = await one_at_a_time(server.address, messages, 0, requests)
         open_at_end = count_open(connections)
     finally:
         for connection in connections:
@@ -64,4 +65,4 @@ async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int,
     return beside.figures() | {
         "wanted": wanted, "opened": opened, "refused_connections": dict(refused), "open_at_end": open_at_end,
         "alone_p50_s": alone.figures().get("p50_s"), "resident_before_bytes": before,
-        "resident_bytes": resident}
+        "resident_bytes": peak.bytes}

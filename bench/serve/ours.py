@@ -20,10 +20,9 @@ START_S = 120.0
 READY_POLL_S = 0.002
 
 
-def temporary_config(text: str, folder: Path) -> str:
+def temporary_config(config: dict[str, Any], folder: Path) -> str:
     """The project's config.yaml with the server's own records in `folder`, on a free port and on the
     processor, as the peer is. Every image gets a prediction: a refusal is shorter."""
-    config: dict[str, Any] = yaml.safe_load(text) or {}
     serve: dict[str, Any] = dict(config.get("serve") or {})
     # Who may call and from where is no matter of speed, and the generator holds no keys.
     for guard in ("keys", "tls", "cors_origins"):
@@ -47,34 +46,39 @@ class Ours:
     folder: Path
     logs: Path
 
+    def config(self) -> dict[str, Any]:
+        """The project's config.yaml."""
+        path = self.project / "config.yaml"
+        try:
+            return yaml.safe_load(path.read_text()) or {}
+        except OSError as error:
+            raise NotMeasured(f"{path}: {error.strerror}") from None
+
     @property
     def model(self) -> Path:
-        return (self.project / "model").resolve()
+        return (self.project / (self.config().get("paths") or {}).get("model", "model")).resolve()
 
     def description(self) -> dict[str, Any]:
+        """What model.json says; its architecture is the peer's too."""
         try:
             return json.loads((self.model / "model.json").read_text())
         except OSError as error:
             raise NotMeasured(f"{self.model / 'model.json'}: {error.strerror}; make repro makes one") from None
 
     def model_bytes(self) -> int:
+        """Of its weights, and of the features that foreign images are told by."""
         return sum(path.stat().st_size for path in self.model.glob("*.safetensors"))
 
     def queue_requests(self) -> int:
         """Requests that the server takes in at a time."""
-        config = yaml.safe_load((self.project / "config.yaml").read_text()) or {}
         # 64 where it is not said, as in crates/config.
-        return int((config.get("serve") or {}).get("queue_requests", 64))
+        return int((self.config().get("serve") or {}).get("queue_requests", 64))
 
     def make_folder(self) -> None:
         """The folder anew: a config of its own, links to the model and to what training made."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        try:
-            text = (self.project / "config.yaml").read_text()
-        except OSError as error:
-            raise NotMeasured(f"{self.project / 'config.yaml'}: {error.strerror}") from None
-        (self.folder / "config.yaml").write_text(temporary_config(text, self.folder))
+        (self.folder / "config.yaml").write_text(temporary_config(self.config(), self.folder))
         if (params := self.project / "params.yaml").is_file():
             shutil.copy(params, self.folder)
         (self.folder / "artifacts").symlink_to((self.project / "artifacts").resolve())

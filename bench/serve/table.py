@@ -117,7 +117,7 @@ def idle_rows(measured: Measured) -> list[TableRow]:
             "against none", ms(figure("p50_s")), ms(figure("alone_p50_s")),
             ratio_of(measured, "idle", "p50_s", "alone_p50_s")),
         row("requests without a prediction meanwhile", f"{failed}", ratio=failed, unit="", target=0, at_most=True),
-        row(f"memory with them, against before ({each})", mb(figure("resident_bytes")),
+        row(f"most memory beside them, against before ({each})", mb(figure("resident_bytes")),
             mb(figure("resident_before_bytes"))),
     ]
 

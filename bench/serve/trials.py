@@ -78,7 +78,8 @@ class Trials:
         messages = self.scans.as_base64(server.address)
         tally = await one_at_a_time(server.address, messages, self.sizes.warm_up, self.sizes.requests)
         if tally.failures or tally.refused_s:
-            raise NotMeasured(f"of {self.sizes.requests} requests failed: {dict(tally.failures)}")
+            raise NotMeasured(f"of {self.sizes.requests} requests, {len(tally.refused_s)} were turned away "
+                              f"and others failed: {dict(tally.failures)}")
         return tally.figures() | {"server_cpu_s": server.cpu_s - cpu_s}
 
     def saturation(self) -> Run:
