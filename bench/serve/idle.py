@@ -48,13 +48,15 @@ async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int,
     """One client at a time beside as many idle connections as the file limit allows, up to `wanted`."""
     number = max(0, min(wanted, raise_file_limit() - SPARE_FILES))
     alone = await one_at_a_time(server.address, messages, warm_up, requests)
-    before = server.resident_bytes
+    before, files_before = server.resident_bytes, server.open_files
     connections = [Connection(server.address) for _ in range(number)]
     try:
         refused = await open_all(connections)
         # Their end is seen when the loop next turns.
         await asyncio.sleep(0)
         opened = count_open(connections)
+        # What waits in the listener's backlog is open to us and nothing yet to the server.
+        accepted = server.open_files - files_before
         with ResidentPeak(server.pid) as peak:
             beside = await one_at_a_time(server.address, messages, 0, requests)
         open_at_end = count_open(connections)
@@ -63,6 +65,6 @@ async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int,
             connection.close()
     # A server may close connections that never asked: that is no failure, but it is told.
     return beside.figures() | {
-        "wanted": wanted, "opened": opened, "refused_connections": dict(refused), "open_at_end": open_at_end,
+        "wanted": wanted, "opened": opened, "accepted_connections": accepted, "refused_connections": dict(refused), "open_at_end": open_at_end,
         "alone_p50_s": alone.figures().get("p50_s"), "resident_before_bytes": before,
         "resident_bytes": peak.bytes}

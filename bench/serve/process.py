@@ -81,6 +81,14 @@ class Serving:
         return resident_bytes(self.pid)
 
     @property
+    def open_files(self) -> int:
+        """Descriptors that it holds, of which each connection it accepted is one."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except OSError:
+            return 0
+
+    @property
     def cpu_s(self) -> float:
         return cpu_s(self.pid)
 

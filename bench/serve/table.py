@@ -109,15 +109,13 @@ def idle_rows(measured: Measured) -> list[TableRow]:
     rounds = measured.count("idle")
     figure = lambda key: measured.figure("idle", key)
     opened, failed = figure("opened"), total(measured, "idle", "failed")
-    grown = figure("resident_bytes") - figure("resident_before_bytes")
-    each = f"{grown / opened / 1e3:.1f} kB each" if opened else "none opened"
     row = lambda *arguments, **named: TableRow("idle", *arguments, **named, rounds=rounds)
     return [
-        row(f"p50 beside {opened:.0f} idle connections ({figure('open_at_end'):.0f} of them open at the end), "
-            "against none", ms(figure("p50_s")), ms(figure("alone_p50_s")),
+        row(f"p50 beside {opened:.0f} idle connections ({figure('accepted_connections'):.0f} accepted, "
+            f"{figure('open_at_end'):.0f} open at the end), against none", ms(figure("p50_s")), ms(figure("alone_p50_s")),
             ratio_of(measured, "idle", "p50_s", "alone_p50_s")),
         row("requests without a prediction meanwhile", f"{failed}", ratio=failed, unit="", target=0, at_most=True),
-        row(f"most memory beside them, against before ({each})", mb(figure("resident_bytes")),
+        row("most memory beside them, against before", mb(figure("resident_bytes")),
             mb(figure("resident_before_bytes"))),
     ]
 
