@@ -214,14 +214,23 @@ impl Model {
     pub fn look(&self, images: &[Vec<f32>]) -> Result<Vec<Look>> {
         let mut looks = Vec::with_capacity(images.len());
         for chunk in images.chunks(FORWARD_BATCH) {
-            let _no_grad = tch::no_grad_guard();
-            let head_inputs = self.head_inputs(chunk)?;
-            let logits = rows(&self.network.logits(&head_inputs, false)?)?;
-            let pooled = rows(&self.network.pooled(&head_inputs)?)?;
-            let both = logits.into_iter().zip(pooled);
-            looks.extend(both.take(chunk.len()).map(|(logits, pooled)| Look { logits, pooled }));
+            let images: Vec<&[f32]> = chunk.iter().map(Vec::as_slice).collect();
+            looks.extend(self.looks(&images, FORWARD_BATCH)?);
         }
         Ok(looks)
+    }
+
+    /// As [`look`](Self::look), but in one pass over just these images, which is several times
+    /// faster for a few. The last bits of an answer may depend on how many there are: for
+    /// answering at once, not for what must be the same again.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn look_at_once(&self, images: &[&[f32]]) -> Result<Vec<Look>> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.looks(images, images.len())
     }
 
     /// What the model sees in records, one after the other, as a [`crate::features::Extractor`] of
@@ -255,13 +264,24 @@ impl Model {
 
     fn batch_logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         let _no_grad = tch::no_grad_guard();
-        let logits = rows(&self.network.logits(&self.head_inputs(images)?, false)?)?;
+        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+        let head_inputs = self.head_inputs(&images, FORWARD_BATCH)?;
+        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
         Ok(logits.into_iter().take(images.len()).collect())
     }
 
-    /// Always [`FORWARD_BATCH`] rows, however few images there are.
-    fn head_inputs(&self, images: &[Vec<f32>]) -> Result<Tensor> {
-        let shape = self.network.image_shape(FORWARD_BATCH);
+    fn looks(&self, images: &[&[f32]], batch: usize) -> Result<Vec<Look>> {
+        let _no_grad = tch::no_grad_guard();
+        let head_inputs = self.head_inputs(images, batch)?;
+        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
+        let pooled = rows(&self.network.pooled(&head_inputs)?)?;
+        let both = logits.into_iter().zip(pooled).take(images.len());
+        Ok(both.map(|(logits, pooled)| Look { logits, pooled }).collect())
+    }
+
+    /// Always `batch` rows, however few images there are.
+    fn head_inputs(&self, images: &[&[f32]], batch: usize) -> Result<Tensor> {
+        let shape = self.network.image_shape(batch);
         let mut values = images.concat();
         values.resize(shape.iter().product::<i64>() as usize, 0.0);
         let batch = self.network.upload(&values, &shape)?;

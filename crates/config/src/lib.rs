@@ -10,6 +10,7 @@ mod features;
 mod load;
 mod params;
 mod promotion;
+mod serve;
 mod structure;
 mod tracking;
 
@@ -24,6 +25,9 @@ pub use params::{
 };
 pub use promotion::{
     BaselineRule, PromotionConfig, PromotionMetric, PromotionTest, RegistryConfig,
+};
+pub use serve::{
+    ApiKeyConfig, ForeignImages, Role, ServeConfig, ServeLimits, StoreImages, TlsConfig,
 };
 pub use structure::{
     ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Patients,

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Refusal, require};
-use crate::{FeaturesConfig, PromotionConfig, RegistryConfig, TrackingConfig};
+use crate::{FeaturesConfig, PromotionConfig, RegistryConfig, ServeConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Config {
     /// What a model must show to become the champion.
     #[serde(default)]
     pub promotion: PromotionConfig,
+    /// The prediction server.
+    #[serde(default)]
+    pub serve: ServeConfig,
 }
 
 /// The images and their classes.
@@ -376,6 +379,7 @@ impl Config {
         self.tracking.check()?;
         self.registry.check()?;
         self.promotion.check()?;
+        self.serve.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
         require(limits.max_ratio > 0, "extraction.max_ratio", 0, "at least 1")?;

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use classifier::model::Model;
 use dataset::ClassIndex;
 use imaging::{Picture, Thumbnail};
-use inference::{InferenceError, Prediction, TestImage, read_picture};
+use inference::{InferenceError, Prediction, TestImage, overlay, read_picture};
 use report::Picture as Shown;
-
-use crate::overlay::overlay;
 
 /// Mistakes that are shown.
 const MISTAKES: usize = 24;

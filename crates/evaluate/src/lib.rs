@@ -9,7 +9,7 @@
 //!   ├─ contact sheets, for a run that is tracked        sheets
 //!   ↓ by class, on average, with intervals
 //! scores                                              scores, plots
-//!   ├─ mistakes, and where the model looked            examples, overlay
+//!   ├─ mistakes, and where the model looked            examples
 //!   ↓                                                  page
 //! scores.json, predictions.csv, confusion_matrix.csv, roc.csv, reliability.csv, history.csv,
 //! report.html
@@ -32,7 +32,6 @@ use training::Refit;
 mod arguments;
 mod examples;
 mod leak;
-mod overlay;
 mod page;
 mod plots;
 mod scores;

@@ -6,13 +6,17 @@
 //!   ↓ the model, its temperature                                       predict
 //! one row for each image                                              predictions
 //! ```
+//!
+//! [`overlay()`] shows where a model looked.
 
 mod images;
+mod overlay;
 mod predict;
 mod predictions;
 mod test_set;
 
 pub use images::{ImageError, read_images, read_picture};
+pub use overlay::{heat_layer, overlay};
 pub use predict::{InferenceError, dump_inputs, predict, prediction};
 pub use predictions::{Prediction, for_metrics, write_predictions};
 pub use test_set::{TestImage, TestSet, TestSetError, Unit};

@@ -21,10 +21,16 @@ pub fn run<A: Parser, T: Termination>(
     let arguments = A::parse();
     let common = common(&arguments);
     logging::start(common.verbose, common.quiet);
-    match work(&arguments) {
+    finish(A::command().get_name(), work(&arguments))
+}
+
+/// The exit code of what `program` did; an error is printed first. As [`run`] does it, for programs
+/// that start in another way.
+pub fn finish<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCode {
+    match outcome {
         Ok(done) => done.report(),
         Err(error) => {
-            logging::report(A::command().get_name(), &error);
+            logging::report(program, &error);
             exit_code(&error)
         }
     }

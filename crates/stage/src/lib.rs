@@ -7,5 +7,5 @@ mod logging;
 mod progress;
 
 pub use arguments::{CommonArguments, Settings};
-pub use exit::{UsageError, run};
+pub use exit::{UsageError, finish, run};
 pub use progress::{Progress, bytes_bar, items_bar};

@@ -1,4 +1,4 @@
-//! A heatmap laid over the picture that it belongs to.
+//! A heatmap laid over the picture that it belongs to, or by itself for others to lay over it.
 
 use classifier::model::Heatmap;
 use imaging::Thumbnail;
@@ -19,11 +19,8 @@ const COLOURS: [[f32; 3]; 5] = [
 /// The picture with the map over it: red, green and blue of each pixel, row by row. The map is
 /// scaled so that its largest value is the hottest colour; places without any stay as they are.
 /// None where the map is 0 everywhere: nothing in the picture speaks for the class.
-pub(crate) fn overlay(picture: &Thumbnail, map: &Heatmap) -> Option<Vec<u8>> {
-    let largest = map.values.iter().copied().fold(0.0, f32::max);
-    if largest <= 0.0 {
-        return None;
-    }
+pub fn overlay(picture: &Thumbnail, map: &Heatmap) -> Option<Vec<u8>> {
+    let largest = hottest(map)?;
     let (width, height) = (picture.width as usize, picture.height as usize);
     let pixels = picture.rgb.chunks_exact(3).enumerate();
     let covered = pixels.flat_map(|(place, rgb)| {
@@ -36,6 +33,25 @@ pub(crate) fn overlay(picture: &Thumbnail, map: &Heatmap) -> Option<Vec<u8>> {
         })
     });
     Some(covered.collect())
+}
+
+/// The map alone at `width` × `height`: red, green, blue and opacity of each pixel, row by row. The
+/// hottest place is opaque; a place that does not count is clear, so that the picture below shows.
+/// None as for [`overlay`].
+pub fn heat_layer(map: &Heatmap, width: u32, height: u32) -> Option<Vec<u8>> {
+    let largest = hottest(map)?;
+    let (width, height) = (width as usize, height as usize);
+    let pixels = (0..width * height).flat_map(|place| {
+        let heat = heat_at(map, place % width, width, place / width, height) / largest;
+        let [red, green, blue] = colour_of(heat).map(|it| it.round() as u8);
+        [red, green, blue, (heat * 255.0).round() as u8]
+    });
+    Some(pixels.collect())
+}
+
+fn hottest(map: &Heatmap) -> Option<f32> {
+    let largest = map.values.iter().copied().fold(0.0, f32::max);
+    (largest > 0.0).then_some(largest)
 }
 
 /// The map's value below a pixel, interpolated between the centres of its cells; beyond the
@@ -116,5 +132,15 @@ mod tests {
     #[test]
     fn a_map_without_heat_covers_nothing() {
         assert_eq!(overlay(&grey(2, 50), &map(&[0.0; 4])), None);
+        assert_eq!(heat_layer(&map(&[0.0; 4]), 2, 2), None);
+    }
+
+    #[test]
+    fn a_layer_is_clear_where_it_is_cold_and_opaque_where_it_is_hottest() {
+        let layer = heat_layer(&map(&[0.0, 0.0, 0.0, 8.0]), 4, 4).unwrap();
+        assert_eq!(layer.len(), 4 * 4 * 4);
+        assert_eq!(layer[3], 0);
+        let hottest = COLOURS[4].map(|it| it as u8);
+        assert_eq!(layer[layer.len() - 4..], [hottest[0], hottest[1], hottest[2], 255]);
     }
 }

@@ -1,0 +1,66 @@
+//! The description of the API, OpenAPI 3.1.
+
+use std::sync::Arc;
+
+use config::Role;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::routes::{health, model, predict, seed};
+use crate::server::Server;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Hounsfield",
+        description = "Predictions of a tumour-image classifier. Research use only. Not a medical device.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "predict", description = "Ask the model"),
+        (name = "model", description = "Which model answers"),
+        (name = "review", description = "Earlier predictions, and corrections"),
+        (name = "training", description = "Train again"),
+        (name = "operate", description = "For whoever runs the server"),
+    ),
+    modifiers(&Keys),
+)]
+struct Description;
+
+/// How a request says who sends it.
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Routes that need a role, by role; `None` needs no key.
+pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 3] {
+    let open = OpenApiRouter::new()
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics));
+    let predict = OpenApiRouter::new()
+        .routes(routes!(seed::predict))
+        .routes(routes!(predict::predict))
+        .routes(routes!(model::model));
+    let admin =
+        OpenApiRouter::new().routes(routes!(model::reload)).routes(routes!(model::rollback));
+    [(None, open), (Some(Role::Predict), predict), (Some(Role::Admin), admin)]
+}
+
+/// The whole description.
+pub(crate) fn description() -> utoipa::openapi::OpenApi {
+    let mut api = Description::openapi();
+    for (_, router) in routers() {
+        api.merge(router.into_openapi());
+    }
+    api.info.version = env!("CARGO_PKG_VERSION").into();
+    api
+}

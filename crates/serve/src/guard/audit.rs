@@ -1,0 +1,39 @@
+//! A row for everything that an administrator does, whether it was allowed or not.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use prediction_store::AuditEntry;
+
+use crate::error::Failure;
+use crate::guard::keys::{Caller, name_of};
+use crate::guard::request_id;
+use crate::server::Server;
+
+/// Answers, then writes the row. Where it cannot be written the answer says so: what was done was
+/// done, but nobody could prove who did it.
+pub(crate) async fn layer(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let entry = AuditEntry {
+        created_at: Timestamp::now(),
+        key_name: caller.as_ref().map(|caller| caller.name.clone()),
+        role: caller.map_or("none", |caller| name_of(caller.role)).to_owned(),
+        action: format!("{method} {path}"),
+        detail: String::new(),
+        outcome: response.status().as_u16().to_string(),
+        request_id: request_id::current().unwrap_or_default(),
+    };
+    match server.records.store.record_audit(&entry).await {
+        Ok(_) => response,
+        Err(error) => Failure::from(error).into_response(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Who calls, and what they may do.
+
+use std::fmt::Write as _;
+
+use artifact::Digest;
+use axum::http::{HeaderMap, header};
+use config::{ApiKeyConfig, Role};
+use subtle::ConstantTimeEq;
+
+use crate::error::{Code, Failure};
+
+/// What every key begins with, so that one that leaks is recognised.
+const PREFIX: &str = "hk_";
+
+/// Random bytes of a key.
+const KEY_BYTES: usize = 32;
+
+/// Whoever sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The key's name; `local` where there are no keys.
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
+
+/// The keys that are known, as digests. They are random, not chosen by people, so that a plain
+/// SHA-256 cannot be reversed by trying words.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    known: Vec<(Digest, Caller)>,
+}
+
+impl Keys {
+    /// # Errors
+    /// When a digest is none.
+    pub(crate) fn new(keys: &[ApiKeyConfig]) -> anyhow::Result<Self> {
+        let known = keys.iter().map(|key| {
+            let caller = Caller { name: key.name.clone(), role: key.role };
+            Ok((key.sha256.to_lowercase().parse()?, caller))
+        });
+        Ok(Self { known: known.collect::<anyhow::Result<_>>()? })
+    }
+
+    /// Whether anybody needs a key.
+    pub(crate) fn are_needed(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// Who sent a request with these headers. Without any keys the caller may do everything: the
+    /// server then listens to this machine alone.
+    ///
+    /// # Errors
+    /// When a key is needed and is missing or unknown.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+        if !self.are_needed() {
+            return Ok(Caller { name: "local".into(), role: Role::Admin });
+        }
+        let Some(key) = presented(headers) else {
+            let message = "a key is needed: send Authorization: Bearer <key> or X-Api-Key: <key>";
+            return Err(Failure::new(Code::Unauthorised, message));
+        };
+        let digest = Digest::of(key.as_bytes());
+        // Every key is compared, so that the time does not tell which one it was.
+        let mut found = None;
+        for (known, caller) in &self.known {
+            if bool::from(known.as_bytes().ct_eq(digest.as_bytes())) {
+                found = Some(caller.clone());
+            }
+        }
+        found.ok_or_else(|| Failure::new(Code::Unauthorised, "the key is not known here"))
+    }
+}
+
+impl Caller {
+    /// # Errors
+    /// When the caller's role does not reach so far.
+    pub(crate) fn may(&self, role: Role) -> Result<(), Failure> {
+        if self.role >= role {
+            return Ok(());
+        }
+        let message = format!(
+            "the key {:?} has the role {}, and this needs {}",
+            self.name,
+            name_of(self.role),
+            name_of(role)
+        );
+        Err(Failure::new(Code::Forbidden, message))
+    }
+}
+
+/// The role as it stands in config.yaml.
+pub(crate) fn name_of(role: Role) -> &'static str {
+    match role {
+        Role::Predict => "predict",
+        Role::Review => "review",
+        Role::Admin => "admin",
+    }
+}
+
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    });
+    bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()))
+}
+
+/// A new key and its digest. The key comes from a generator made for secrets.
+pub(crate) fn generate() -> (String, Digest) {
+    let mut key = PREFIX.to_owned();
+    for byte in rand::random::<[u8; KEY_BYTES]>() {
+        write!(key, "{byte:02x}").expect("a string takes whatever is written to it");
+    }
+    let digest = Digest::of(key.as_bytes());
+    (key, digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> (String, Keys) {
+        let (key, digest) = generate();
+        let config =
+            ApiKeyConfig { name: "ward".into(), role: Role::Review, sha256: digest.to_string() };
+        (key, Keys::new(&[config]).unwrap())
+    }
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_key_is_known_in_either_header() {
+        let (key, keys) = keys();
+        for headers in [
+            headers("authorization", &format!("Bearer {key}")),
+            headers("authorization", &format!("bearer {key}")),
+            headers("x-api-key", &key),
+        ] {
+            assert_eq!(keys.caller(&headers).unwrap().name, "ward");
+        }
+    }
+
+    #[test]
+    fn a_missing_and_an_unknown_key_are_refused() {
+        let (key, keys) = keys();
+        for headers in [HeaderMap::new(), headers("x-api-key", &key[..key.len() - 1])] {
+            assert_eq!(keys.caller(&headers).unwrap_err().code(), Code::Unauthorised);
+        }
+    }
+
+    #[test]
+    fn a_role_reaches_as_far_as_it_says() {
+        let (key, keys) = keys();
+        let caller = keys.caller(&headers("x-api-key", &key)).unwrap();
+        caller.may(Role::Predict).unwrap();
+        caller.may(Role::Review).unwrap();
+        let refused = caller.may(Role::Admin).unwrap_err();
+        assert_eq!(refused.code(), Code::Forbidden);
+        assert!(refused.message().contains("needs admin"), "{}", refused.message());
+    }
+
+    #[test]
+    fn no_two_keys_are_alike() {
+        assert_ne!(generate().0, generate().0);
+    }
+}

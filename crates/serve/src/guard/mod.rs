@@ -1,0 +1,9 @@
+//! What stands between a request and its answer: an id, a key, a rate, safe headers, and a net
+//! under whatever panics.
+
+pub(crate) mod headers;
+pub(crate) mod keys;
+pub(crate) mod panics;
+pub(crate) mod rate;
+pub(crate) mod request_id;
+pub(crate) mod roles;

@@ -1,0 +1,108 @@
+//! The socket: plain or TLS, patient with slow clients only so far, and stopped gently.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use config::{ServeConfig, TlsConfig};
+use stage::UsageError;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::server::Server;
+
+/// A client has this long to send the head of a request; slower ones are cut off.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Binds, so that a port in use is told before anything else is done, and the port of `:0` is known.
+///
+/// # Errors
+/// When the address is taken or not this machine's, or would let strangers in.
+pub(crate) fn bind(config: &ServeConfig) -> Result<TcpListener> {
+    let address = config.address;
+    if config.keys.is_empty() && !address.ip().is_loopback() {
+        let message = format!(
+            "listen on {address}: other machines reach it, and no key is configured. Make one with \
+             `serve key --name … --role …`, or listen on 127.0.0.1"
+        );
+        return Err(UsageError(message).into());
+    }
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("listen on {address}; name another with --address"))?;
+    listener.set_nonblocking(true).with_context(|| format!("listen on {address}"))?;
+    Ok(listener)
+}
+
+/// Reads certificate and key.
+///
+/// # Errors
+/// When a file is missing, is not PEM, or the two do not belong together.
+pub(crate) async fn tls(files: &TlsConfig) -> Result<RustlsConfig> {
+    RustlsConfig::from_pem_file(&files.certificate, &files.key).await.with_context(|| {
+        format!(
+            "use the certificate {} with the key {} (serve.tls)",
+            files.certificate.display(),
+            files.key.display()
+        )
+    })
+}
+
+/// Answers until the process is asked to stop, then ends what is in flight.
+///
+/// # Errors
+/// When the socket fails.
+pub(crate) async fn run(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    router: Router,
+    server: Arc<Server>,
+) -> Result<()> {
+    let handle = Handle::new();
+    tokio::spawn(stop_when_asked(handle.clone(), Arc::clone(&server)));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    match tls {
+        Some(tls) => {
+            let mut socket = axum_server::from_tcp_rustls(listener, tls).context("listen")?;
+            limit(socket.http_builder());
+            socket.handle(handle).serve(service).await
+        }
+        None => {
+            let mut socket = axum_server::from_tcp(listener).context("listen")?;
+            limit(socket.http_builder());
+            socket.handle(handle).serve(service).await
+        }
+    }
+    .context("answer requests")
+}
+
+fn limit(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+    let timer = hyper_util::rt::TokioTimer::new();
+    builder.http1().timer(timer.clone()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http2().timer(timer).keep_alive_interval(HEAD_TIMEOUT);
+}
+
+/// SIGTERM or Ctrl-C: no more requests; those in flight get `serve.shutdown_seconds`.
+async fn stop_when_asked(handle: Handle<SocketAddr>, server: Arc<Server>) {
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    server.phase.stop();
+    let grace = Duration::from_secs_f64(server.config.shutdown_seconds);
+    tracing::info!("stopping: requests in flight have {} s to end", grace.as_secs_f64());
+    handle.graceful_shutdown(Some(grace));
+}
+
+/// Lets the process have as many files open as the system allows: each connection is one.
+pub(crate) fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!("the limit on open files stays as it is: {error}");
+    }
+}

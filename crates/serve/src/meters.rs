@@ -1,0 +1,192 @@
+//! What `/metrics` tells: counts and times, in the format of Prometheus.
+
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::answer::Checks;
+use crate::model::engine::Seen;
+use crate::server::Server;
+
+/// Upper ends of the buckets, in seconds: from a health check to the longest deadline.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Upper ends of the buckets of batches, in images.
+const IMAGES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    /// The route as it is written in the API, so that ids do not multiply the series.
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PredictionLabels {
+    class: String,
+    /// `true`, `false`, or `unknown` where nobody calibrated.
+    accepted: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: &'static str,
+}
+
+/// The counters of a server.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_time: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    in_flight: Gauge<i64, AtomicI64>,
+    predictions: Family<PredictionLabels, Counter>,
+    step_time: Family<StepLabels, Histogram, fn() -> Histogram>,
+    batch: Histogram,
+    model_swaps: Counter,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+impl Meters {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("hounsfield");
+        let requests = Family::default();
+        let request_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let in_flight = Gauge::default();
+        let predictions = Family::default();
+        let step_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let batch = Histogram::new(IMAGES);
+        let model_swaps = Counter::default();
+        registry.register("requests", "Answered requests", requests.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "From the head of a request to the head of its answer",
+            Unit::Seconds,
+            request_time.clone(),
+        );
+        registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
+        registry.register("predictions", "Images the model has looked at", predictions.clone());
+        registry.register_with_unit(
+            "prediction_step",
+            "Steps of a prediction: decode, wait, inference",
+            Unit::Seconds,
+            step_time.clone(),
+        );
+        registry.register("batch_images", "Images in one pass of the model", batch.clone());
+        registry.register(
+            "model_swaps",
+            "Models that took the place of another",
+            model_swaps.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            request_time,
+            in_flight,
+            predictions,
+            step_time,
+            batch,
+            model_swaps,
+        }
+    }
+
+    /// The text that Prometheus reads.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes whatever is written to it");
+        text
+    }
+
+    pub(crate) fn predicted(
+        &self,
+        class: &str,
+        seen: &Seen,
+        decode: Duration,
+        checks: Option<Checks>,
+    ) {
+        let accepted = match checks {
+            Some(checks) if checks.accepted => "true",
+            Some(_) => "false",
+            None => "unknown",
+        };
+        let labels = PredictionLabels { class: class.to_owned(), accepted };
+        self.predictions.get_or_create(&labels).inc();
+        for (step, time) in [("decode", decode), ("wait", seen.wait), ("inference", seen.inference)]
+        {
+            self.step_time.get_or_create(&StepLabels { step }).observe(time.as_secs_f64());
+        }
+        self.batch.observe(seen.batch as f64);
+    }
+
+    pub(crate) fn swapped(&self) {
+        self.model_swaps.inc();
+    }
+}
+
+/// Counts and times every request, and writes a line of log for it.
+pub(crate) async fn layer(
+    State(server): State<Arc<Server>>,
+    path: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let route = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().to_string();
+    let meters = &server.meters;
+    let in_flight = InFlight::enter(meters);
+    let response = next.run(request).await;
+    drop(in_flight);
+    let (status, time) = (response.status().as_u16(), began.elapsed());
+    let labels = RequestLabels { method: method.clone(), route: route.clone(), status };
+    meters.requests.get_or_create(&labels).inc();
+    let times = meters.request_time.get_or_create(&RouteLabels { route: route.clone() });
+    times.observe(time.as_secs_f64());
+    let id = crate::guard::request_id::current().unwrap_or_default();
+    let milliseconds = crate::predict::milliseconds(time);
+    if status >= 500 {
+        tracing::warn!(request_id = id, method, route, status, milliseconds, "request");
+    } else {
+        tracing::info!(request_id = id, method, route, status, milliseconds, "request");
+    }
+    response
+}
+
+/// Counts down when the request ends, or its client leaves.
+struct InFlight<'a>(&'a Gauge<i64, AtomicI64>);
+
+impl<'a> InFlight<'a> {
+    fn enter(meters: &'a Meters) -> Self {
+        meters.in_flight.inc();
+        Self(&meters.in_flight)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

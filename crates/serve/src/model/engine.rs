@@ -1,0 +1,257 @@
+//! The thread that owns the networks.
+//!
+//! It takes whoever waits, up to a batch, and never waits for more: a lone request is answered at
+//! once, and under load batches fill by themselves. A request names the model it was prepared for,
+//! so that a model can be replaced between two batches and no answer mixes two.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use classifier::model::{Heatmap, Look, Model};
+use dataset::ClassIndex;
+use tokio::sync::oneshot;
+
+use crate::model::served::ServedModel;
+
+/// Why the model has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    /// It was not reached before the request's deadline.
+    #[error("the deadline of the request passed before its turn came")]
+    Late,
+    /// libtorch refused, or the thread panicked.
+    #[error("the network cannot run: {0}")]
+    Failed(String),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopped,
+}
+
+/// One image on its way to the model.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The model that it was prepared for.
+    pub(crate) model: Arc<ServedModel>,
+    /// The image, `[3, S, S]`.
+    pub(crate) planes: Vec<f32>,
+    /// Whether it is also asked where the model looked.
+    pub(crate) explain: bool,
+    /// After which nobody wants the answer.
+    pub(crate) deadline: Instant,
+}
+
+/// What the model saw in an image.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) look: Look,
+    /// Grad-CAM of the most probable class, where it was asked for.
+    pub(crate) heatmap: Option<Heatmap>,
+    /// From being queued until the batch began.
+    pub(crate) wait: Duration,
+    /// The batch's time.
+    pub(crate) inference: Duration,
+    /// Images in the batch.
+    pub(crate) batch: usize,
+}
+
+type Reply = oneshot::Sender<Result<Seen, EngineError>>;
+
+enum Order {
+    Look { job: Job, queued: Instant, reply: Reply },
+    Install { served: Arc<ServedModel>, model: Box<Model>, done: oneshot::Sender<()> },
+}
+
+/// The way to the thread. Dropping the last one ends it when the queue is empty.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    orders: Mutex<Option<Sender<Order>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts the thread with its first model.
+    ///
+    /// # Errors
+    /// When the system refuses another thread.
+    pub(crate) fn start(
+        served: Arc<ServedModel>,
+        model: Model,
+        batch_images: usize,
+    ) -> anyhow::Result<Self> {
+        let (orders, receiver) = channel();
+        let owner = Owner { models: vec![(served, model)], batch_images };
+        let thread = Builder::new()
+            .name("model".into())
+            .spawn(move || owner.run(&receiver))
+            .context("start the model's thread")?;
+        Ok(Self { orders: Mutex::new(Some(orders)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Asks what the model sees in an image. Dropping the future takes the image out of the queue.
+    ///
+    /// # Errors
+    /// When the deadline passed, the network failed, or the server is stopping.
+    pub(crate) async fn look(&self, job: Job) -> Result<Seen, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Order::Look { job, queued: Instant::now(), reply })?;
+        answer.await.unwrap_or(Err(EngineError::Stopped))
+    }
+
+    /// Hands the thread another model. It keeps those that requests still name.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub(crate) async fn install(
+        &self,
+        served: Arc<ServedModel>,
+        model: Model,
+    ) -> Result<(), EngineError> {
+        let (done, installed) = oneshot::channel();
+        self.send(Order::Install { served, model: Box::new(model), done })?;
+        installed.await.map_err(|_| EngineError::Stopped)
+    }
+
+    /// Takes no more, ends what is queued, and waits for the thread.
+    pub(crate) fn stop(&self) {
+        drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the model's thread panicked");
+        }
+    }
+
+    fn send(&self, order: Order) -> Result<(), EngineError> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = orders.as_ref().ok_or(EngineError::Stopped)?;
+        orders.send(order).map_err(|_| EngineError::Stopped)
+    }
+}
+
+/// What the thread owns.
+struct Owner {
+    models: Vec<(Arc<ServedModel>, Model)>,
+    batch_images: usize,
+}
+
+/// A request that is still wanted.
+struct Waiting {
+    job: Job,
+    queued: Instant,
+    reply: Reply,
+}
+
+impl Owner {
+    fn run(mut self, orders: &Receiver<Order>) {
+        while let Ok(first) = orders.recv() {
+            let mut batch = Vec::with_capacity(self.batch_images);
+            self.take(first, &mut batch);
+            while batch.len() < self.batch_images {
+                let Ok(order) = orders.try_recv() else { break };
+                self.take(order, &mut batch);
+            }
+            for images in by_model(batch) {
+                self.answer(images);
+            }
+            self.forget_unused();
+        }
+    }
+
+    fn take(&mut self, order: Order, batch: &mut Vec<Waiting>) {
+        match order {
+            Order::Install { served, model, done } => {
+                self.models.push((served, *model));
+                let _ = done.send(());
+            }
+            Order::Look { reply, .. } if reply.is_closed() => {}
+            Order::Look { job, reply, .. } if Instant::now() >= job.deadline => {
+                let _ = reply.send(Err(EngineError::Late));
+            }
+            Order::Look { job, queued, reply } => batch.push(Waiting { job, queued, reply }),
+        }
+    }
+
+    /// Answers images of one model.
+    fn answer(&self, images: Vec<Waiting>) {
+        let Some(first) = images.first() else { return };
+        let wanted = &first.job.model;
+        let Some((_, model)) = self.models.iter().find(|(it, _)| Arc::ptr_eq(it, wanted)) else {
+            for waiting in images {
+                let _ = waiting.reply.send(Err(EngineError::Failed("its model is gone".into())));
+            }
+            return;
+        };
+        let began = Instant::now();
+        let seen = catch_unwind(AssertUnwindSafe(|| look(model, &images)))
+            .unwrap_or_else(|_| Err("the model's thread panicked".into()));
+        let (inference, batch) = (began.elapsed(), images.len());
+        match seen {
+            Ok(seen) => {
+                for (waiting, (look, heatmap)) in images.into_iter().zip(seen) {
+                    let wait = began.saturating_duration_since(waiting.queued);
+                    let seen = Seen { look, heatmap, wait, inference, batch };
+                    let _ = waiting.reply.send(Ok(seen));
+                }
+            }
+            Err(reason) => {
+                tracing::error!("the network cannot run: {reason}");
+                for waiting in images {
+                    let _ = waiting.reply.send(Err(EngineError::Failed(reason.clone())));
+                }
+            }
+        }
+    }
+
+    /// Drops models that only this thread still knows.
+    fn forget_unused(&mut self) {
+        self.models.retain(|(served, _)| Arc::strong_count(served) > 1);
+    }
+}
+
+type SeenByModel = Vec<(Look, Option<Heatmap>)>;
+
+fn look(model: &Model, images: &[Waiting]) -> Result<SeenByModel, String> {
+    let planes: Vec<&[f32]> = images.iter().map(|it| it.job.planes.as_slice()).collect();
+    let looks = model.look_at_once(&planes).map_err(|error| error.to_string())?;
+    let both = images.iter().zip(looks).map(|(waiting, look)| {
+        let heatmap = waiting.job.explain.then(|| {
+            let class = most_probable(&look.logits);
+            model.grad_cam(&waiting.job.planes, class).map_err(|error| error.to_string())
+        });
+        Ok((look, heatmap.transpose()?))
+    });
+    both.collect()
+}
+
+fn most_probable(logits: &[f32]) -> ClassIndex {
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]).then(b.cmp(a)));
+    ClassIndex(best.unwrap_or(0))
+}
+
+/// Requests of the same model together, in order.
+fn by_model(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    let mut groups: Vec<Vec<Waiting>> = Vec::new();
+    for waiting in batch {
+        let group =
+            groups.iter_mut().find(|group| Arc::ptr_eq(&group[0].job.model, &waiting.job.model));
+        match group {
+            Some(group) => group.push(waiting),
+            None => groups.push(vec![waiting]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equal_logits_the_first_class_is_meant_as_everywhere() {
+        assert_eq!(most_probable(&[0.0, 2.0, 2.0]), ClassIndex(1));
+        assert_eq!(metrics::most_probable(&[0.0, 0.5, 0.5]), Some(ClassIndex(1)));
+    }
+}

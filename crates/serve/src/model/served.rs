@@ -1,0 +1,122 @@
+//! A model as it is served: what its answers are called and judged by.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use classifier::calibration::{Calibration, temperature_of};
+use classifier::foreign::FeatureReference;
+use classifier::model::{Model, ModelDescription};
+use config::DeviceChoice;
+use dataset::ClassIndices;
+use imaging::GREY_BINS;
+use jiff::Timestamp;
+use metrics::Temperature;
+
+use crate::answer::{Checks, FeatureCheck, GreyCheck, ModelName};
+
+/// Everything about a model but its network, which the model thread alone may touch.
+#[derive(Debug)]
+pub(crate) struct ServedModel {
+    pub(crate) name: ModelName,
+    pub(crate) description: ModelDescription,
+    pub(crate) classes: ClassIndices,
+    pub(crate) calibration: Option<Calibration>,
+    features: Option<FeatureReference>,
+    /// `scores.json`, where it is of these weights.
+    pub(crate) scores: Option<serde_json::Value>,
+    /// Device and number format, for people.
+    pub(crate) backend: String,
+    pub(crate) loaded_at: Timestamp,
+}
+
+/// Where a model is read from, and what it is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ModelSource<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) evaluation: &'a Path,
+    pub(crate) device: DeviceChoice,
+    pub(crate) name: &'a str,
+}
+
+impl ServedModel {
+    /// Loads a model folder, checks every digest, and predicts one blank image, so that the first
+    /// request does not pay for what libtorch prepares.
+    ///
+    /// # Errors
+    /// When something is missing, has changed, or belongs to another model.
+    pub(crate) fn load(source: ModelSource<'_>) -> Result<(Self, Model)> {
+        let folder = source.folder;
+        if !folder.join(ModelDescription::FILE).exists() {
+            bail!(
+                "load a model from {}: it holds no {}; `make repro` makes one, or name another \
+                 folder with --model",
+                folder.display(),
+                ModelDescription::FILE
+            );
+        }
+        let context = || format!("load the model in {}", folder.display());
+        let model = Model::load(folder, source.device).with_context(context)?;
+        let description = model.description().clone();
+        let calibration = Calibration::read(folder, &description).with_context(context)?;
+        let features = calibration.as_ref().map(|it| it.read_features(folder));
+        let features = features.transpose().with_context(context)?;
+        let blank = vec![0.0; 3 * (description.preprocessing.image_size as usize).pow(2)];
+        let looks = model.look_at_once(&[&blank]).with_context(context)?;
+        if looks.iter().flat_map(|look| &look.logits).any(|logit| !logit.is_finite()) {
+            bail!(
+                "use the model in {}: its answer to a blank image is not a number; train again \
+                 with a lower learning rate, or in fp32",
+                folder.display()
+            );
+        }
+        let served = Self {
+            name: ModelName {
+                name: source.name.to_owned(),
+                version: None,
+                digest: description.digests.weights.to_string(),
+            },
+            classes: model.classes().clone(),
+            calibration,
+            features,
+            scores: scores_of(source.evaluation, &description),
+            backend: model.backend().to_string(),
+            loaded_at: Timestamp::now(),
+            description,
+        };
+        Ok((served, model))
+    }
+
+    /// What logits are divided by.
+    pub(crate) fn temperature(&self) -> Temperature {
+        temperature_of(self.calibration.as_ref())
+    }
+
+    /// Whether an image is of the kind that the model was trained on; `None` where the model was
+    /// never calibrated.
+    pub(crate) fn check(&self, histogram: &[f64; GREY_BINS], pooled: &[f32]) -> Option<Checks> {
+        let foreign = &self.calibration.as_ref()?.foreign;
+        let features = self.features.as_ref()?;
+        let correlation = foreign.histogram.correlation(histogram);
+        let distance = features.distance(pooled);
+        let grey_histogram = GreyCheck {
+            correlation,
+            limit: foreign.histogram.correlation_limit,
+            passed: correlation >= foreign.histogram.correlation_limit,
+        };
+        let features = FeatureCheck {
+            distance,
+            limit: foreign.feature_distance_limit,
+            passed: distance <= foreign.feature_distance_limit,
+        };
+        let accepted = grey_histogram.passed && features.passed;
+        Some(Checks { accepted, grey_histogram, features })
+    }
+}
+
+/// The scores that `evaluate` gave these very weights. Others, or none, are no error: a model may
+/// come from elsewhere.
+fn scores_of(evaluation: &Path, description: &ModelDescription) -> Option<serde_json::Value> {
+    let scores: serde_json::Value = artifact::read_json(&evaluation.join("scores.json")).ok()?;
+    let is_of_these = scores.get("model")?.as_str()? == description.digests.weights.to_string();
+    is_of_these.then_some(scores)
+}

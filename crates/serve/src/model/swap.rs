@@ -1,0 +1,58 @@
+//! Another model in place of the one that answers, with no request lost.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use crate::error::{Code, Failure};
+use crate::model::served::{ModelSource, ServedModel};
+use crate::server::Server;
+
+/// Loads the model folder again and lets what it holds answer from now on. The present model
+/// answers until the new one is loaded, checked and warm; requests under way end with theirs.
+///
+/// # Errors
+/// When the folder holds no model that can be used. The present one then stays.
+pub(crate) async fn reload(server: &Arc<Server>) -> Result<(), Failure> {
+    let _one_at_a_time = server.swapping.lock().await;
+    let places = server.places.clone();
+    let device = server.config.device;
+    let loaded = spawn_blocking(move || {
+        ServedModel::load(ModelSource {
+            folder: &places.folder,
+            evaluation: &places.evaluation,
+            device,
+            name: &places.name,
+        })
+    });
+    let loaded = loaded.await.map_err(|error| {
+        tracing::error!("loading a model panicked: {error}");
+        Failure::new(Code::Internal, "the model could not be loaded; the server's log says more")
+    })?;
+    let (served, model) = loaded.map_err(|error| {
+        let message =
+            format!("the model that answers stays, because the other failed to {error:#}");
+        Failure::new(Code::Conflict, message)
+    })?;
+    let served = Arc::new(served);
+    server.engine.install(Arc::clone(&served), model).await?;
+    tracing::info!(digest = served.name.digest, "another model answers from now on");
+    server.shelf.replace(served);
+    server.meters.swapped();
+    Ok(())
+}
+
+/// The model before answers again.
+///
+/// # Errors
+/// When there is none.
+pub(crate) async fn rollback(server: &Arc<Server>) -> Result<(), Failure> {
+    let _one_at_a_time = server.swapping.lock().await;
+    let Some(served) = server.shelf.swap_back() else {
+        let message = "there is no model before the present one, since the server was started";
+        return Err(Failure::new(Code::Conflict, message));
+    };
+    tracing::info!(digest = served.name.digest, "the model before answers again");
+    server.meters.swapped();
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! From a file's bytes to an answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use classifier::model::{Heatmap, ModelDescription};
+use config::ForeignImages;
+use imaging::DecodeError;
+use jiff::Timestamp;
+use metrics::{most_probable, softmax_with_temperature};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use crate::answer::{ClassProbability, Explanation, OperatingPoint, Positive, Prediction, Timings};
+use crate::error::{Code, Failure};
+use crate::guard::keys::Caller;
+use crate::model::engine::{Job, Seen};
+use crate::model::served::ServedModel;
+use crate::scan::Scan;
+use crate::server::Server;
+use crate::upload::Upload;
+
+/// Pixels of an explanation's longer side: a map of at most 14×14 cells shows no more.
+const EXPLANATION_SIDE: u32 = 448;
+
+/// What a request wants beside a class.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) explain: bool,
+    pub(crate) deadline: Instant,
+}
+
+/// What the model says of an image. It is kept in the store, a refusal too.
+///
+/// # Errors
+/// When the bytes are no image that can be used, the image is foreign and foreign ones are refused,
+/// or the deadline passed.
+pub(crate) async fn predict(
+    server: &Arc<Server>,
+    upload: Upload,
+    wish: Wish,
+    caller: &Caller,
+) -> Result<Prediction, Failure> {
+    let began = Instant::now();
+    let served = server.shelf.current();
+    let (scan, decode) = prepare(server, &served, &upload).await?;
+    let job = Job {
+        model: Arc::clone(&served),
+        planes: scan.planes,
+        explain: wish.explain,
+        deadline: wish.deadline,
+    };
+    let seen = server.engine.look(job).await?;
+    let checks = served.check(&scan.histogram, &seen.look.pooled);
+    let (class, probabilities) = probabilities(&served, &seen)?;
+    let total = began.elapsed();
+    server.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
+    let prediction = Prediction {
+        id: Uuid::now_v7(),
+        created_at: Timestamp::now().to_string(),
+        file: upload.file,
+        model: served.name.clone(),
+        class: served.classes.names()[class].clone(),
+        confidence: probabilities[class],
+        positive: positive(&served, &probabilities),
+        checks,
+        explanation: match seen.heatmap {
+            Some(map) => {
+                let (width, height) = (scan.image.width, scan.image.height);
+                let png = spawn_blocking(move || explanation(&map, width, height)).await;
+                let class = served.classes.names()[class].clone();
+                png.ok().flatten().map(|png| Explanation { class, png })
+            }
+            None => None,
+        },
+        probabilities: by_class(&served, &probabilities),
+        image: scan.image,
+        timings_ms: Timings {
+            decode: milliseconds(decode),
+            wait: milliseconds(seen.wait),
+            inference: milliseconds(seen.inference),
+            total: milliseconds(total),
+        },
+        notice: ModelDescription::NOTICE,
+    };
+    server.remember(&prediction, upload.bytes, caller).await?;
+    match checks {
+        Some(checks)
+            if !checks.accepted && server.config.foreign_images == ForeignImages::Refuse =>
+        {
+            Err(Failure::foreign(prediction.id, checks))
+        }
+        _ => Ok(prediction),
+    }
+}
+
+/// Decodes beside the model's thread, so many at a time as there are cores.
+async fn prepare(
+    server: &Arc<Server>,
+    served: &Arc<ServedModel>,
+    upload: &Upload,
+) -> Result<(Scan, Duration), Failure> {
+    let permit = Arc::clone(&server.decoding).acquire_owned().await;
+    let permit = permit.map_err(|_| Failure::new(Code::Stopping, "the server is stopping"))?;
+    let preprocessing = served.description.preprocessing;
+    let max_pixels = server.config.limits.pixels();
+    let bytes = upload.bytes.clone();
+    let decoded = spawn_blocking(move || {
+        let began = Instant::now();
+        let scan = Scan::prepare(&bytes, &preprocessing, max_pixels);
+        drop(permit);
+        (scan, began.elapsed())
+    });
+    let (scan, time): (Result<Scan, DecodeError>, _) = decoded.await.map_err(|error| {
+        tracing::error!("decoding panicked: {error}");
+        Failure::new(Code::Internal, "the image could not be decoded; the server's log says more")
+    })?;
+    Ok((scan?, time))
+}
+
+/// Calibrated probabilities, and the most probable class.
+fn probabilities(served: &ServedModel, seen: &Seen) -> Result<(usize, Vec<f64>), Failure> {
+    let logits: Vec<f64> = seen.look.logits.iter().map(|logit| f64::from(*logit)).collect();
+    let not_a_number = || Failure::new(Code::Internal, "the model's answer is not a number");
+    if logits.iter().any(|logit| !logit.is_finite()) {
+        return Err(not_a_number());
+    }
+    let probabilities = softmax_with_temperature(&logits, served.temperature());
+    let class = most_probable(&probabilities).ok_or_else(not_a_number)?;
+    Ok((class.0, probabilities))
+}
+
+fn by_class(served: &ServedModel, probabilities: &[f64]) -> Vec<ClassProbability> {
+    let classes = served.classes.names().iter().zip(probabilities);
+    let of = |(class, probability): (&String, &f64)| ClassProbability {
+        class: class.clone(),
+        probability: *probability,
+    };
+    classes.map(of).collect()
+}
+
+fn positive(served: &ServedModel, probabilities: &[f64]) -> Option<Positive> {
+    use classifier::calibration::OperatingPointOutcome;
+
+    let positive = served.calibration.as_ref()?.positive.as_ref()?;
+    let indices = positive.indices(&served.classes).ok()?;
+    let probability = indices.iter().map(|class| probabilities[class.0]).sum();
+    let found = positive.operating_points.iter().filter_map(|outcome| match outcome {
+        OperatingPointOutcome::Found(point) => Some(OperatingPoint {
+            specificity: point.required_specificity,
+            threshold: point.threshold,
+            sensitivity: point.sensitivity.share,
+            reached: probability >= point.threshold,
+        }),
+        OperatingPointOutcome::Missing(_) => None,
+    });
+    Some(Positive {
+        classes: positive.classes.clone(),
+        probability,
+        operating_points: found.collect(),
+    })
+}
+
+/// The heat alone, in the image's proportions, as a data URL.
+fn explanation(map: &Heatmap, width: u32, height: u32) -> Option<String> {
+    let longest = width.max(height).max(1);
+    let scaled = |side: u32| {
+        let side = u64::from(side) * u64::from(EXPLANATION_SIDE) / u64::from(longest);
+        u32::try_from(side.max(1)).unwrap_or(EXPLANATION_SIDE)
+    };
+    let (width, height) = (scaled(width), scaled(height));
+    let layer = inference::heat_layer(map, width, height)?;
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    let mut writer = encoder.write_header().ok()?;
+    writer.write_image_data(&layer).ok()?;
+    writer.finish().ok()?;
+    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+    Some(format!("data:image/png;base64,{text}"))
+}
+
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,161 @@
+//! What the server remembers: predictions, corrections, images, and what administrators did.
+
+mod recent;
+mod recorder;
+pub(crate) mod retention;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::body::Bytes;
+use config::{ServeConfig, StoreImages};
+use prediction_store::{
+    DatabaseUrl, Digest, Feedback, ImageError, ImageLocation, ImageStore, NewFeedback, Prediction,
+    PredictionStore, StoreError,
+};
+use stage::UsageError;
+
+use crate::error::{Code, Failure};
+use crate::records::recent::RecentImages;
+use crate::records::recorder::Recorder;
+
+/// Where the environment may name the database.
+const DATABASE_URL: &str = "DATABASE_URL";
+
+/// What the server remembers.
+#[derive(Debug)]
+pub(crate) struct Records {
+    pub(crate) store: PredictionStore,
+    recorder: Recorder,
+    pub(crate) images: Option<ImageStore>,
+    which: StoreImages,
+    recent: RecentImages,
+}
+
+impl Records {
+    /// Opens the database and, where images are kept, their store.
+    ///
+    /// # Errors
+    /// When an address is none, or what it names cannot be opened.
+    pub(crate) async fn open(config: &ServeConfig) -> Result<Self> {
+        let named = std::env::var(DATABASE_URL).ok().filter(|url| !url.is_empty());
+        let key = if named.is_some() { DATABASE_URL } else { "serve.database" };
+        let address = named.as_deref().unwrap_or(&config.database);
+        let address: DatabaseUrl =
+            address.parse().map_err(|error| UsageError(format!("read {key}: {error}")))?;
+        let store = PredictionStore::open(&address).await?;
+        let images = match config.store_images {
+            StoreImages::Never => None,
+            StoreImages::Feedback | StoreImages::All => {
+                let place: ImageLocation = config.image_store.parse().map_err(|error| {
+                    UsageError(format!("read serve.image_store: {error}"))
+                })?;
+                Some(ImageStore::open(&place).context("open serve.image_store")?)
+            }
+        };
+        Ok(Self {
+            recorder: Recorder::start(store.clone()),
+            store,
+            images,
+            which: config.store_images,
+            recent: RecentImages::default(),
+        })
+    }
+
+    /// Keeps a prediction, and its image where all are kept. It is kept when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub(crate) async fn prediction(
+        &self,
+        mut prediction: Prediction,
+        image: &Bytes,
+    ) -> Result<(), Failure> {
+        if let (StoreImages::All, Some(images)) = (self.which, &self.images) {
+            images.put(image.clone()).await?;
+            prediction.image.stored = true;
+        }
+        if self.which == StoreImages::Feedback {
+            self.recent.keep(prediction.image.sha256, image.clone());
+        }
+        self.recorder.record(prediction).await.map_err(|error| Failure::from(error.as_ref()))
+    }
+
+    /// Keeps a correction, and the image it is about where those of corrections are kept: as it
+    /// came with the correction, or a short while ago with the prediction.
+    ///
+    /// # Errors
+    /// When there is no such prediction, the image is another one, or it cannot be kept.
+    pub(crate) async fn feedback(
+        &self,
+        feedback: &NewFeedback,
+        image: Option<Bytes>,
+    ) -> Result<Feedback, Failure> {
+        let row = self.store.prediction(feedback.prediction_id).await?;
+        let digest = row.prediction.image.sha256;
+        if image.as_ref().is_some_and(|image| Digest::of(image) != digest) {
+            let message = "the image is not the one that the prediction is about";
+            return Err(Failure::new(Code::BadRequest, message));
+        }
+        if let (StoreImages::Feedback, Some(images)) = (self.which, &self.images)
+            && let Some(image) = image.or_else(|| self.recent.get(digest))
+        {
+            images.put(image).await?;
+            self.store.image_was_stored(digest).await?;
+        }
+        Ok(self.store.record_feedback(feedback).await?)
+    }
+
+    /// An image that was kept.
+    ///
+    /// # Errors
+    /// When it was not, or the store cannot be reached.
+    pub(crate) async fn image(&self, digest: Digest) -> Result<Bytes, Failure> {
+        match &self.images {
+            Some(images) => Ok(images.get(digest).await?),
+            None => Err(Failure::new(Code::NotFound, "no images are kept (serve.store_images)")),
+        }
+    }
+}
+
+impl From<&StoreError> for Failure {
+    fn from(error: &StoreError) -> Self {
+        let code = match error {
+            StoreError::UnknownPrediction(_) | StoreError::UnknownTraining(_) => Code::NotFound,
+            StoreError::TrainingRuns => Code::Conflict,
+            StoreError::Cursor(_) => Code::BadRequest,
+            StoreError::NotFinite { .. } | StoreError::InvalidRow { .. } => Code::Internal,
+            _ => Code::StoreUnavailable,
+        };
+        if code == Code::StoreUnavailable || code == Code::Internal {
+            tracing::error!("failed to {error}");
+        }
+        Self::new(code, format!("failed to {error}"))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<Arc<StoreError>> for Failure {
+    fn from(error: Arc<StoreError>) -> Self {
+        Self::from(error.as_ref())
+    }
+}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Self {
+        let code = match error {
+            ImageError::Unknown(_) => Code::NotFound,
+            ImageError::Damaged { .. } => Code::Internal,
+            ImageError::Store { .. } => Code::StoreUnavailable,
+        };
+        if code != Code::NotFound {
+            tracing::error!("failed to {error}");
+        }
+        Self::new(code, format!("failed to {error}"))
+    }
+}

@@ -1,0 +1,40 @@
+//! What is old goes, without anybody having to think of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::server::Server;
+
+/// How often it is looked for what is old.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// Removes images and names of files that are older than `serve.retention_days`: now, and every
+/// hour.
+pub(crate) async fn keep_enforcing(server: Arc<Server>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = enforce(&server, Timestamp::now()).await {
+            tracing::error!("failed to remove what is older than serve.retention_days: {error:#}");
+        }
+    }
+}
+
+async fn enforce(server: &Server, now: Timestamp) -> anyhow::Result<()> {
+    let age = SignedDuration::from_hours(24 * i64::from(server.config.retention_days));
+    let cutoff = now.checked_sub(age)?;
+    if let Some(images) = &server.records.images {
+        let removed = images.remove_older_than(cutoff).await?;
+        server.records.store.images_were_removed(&removed).await?;
+        if !removed.is_empty() {
+            tracing::info!(images = removed.len(), "removed images that were kept long enough");
+        }
+    }
+    let names = server.records.store.forget_file_names(cutoff).await?;
+    if names > 0 {
+        tracing::info!(names, "forgot names of files that were kept long enough");
+    }
+    Ok(())
+}

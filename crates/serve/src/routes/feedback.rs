@@ -1,0 +1,153 @@
+//! Corrections.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use prediction_store::{ClassChange, NewFeedback};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::{Code, ErrorAnswer, Failure};
+use crate::guard::keys::Caller;
+use crate::server::Server;
+use crate::upload::{decode_base64, whole};
+
+/// The longest note, in characters.
+const LONGEST_NOTE: usize = 2000;
+
+/// What is right about a prediction.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FeedbackRequest {
+    /// `id` of the prediction.
+    prediction_id: String,
+    /// The right class, one of the model's.
+    class: String,
+    /// Anything else worth knowing, at most 2000 characters. No patient's name belongs here.
+    note: Option<String>,
+    /// The image again, base64, where images of corrections are kept and the prediction was long
+    /// ago.
+    image: Option<String>,
+}
+
+/// A correction that is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FeedbackAnswer {
+    id: String,
+    created_at: String,
+    /// Whether the model had said the same.
+    right: bool,
+}
+
+/// How often the model was corrected.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FeedbackSummaryAnswer {
+    /// Predictions that somebody judged.
+    total: u64,
+    /// Those that were wrong.
+    wrong: u64,
+    since_training: SinceTraining,
+    by_class: Vec<Change>,
+}
+
+/// Corrections that no training has seen.
+#[derive(Debug, Serialize, ToSchema)]
+struct SinceTraining {
+    corrections: u64,
+    /// From which a training is due (`serve.retrain_after`).
+    threshold: u64,
+    due: bool,
+    /// When the last training that made a model began.
+    trained_at: Option<String>,
+}
+
+/// How often one class was taken for another.
+#[derive(Debug, Serialize, ToSchema)]
+struct Change {
+    /// Null where the image was refused as foreign.
+    predicted: Option<String>,
+    corrected: String,
+    count: u64,
+}
+
+impl From<ClassChange> for Change {
+    fn from(change: ClassChange) -> Self {
+        let ClassChange { predicted, corrected, count } = change;
+        Self { predicted, corrected, count }
+    }
+}
+
+/// Say what is right
+///
+/// All of it is kept; of several for one prediction the last counts. When the answer comes, it is
+/// on the disk.
+#[utoipa::path(post, path = "/v1/feedback", tag = "review", request_body = FeedbackRequest,
+    responses((status = 201, body = FeedbackAnswer), (status = "4XX", body = ErrorAnswer),
+        (status = 503, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn feedback(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<(StatusCode, Json<FeedbackAnswer>), Failure> {
+    let body = whole(request, server.upload_limits()).await?;
+    let given: FeedbackRequest = serde_json::from_slice(&body).map_err(|error| {
+        let message = format!("the request is not {{\"prediction_id\", \"class\"}}: {error}");
+        Failure::new(Code::BadRequest, message)
+    })?;
+    let classes = server.shelf.current();
+    if classes.classes.index(&given.class).is_err() {
+        let message = format!(
+            "{:?} is no class of the model; it knows {}",
+            given.class,
+            classes.classes.names().join(", ")
+        );
+        return Err(Failure::new(Code::UnknownClass, message));
+    }
+    if given.note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+        let message = format!("the note is longer than {LONGEST_NOTE} characters");
+        return Err(Failure::new(Code::BadRequest, message));
+    }
+    let image = given.image.as_deref().map(decode_base64).transpose()?;
+    let feedback = NewFeedback {
+        prediction_id: super::review::id(&given.prediction_id)?,
+        class: given.class,
+        note: given.note.filter(|note| !note.trim().is_empty()),
+        key_name: Some(caller.name),
+        created_at: Timestamp::now(),
+    };
+    let kept = server.records.feedback(&feedback, image).await?;
+    let answer = FeedbackAnswer {
+        id: kept.id.to_string(),
+        created_at: kept.created_at.to_string(),
+        right: kept.right,
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// How often the model was corrected, and whether a training is due
+#[utoipa::path(get, path = "/v1/feedback/summary", tag = "review",
+    responses((status = 200, body = FeedbackSummaryAnswer), (status = 503, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn summary(
+    State(server): State<Arc<Server>>,
+) -> Result<Json<FeedbackSummaryAnswer>, Failure> {
+    let store = &server.records.store;
+    let trained = store.last_successful_training().await?.map(|training| training.started_at);
+    let summary = store.feedback_summary(trained).await?;
+    let threshold = server.config.retrain_after;
+    Ok(Json(FeedbackSummaryAnswer {
+        total: summary.total,
+        wrong: summary.wrong,
+        since_training: SinceTraining {
+            corrections: summary.corrections_since,
+            threshold,
+            due: summary.corrections_since >= threshold,
+            trained_at: trained.map(|time| time.to_string()),
+        },
+        by_class: summary.by_class.into_iter().map(Change::from).collect(),
+    }))
+}

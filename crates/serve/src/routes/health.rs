@@ -1,0 +1,46 @@
+//! For whoever runs the server.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::server::{Phase, Server};
+
+/// The text format of Prometheus' client library.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok`, `stopping`
+    status: &'static str,
+}
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "operate", responses((status = 200, body = Health)))]
+pub(crate) async fn alive() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether requests should come here
+#[utoipa::path(get, path = "/readyz", tag = "operate", responses(
+    (status = 200, body = Health), (status = 503, body = Health)))]
+pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
+    match server.phase.phase() {
+        Phase::Ready => Json(Health { status: "ok" }).into_response(),
+        Phase::Stopping => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "stopping" })).into_response()
+        }
+    }
+}
+
+/// Counts and times for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operate", responses(
+    (status = 200, body = String, content_type = OPEN_METRICS)))]
+pub(crate) async fn metrics(State(server): State<Arc<Server>>) -> Response {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], server.meters.text()).into_response()
+}

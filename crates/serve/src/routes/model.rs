@@ -1,0 +1,151 @@
+//! Which model answers.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use classifier::model::ModelDescription;
+use config::{ForeignImages, StoreImages};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::answer::ModelName;
+use crate::error::{ErrorAnswer, Failure};
+use crate::model::served::ServedModel;
+use crate::model::swap;
+use crate::server::Server;
+
+/// The model that answers, and what the server does with images.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelAnswer {
+    #[serde(flatten)]
+    name: ModelName,
+    /// In the order of probabilities.
+    classes: Vec<String>,
+    /// Classes that count as the finding that is looked for.
+    positive: Vec<String>,
+    /// Height and width that the model sees, in pixels.
+    image_size: u32,
+    /// `fp32` or `bf16`
+    precision: String,
+    /// As `cpu with 2 threads, fp32`
+    device: String,
+    trained: Trained,
+    calibration: Option<CalibrationAnswer>,
+    /// `scores.json` of `evaluate`, where it is of this model.
+    scores: Option<serde_json::Value>,
+    loaded_at: String,
+    /// The model before, for going back.
+    previous: Option<ModelName>,
+    /// `refuse` or `flag`
+    foreign_images: &'static str,
+    /// `never`, `feedback` or `all`
+    store_images: &'static str,
+    retention_days: u32,
+    notice: &'static str,
+}
+
+/// How the model came about.
+#[derive(Debug, Serialize, ToSchema)]
+struct Trained {
+    run: String,
+    checkpoint: String,
+    epoch: u32,
+    valid_accuracy: f64,
+    valid_loss: f64,
+}
+
+/// What its probabilities are worth.
+#[derive(Debug, Serialize, ToSchema)]
+struct CalibrationAnswer {
+    /// What logits are divided by.
+    temperature: f64,
+    expected_calibration_error: CalibrationErrors,
+}
+
+/// Expected calibration error on the images that the temperature was fitted on.
+#[derive(Debug, Serialize, ToSchema)]
+struct CalibrationErrors {
+    before: Option<f64>,
+    after: Option<f64>,
+}
+
+/// The model that answers
+#[utoipa::path(get, path = "/v1/model", tag = "model",
+    responses((status = 200, body = ModelAnswer)), security((), ("key" = [])))]
+pub(crate) async fn model(State(server): State<Arc<Server>>) -> Json<ModelAnswer> {
+    Json(describe(&server))
+}
+
+/// Load the model folder again
+///
+/// What `select` or `dvc pull` put there answers from now on; no request is lost.
+#[utoipa::path(post, path = "/v1/model/reload", tag = "model",
+    responses((status = 200, body = ModelAnswer), (status = 409, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn reload(
+    State(server): State<Arc<Server>>,
+) -> Result<Json<ModelAnswer>, Failure> {
+    swap::reload(&server).await?;
+    Ok(Json(describe(&server)))
+}
+
+/// Go back to the model before
+#[utoipa::path(post, path = "/v1/model/rollback", tag = "model",
+    responses((status = 200, body = ModelAnswer), (status = 409, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn rollback(
+    State(server): State<Arc<Server>>,
+) -> Result<Json<ModelAnswer>, Failure> {
+    swap::rollback(&server).await?;
+    Ok(Json(describe(&server)))
+}
+
+/// What `GET /v1/model` says now.
+pub(crate) fn describe(server: &Server) -> ModelAnswer {
+    let served = server.shelf.current();
+    let description = &served.description;
+    let calibration = served.calibration.as_ref();
+    let positive = calibration.and_then(|it| it.positive.as_ref());
+    ModelAnswer {
+        name: served.name.clone(),
+        classes: served.classes.names().to_vec(),
+        positive: positive.map_or_else(Vec::new, |positive| positive.classes.clone()),
+        image_size: description.preprocessing.image_size,
+        precision: description.precision.to_string(),
+        device: served.backend.clone(),
+        trained: trained(&served),
+        calibration: calibration.map(|calibration| CalibrationAnswer {
+            temperature: calibration.temperature.temperature.get(),
+            expected_calibration_error: CalibrationErrors {
+                before: calibration.expected_calibration_error.before,
+                after: calibration.expected_calibration_error.after,
+            },
+        }),
+        scores: served.scores.clone(),
+        loaded_at: served.loaded_at.to_string(),
+        previous: server.shelf.previous().map(|previous| previous.name.clone()),
+        foreign_images: match server.config.foreign_images {
+            ForeignImages::Refuse => "refuse",
+            ForeignImages::Flag => "flag",
+        },
+        store_images: match server.config.store_images {
+            StoreImages::Never => "never",
+            StoreImages::Feedback => "feedback",
+            StoreImages::All => "all",
+        },
+        retention_days: server.config.retention_days,
+        notice: ModelDescription::NOTICE,
+    }
+}
+
+fn trained(served: &ServedModel) -> Trained {
+    let source = &served.description.source;
+    Trained {
+        run: source.run.to_string(),
+        checkpoint: source.checkpoint.clone(),
+        epoch: source.epoch,
+        valid_accuracy: source.valid_accuracy,
+        valid_loss: source.valid_loss,
+    }
+}

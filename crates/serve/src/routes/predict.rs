@@ -1,0 +1,94 @@
+//! `POST /v1/predict`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{Extension, Query, Request, State};
+use axum::http::{HeaderMap, header};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use tokio::time::timeout_at;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::{Item, Predictions};
+use crate::error::{Code, ErrorAnswer, Failure};
+use crate::guard::keys::Caller;
+use crate::predict::{Wish, predict as predict_one};
+use crate::server::Server;
+use crate::upload::{JsonImages, Upload, read};
+
+/// What is wanted beside a class.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PredictQuery {
+    /// `grad-cam`: a PNG of where the model looked.
+    explain: Option<Explain>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Explain {
+    GradCam,
+}
+
+/// Predict one or many images
+///
+/// The body is an image itself (PNG, JPEG, TIFF, BMP, GIF, WebP), `multipart/form-data` with one or
+/// many files, or JSON. Of one image a failure is the answer's status; of many it stands in the
+/// image's place.
+#[utoipa::path(post, path = "/v1/predict", tag = "predict", params(PredictQuery),
+    request_body(content(
+        (Vec<u8> = "application/octet-stream"), (JsonImages = "application/json"),
+        (String = "multipart/form-data"))),
+    responses((status = 200, body = Predictions), (status = "4XX", body = ErrorAnswer),
+        (status = 503, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn predict(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<PredictQuery>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Result<Json<Predictions>, Failure> {
+    let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
+    let deadline = Instant::now() + server.deadline();
+    let wish = Wish { explain: query.explain == Some(Explain::GradCam), deadline };
+    let answered = timeout_at(deadline.into(), answer(&server, &caller, request, wish)).await;
+    let late = || Failure::new(Code::DeadlineExceeded, "the request took longer than it may");
+    answered.unwrap_or_else(|_| Err(late())).map(Json)
+}
+
+async fn answer(
+    server: &Arc<Server>,
+    caller: &Caller,
+    request: Request,
+    wish: Wish,
+) -> Result<Predictions, Failure> {
+    let _place = server.admission.enter(content_length(request.headers()))?;
+    let mut uploads = read(request, server.upload_limits()).await?;
+    if let [_] = uploads[..] {
+        let upload = uploads.remove(0);
+        let file = upload.file.clone();
+        let prediction = Box::new(predict_one(server, upload, wish, caller).await?);
+        return Ok(Predictions { predictions: vec![Item::Prediction { file, prediction }] });
+    }
+    // No more on their way than one batch, so that many images take no more memory than a few.
+    let items =
+        futures_util::stream::iter(uploads).map(|upload| item(server, caller, upload, wish));
+    let predictions = items.buffered(server.config.batch_images).collect().await;
+    Ok(Predictions { predictions })
+}
+
+async fn item(server: &Arc<Server>, caller: &Caller, upload: Upload, wish: Wish) -> Item {
+    let file = upload.file.clone();
+    match predict_one(server, upload, wish, caller).await {
+        Ok(prediction) => Item::Prediction { file, prediction: Box::new(prediction) },
+        Err(failure) => Item::Error { file, error: failure.body() },
+    }
+}
+
+/// What the head of a request says of its body.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

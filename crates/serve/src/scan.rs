@@ -1,0 +1,35 @@
+//! A file's bytes become what the model sees. No torch here: this runs beside the model's thread.
+
+use artifact::Digest;
+use imaging::{DecodeError, GREY_BINS, Preprocessing};
+
+use crate::answer::Image;
+
+/// An image that is ready for the model.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) image: Image,
+    /// `[3, S, S]`, normalised.
+    pub(crate) planes: Vec<f32>,
+    pub(crate) histogram: [f64; GREY_BINS],
+}
+
+impl Scan {
+    /// Decodes, resizes and normalises as training did.
+    ///
+    /// # Errors
+    /// When the bytes are no image, are damaged, or announce more than `max_pixels`.
+    pub(crate) fn prepare(
+        bytes: &[u8],
+        preprocessing: &Preprocessing,
+        max_pixels: u64,
+    ) -> Result<Self, DecodeError> {
+        let _ = max_pixels;
+        let picture = imaging::decode(bytes)?;
+        Ok(Self {
+            image: Image::of(Digest::of(bytes).to_string(), &picture),
+            planes: preprocessing.apply(&picture),
+            histogram: imaging::grey_histogram(&picture),
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! What every request shares.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use config::ServeConfig;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::admission::Admission;
+use crate::guard::keys::Keys;
+use crate::guard::rate::RateLimit;
+use crate::meters::Meters;
+use crate::model::engine::Engine;
+use crate::model::shelf::Shelf;
+use crate::upload::UploadLimits;
+
+/// What every request shares.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) config: ServeConfig,
+    /// Where models are read from when another one is to answer.
+    pub(crate) places: ModelPlaces,
+    pub(crate) shelf: Shelf,
+    pub(crate) engine: Engine,
+    /// Held while one model takes the place of another.
+    pub(crate) swapping: Mutex<()>,
+    pub(crate) admission: Admission,
+    /// Images that are decoded at a time.
+    pub(crate) decoding: Arc<Semaphore>,
+    pub(crate) keys: Keys,
+    pub(crate) rate: RateLimit,
+    pub(crate) meters: Meters,
+    pub(crate) phase: Lifecycle,
+}
+
+/// Where models are read from, and what they are called.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelPlaces {
+    pub(crate) folder: PathBuf,
+    pub(crate) evaluation: PathBuf,
+    pub(crate) name: String,
+}
+
+impl Server {
+    /// What a request may hold.
+    pub(crate) fn upload_limits(&self) -> UploadLimits {
+        let limits = &self.config.limits;
+        UploadLimits { body_bytes: limits.body_bytes(), images: limits.images }
+    }
+
+    /// How long a request for predictions may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        Duration::from_secs_f64(self.config.deadline_seconds)
+    }
+}
+
+/// Whether requests should come here.
+#[derive(Debug, Default)]
+pub(crate) struct Lifecycle(AtomicU8);
+
+/// How far the server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It answers.
+    Ready,
+    /// It ends what is in flight.
+    Stopping,
+}
+
+impl Lifecycle {
+    pub(crate) fn phase(&self) -> Phase {
+        if self.0.load(Ordering::Acquire) == 0 { Phase::Ready } else { Phase::Stopping }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.store(1, Ordering::Release);
+    }
+}
+
+impl Server {
+    pub(crate) async fn remember(
+        &self,
+        _prediction: &crate::answer::Prediction,
+        _image: axum::body::Bytes,
+        _caller: &crate::guard::keys::Caller,
+    ) -> Result<(), crate::error::Failure> {
+        Ok(())
+    }
+}

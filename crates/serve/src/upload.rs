@@ -1,0 +1,291 @@
+//! The images of a request, in whichever of the three ways they were sent.
+
+use axum::RequestExt;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::multipart::{Multipart, MultipartError};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, general_purpose};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::admission::too_large;
+use crate::error::{Code, Failure};
+
+/// One image, as it was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Upload {
+    /// The file's name, where it was told; without any folder.
+    pub(crate) file: Option<String>,
+    pub(crate) bytes: Bytes,
+}
+
+/// Images as text in JSON.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum JsonImages {
+    /// Several.
+    Many { images: Vec<JsonImage> },
+    /// One.
+    One(JsonImage),
+}
+
+/// One image as text.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub(crate) struct JsonImage {
+    /// Base64, with or without `data:image/png;base64,` before it.
+    pub(crate) image: String,
+    /// The file's name.
+    pub(crate) name: Option<String>,
+}
+
+/// What a request may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UploadLimits {
+    pub(crate) body_bytes: usize,
+    pub(crate) images: usize,
+}
+
+/// Padding at the end may be missing: many clients cut it off.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Reads every image of a request.
+///
+/// # Errors
+/// When the body is too large, cannot be understood, or holds no image or too many.
+pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<Upload>, Failure> {
+    let uploads = match media_type(request.headers()).as_deref() {
+        Some("application/json") => from_json(&whole(request, limits).await?)?,
+        Some("multipart/form-data") => from_multipart(request, limits).await?,
+        None
+        // The last is what curl calls a body when nobody tells it otherwise.
+        | Some(
+            "application/octet-stream" | "application/dicom" | "application/x-www-form-urlencoded",
+        ) => {
+            raw(whole(request, limits).await?)
+        }
+        Some(kind) if kind.starts_with("image/") => raw(whole(request, limits).await?),
+        Some(other) => {
+            let message = format!(
+                "the content type {other:?} is not read here; send an image itself, \
+                 multipart/form-data or application/json"
+            );
+            return Err(Failure::new(Code::UnsupportedMediaType, message));
+        }
+    };
+    if uploads.is_empty() {
+        return Err(Failure::new(Code::BadRequest, "the request holds no image"));
+    }
+    if uploads.len() > limits.images {
+        let message = format!(
+            "the request holds {} images, and {} are allowed (serve.limits.images)",
+            uploads.len(),
+            limits.images
+        );
+        return Err(Failure::new(Code::TooLarge, message));
+    }
+    Ok(uploads)
+}
+
+/// The whole body, as far as it is allowed.
+///
+/// # Errors
+/// When it is too large, or the client broke off.
+pub(crate) async fn whole(request: Request, limits: UploadLimits) -> Result<Bytes, Failure> {
+    to_bytes(request.into_limited_body(), limits.body_bytes).await.map_err(|error| {
+        if is_length_limit(&error) {
+            return too_large(limits.body_bytes);
+        }
+        Failure::new(Code::BadRequest, format!("the request broke off: {error}"))
+    })
+}
+
+/// An image as base64, with or without a `data:` prefix; white space does not count.
+///
+/// # Errors
+/// When it is empty or not base64.
+pub(crate) fn decode_base64(text: &str) -> Result<Bytes, Failure> {
+    let refuse = |why: String| Failure::new(Code::BadRequest, format!("the image is {why}"));
+    let content = match text.trim_start().strip_prefix("data:") {
+        Some(data) => match data.split_once(',') {
+            Some((kind, content)) if kind.ends_with(";base64") => content,
+            _ => return Err(refuse("a data URL without base64".into())),
+        },
+        None => text,
+    };
+    let compact: Vec<u8> = content.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if compact.is_empty() {
+        return Err(refuse("empty".into()));
+    }
+    let url_safe = compact.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    let decoded = if url_safe {
+        general_purpose::URL_SAFE_NO_PAD.decode(compact.trim_ascii_end_matches_padding())
+    } else {
+        BASE64.decode(&compact)
+    };
+    decoded.map(Bytes::from).map_err(|error| refuse(format!("not base64: {error}")))
+}
+
+trait TrimPadding {
+    fn trim_ascii_end_matches_padding(&self) -> &[u8];
+}
+
+impl TrimPadding for Vec<u8> {
+    fn trim_ascii_end_matches_padding(&self) -> &[u8] {
+        let end = self.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+        &self[..end]
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    (!kind.is_empty()).then_some(kind)
+}
+
+fn raw(bytes: Bytes) -> Vec<Upload> {
+    if bytes.is_empty() { Vec::new() } else { vec![Upload { file: None, bytes }] }
+}
+
+fn from_json(bytes: &[u8]) -> Result<Vec<Upload>, Failure> {
+    let images: JsonImages = serde_json::from_slice(bytes).map_err(|error| {
+        let message = format!(
+            "the JSON is not {{\"image\": \"<base64>\"}} or {{\"images\": [{{\"image\": …}}]}}: \
+             {error}"
+        );
+        Failure::new(Code::BadRequest, message)
+    })?;
+    let images = match images {
+        JsonImages::Many { images } => images,
+        JsonImages::One(image) => vec![image],
+    };
+    let upload = |image: JsonImage| {
+        Ok(Upload { file: plain_name(image.name), bytes: decode_base64(&image.image)? })
+    };
+    images.into_iter().map(upload).collect()
+}
+
+async fn from_multipart(request: Request, limits: UploadLimits) -> Result<Vec<Upload>, Failure> {
+    let refuse = |error: MultipartError| {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return too_large(limits.body_bytes);
+        }
+        let message = format!("the multipart form cannot be read: {}", error.body_text());
+        Failure::new(Code::BadRequest, message)
+    };
+    let mut form = Multipart::from_request(request, &()).await.map_err(|rejection| {
+        let message = format!("the multipart form cannot be read: {}", rejection.body_text());
+        Failure::new(Code::BadRequest, message)
+    })?;
+    let mut uploads = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(refuse)? {
+        // A plain field of a form, such as a note, is no image.
+        let file = field.file_name().map(str::to_owned);
+        let is_image = file.is_some() || field.content_type().is_some();
+        let bytes = field.bytes().await.map_err(refuse)?;
+        if is_image && !(bytes.is_empty() && file.as_deref() == Some("")) {
+            uploads.push(Upload { file: plain_name(file), bytes });
+        }
+        if uploads.len() > limits.images {
+            break;
+        }
+    }
+    Ok(uploads)
+}
+
+/// A name without folders and control characters, and not endless: it is kept and shown.
+fn plain_name(name: Option<String>) -> Option<String> {
+    const LONGEST: usize = 200;
+    let name = name?;
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain: String = last.chars().filter(|it| !it.is_control()).take(LONGEST).collect();
+    (!plain.trim().is_empty()).then(|| plain.trim().to_owned())
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("length limit exceeded") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    const LIMITS: UploadLimits = UploadLimits { body_bytes: 1000, images: 2 };
+
+    fn request(kind: &str, body: &str) -> Request {
+        Request::builder().header("content-type", kind).body(Body::from(body.to_owned())).unwrap()
+    }
+
+    async fn refused(kind: &str, body: &str) -> Failure {
+        read(request(kind, body), LIMITS).await.unwrap_err()
+    }
+
+    #[test]
+    fn base64_is_read_with_and_without_prefix_padding_and_line_ends() {
+        for text in [
+            "aGk/Pz4=",
+            "aGk/Pz4",
+            "data:image/png;base64,aGk/Pz4=",
+            "aGk/\r\nPz4=\n",
+            "aGk_Pz4=",
+            "aGk_Pz4",
+        ] {
+            assert_eq!(decode_base64(text).unwrap(), "hi??>", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused() {
+        for text in ["", " ", "data:image/png;base64,", "data:image/png,abc", "ü", "a", "ab=c"] {
+            assert_eq!(decode_base64(text).unwrap_err().code(), Code::BadRequest, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_itself_and_one_in_json_are_the_same() {
+        let raw = read(request("image/png", "hi"), LIMITS).await.unwrap();
+        assert_eq!((raw.len(), &raw[0].bytes[..]), (1, &b"hi"[..]));
+        let json = r#"{"image":"aGk=","name":"a/b/scan.png"}"#;
+        let json = read(request("application/json; charset=utf-8", json), LIMITS).await.unwrap();
+        assert_eq!((&json[0].bytes[..], json[0].file.as_deref()), (&b"hi"[..], Some("scan.png")));
+    }
+
+    #[tokio::test]
+    async fn files_of_a_form_are_images_and_its_other_fields_are_not() {
+        let body = "--x\r\ncontent-disposition: form-data; name=\"note\"\r\n\r\nold\r\n\
+                    --x\r\ncontent-disposition: form-data; name=\"a\"; filename=\"C:\\\\1.png\"\r\n\r\n\
+                    one\r\n--x\r\ncontent-disposition: form-data; name=\"b\"; filename=\"2.png\"\r\n\
+                    content-type: image/png\r\n\r\ntwo\r\n--x--\r\n";
+        let uploads = read(request("multipart/form-data; boundary=x", body), LIMITS).await.unwrap();
+        let seen: Vec<_> =
+            uploads.iter().map(|it| (it.file.as_deref().unwrap(), &it.bytes[..])).collect();
+        assert_eq!(seen, [("1.png", &b"one"[..]), ("2.png", &b"two"[..])]);
+    }
+
+    #[tokio::test]
+    async fn every_other_request_says_what_is_wrong_with_it() {
+        assert_eq!(refused("text/html", "x").await.code(), Code::UnsupportedMediaType);
+        assert_eq!(refused("image/png", "").await.code(), Code::BadRequest);
+        assert_eq!(refused("application/json", "{}").await.code(), Code::BadRequest);
+        assert_eq!(refused("application/json", r#"{"images":[]}"#).await.code(), Code::BadRequest);
+        assert_eq!(refused("multipart/form-data", "x").await.code(), Code::BadRequest);
+        assert_eq!(refused("multipart/form-data; boundary=x", "x").await.code(), Code::BadRequest);
+        assert_eq!(refused("image/png", &"x".repeat(1001)).await.code(), Code::TooLarge);
+        let many = r#"{"images":[{"image":"aGk="},{"image":"aGk="},{"image":"aGk="}]}"#;
+        assert_eq!(refused("application/json", many).await.code(), Code::TooLarge);
+    }
+}
