@@ -4,6 +4,7 @@ import { connection } from "./connection.js";
 import { dashboardPlace } from "./dashboard.js";
 import { byId } from "./dom.js";
 import { historyPlace } from "./history.js";
+import { loadIcons } from "./icons.js";
 import { startKeys } from "./keys.js";
 import { modelPlace } from "./model-card.js";
 import { startModelLine } from "./model.js";
@@ -12,6 +13,8 @@ import { scansPlace } from "./scans.js";
 import { startTheme } from "./theme.js";
 import { trainingPlace } from "./training.js";
 
+// Without them every button still has its words.
+loadIcons().catch(() => {});
 startTheme(/** @type {HTMLButtonElement} */ (byId("theme-switch")));
 startKeys();
 byId("skip").addEventListener("click", (event) => {

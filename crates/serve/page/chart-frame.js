@@ -32,18 +32,26 @@ export function emptyChart(title, words) {
   return h("figure", { class: "chart none" }, h("figcaption", {}, h("h3", {}, title)), h("p", { class: "fine" }, words));
 }
 
+/** A phone: charts are then drawn narrower, so that their text keeps its size. */
+export const narrow = matchMedia("(max-width: 640px)");
+
+/** Width of a chart in its own units, which are about pixels. */
+export const chartWidth = () => (narrow.matches ? 300 : 440);
+
 /**
- * About `wanted` round numbers from zero to at least `most`.
+ * About `wanted` round numbers from at most `least` to at least `most`.
+ * @param {number} least
  * @param {number} most
  * @param {number} wanted
  * @returns {number[]}
  */
-export function ticks(most, wanted) {
-  const rough = Math.max(most, 1e-9) / wanted;
+export function ticks(least, most, wanted) {
+  const rough = Math.max(most - least, 1e-3) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
-  const count = Math.ceil(most / step - 1e-9);
-  return Array.from({ length: Math.max(1, count) + 1 }, (_, at) => Number((at * step).toPrecision(12)));
+  const first = Math.floor(least / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(most / step - 1e-9));
+  return Array.from({ length: last - first + 1 }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 
 /** The colour of the class at this place of the model's order. @param {number} at */

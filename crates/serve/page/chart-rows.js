@@ -1,7 +1,7 @@
 // Charts with a row a class: bars, stacked bars, and ranges from one value to another.
 
 import { s } from "./dom.js";
-import { chartFrame, ticks } from "./chart-frame.js";
+import { chartFrame, chartWidth, narrow, ticks } from "./chart-frame.js";
 
 /**
  * @import { Description } from "./chart-frame.js"
@@ -9,18 +9,23 @@ import { chartFrame, ticks } from "./chart-frame.js";
  * @typedef {{ label: string, low: number, high: number, words: string }} RangeRow
  */
 
-const WIDTH = 480;
-const LABELS = 150;
 const ROOM_FOR_WORDS = 64;
-const ROW = 30;
 const BOTTOM = 40;
+const TOP = 8;
+
+/** Where a row lies: its label left of the bar, or above it on a phone. */
+const layout = () => (narrow.matches
+  ? { labels: 14, row: 42, label: { x: 0, y: 8, anchor: "start" }, bar: 26 }
+  : { labels: 166, row: 30, label: { x: 156, y: 15, anchor: "end" }, bar: 15 });
 
 /** @param {number} count @param {number} most @param {string} unit @param {(value: number) => string} words */
 function frame(count, most, unit, words) {
-  const values = ticks(most, 4);
+  const values = ticks(0, most, 4);
   const end = values.at(-1) ?? most;
-  const bottom = count * ROW + 8;
-  const x = (/** @type {number} */ value) => LABELS + ((WIDTH - LABELS - ROOM_FOR_WORDS) * value) / end;
+  const { labels, row } = layout();
+  const width = chartWidth();
+  const bottom = count * row + TOP;
+  const x = (/** @type {number} */ value) => labels + ((width - labels - ROOM_FOR_WORDS) * value) / end;
   const axis = [
     ...values.flatMap((value) => [
       s("line", { class: "grid", x1: x(value), x2: x(value), y1: 4, y2: bottom }),
@@ -28,11 +33,17 @@ function frame(count, most, unit, words) {
     ]),
     s("text", { class: "unit", x: (x(0) + x(end)) / 2, y: bottom + 33, "text-anchor": "middle" }, unit),
   ];
-  return { x, axis, size: { width: WIDTH, height: bottom + BOTTOM } };
+  return { x, axis, size: { width, height: bottom + BOTTOM } };
 }
 
 /** @param {string} label @param {number} at */
-const labelOf = (label, at) => s("text", { class: "label", x: LABELS - 10, y: 8 + at * ROW + ROW / 2, "text-anchor": "end", "dominant-baseline": "middle" }, label);
+function labelOf(label, at) {
+  const { row, label: place } = layout();
+  return s("text", { class: "label", x: place.x, y: TOP + at * row + place.y, "text-anchor": place.anchor, "dominant-baseline": "middle" }, label);
+}
+
+/** The middle of a row's bar. @param {number} at */
+const middle = (at) => TOP + at * layout().row + layout().bar;
 
 /**
  * @param {Description} description
@@ -45,11 +56,11 @@ export function barChart(description, rows, { unit, most, words }) {
   const marks = rows.flatMap((row, at) => {
     let from = 0;
     const bars = row.parts.map(({ value, colour }) => {
-      const bar = s("rect", { class: colour, x: x(from), y: 8 + at * ROW + 7, width: Math.max(0, x(from + value) - x(from)), height: ROW - 14 });
+      const bar = s("rect", { class: colour, x: x(from), y: middle(at) - 8, width: Math.max(0, x(from + value) - x(from)), height: 16 });
       from += value;
       return bar;
     });
-    return [labelOf(row.label, at), ...bars, s("text", { class: "amount", x: x(from) + 8, y: 8 + at * ROW + ROW / 2, "dominant-baseline": "middle" }, row.words)];
+    return [labelOf(row.label, at), ...bars, s("text", { class: "amount", x: x(from) + 8, y: middle(at), "dominant-baseline": "middle" }, row.words)];
   });
   return chartFrame(description, [...axis, ...marks], size);
 }
@@ -62,7 +73,7 @@ export function barChart(description, rows, { unit, most, words }) {
 export function rangeChart(description, rows, { unit, words }) {
   const { x, axis, size } = frame(rows.length, Math.max(...rows.map((row) => row.high), 1), unit, words);
   const marks = rows.flatMap((row, at) => {
-    const y = 8 + at * ROW + ROW / 2;
+    const y = middle(at);
     return [
       labelOf(row.label, at),
       s("line", { class: "range", x1: x(row.low), x2: x(row.high), y1: y, y2: y }),

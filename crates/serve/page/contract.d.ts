@@ -50,7 +50,7 @@ export interface Model extends ModelIdentity {
   precision: string;
   device: string;
   trained: { run: string; checkpoint: string; epoch: number; valid_accuracy: number; valid_loss: number };
-  calibration: { temperature: number; expected_calibration_error: { before: number; after: number } } | null;
+  calibration: { temperature: number; expected_calibration_error: { before: number | null; after: number | null } } | null;
   scores: Scores | null;
   loaded_at: string;
   previous: ModelIdentity | null;
@@ -79,7 +79,7 @@ export interface FeedbackSummary {
   total: number;
   wrong: number;
   since_training: { corrections: number; threshold: number; due: boolean; trained_at: string | null };
-  by_class: { predicted: string; corrected: string; count: number }[];
+  by_class: { predicted: string | null; corrected: string; count: number }[];
 }
 export interface Day {
   day: string;
@@ -93,7 +93,7 @@ export interface Dashboard {
   days: number;
   counts: { total: number; accepted: number; refused: number };
   by_class: { class: string; count: number; mean_confidence: number | null; mean_probability: number | null }[];
-  feedback: { right: number; wrong: number; by_class: { class: string; right: number; wrong: number }[] };
+  feedback: { right: number; wrong: number; by_class: { class: string | null; right: number; wrong: number }[] };
   latency_ms: { class: string; p50: number; p95: number }[];
   per_day: Day[];
 }

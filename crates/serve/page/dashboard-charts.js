@@ -9,6 +9,8 @@ import { className, counted, decimal, milliseconds, percent, shortDay, whole } f
 
 /** @param {number | null} value @param {(value: number) => string} words */
 const known = (value, words) => (value === null ? "–" : words(value));
+/** @param {string | null} name null where a foreign picture was refused */
+const classOrRefused = (name) => (name === null ? "refused" : className(name));
 const share = (/** @type {number} */ value) => `${Math.round(100 * value)} %`;
 
 /** @param {Dashboard} dashboard */
@@ -26,7 +28,7 @@ export function classChart({ by_class }) {
 export function meanChart({ by_class }) {
   return barChart({
     title: "Mean probability by class",
-    note: "Over all accepted scans, whichever class came first.",
+    note: "Over all scans that have probabilities, whichever class came first.",
     summary: by_class.map((entry) => `${className(entry.class)}: ${known(entry.mean_probability, percent)}`).join(", "),
     columns: ["Class", "Mean probability", "Mean confidence where first"],
     rows: by_class.map((entry) => [className(entry.class), known(entry.mean_probability, percent), known(entry.mean_confidence, percent)]),
@@ -39,12 +41,12 @@ export function feedbackChart({ feedback }) {
   if (feedback.right + feedback.wrong === 0) return emptyChart("Feedback by class", "Nobody has said of an answer that it is right or wrong. The buttons are below each answer.");
   return barChart({
     title: "Feedback by first class",
-    summary: feedback.by_class.map((entry) => `${className(entry.class)}: ${entry.right} right, ${entry.wrong} wrong`).join("; "),
+    summary: feedback.by_class.map((entry) => `${classOrRefused(entry.class)}: ${entry.right} right, ${entry.wrong} wrong`).join("; "),
     legend: [{ name: "said right", colour: "right" }, { name: "said wrong", colour: "wrong" }],
     columns: ["Class", "Said right", "Said wrong"],
-    rows: feedback.by_class.map((entry) => [className(entry.class), entry.right, entry.wrong]),
+    rows: feedback.by_class.map((entry) => [classOrRefused(entry.class), entry.right, entry.wrong]),
   }, feedback.by_class.map((entry) => ({
-    label: className(entry.class),
+    label: classOrRefused(entry.class),
     parts: [{ value: entry.right, colour: "right" }, { value: entry.wrong, colour: "wrong" }],
     words: `${entry.right} / ${entry.wrong}`,
   })), { unit: "answers with feedback", words: whole });
@@ -52,10 +54,10 @@ export function feedbackChart({ feedback }) {
 
 /** @param {Dashboard} dashboard */
 export function latencyChart({ latency_ms }) {
-  if (latency_ms.length === 0) return emptyChart("Time of the model by class", "No accepted scan in these days.");
+  if (latency_ms.length === 0) return emptyChart("Time to an answer by class", "No accepted scan in these days.");
   return rangeChart({
-    title: "Time of the model by class",
-    note: "From the median (dot) to the 95th percentile (bar).",
+    title: "Time to an answer by class",
+    note: "From the median (dot) to the 95th percentile (line's end), decoding and waiting included.",
     summary: latency_ms.map((entry) => `${className(entry.class)}: median ${milliseconds(entry.p50)}, 95th percentile ${milliseconds(entry.p95)}`).join("; "),
     columns: ["Class", "Median", "95th percentile"],
     rows: latency_ms.map((entry) => [className(entry.class), milliseconds(entry.p50), milliseconds(entry.p95)]),
@@ -79,17 +81,19 @@ export function acceptedChart({ counts, per_day }) {
 
 /** @param {Dashboard} dashboard */
 export function confidenceDrift({ per_day }) {
+  if (per_day.every((day) => day.mean_confidence === null)) return emptyChart("Mean confidence a day", "No accepted scan in these days.");
   return lineChart({
     title: "Mean confidence a day",
     note: "A fall may mean that other scans come in than the model was trained on.",
     summary: ends(per_day, (day) => day.mean_confidence, percent),
     columns: ["Day", "Mean confidence"],
     rows: per_day.map((day) => [shortDay(day.day), known(day.mean_confidence, percent)]),
-  }, days(per_day), per_day.map((day) => day.mean_confidence), { unit: "mean confidence", most: 1, words: share, colour: "series-0" });
+  }, days(per_day), per_day.map((day) => day.mean_confidence), { unit: "mean confidence", words: (value) => `${decimal(100 * value, 0)} %`, colour: "series-0" });
 }
 
 /** @param {Dashboard} dashboard */
 export function distanceDrift({ per_day }) {
+  if (per_day.every((day) => day.mean_feature_distance === null)) return emptyChart("Mean distance from the training scans a day", "No accepted scan in these days.");
   return lineChart({
     title: "Mean distance from the training scans a day",
     note: "In the model's features. A rise means that scans look less like those it knows.",

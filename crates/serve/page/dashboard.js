@@ -5,6 +5,7 @@ import { announce } from "./announce.js";
 import { h, unique } from "./dom.js";
 import { failure } from "./errors.js";
 import { className, counted, percent, whole } from "./format.js";
+import { narrow } from "./chart-frame.js";
 import { correctionPanel } from "./corrections.js";
 import { acceptedChart, classChart, confidenceDrift, distanceDrift, feedbackChart, latencyChart, meanChart, mixDrift } from "./dashboard-charts.js";
 
@@ -39,6 +40,9 @@ export function dashboardPlace() {
     body.removeAttribute("aria-busy");
   };
   span.addEventListener("change", load);
+  narrow.addEventListener("change", () => {
+    if (element.isConnected) load();
+  });
 
   /** @param {Dashboard} dashboard @param {FeedbackSummary} summary */
   const draw = (dashboard, summary) => {

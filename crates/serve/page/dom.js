@@ -50,11 +50,11 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /**
- * A picture from icons.svg, for show only: what holds it has the words.
+ * A picture of icons.svg, which icons.js brings into the document; for show only: what holds it has the words.
  * @param {string} name
  */
 export function icon(name) {
-  return s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `/assets/icons.svg#${name}` }));
+  return s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `#icon-${name}` }));
 }
 
 /**

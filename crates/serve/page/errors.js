@@ -11,8 +11,12 @@ const ADVICE = {
   not_an_image: "The content decides, not the name. Send PNG, JPEG or DICOM.",
   damaged_image: "Export the scan again: the file may have been cut off on its way.",
   foreign_image: "Send a scan of the kind the model was trained on.",
+  rate_limited: "Too many requests came from here within a minute. Try again in a moment.",
   overloaded: "The server is busy with others. Try again in a moment.",
   deadline_exceeded: "The server was too busy to answer in time. Try again.",
+  unknown_class: "Choose one of the model's classes.",
+  stopping: "The server is being stopped. Try again when it is back.",
+  store_unavailable: "The server's records cannot be reached. Try again, and tell whoever runs it if it stays so.",
   forbidden: "Take a key with a higher role, or ask whoever runs the server.",
 };
 
@@ -48,8 +52,31 @@ export function failure(heading, error, again) {
   return h("div", { class: "failure", role: "alert" },
     icon("alert"),
     h("div", {},
-      h("h3", {}, heading),
+      h("p", {}, h("strong", {}, heading)),
       h("p", {}, what, " ", advice),
       requestId && h("p", { class: "fine" }, "Request ", h("code", {}, requestId)),
-      again && h("button", { type: "button", onclick: again }, "Try again")));
+      again && againButton(error, again)));
+}
+
+/** Presses itself where the server said when to come again. @param {unknown} error @param {() => void} again */
+function againButton(error, again) {
+  const button = h("button", { type: "button", onclick: again }, "Try again");
+  const seconds = error instanceof ServerError && error.status === 429 ? error.retryAfterSeconds : null;
+  if (seconds === null) return button;
+  const until = Date.now() + 1000 * seconds;
+  const tell = () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    button.textContent = `Try again (by itself in ${Math.max(0, left)} s)`;
+    if (left > 0 && !tried) return;
+    clearInterval(timer);
+    // Nobody waits for what is no longer shown.
+    if (!tried && button.isConnected) again();
+  };
+  let tried = false;
+  button.addEventListener("click", () => {
+    tried = true;
+  });
+  const timer = setInterval(tell, 500);
+  tell();
+  return button;
 }

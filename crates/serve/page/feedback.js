@@ -44,7 +44,7 @@ export function feedbackForm(subject) {
       h("p", { class: "label" }, predicted === null ? "Refused by mistake?" : "Do you know better?"),
       h("div", { class: "row" },
         predicted !== null && h("button", { type: "button", class: "quiet", onclick: () => give(predicted, "") }, icon("tick"), "This is right"),
-        h("button", { type: "button", class: "quiet", onclick: correct }, icon("cross"), predicted === null ? "Say what it shows" : "This is wrong")));
+        h("button", { type: "button", class: "quiet", onclick: correct }, predicted !== null && icon("cross"), predicted === null ? "Say what it shows" : "This is wrong")));
   };
 
   const correct = async () => {

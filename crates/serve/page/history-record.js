@@ -47,7 +47,7 @@ function recordParts(row, onFeedback) {
     row.image_url === null ? h("p", { class: "fine" }, "The picture was not stored.") : storedPicture(row.image_url),
     row.class === null || row.confidence === null
       ? h("p", {}, h("span", { class: "tag bad" }, "refused"), " Not a scan the model knows; it has no class.")
-      : h("p", { class: "confidence" }, h("strong", {}, classTitle(row.class)), h("span", { class: "words" }, confidenceInWords(row.confidence)), h("span", { class: "figure" }, percent(row.confidence))),
+      : h("p", { class: "confidence" }, h("strong", {}, classTitle(row.class)), h("span", { class: "words" }, `The model was ${confidenceInWords(row.confidence)}`), h("span", { class: "figure" }, percent(row.confidence))),
     row.probabilities.length > 0 && classBars(row.probabilities),
     row.feedback?.note && h("blockquote", {}, row.feedback.note),
     feedbackForm({ predictionId: row.id, predicted: row.class, given: row.feedback, onGiven: onFeedback }),

@@ -46,10 +46,13 @@ function identity(model) {
     ...pair("Validation", `accuracy ${percent(model.trained.valid_accuracy)}, loss ${decimal(model.trained.valid_loss)}`),
     ...pair("Input", `${model.image_size} × ${model.image_size} pixels, ${model.precision} on ${model.device}`),
     ...pair("Calibration", model.calibration
-      ? `temperature ${decimal(model.calibration.temperature)}; expected error ${percent(model.calibration.expected_calibration_error.before)} before, ${percent(model.calibration.expected_calibration_error.after)} after`
+      ? `temperature ${decimal(model.calibration.temperature)}${calibrationError(model.calibration.expected_calibration_error)}`
       : "none: probabilities are the raw ones of the network"),
     ...pair("Loaded", localTime(model.loaded_at)));
 }
+
+/** @param {{ before: number | null, after: number | null }} error */
+const calibrationError = ({ before, after }) => (before === null || after === null ? "" : `; expected error ${percent(before)} before, ${percent(after)} after`);
 
 /** @param {Model} model */
 function use(model) {

@@ -22,7 +22,7 @@ export function answerPanel(scan, prediction) {
       h("p", { class: "label" }, "The model's first class"),
       h("h2", { class: "first-class" }, classTitle(prediction.class)),
       h("p", { class: "confidence" },
-        h("span", { class: "words" }, confidenceInWords(prediction.confidence)),
+        h("span", { class: "words" }, `The model is ${confidenceInWords(prediction.confidence)}`),
         h("span", { class: "figure" }, percent(prediction.confidence)))),
     classBars(prediction.probabilities),
     confidenceScale(),

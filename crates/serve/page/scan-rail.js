@@ -6,12 +6,18 @@ import { className, percent } from "./format.js";
 
 /** @import { Scan } from "./scan.js" */
 
+/** Seconds until a paused scan is sent again. @param {Scan} scan */
+export function pauseLeft({ state }) {
+  return state.kind === "paused" ? Math.max(0, Math.ceil((state.untilMs - Date.now()) / 1000)) : 0;
+}
+
 /** @param {Scan} scan @returns {string} */
-export function stateInWords({ state }) {
+export function stateInWords(scan) {
+  const { state } = scan;
   switch (state.kind) {
     case "waiting": return "waiting";
     case "sending": return "asking the model";
-    case "paused": return `server busy, again in ${Math.max(0, Math.ceil((state.untilMs - Date.now()) / 1000))} s`;
+    case "paused": return `server busy, again in ${pauseLeft(scan)} s`;
     case "answered": return state.prediction.class === null || state.prediction.confidence === null ? "no class" : `${className(state.prediction.class)}, ${percent(state.prediction.confidence)}`;
     case "refused": return "refused: not a scan the model knows";
     case "failed": return inWords(state.error).what;

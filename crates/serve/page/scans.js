@@ -1,14 +1,14 @@
 // The first place: scans in, answers out.
 
 import { announce } from "./announce.js";
-import { h } from "./dom.js";
+import { h, s } from "./dom.js";
 import { failure } from "./errors.js";
 import { picker, startIntake } from "./intake.js";
 import { keepingInWords, presentModel } from "./model.js";
 import { forget, send } from "./queue.js";
 import { answerPanel, refusalPanel } from "./result.js";
 import { sampleShelf } from "./samples.js";
-import { railEntry, stateInWords } from "./scan-rail.js";
+import { pauseLeft, railEntry, stateInWords } from "./scan-rail.js";
 import { Scan } from "./scan.js";
 import { scanStage } from "./stage.js";
 
@@ -27,7 +27,8 @@ export function scansPlace() {
   });
   const keeping = h("p", { class: "fine" });
   presentModel().then((model) => {
-    keeping.textContent = keepingInWords(model);
+    // Where nothing is kept, the line at the foot says so and is enough.
+    keeping.textContent = model.store_images === "never" ? "" : keepingInWords(model);
   }, () => {});
 
   /** @param {{ content: Blob, name: string }[]} given */
@@ -88,7 +89,7 @@ export function scansPlace() {
 
   const empty = h("div", { class: "intake" },
     h("div", { class: "drop-zone" },
-      h("div", { class: "aperture", "aria-hidden": "true" }),
+      s("svg", { class: "aperture", "aria-hidden": "true" }, s("use", { href: "#icon-aperture" })),
       h("h2", {}, "Drop scans here"),
       h("p", {}, "or paste one, or choose files: PNG, JPEG or DICOM, one or many."),
       picker(take, "Choose files", "button"),
@@ -120,7 +121,7 @@ export function scansPlace() {
       if (scan.state.kind !== "paused") continue;
       entry.draw();
       const seconds = scan === chosen && panel.querySelector(".seconds");
-      if (seconds) seconds.textContent = stateInWords(scan);
+      if (seconds) seconds.textContent = `Sent again in ${pauseLeft(scan)} s`;
     }
   }, 500);
 
@@ -138,9 +139,9 @@ function panelOf(scan) {
         h("div", { class: "skeleton title" }), ...Array.from({ length: 4 }, () => h("div", { class: "skeleton line" })));
     case "paused":
       return h("div", { class: "pending" },
-        h("p", { class: "label" }, "The server is busy"),
-        h("p", { class: "seconds" }, stateInWords(scan)),
-        h("p", { class: "fine" }, "It asked to wait. The scan is sent again by itself."));
+        h("p", { class: "label" }, "The server is busy and asked to wait"),
+        h("p", { class: "seconds" }, `Sent again in ${pauseLeft(scan)} s`),
+        h("p", { class: "fine" }, "That happens by itself; nothing is lost."));
     case "answered":
       return answerPanel(scan, state.prediction);
     case "refused":

@@ -50,6 +50,7 @@ export function scanStage(askAgain) {
     viewer.show(picture, overlay, `${scan.name}${explanation ? `, with the heat for ${className(explanation.class)}` : ""}.`);
     zoom.tell();
     blank.hidden = picture !== null;
+    blank.classList.toggle("below", overlay !== null);
     blank.replaceChildren(...undrawn(scan, overlay !== null));
     viewer.canvas.hidden = picture === null && overlay === null;
     grey.element.hidden = picture === null;
@@ -73,7 +74,7 @@ function undrawn(scan, hasHeat) {
     icon("file"),
     h("p", {}, h("strong", {}, "This browser cannot draw the file.")),
     h("p", {}, prediction
-      ? `The server read it: ${prediction.image.format.toUpperCase()}, ${prediction.image.width} × ${prediction.image.height}${prediction.image.window ? `, window ${prediction.image.window.centre} / ${prediction.image.window.width} HU` : ""}.${hasHeat ? " The heat below is drawn without the picture." : ""}`
+      ? `The server read it: ${prediction.image.format.toUpperCase()}, ${prediction.image.width} × ${prediction.image.height}${prediction.image.window ? `, window ${prediction.image.window.centre} / ${prediction.image.window.width} HU` : ""}.${hasHeat ? " The heat is drawn without the picture." : ""}`
       : "The server reads DICOM all the same; its answer appears here."),
   ];
 }

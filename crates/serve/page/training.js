@@ -84,7 +84,7 @@ export function trainingPlace() {
       await read(signal);
       /** @type {FeedbackSummary} */
       const summary = await askJson("/v1/feedback/summary", { signal });
-      corrections.replaceChildren(correctionPanel(summary));
+      corrections.replaceChildren(correctionPanel(summary, false));
       while (!signal.aborted) {
         for await (const { event, data } of serverEvents("/train/events", signal)) {
           if (event === "log") write([JSON.parse(data).line]);

@@ -194,7 +194,7 @@ export class Viewer extends EventTarget {
     const { scale, x, y } = this.#place();
     context.scale(density, density);
     // Near enough to count pixels, they are shown as they are.
-    context.imageSmoothingEnabled = scale < 4;
+    context.imageSmoothingEnabled = scale < 8;
     context.imageSmoothingQuality = "high";
     const width = this.#size.width * scale;
     const height = this.#size.height * scale;
