@@ -12,7 +12,8 @@ import { decimal } from "./format.js";
  * @property {string} words
  * @property {number} value
  * @property {number} limit
- * @property {number} end of the gauge, which begins at zero
+ * @property {number} start of the gauge
+ * @property {number} end of the gauge
  */
 
 /** @param {Checks} checks @returns {Told[]} */
@@ -26,8 +27,9 @@ export function toldChecks({ grey_histogram: grey, features }) {
       words: grey.passed
         ? `correlation ${decimal(grey.correlation)}; at least ${decimal(grey.limit)} is wanted`
         : `correlation ${decimal(grey.correlation)}; at least ${decimal(grey.limit)} is wanted, ${decimal(short)} more`,
-      value: Math.max(0, grey.correlation),
+      value: grey.correlation,
       limit: grey.limit,
+      start: -1,
       end: 1,
     },
     {
@@ -38,14 +40,15 @@ export function toldChecks({ grey_histogram: grey, features }) {
         : `distance ${decimal(features.distance, 2)}; at most ${decimal(features.limit, 2)} is allowed, ${decimal(over, 2)} too far (${decimal(features.distance / features.limit, 1)} ×)`,
       value: features.distance,
       limit: features.limit,
+      start: 0,
       end: Math.max(2 * features.limit, 1.1 * features.distance),
     },
   ];
 }
 
 /** @param {Told} told A bar with a tick at the limit. */
-function gauge({ value, limit, end, passed }) {
-  const at = (/** @type {number} */ of) => 200 * Math.min(1, of / end);
+function gauge({ value, limit, start, end, passed }) {
+  const at = (/** @type {number} */ of) => 200 * Math.min(1, Math.max(0, (of - start) / (end - start)));
   return s("svg", { class: passed ? "gauge" : "gauge failed", viewBox: "0 0 200 12", preserveAspectRatio: "none", "aria-hidden": "true" },
     s("rect", { class: "track", x: 0, y: 4, width: 200, height: 4 }),
     s("rect", { class: "value", x: 0, y: 4, width: at(value), height: 4 }),

@@ -44,7 +44,8 @@ function identity(model) {
     ...pair("Weights", h("code", {}, model.digest)),
     ...pair("Trained", `run ${model.trained.run}, epoch ${model.trained.epoch}, ${model.trained.checkpoint}`),
     ...pair("Validation", `accuracy ${percent(model.trained.valid_accuracy)}, loss ${decimal(model.trained.valid_loss)}`),
-    ...pair("Input", `${model.image_size} × ${model.image_size} pixels, ${model.precision} on ${model.device}`),
+    ...pair("Input", `${model.image_size} × ${model.image_size} pixels`),
+    ...pair("Runs on", model.device.includes(model.precision) ? model.device : `${model.device}, ${model.precision}`),
     ...pair("Calibration", model.calibration
       ? `temperature ${decimal(model.calibration.temperature)}${calibrationError(model.calibration.expected_calibration_error)}`
       : "none: probabilities are the raw ones of the network"),
