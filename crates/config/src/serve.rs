@@ -24,6 +24,8 @@ pub struct ServeConfig {
     pub shutdown_seconds: f64,
     /// What an image that is not of the kind the model was trained on gets.
     pub foreign_images: ForeignImages,
+    /// Where the server keeps what it needs to train again, and the model that answered before.
+    pub folder: PathBuf,
     /// Scans to try on the page, in folders named as their classes.
     pub samples: PathBuf,
     /// What is remembered of predictions: `sqlite:<file>` or `postgres://…`. `DATABASE_URL` in the
@@ -127,6 +129,7 @@ impl Default for ServeConfig {
             deadline_seconds: 30.0,
             shutdown_seconds: 30.0,
             foreign_images: ForeignImages::Refuse,
+            folder: "artifacts/serve".into(),
             samples: "artifacts/data_ingestion/test".into(),
             database: "sqlite:artifacts/serve/predictions.db".into(),
             store_images: StoreImages::Never,

@@ -15,6 +15,8 @@ Examples:
       The same for another registered model.
   MLFLOW_TRACKING_URI=https://mlflow.example.org register
       On another server than tracking.uri of config.yaml names.
+  register --keep /tmp/before && dvc repro && register --against /tmp/before
+      Train again, and say whether the new model is better than the old one. No server is needed.
 
 Exit codes:
   0  promoted: the alias champion points to the model
@@ -48,6 +50,16 @@ pub struct Arguments {
     /// Where the models run: auto, cpu or cuda:N [params: evaluate.device]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
+
+    /// Register nothing: copy the model, with its scores and the digests of what it was trained on,
+    /// to this folder, for --against later
+    #[arg(long, value_name = "FOLDER", conflicts_with = "against")]
+    pub keep: Option<PathBuf>,
+
+    /// Register nothing: say whether the model passes the gate against the one that --keep put into
+    /// this folder. Needs no server
+    #[arg(long, value_name = "FOLDER")]
+    pub against: Option<PathBuf>,
 
     /// After how many seconds of silence another registration, which came first and is not done,
     /// counts as dead

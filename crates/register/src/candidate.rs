@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail, ensure};
 use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
-use classifier::model::Model;
+use classifier::model::{Model, ModelDescription};
 use dataset::{Split, ValidatedManifest};
 use inference::{Prediction, TestSet, predict};
 use registered_model::Package;
@@ -51,32 +51,32 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// The package alone, of a model that is to be kept: no image is predicted.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub(crate) fn unscored(settings: &Settings) -> Result<Package> {
+        let description = ModelDescription::read(&settings.config.paths.model)
+            .context("find the model; run dvc repro first")?;
+        let validated = images(settings, &description)?;
+        let (_, scores_file) = scores(settings, &description, &validated)?;
+        let trained_on = training_images(&validated);
+        Ok(Package::new(&settings.config.paths.model, scores_file, &trained_on)?)
+    }
+
     /// Loads the model, and has it predict the test images.
+    ///
+    /// # Errors
+    /// When the model was trained on other images than the present ones, its scores are of another
+    /// model, or something is missing.
     pub(crate) fn prepare(settings: &Settings) -> Result<Self> {
         let paths = &settings.config.paths;
         let model = Model::load(&paths.model, settings.params.evaluate.device)
             .context("find the model; run dvc repro first")?;
         let description = model.description();
         let calibration = Calibration::read(&paths.model, description)?;
-        let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
-            .context("find the images; run validate first")?;
-        let data = validated.included().digest();
-        let trained_on = description.digests.data;
-        ensure!(
-            trained_on == data,
-            "compare models on the present test images (manifest {}): the model was trained on \
-             other data (manifest {}), and may have seen them; run dvc repro first",
-            data.short(),
-            trained_on.short()
-        );
-        let (scores, scores_file) = read_scores(settings)?;
-        if scores.model != description.digests.weights || scores.data != Some(data) {
-            bail!(
-                "register the model with its scores: {} is of another model or other images; run \
-                 evaluate first",
-                paths.evaluation.join(SCORES_FILE).display()
-            );
-        }
+        let validated = images(settings, description)?;
+        let (scores, scores_file) = scores(settings, description, &validated)?;
         let test = TestSet::of_split(&validated, model.classes())?;
         let temperature = temperature_of(calibration.as_ref());
         let predictions = predict(&model, &test.images, temperature)?;
@@ -103,6 +103,41 @@ impl Candidate {
         let seen = records.filter(|record| images.contains(&record.image.sha256));
         seen.filter_map(|record| record.duplicate_group).collect()
     }
+}
+
+/// The present images, which must be those that the model was trained on.
+fn images(settings: &Settings, description: &ModelDescription) -> Result<ValidatedManifest> {
+    let paths = &settings.config.paths;
+    let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+        .context("find the images; run validate first")?;
+    let data = validated.included().digest();
+    let trained_on = description.digests.data;
+    ensure!(
+        trained_on == data,
+        "compare models on the present test images (manifest {}): the model was trained on other \
+         data (manifest {}), and may have seen them; run dvc repro first",
+        data.short(),
+        trained_on.short()
+    );
+    Ok(validated)
+}
+
+/// The scores, which must be of this model on these images; and their file.
+fn scores(
+    settings: &Settings,
+    description: &ModelDescription,
+    validated: &ValidatedManifest,
+) -> Result<(Scores, Vec<u8>)> {
+    let (scores, file) = read_scores(settings)?;
+    let data = validated.included().digest();
+    if scores.model != description.digests.weights || scores.data != Some(data) {
+        bail!(
+            "register the model with its scores: {} is of another model or other images; run \
+             evaluate first",
+            settings.config.paths.evaluation.join(SCORES_FILE).display()
+        );
+    }
+    Ok((scores, file))
 }
 
 fn read_scores(settings: &Settings) -> Result<(Scores, Vec<u8>)> {

@@ -1,6 +1,10 @@
 //! The present champion, on the same test images.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
+use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::model::Model;
 use config::DeviceChoice;
@@ -8,11 +12,12 @@ use inference::{Prediction, predict};
 use mlflow::{Client, ModelVersion};
 
 use crate::candidate::Candidate;
+use crate::gate::ChampionName;
 
 /// The champion's answers on the images that it can be compared on.
 #[derive(Debug)]
 pub(crate) struct ChampionAnswers {
-    pub(crate) version: u64,
+    pub(crate) name: ChampionName,
     /// The places of these images in the test set.
     pub(crate) places: Vec<usize>,
     /// An answer for each of them.
@@ -23,7 +28,7 @@ pub(crate) struct ChampionAnswers {
 ///
 /// # Errors
 /// When it cannot be fetched or run, or knows other classes.
-pub(crate) fn answers(
+pub(crate) fn fetched(
     client: &Client,
     version: &ModelVersion,
     candidate: &Candidate,
@@ -34,18 +39,40 @@ pub(crate) fn answers(
     let folder = tempfile::tempdir().context("make a folder for the champion")?;
     let trained = registered_model::training_images(client, version).with_context(fetch)?;
     registered_model::fetch(client, version, folder.path()).with_context(fetch)?;
-    let model = Model::load(folder.path(), device)
-        .with_context(|| format!("load the champion, version {number}"))?;
+    let name = ChampionName::Version(number);
+    answers(name, folder.path(), &trained, candidate, device)
+}
+
+/// As [`fetched`], of a model that was kept in a folder.
+pub(crate) fn kept(
+    folder: &Path,
+    candidate: &Candidate,
+    device: DeviceChoice,
+) -> Result<ChampionAnswers> {
+    let (model, trained) = registered_model::kept(folder)?;
+    answers(ChampionName::Kept, &model, &trained, candidate, device)
+}
+
+/// What the model in a folder says of the images that it was not trained on, and the candidate
+/// was not either.
+fn answers(
+    name: ChampionName,
+    folder: &Path,
+    trained: &BTreeSet<Digest>,
+    candidate: &Candidate,
+    device: DeviceChoice,
+) -> Result<ChampionAnswers> {
+    let model = Model::load(folder, device).with_context(|| format!("load {name}"))?;
     ensure!(
         model.classes() == &candidate.classes,
-        "compare the model with the champion, version {number}: it tells {} apart, the model {}; \
-         register models of other classes under another name (--name)",
+        "compare the model with {name}: it tells {} apart, the model {}; register models of other \
+         classes under another name (--name)",
         model.classes().names().join(", "),
         candidate.classes.names().join(", ")
     );
-    let calibration = Calibration::read(folder.path(), model.description())?;
-    let places = candidate.unseen_images(Some(&trained));
+    let calibration = Calibration::read(folder, model.description())?;
+    let places = candidate.unseen_images(Some(trained));
     let images = candidate.test.select(&places).images;
     let predictions = predict(&model, &images, temperature_of(calibration.as_ref()))?;
-    Ok(ChampionAnswers { version: number, places, predictions })
+    Ok(ChampionAnswers { name, places, predictions })
 }

@@ -23,14 +23,32 @@ pub(crate) struct Challenge<'a> {
 /// The present champion, on images that neither was trained on.
 #[derive(Debug)]
 pub(crate) struct Champion<'a> {
-    /// Its version.
-    pub(crate) version: u64,
+    /// Which model it is.
+    pub(crate) name: ChampionName,
     /// Its predictions.
     pub(crate) predictions: &'a Predictions,
     /// The challenger's predictions of the same images.
     pub(crate) challenger: &'a Predictions,
     /// Which of them belong together: one number for each image.
     pub(crate) groups: &'a [u32],
+}
+
+/// How a champion is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChampionName {
+    /// A version of the registered model.
+    Version(u64),
+    /// The model that was kept to be compared with.
+    Kept,
+}
+
+impl fmt::Display for ChampionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(number) => write!(f, "the champion, version {number}"),
+            Self::Kept => f.write_str("the present model"),
+        }
+    }
 }
 
 /// The rules of the gate.
@@ -61,7 +79,7 @@ pub(crate) enum Outcome {
 /// Two models on the same images.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Comparison {
-    pub(crate) against_version: u64,
+    pub(crate) against: ChampionName,
     pub(crate) images: usize,
     pub(crate) challenger: Option<f64>,
     pub(crate) champion: Option<f64>,
@@ -134,8 +152,8 @@ impl Gate {
         if comparison.images == 0 {
             return Some(format!(
                 "nothing can be compared: training of one of the two has a copy of every test \
-                 image (champion: version {})",
-                comparison.against_version
+                 image (the other is {})",
+                comparison.against
             ));
         }
         let Some(gain) = comparison.gain else {
@@ -174,7 +192,7 @@ impl Gate {
             ),
         };
         Comparison {
-            against_version: champion.version,
+            against: champion.name,
             images: champion.challenger.len(),
             challenger: difference.first,
             champion: difference.second,
@@ -261,11 +279,11 @@ impl Gate {
             format!(", 95 % interval {:+.3} to {:+.3}", interval.low, interval.high)
         });
         format!(
-            "{} {} against {} of the champion, version {}, on the same {} images (difference {}{})",
+            "{} {} against {} of {}, on the same {} images (difference {}{})",
             self.metric(),
             shown(comparison.challenger),
             shown(comparison.champion),
-            comparison.against_version,
+            comparison.against,
             comparison.images,
             comparison.gain.map_or_else(|| "undefined".into(), |gain| format!("{gain:+.3}")),
             interval
@@ -339,7 +357,7 @@ mod tests {
     fn judge(gate: &Gate, challenger: &Predictions, champion: Option<&Predictions>) -> Verdict {
         let groups: Vec<u32> = (0..challenger.len() as u32).collect();
         let champion = champion.map(|predictions| Champion {
-            version: 4,
+            name: ChampionName::Version(4),
             predictions,
             challenger,
             groups: &groups,
@@ -433,7 +451,7 @@ mod tests {
         let groups: Vec<u32> =
             groups.iter().enumerate().map(|(at, lone)| lone * (at as u32 + 1)).collect();
         let champion = Champion {
-            version: 1,
+            name: ChampionName::Version(1),
             predictions: &champion,
             challenger: &challenger,
             groups: &groups,
@@ -448,7 +466,8 @@ mod tests {
     fn nothing_in_common_decides_nothing() {
         let none = predictions(0, |_| true);
         let challenger = predictions(20, |_| true);
-        let champion = Champion { version: 2, predictions: &none, challenger: &none, groups: &[] };
+        let name = ChampionName::Kept;
+        let champion = Champion { name, predictions: &none, challenger: &none, groups: &[] };
         let challenge =
             Challenge { predictions: &challenger, beats_baselines: true, champion: Some(champion) };
         let verdict = gate(|_| ()).judge(&challenge);

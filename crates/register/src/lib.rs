@@ -25,6 +25,7 @@ mod arguments;
 mod candidate;
 mod champion;
 mod gate;
+mod kept;
 mod tags;
 mod turn;
 mod upload;
@@ -33,6 +34,7 @@ mod version;
 pub use arguments::Arguments;
 
 use candidate::Candidate;
+use champion::ChampionAnswers;
 use gate::{Challenge, Champion, Gate, Outcome, Verdict};
 use turn::Turn;
 
@@ -50,6 +52,12 @@ const MOST_COMPARISONS: usize = 3;
 /// alias has changed.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let settings = arguments.settings()?;
+    if let Some(folder) = &arguments.keep {
+        return kept::keep(&settings, folder);
+    }
+    if let Some(folder) = &arguments.against {
+        return kept::hold_against(&settings, folder);
+    }
     let registration = Registration::connect(&settings)?;
     let candidate = Candidate::prepare(&settings)?;
     if let Some(champion) = registration.champion_is(&candidate)? {
@@ -96,9 +104,7 @@ impl<'a> Registration<'a> {
         Client::without_retries(&server)?.health()?;
         let client = Client::new(&server)?;
         let experiment = client.experiment(&server.experiment)?;
-        let promotion = settings.config.promotion;
-        let bootstrap = Bootstrap::of_seed(settings.params.evaluate.seed);
-        Ok(Self { settings, client, name, experiment, gate: Gate { promotion, bootstrap } })
+        Ok(Self { settings, client, name, experiment, gate: gate(settings) })
     }
 
     fn champion(&self) -> Result<Option<ModelVersion>> {
@@ -159,28 +165,9 @@ impl<'a> Registration<'a> {
     fn judge(&self, candidate: &Candidate, champion: Option<&ModelVersion>) -> Result<Verdict> {
         let device = self.settings.params.evaluate.device;
         let answers = champion
-            .map(|version| champion::answers(&self.client, version, candidate, device))
+            .map(|version| champion::fetched(&self.client, version, candidate, device))
             .transpose()?;
-        let classes = &candidate.classes;
-        let rows = |predictions: &[_]| inference::for_metrics(classes, predictions);
-        let all = rows(&candidate.predictions)?;
-        let own = all.select(&candidate.unseen_images(None));
-        let compared = answers
-            .map(|answers| {
-                let images = candidate.test.select(&answers.places).images;
-                let groups: Vec<u32> = images.iter().map(|image| image.group).collect();
-                let predictions = rows(&answers.predictions)?;
-                anyhow::Ok((answers.version, predictions, all.select(&answers.places), groups))
-            })
-            .transpose()?;
-        let champion = compared.as_ref().map(|(version, predictions, challenger, groups)| {
-            Champion { version: *version, predictions, challenger, groups }
-        });
-        let beats_baselines = candidate.scores.worth.beats_baselines();
-        if !beats_baselines {
-            tracing::warn!("{}", candidate.scores.worth.in_words);
-        }
-        Ok(self.gate.judge(&Challenge { predictions: &own, beats_baselines, champion }))
+        challenge(&self.gate, candidate, answers)
     }
 
     fn tag_as_failed(&self, version: &ModelVersion) {
@@ -189,6 +176,42 @@ impl<'a> Registration<'a> {
             tracing::warn!("version {} stays undecided: failed to {error}", version.version);
         }
     }
+}
+
+/// Holds a model against the champion's answers.
+fn challenge(
+    gate: &Gate,
+    candidate: &Candidate,
+    answers: Option<ChampionAnswers>,
+) -> Result<Verdict> {
+    let rows = |predictions: &[_]| inference::for_metrics(&candidate.classes, predictions);
+    let all = rows(&candidate.predictions)?;
+    let own = all.select(&candidate.unseen_images(None));
+    let compared = answers
+        .map(|answers| {
+            let images = candidate.test.select(&answers.places).images;
+            let groups: Vec<u32> = images.iter().map(|image| image.group).collect();
+            let predictions = rows(&answers.predictions)?;
+            anyhow::Ok((answers.name, predictions, all.select(&answers.places), groups))
+        })
+        .transpose()?;
+    let champion = compared.as_ref().map(|(name, predictions, challenger, groups)| Champion {
+        name: *name,
+        predictions,
+        challenger,
+        groups,
+    });
+    let beats_baselines = candidate.scores.worth.beats_baselines();
+    if !beats_baselines {
+        tracing::warn!("{}", candidate.scores.worth.in_words);
+    }
+    Ok(gate.judge(&Challenge { predictions: &own, beats_baselines, champion }))
+}
+
+/// The rules that the configuration asks for.
+fn gate(settings: &Settings) -> Gate {
+    let bootstrap = Bootstrap::of_seed(settings.params.evaluate.seed);
+    Gate { promotion: settings.config.promotion, bootstrap }
 }
 
 fn champion_alias() -> Alias {

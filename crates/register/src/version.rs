@@ -11,7 +11,7 @@ use mlflow::{
 use registered_model::DIGESTS_TAG;
 
 use crate::candidate::Candidate;
-use crate::gate::{Gate, Outcome, Verdict};
+use crate::gate::{ChampionName, Gate, Outcome, Verdict};
 use crate::tags::{self, OUTCOME, OutcomeTag, tag};
 use crate::{challenger_alias, champion_alias};
 
@@ -128,7 +128,9 @@ fn reason_tags(gate: &Gate, verdict: &Verdict) -> Vec<Tag> {
         number("gain", comparison.gain);
         number("p_value", comparison.p_value);
         number("images", Some(comparison.images as f64));
-        number("against_version", Some(comparison.against_version as f64));
+        if let ChampionName::Version(version) = comparison.against {
+            number("against_version", Some(version as f64));
+        }
     }
     tags
 }

@@ -1,9 +1,9 @@
 //! A version's files, from the server to a folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use artifact::{Digest, WithPath};
+use artifact::{Digest, InvalidDigest, WithPath};
 use mlflow::{ArtifactPath, Artifacts, Client, ModelVersion};
 
 use crate::package::{
@@ -47,16 +47,30 @@ pub fn fetch(client: &Client, version: &ModelVersion, folder: &Path) -> Result<F
 pub fn training_images(client: &Client, version: &ModelVersion) -> Result<BTreeSet<Digest>> {
     let download = Download::begin(client, version)?;
     let bytes = download.bytes(TRAINING_IMAGES_FILE)?;
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines()
-        .map(|line| {
-            line.parse().map_err(|error: artifact::InvalidDigest| Error::List {
-                version: download.name.clone(),
-                file: TRAINING_IMAGES_FILE.into(),
-                reason: error.to_string(),
-            })
-        })
-        .collect()
+    digests_of(&bytes).map_err(|error| Error::List {
+        version: download.name.clone(),
+        file: TRAINING_IMAGES_FILE.into(),
+        reason: error.to_string(),
+    })
+}
+
+/// The model folder in what [`Package::write`](crate::Package::write) wrote, and the digests of
+/// the images that the model was trained on.
+///
+/// # Errors
+/// When the list of images is missing or not one of digests.
+pub fn kept(folder: &Path) -> Result<(PathBuf, BTreeSet<Digest>)> {
+    let file = folder.join(TRAINING_IMAGES_FILE);
+    let images = digests_of(&artifact::read_bytes(&file)?).map_err(|error| Error::List {
+        version: folder.display().to_string(),
+        file: TRAINING_IMAGES_FILE.into(),
+        reason: error.to_string(),
+    })?;
+    Ok((folder.join(DATA_FOLDER), images))
+}
+
+fn digests_of(lines: &[u8]) -> std::result::Result<BTreeSet<Digest>, InvalidDigest> {
+    String::from_utf8_lossy(lines).lines().map(str::parse).collect()
 }
 
 /// A version whose list of digests is there and right.

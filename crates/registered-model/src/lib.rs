@@ -22,6 +22,6 @@ mod mlmodel;
 mod package;
 
 pub use error::{Error, Result};
-pub use fetch::{Fetched, fetch, training_images};
+pub use fetch::{Fetched, fetch, kept, training_images};
 pub use mlmodel::Identity;
 pub use package::{Content, DIGESTS_FILE, DIGESTS_TAG, Package, PackageFile};

@@ -118,6 +118,23 @@ impl Package {
         &self.files
     }
 
+    /// Writes all files but `MLmodel` below a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        for file in &self.files {
+            let place = folder.join(file.path.to_string());
+            match &file.content {
+                Content::File(from) => {
+                    artifact::write_file(&place, &artifact::read_bytes(from)?)?;
+                }
+                Content::Bytes(bytes) => artifact::write_file(&place, bytes)?,
+            }
+        }
+        Ok(())
+    }
+
     /// `MLmodel`, once the server has said what it calls the model.
     pub fn mlmodel(&self, identity: Identity<'_>) -> PackageFile {
         PackageFile {

@@ -1,5 +1,6 @@
 //! What the server answers with.
 
+use artifact::Digest;
 use imaging::Picture;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -71,7 +72,8 @@ pub(crate) struct ModelName {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Image {
     /// Of the file's bytes.
-    pub(crate) sha256: String,
+    #[schema(value_type = String)]
+    pub(crate) sha256: Digest,
     /// `png`, `jpeg`, `dicom`, …
     pub(crate) format: String,
     /// Pixels.
@@ -189,7 +191,7 @@ pub(crate) struct ErrorBody {
 }
 
 impl Image {
-    pub(crate) fn of(sha256: String, picture: &Picture) -> Self {
+    pub(crate) fn of(sha256: Digest, picture: &Picture) -> Self {
         Self {
             sha256,
             format: picture.format().to_string().to_lowercase(),

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{health, model, predict, seed};
+use crate::routes::{dashboard, feedback, health, model, predict, review, samples, seed, training};
 use crate::server::Server;
 
 #[derive(OpenApi)]
@@ -41,7 +41,7 @@ impl utoipa::Modify for Keys {
 }
 
 /// Routes that need a role, by role; `None` needs no key.
-pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 3] {
+pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 4] {
     let open = OpenApiRouter::new()
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
@@ -49,10 +49,28 @@ pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 3] {
     let predict = OpenApiRouter::new()
         .routes(routes!(seed::predict))
         .routes(routes!(predict::predict))
-        .routes(routes!(model::model));
-    let admin =
-        OpenApiRouter::new().routes(routes!(model::reload)).routes(routes!(model::rollback));
-    [(None, open), (Some(Role::Predict), predict), (Some(Role::Admin), admin)]
+        .routes(routes!(model::model))
+        .routes(routes!(samples::list))
+        .routes(routes!(samples::one));
+    let review = OpenApiRouter::new()
+        .routes(routes!(review::list))
+        .routes(routes!(review::one))
+        .routes(routes!(review::image))
+        .routes(routes!(feedback::feedback))
+        .routes(routes!(feedback::summary))
+        .routes(routes!(dashboard::dashboard))
+        .routes(routes!(training::progress))
+        .routes(routes!(training::events));
+    let admin = OpenApiRouter::new()
+        .routes(routes!(model::reload))
+        .routes(routes!(model::rollback))
+        .routes(routes!(training::start));
+    [
+        (None, open),
+        (Some(Role::Predict), predict),
+        (Some(Role::Review), review),
+        (Some(Role::Admin), admin),
+    ]
 }
 
 /// The whole description.

@@ -12,7 +12,6 @@
 //!
 //! [`main`] loads the model, checks and warms it, and only then listens.
 
-#![allow(dead_code)]
 mod admission;
 mod answer;
 mod api;
@@ -25,9 +24,11 @@ mod meters;
 mod model;
 mod page;
 mod predict;
+mod records;
 mod routes;
 mod scan;
 mod server;
+mod training;
 mod upload;
 
 use std::io::Write;
@@ -47,7 +48,9 @@ use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::served::{ModelSource, ServedModel};
 use crate::model::shelf::Shelf;
+use crate::records::{Records, retention};
 use crate::server::{Lifecycle, ModelPlaces, Server};
+use crate::training::{Training, refused};
 
 /// The program: exit code 0 when it was asked to stop, 1 when it failed, 2 for bad usage or
 /// configuration.
@@ -94,7 +97,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
         name: config.registry.model.clone(),
     };
     let (served, model) = ServedModel::load(ModelSource {
-        folder: &places.folder,
+        folder: &refused::model_to_serve(&config.serve.folder, &places.folder),
         evaluation: &places.evaluation,
         device: config.serve.device,
         name: &places.name,
@@ -111,6 +114,11 @@ fn serve(arguments: &Arguments) -> Result<()> {
     let served = Arc::new(served);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = config.serve;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the asynchronous runtime")?;
+    let records = runtime.block_on(Records::open(&settings))?;
     let server = Arc::new(Server {
         places,
         shelf: Shelf::new(Arc::clone(&served)),
@@ -121,13 +129,11 @@ fn serve(arguments: &Arguments) -> Result<()> {
         keys: Keys::new(&settings.keys)?,
         rate: RateLimit::new(settings.limits.requests_per_minute),
         meters: Meters::new(),
+        records,
+        training: Training::new(&settings.folder),
         phase: Lifecycle::default(),
         config: settings,
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the asynchronous runtime")?;
     runtime.block_on(answer(listener, Arc::clone(&server)))?;
     server.engine.stop();
     Ok(())
@@ -146,5 +152,14 @@ async fn answer(listener: std::net::TcpListener, server: Arc<Server>) -> Result<
     if !server.keys.are_needed() {
         tracing::info!("no keys are configured: whoever is on this machine may do everything");
     }
-    listen::run(listener, tls, router, server).await
+    let abandoned = "the server was stopped while it ran";
+    if server.records.store.abandon_training(jiff::Timestamp::now(), abandoned).await? {
+        tracing::warn!("a training was left unfinished when the server was stopped");
+    }
+    let retention = tokio::spawn(retention::keep_enforcing(Arc::clone(&server)));
+    let stopped = listen::run(listener, tls, router, Arc::clone(&server)).await;
+    retention.abort();
+    server.training.abort();
+    server.records.store.clone().close().await;
+    stopped
 }

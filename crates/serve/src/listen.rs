@@ -41,6 +41,8 @@ pub(crate) fn bind(config: &ServeConfig) -> Result<TcpListener> {
 /// # Errors
 /// When a file is missing, is not PEM, or the two do not belong together.
 pub(crate) async fn tls(files: &TlsConfig) -> Result<RustlsConfig> {
+    // Of several providers that are compiled in, rustls takes none by itself.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     RustlsConfig::from_pem_file(&files.certificate, &files.key).await.with_context(|| {
         format!(
             "use the certificate {} with the key {} (serve.tls)",

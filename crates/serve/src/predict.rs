@@ -9,6 +9,7 @@ use config::ForeignImages;
 use imaging::DecodeError;
 use jiff::Timestamp;
 use metrics::{most_probable, softmax_with_temperature};
+use prediction_store::{ImageFacts, IntensityWindow, ModelIdentity, PredictionId, TimingsMs};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -56,9 +57,11 @@ pub(crate) async fn predict(
     let (class, probabilities) = probabilities(&served, &seen)?;
     let total = began.elapsed();
     server.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
+    let now = Timestamp::now();
+    let id = PredictionId::new(now);
     let prediction = Prediction {
-        id: Uuid::now_v7(),
-        created_at: Timestamp::now().to_string(),
+        id: Uuid::from_bytes(id.into()),
+        created_at: now.to_string(),
         file: upload.file,
         model: served.name.clone(),
         class: served.classes.names()[class].clone(),
@@ -84,14 +87,64 @@ pub(crate) async fn predict(
         },
         notice: ModelDescription::NOTICE,
     };
-    server.remember(&prediction, upload.bytes, caller).await?;
-    match checks {
-        Some(checks)
-            if !checks.accepted && server.config.foreign_images == ForeignImages::Refuse =>
-        {
-            Err(Failure::foreign(prediction.id, checks))
-        }
-        _ => Ok(prediction),
+    let refused = checks
+        .filter(|checks| !checks.accepted && server.config.foreign_images == ForeignImages::Refuse);
+    let kept = remembered(&prediction, id, now, &served, caller, refused.is_some());
+    server.records.prediction(kept, &upload.bytes).await?;
+    match refused {
+        Some(checks) => Err(Failure::foreign(prediction.id, checks)),
+        None => Ok(prediction),
+    }
+}
+
+/// The prediction as it is kept; of a refused image without what the model said.
+fn remembered(
+    prediction: &Prediction,
+    id: PredictionId,
+    now: Timestamp,
+    served: &ServedModel,
+    caller: &Caller,
+    is_refused: bool,
+) -> prediction_store::Prediction {
+    let said = (!is_refused).then_some(prediction);
+    let probabilities = said.map_or(&[][..], |said| &said.probabilities).iter();
+    let image = &prediction.image;
+    prediction_store::Prediction {
+        id,
+        created_at: now,
+        key_name: Some(caller.name.clone()),
+        file: prediction.file.clone(),
+        model: ModelIdentity {
+            name: prediction.model.name.clone(),
+            version: prediction.model.version.clone(),
+            digest: served.description.digests.weights,
+        },
+        image: ImageFacts {
+            sha256: image.sha256,
+            format: image.format.clone(),
+            width: image.width,
+            height: image.height,
+            colour_mode: image.colour_mode.clone(),
+            window: image.window.map(|it| IntensityWindow { centre: it.centre, width: it.width }),
+            stored: false,
+        },
+        class: said.map(|said| said.class.clone()),
+        confidence: said.map(|said| said.confidence),
+        probabilities: probabilities
+            .map(|it| prediction_store::ClassProbability {
+                class: it.class.clone(),
+                probability: it.probability,
+            })
+            .collect(),
+        accepted: prediction.checks.is_none_or(|checks| checks.accepted),
+        grey_correlation: prediction.checks.map(|checks| checks.grey_histogram.correlation),
+        feature_distance: prediction.checks.map(|checks| checks.features.distance),
+        timings_ms: TimingsMs {
+            decode: prediction.timings_ms.decode,
+            wait: prediction.timings_ms.wait,
+            inference: prediction.timings_ms.inference,
+            total: prediction.timings_ms.total,
+        },
     }
 }
 

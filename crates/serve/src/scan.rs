@@ -27,7 +27,7 @@ impl Scan {
         let _ = max_pixels;
         let picture = imaging::decode(bytes)?;
         Ok(Self {
-            image: Image::of(Digest::of(bytes).to_string(), &picture),
+            image: Image::of(Digest::of(bytes), &picture),
             planes: preprocessing.apply(&picture),
             histogram: imaging::grey_histogram(&picture),
         })

@@ -14,6 +14,8 @@ use crate::guard::rate::RateLimit;
 use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::shelf::Shelf;
+use crate::records::Records;
+use crate::training::Training;
 use crate::upload::UploadLimits;
 
 /// What every request shares.
@@ -32,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) keys: Keys,
     pub(crate) rate: RateLimit,
     pub(crate) meters: Meters,
+    pub(crate) records: Records,
+    pub(crate) training: Training,
     pub(crate) phase: Lifecycle,
 }
 
@@ -76,16 +80,5 @@ impl Lifecycle {
 
     pub(crate) fn stop(&self) {
         self.0.store(1, Ordering::Release);
-    }
-}
-
-impl Server {
-    pub(crate) async fn remember(
-        &self,
-        _prediction: &crate::answer::Prediction,
-        _image: axum::body::Bytes,
-        _caller: &crate::guard::keys::Caller,
-    ) -> Result<(), crate::error::Failure> {
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What stands between a request and its answer: an id, a key, a rate, safe headers, and a net
 //! under whatever panics.
 
+pub(crate) mod audit;
 pub(crate) mod headers;
 pub(crate) mod keys;
 pub(crate) mod panics;

@@ -1,12 +1,15 @@
 //! Another model in place of the one that answers, with no request lost.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use classifier::model::ModelDescription;
 use tokio::task::spawn_blocking;
 
 use crate::error::{Code, Failure};
 use crate::model::served::{ModelSource, ServedModel};
 use crate::server::Server;
+use crate::training::refused;
 
 /// Loads the model folder again and lets what it holds answer from now on. The present model
 /// answers until the new one is loaded, checked and warm; requests under way end with theirs.
@@ -54,5 +57,27 @@ pub(crate) async fn rollback(server: &Arc<Server>) -> Result<(), Failure> {
     };
     tracing::info!(digest = served.name.digest, "the model before answers again");
     server.meters.swapped();
-    Ok(())
+    remember(server, &served).map_err(|error| {
+        let message = format!("the model before answers, but only until a restart: {error:#}");
+        Failure::new(Code::StoreUnavailable, message)
+    })
+}
+
+/// The model that answers is to answer after a restart too, where the training kept it.
+fn remember(server: &Server, served: &ServedModel) -> anyhow::Result<()> {
+    let weights_in = |folder: &Path| {
+        ModelDescription::read(folder).ok().map(|description| description.digests.weights)
+    };
+    let folder = &server.training.folder;
+    let answering = served.description.digests.weights;
+    let on_disk = weights_in(&server.places.folder);
+    if on_disk == Some(answering) {
+        refused::allow(folder)?;
+        return Ok(());
+    }
+    let kept = server.training.kept_model().join("data");
+    match on_disk.filter(|_| weights_in(&kept) == Some(answering)) {
+        Some(weights) => Ok(refused::refuse(folder, weights, &kept, "it was taken back")?),
+        None => Ok(tracing::warn!("after a restart, what lies in the model folder answers")),
+    }
 }

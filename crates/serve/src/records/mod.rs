@@ -47,9 +47,10 @@ impl Records {
         let images = match config.store_images {
             StoreImages::Never => None,
             StoreImages::Feedback | StoreImages::All => {
-                let place: ImageLocation = config.image_store.parse().map_err(|error| {
-                    UsageError(format!("read serve.image_store: {error}"))
-                })?;
+                let place: ImageLocation = config
+                    .image_store
+                    .parse()
+                    .map_err(|error| UsageError(format!("read serve.image_store: {error}")))?;
                 Some(ImageStore::open(&place).context("open serve.image_store")?)
             }
         };

@@ -22,9 +22,9 @@ impl Recorder {
     pub(crate) fn start(store: PredictionStore) -> Self {
         let (queue, mut waiting) = mpsc::channel(MOST_AT_ONCE);
         tokio::spawn(async move {
-            let mut batch = Vec::new();
+            let mut batch: Vec<(Prediction, oneshot::Sender<Recorded>)> = Vec::new();
             while waiting.recv_many(&mut batch, MOST_AT_ONCE).await > 0 {
-                let (predictions, replies): (Vec<Prediction>, Vec<_>) = batch.drain(..).unzip();
+                let (predictions, replies): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 let recorded = store.record_predictions(&predictions).await.map_err(Arc::new);
                 for reply in replies {
                     let _ = reply.send(recorded.clone());

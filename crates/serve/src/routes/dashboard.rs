@@ -36,8 +36,7 @@ pub(crate) async fn dashboard(
     State(server): State<Arc<Server>>,
     query: Result<Query<DashboardQuery>, QueryRejection>,
 ) -> Result<Json<Dashboard>, Failure> {
-    let Query(query) =
-        query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
+    let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let wanted = query.days.unwrap_or(30);
     let days = NonZeroU16::new(wanted).filter(|days| days.get() <= MOST_DAYS).ok_or_else(|| {
         Failure::new(Code::BadRequest, format!("days is {wanted}; 1 to {MOST_DAYS} can be had"))

@@ -16,7 +16,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`, `stopping`
+    /// `ok`, `stopping` or `store_unavailable`
     status: &'static str,
 }
 
@@ -30,10 +30,16 @@ pub(crate) async fn alive() -> Json<Health> {
 #[utoipa::path(get, path = "/readyz", tag = "operate", responses(
     (status = 200, body = Health), (status = 503, body = Health)))]
 pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    match server.phase.phase() {
-        Phase::Ready => Json(Health { status: "ok" }).into_response(),
-        Phase::Stopping => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "stopping" })).into_response()
+    let not_now =
+        |status| (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status })).into_response();
+    if server.phase.phase() == Phase::Stopping {
+        return not_now("stopping");
+    }
+    match server.records.store.is_alive().await {
+        Ok(()) => Json(Health { status: "ok" }).into_response(),
+        Err(error) => {
+            tracing::warn!("not ready: failed to {error}");
+            not_now("store_unavailable")
         }
     }
 }

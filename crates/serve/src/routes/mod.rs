@@ -1,9 +1,14 @@
 //! The routes, and the layers that every one of them has.
 
+pub(crate) mod dashboard;
+pub(crate) mod feedback;
 pub(crate) mod health;
 pub(crate) mod model;
 pub(crate) mod predict;
+pub(crate) mod review;
+pub(crate) mod samples;
 pub(crate) mod seed;
+pub(crate) mod training;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +17,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use config::Role;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::{Code, Failure};
-use crate::guard::{headers, panics, request_id, roles};
+use crate::guard::{audit, headers, panics, request_id, roles};
 use crate::server::Server;
 use crate::{api, meters, page};
 
@@ -32,6 +38,13 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         let (routes, _) = routes.split_for_parts();
         let routes = match role {
             Some(role) => {
+                // Inside the layer that knows whose request it is.
+                let routes = match role {
+                    Role::Admin => {
+                        routes.layer(from_fn_with_state(Arc::clone(server), audit::layer))
+                    }
+                    Role::Predict | Role::Review => routes,
+                };
                 routes.layer(from_fn_with_state((Arc::clone(server), role), roles::layer))
             }
             None => routes,

@@ -1,0 +1,90 @@
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::database::on;
+use crate::predictions::storable;
+use crate::{FeedbackId, PredictionId, PredictionStore, Result, StoreError};
+
+/// What a reader says of a prediction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFeedback {
+    /// Of which prediction.
+    pub prediction_id: PredictionId,
+    /// The right class, in the reader's opinion. Whether the model knows it is for the caller to check.
+    pub class: String,
+    /// Anything else.
+    pub note: Option<String>,
+    /// The name of the key it came with; `None` where no keys are configured.
+    pub key_name: Option<String>,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
+/// Feedback as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Feedback {
+    /// Its id.
+    pub id: FeedbackId,
+    /// The right class.
+    pub class: String,
+    /// Anything else that was said.
+    pub note: Option<String>,
+    /// The name of the key it came with.
+    pub key_name: Option<String>,
+    /// When it was given.
+    pub created_at: Timestamp,
+    /// Whether it names the class that was predicted.
+    pub right: bool,
+}
+
+impl PredictionStore {
+    /// Records feedback. All of it is kept; what is recorded last counts.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownPrediction`], or [`StoreError::Database`].
+    pub async fn record_feedback(&self, feedback: &NewFeedback) -> Result<Feedback> {
+        let id = FeedbackId::new(feedback.created_at);
+        let note = feedback.note.as_deref().map(storable);
+        // The row of the prediction is locked first, so that of two at once the later one counts.
+        let work = async {
+            on!(&self.write, pool => {
+                let mut transaction = pool.begin().await?;
+                let predicted: Option<Option<String>> = sqlx::query_scalar(
+                    "UPDATE predictions SET feedback_id = $1 WHERE id = $2 RETURNING class",
+                )
+                .bind(id.to_string())
+                .bind(feedback.prediction_id.to_string())
+                .fetch_optional(&mut *transaction)
+                .await?;
+                if predicted.is_some() {
+                    sqlx::query(
+                        "INSERT INTO feedback (id, prediction_id, created_at_us, key_name, class, note)
+                         VALUES ($1, $2, $3, $4, $5, $6)",
+                    )
+                    .bind(id.to_string())
+                    .bind(feedback.prediction_id.to_string())
+                    .bind(feedback.created_at.as_microsecond())
+                    .bind(feedback.key_name.as_deref())
+                    .bind(storable(&feedback.class))
+                    .bind(note.clone())
+                    .execute(&mut *transaction)
+                    .await?;
+                }
+                transaction.commit().await?;
+                Ok(predicted)
+            })
+        };
+        let predicted = self
+            .within_patience("record feedback", work)
+            .await?
+            .ok_or(StoreError::UnknownPrediction(feedback.prediction_id))?;
+        Ok(Feedback {
+            id,
+            right: predicted.as_ref() == Some(&feedback.class),
+            class: feedback.class.clone(),
+            note: feedback.note.clone(),
+            key_name: feedback.key_name.clone(),
+            created_at: feedback.created_at,
+        })
+    }
+}

@@ -1,0 +1,165 @@
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+
+use crate::database::{self, LOCK_PATIENCE, OpenFile, Pool, on};
+use crate::database_url::Address;
+use crate::error::fault_of;
+use crate::{DatabaseUrl, Fault, Result, StoreError, schema};
+
+/// The longest that one call takes, whatever state the database is in. Removing old rows is done in
+/// many steps, each of them within this.
+pub const PATIENCE: Duration = LOCK_PATIENCE.saturating_mul(2);
+
+/// Predictions, feedback, audit and trainings. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct PredictionStore {
+    pub(crate) read: Pool,
+    pub(crate) write: Pool,
+    shown_as: String,
+    file: Option<OpenFile>,
+}
+
+impl PredictionStore {
+    /// Opens the database, makes what is missing (SQLite's file and its folder, the tables), and brings
+    /// older tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] where a newer release wrote it, [`StoreError::ForeignSchema`] where
+    /// someone else did, [`StoreError::Database`] where it cannot be opened.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self> {
+        let shown_as = url.to_string();
+        let refuse = |fault, source| StoreError::Database {
+            action: "open the store",
+            database: shown_as.clone(),
+            fault,
+            source,
+        };
+        let opening = async {
+            match &url.0 {
+                Address::Sqlite(path) => open_sqlite(path, &shown_as).await,
+                Address::Postgres(options) => {
+                    let pool = database::postgres(options.as_ref().clone())
+                        .await
+                        // Refused connections are tried again until the time is over.
+                        .map_err(|error| match error {
+                            sqlx::Error::PoolTimedOut => refuse(Fault::Unavailable, error.into()),
+                            error => refuse(fault_of(&error), error.into()),
+                        })?;
+                    prepare(&pool, &shown_as).await?;
+                    Ok(Self {
+                        read: pool.clone(),
+                        write: pool,
+                        shown_as: shown_as.clone(),
+                        file: None,
+                    })
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, opening).await {
+            Ok(opened) => opened,
+            Err(elapsed) => Err(refuse(Fault::Unavailable, elapsed.into())),
+        }
+    }
+
+    /// Whether the database answers and its file is in place: for readiness.
+    ///
+    /// # Errors
+    /// What is the matter.
+    pub async fn is_alive(&self) -> Result<()> {
+        let look = async {
+            on!(&self.read, pool => {
+                sqlx::query("SELECT 1 FROM predictions LIMIT 1").execute(pool).await.map(|_| ())
+            })
+        };
+        self.within_patience("look", look).await
+    }
+
+    /// Ends the connections, once the calls that run have ended. What was acknowledged is kept
+    /// without this too; SQLite's file is then one file again.
+    pub async fn close(self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// Does `work`, and says what failed in which database. A result counts only while SQLite's file
+    /// is where it was: what is written to a removed file is lost.
+    pub(crate) async fn within_patience<T>(
+        &self,
+        action: &'static str,
+        work: impl Future<Output = sqlx::Result<T>>,
+    ) -> Result<T> {
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        let missing = self.file.as_ref().is_some_and(|file| !file.is_in_place());
+        let (fault, source): (_, Box<dyn std::error::Error + Send + Sync>) = match done {
+            Ok(Ok(result)) if !missing => return Ok(result),
+            Ok(Ok(_)) => (Fault::Missing, "the path leads to no file, or to another".into()),
+            Ok(Err(error)) if missing => (Fault::Missing, error.into()),
+            Ok(Err(error)) => (self.fault_of(&error), error.into()),
+            Err(elapsed) => (Fault::Locked, elapsed.into()),
+        };
+        Err(StoreError::Database { action, database: self.shown_as.clone(), fault, source })
+    }
+
+    /// SQLite's connections run out when its lock is held, PostgreSQL's when it is gone.
+    fn fault_of(&self, error: &sqlx::Error) -> Fault {
+        match (error, &self.file) {
+            (sqlx::Error::PoolTimedOut, None) => Fault::Unavailable,
+            _ => fault_of(error),
+        }
+    }
+}
+
+async fn open_sqlite(path: &Path, shown_as: &str) -> Result<PredictionStore> {
+    let refuse = |fault, source| StoreError::Database {
+        action: "open the store",
+        database: shown_as.to_owned(),
+        fault,
+        source,
+    };
+    let by_database = |error: sqlx::Error| refuse(fault_of(&error), error.into());
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        artifact::create_folder(folder).map_err(|error| refuse(Fault::ReadOnly, error.into()))?;
+    }
+    let options = database::sqlite_options(path);
+    let first = database::sqlite_writer(options.clone().create_if_missing(true))
+        .await
+        .map_err(by_database)?;
+    prepare(&first, shown_as).await?;
+    // From here on a missing file is an error, not a reason to begin anew.
+    let write = database::sqlite_writer(options.clone()).await.map_err(by_database)?;
+    first.close().await;
+    let file = OpenFile::at(path).map_err(|error| refuse(Fault::Missing, error.into()))?;
+    Ok(PredictionStore {
+        read: database::sqlite_readers(options),
+        write,
+        shown_as: shown_as.to_owned(),
+        file: Some(file),
+    })
+}
+
+/// Brings the tables up to date.
+async fn prepare(pool: &Pool, shown_as: &str) -> Result<()> {
+    let database = || shown_as.to_owned();
+    let failed = |error: sqlx::Error| StoreError::Database {
+        action: "prepare the tables",
+        database: database(),
+        fault: fault_of(&error),
+        source: error.into(),
+    };
+    match schema::bring_up_to_date(pool).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(_)) => Err(StoreError::NewerSchema {
+            database: database(),
+            found: schema::version(pool).await.map_err(failed)?,
+            known: schema::NEWEST,
+        }),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            Err(failed(error))
+        }
+        Err(error) => {
+            Err(StoreError::ForeignSchema { database: database(), what: error.to_string() })
+        }
+    }
+}

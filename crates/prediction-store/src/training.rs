@@ -1,0 +1,255 @@
+use artifact::Digest;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::database::on;
+use crate::predictions::{parsed, parsed_digest, storable};
+use crate::timestamp::from_microseconds;
+use crate::{PageLimit, PredictionStore, Result, StoreError, TrainingId};
+
+/// A training that is about to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTraining {
+    /// When it starts.
+    pub started_at: Timestamp,
+    /// The name of the key it was asked for with.
+    pub key_name: Option<String>,
+    /// SHA-256 of the weights that serve while it runs.
+    pub model_before: Digest,
+}
+
+/// How a training ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrainingOutcome {
+    /// A model came of it, and serves now.
+    Promoted {
+        /// SHA-256 of its weights.
+        model_after: Digest,
+        /// Why it was let in.
+        reason: String,
+    },
+    /// A model came of it, and the old one serves on.
+    Kept {
+        /// SHA-256 of the new model's weights.
+        model_after: Digest,
+        /// Why it was not let in.
+        reason: String,
+    },
+    /// No model came of it.
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// What state a training is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingState {
+    /// It runs.
+    Running,
+    /// A model came of it.
+    Succeeded,
+    /// No model came of it.
+    Failed,
+}
+
+/// A training as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Training {
+    /// Its id.
+    pub id: TrainingId,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while it runs.
+    pub finished_at: Option<Timestamp>,
+    /// The name of the key it was asked for with.
+    pub key_name: Option<String>,
+    /// What state it is in.
+    pub state: TrainingState,
+    /// SHA-256 of the weights that served when it started.
+    pub model_before: Digest,
+    /// SHA-256 of the weights that came of it.
+    pub model_after: Option<Digest>,
+    /// Whether those serve since; `None` while it runs.
+    pub promoted: Option<bool>,
+    /// Why it ended as it did; `None` while it runs.
+    pub reason: Option<String>,
+}
+
+const COLUMNS: &str = "id, started_at_us, finished_at_us, key_name, state, model_before, \
+    model_after, promoted, reason";
+
+impl PredictionStore {
+    /// Records that a training starts. One runs at a time, over all servers of this database.
+    ///
+    /// # Errors
+    /// [`StoreError::TrainingRuns`] where one runs, [`StoreError::Database`].
+    pub async fn start_training(&self, training: &NewTraining) -> Result<TrainingId> {
+        let id = TrainingId::new(training.started_at);
+        let work = async {
+            on!(&self.write, pool => {
+                let inserted = sqlx::query(
+                    "INSERT INTO trainings (id, started_at_us, key_name, state, model_before)
+                     VALUES ($1, $2, $3, 'running', $4) ON CONFLICT DO NOTHING",
+                )
+                .bind(id.to_string())
+                .bind(training.started_at.as_microsecond())
+                .bind(training.key_name.as_deref().map(storable))
+                .bind(training.model_before.to_string())
+                .execute(pool)
+                .await?;
+                Ok(inserted.rows_affected())
+            })
+        };
+        match self.within_patience("record the start of a training", work).await? {
+            0 => Err(StoreError::TrainingRuns),
+            _ => Ok(id),
+        }
+    }
+
+    /// Records how the running training `id` ended.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTraining`] where it does not run, [`StoreError::Database`].
+    pub async fn finish_training(
+        &self,
+        id: TrainingId,
+        finished_at: Timestamp,
+        outcome: &TrainingOutcome,
+    ) -> Result<()> {
+        let (state, promoted, model_after, reason) = match outcome {
+            TrainingOutcome::Promoted { model_after, reason } => {
+                (TrainingState::Succeeded, true, Some(model_after), reason)
+            }
+            TrainingOutcome::Kept { model_after, reason } => {
+                (TrainingState::Succeeded, false, Some(model_after), reason)
+            }
+            TrainingOutcome::Failed { reason } => (TrainingState::Failed, false, None, reason),
+        };
+        let work = async {
+            on!(&self.write, pool => {
+                let updated = sqlx::query(
+                    "UPDATE trainings SET finished_at_us = $1, state = $2, promoted = $3,
+                     model_after = $4, reason = $5 WHERE id = $6 AND state = 'running'",
+                )
+                .bind(finished_at.as_microsecond())
+                .bind(state.as_str())
+                .bind(promoted)
+                .bind(model_after.map(Digest::to_string))
+                .bind(storable(reason))
+                .bind(id.to_string())
+                .execute(pool)
+                .await?;
+                Ok(updated.rows_affected())
+            })
+        };
+        match self.within_patience("record the end of a training", work).await? {
+            0 => Err(StoreError::UnknownTraining(id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Records that whatever training runs has failed: for a server that starts and finds one of which
+    /// nothing is left. Says whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn abandon_training(&self, finished_at: Timestamp, reason: &str) -> Result<bool> {
+        let work = async {
+            on!(&self.write, pool => {
+                let updated = sqlx::query(
+                    "UPDATE trainings SET finished_at_us = $1, state = 'failed', promoted = $2,
+                     reason = $3 WHERE state = 'running'",
+                )
+                .bind(finished_at.as_microsecond())
+                .bind(false)
+                .bind(storable(reason))
+                .execute(pool)
+                .await?;
+                Ok(updated.rows_affected() > 0)
+            })
+        };
+        self.within_patience("record an abandoned training", work).await
+    }
+
+    /// The last trainings, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidRow`] or [`StoreError::Database`].
+    pub async fn trainings(&self, limit: PageLimit) -> Result<Vec<Training>> {
+        self.select_trainings("", limit.get()).await
+    }
+
+    /// The last training that made a model, promoted or not: corrections later than its
+    /// [`Training::started_at`] are not in any model yet.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidRow`] or [`StoreError::Database`].
+    pub async fn last_successful_training(&self) -> Result<Option<Training>> {
+        Ok(self.select_trainings("WHERE state = 'succeeded'", 1).await?.pop())
+    }
+
+    async fn select_trainings(&self, condition: &'static str, limit: u32) -> Result<Vec<Training>> {
+        let work = async {
+            on!(&self.read, pool => {
+                sqlx::query_as::<_, Stored>(sqlx::AssertSqlSafe(format!(
+                    "SELECT {COLUMNS} FROM trainings {condition} ORDER BY id DESC LIMIT $1"
+                )))
+                .bind(i64::from(limit))
+                .fetch_all(pool)
+                .await
+            })
+        };
+        let rows = self.within_patience("list trainings", work).await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+}
+
+impl TrainingState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        [Self::Running, Self::Succeeded, Self::Failed]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| StoreError::InvalidRow { what: format!("the state {text:?}") })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    started_at_us: i64,
+    finished_at_us: Option<i64>,
+    key_name: Option<String>,
+    state: String,
+    model_before: String,
+    model_after: Option<String>,
+    promoted: Option<bool>,
+    reason: Option<String>,
+}
+
+impl TryFrom<Stored> for Training {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            id: parsed(&row.id)?,
+            started_at: from_microseconds(row.started_at_us)?,
+            finished_at: row.finished_at_us.map(from_microseconds).transpose()?,
+            key_name: row.key_name,
+            state: TrainingState::parse(&row.state)?,
+            model_before: parsed(&row.model_before)?,
+            model_after: parsed_digest(row.model_after.as_deref())?,
+            promoted: row.promoted,
+            reason: row.reason,
+        })
+    }
+}

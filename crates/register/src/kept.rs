@@ -1,0 +1,44 @@
+//! The same gate without a server: against a model that was kept in a folder.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use artifact::StagedFolder;
+use registered_model::DIGESTS_FILE;
+use stage::Settings;
+
+use crate::candidate::Candidate;
+use crate::gate::Outcome;
+use crate::{NOT_PROMOTED, challenge, champion, gate, print};
+
+/// Copies the model, with its scores and the digests of what it was trained on, to a folder.
+///
+/// # Errors
+/// When the model, its scores or its images cannot be used, or the folder holds something else.
+pub(crate) fn keep(settings: &Settings, folder: &Path) -> Result<ExitCode> {
+    let package = Candidate::unscored(settings)?;
+    let staged = StagedFolder::in_place_of(folder, &[DIGESTS_FILE])?;
+    package.write(staged.path())?;
+    staged.publish()?;
+    print(&format!("kept the model in {}", folder.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Holds the model against one that was kept.
+///
+/// # Errors
+/// When either cannot be used, or they know other classes.
+pub(crate) fn hold_against(settings: &Settings, folder: &Path) -> Result<ExitCode> {
+    let candidate = Candidate::prepare(settings)?;
+    let device = settings.params.evaluate.device;
+    let answers = champion::kept(folder, &candidate, device)
+        .with_context(|| format!("use the model in {}", folder.display()))?;
+    let verdict = challenge(&gate(settings), &candidate, Some(answers))?;
+    let (heading, code) = match verdict.outcome {
+        Outcome::Promoted => ("passes", ExitCode::SUCCESS),
+        Outcome::Challenger => ("does not pass", ExitCode::from(NOT_PROMOTED)),
+    };
+    print(&format!("the model {heading}: {}", verdict.reason))?;
+    Ok(code)
+}

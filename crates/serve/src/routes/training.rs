@@ -1,0 +1,81 @@
+//! Training again.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event as SentEvent, KeepAlive, Sse};
+use futures_util::{Stream, StreamExt, future, stream};
+use serde::Serialize;
+use tokio_stream::wrappers::BroadcastStream;
+use utoipa::ToSchema;
+
+use crate::error::{ErrorAnswer, Failure};
+use crate::guard::keys::Caller;
+use crate::server::Server;
+use crate::training::progress::{Event, Progress};
+use crate::training::{self};
+
+/// How often a connection without news says that it lives.
+const STILL_HERE: Duration = Duration::from_secs(15);
+
+/// A training that began.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Started {
+    id: String,
+    /// `running`
+    state: &'static str,
+}
+
+/// Train again
+///
+/// Runs `dvc repro` in the background, one at a time. The new model answers only if it passes the
+/// promotion gate against the present one.
+#[utoipa::path(post, path = "/train", tag = "training",
+    responses((status = 202, body = Started), (status = 409, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn start(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<(StatusCode, Json<Started>), Failure> {
+    let id = training::start(&server, &caller).await?;
+    Ok((StatusCode::ACCEPTED, Json(Started { id: id.to_string(), state: "running" })))
+}
+
+/// How far the training is
+#[utoipa::path(get, path = "/train", tag = "training",
+    responses((status = 200, body = Progress)), security((), ("key" = [])))]
+pub(crate) async fn progress(State(server): State<Arc<Server>>) -> Json<Progress> {
+    Json(server.training.progress())
+}
+
+/// What happens, as it happens
+///
+/// Server-sent events: `state` with what `GET /train` says, at first and whenever it changes;
+/// `log` with `{"line": …}`.
+#[utoipa::path(get, path = "/train/events", tag = "training",
+    responses((status = 200, body = String, content_type = "text/event-stream")),
+    security((), ("key" = [])))]
+pub(crate) async fn events(
+    State(server): State<Arc<Server>>,
+) -> Sse<impl Stream<Item = Result<SentEvent, Infallible>>> {
+    let (progress, receiver) = server.training.listen();
+    let first = stream::once(future::ready(Event::State(Box::new(progress))));
+    let later = BroadcastStream::new(receiver).map(move |event| {
+        // A listener that fell behind is told everything anew.
+        event.unwrap_or_else(|_| Event::State(Box::new(server.training.progress())))
+    });
+    let events = first.chain(later).map(|event| Ok(sent(&event)));
+    Sse::new(events).keep_alive(KeepAlive::new().interval(STILL_HERE))
+}
+
+fn sent(event: &Event) -> SentEvent {
+    let (name, data) = match event {
+        Event::Log(line) => ("log", serde_json::json!({ "line": line })),
+        Event::State(progress) => ("state", serde_json::json!(progress)),
+    };
+    SentEvent::default().event(name).data(data.to_string())
+}

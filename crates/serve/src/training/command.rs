@@ -1,0 +1,172 @@
+//! The programs of a training, and their output line by line.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
+
+/// The programs, found once at the start of a training.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    dvc: PathBuf,
+    stage: PathBuf,
+    /// Stages of the pipeline, in the order of `dvc.yaml`.
+    pub(crate) stages: Vec<String>,
+}
+
+impl Tools {
+    /// Looks in the working folder and above it: a profile is run with the project's programs.
+    ///
+    /// # Errors
+    /// When there is no pipeline here, or a program is missing.
+    pub(crate) fn find() -> Result<Self> {
+        let here = std::env::current_dir().context("tell the working folder")?;
+        let pipeline = here.join("dvc.yaml");
+        if !pipeline.exists() {
+            bail!("{} has no dvc.yaml; start the server in the project", here.display());
+        }
+        let above = |name: &str| {
+            here.ancestors().map(|folder| folder.join(name)).find(|path| path.exists())
+        };
+        let stage = above("scripts/stage").context("scripts/stage is not there")?;
+        let dvc = above(".venv/bin/dvc").context("DVC is not there; run make setup")?;
+        Ok(Self { dvc, stage, stages: stages(&pipeline)? })
+    }
+
+    /// `dvc repro`.
+    pub(crate) fn repro(&self) -> Command {
+        let mut command = Command::new(&self.dvc);
+        command.arg("repro");
+        command
+    }
+
+    /// `scripts/stage register …`
+    pub(crate) fn register(&self, flag: &str, folder: &Path) -> Command {
+        let mut command = Command::new(&self.stage);
+        command.arg("register").arg(flag).arg(folder);
+        command
+    }
+}
+
+/// The names of the stages of a `dvc.yaml`, in order.
+fn stages(pipeline: &Path) -> Result<Vec<String>> {
+    let text = artifact::read_text(pipeline)?;
+    let pipeline: serde_yaml::Value = serde_yaml::from_str(&text).context("read dvc.yaml")?;
+    let stages = pipeline.get("stages").and_then(serde_yaml::Value::as_mapping);
+    let names = stages.into_iter().flat_map(serde_yaml::Mapping::keys);
+    Ok(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+}
+
+/// Runs a program to its end. Dropping the future ends it, with all that it started.
+///
+/// # Errors
+/// When it cannot be started.
+pub(crate) async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
+    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own, so that DVC's children end with it.
+        .process_group(0)
+        .env("NO_COLOR", "1")
+        .env("PYTHONUNBUFFERED", "1")
+        .spawn()
+        .with_context(|| format!("start {name}"))?;
+    let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+    let mut output = lines(child.stdout.take().context("read what it prints")?);
+    let mut errors = lines(child.stderr.take().context("read what it prints")?);
+    let (mut output_ended, mut errors_ended) = (false, false);
+    while !(output_ended && errors_ended) {
+        let (line, ended) = tokio::select! {
+            line = output.next_line(), if !output_ended => (line, &mut output_ended),
+            line = errors.next_line(), if !errors_ended => (line, &mut errors_ended),
+        };
+        match line.with_context(|| format!("read what {name} prints"))? {
+            Some(line) => on_line(line.trim_end()),
+            None => *ended = true,
+        }
+    }
+    let status = child.wait().await.with_context(|| format!("wait for {name}"))?;
+    group.0 = None;
+    Ok(status)
+}
+
+fn lines<R: AsyncRead + Unpin>(from: R) -> Lines<R> {
+    Lines { from: BufReader::new(from), line: Vec::new() }
+}
+
+/// Lines of text; what is not UTF-8 is shown as well as can be.
+struct Lines<R> {
+    from: BufReader<R>,
+    /// What is read of the next line; kept here, so that nothing is lost when reading is broken off.
+    line: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    async fn next_line(&mut self) -> std::io::Result<Option<String>> {
+        self.from.read_until(b'\n', &mut self.line).await?;
+        let line = std::mem::take(&mut self.line);
+        Ok((!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned()))
+    }
+}
+
+/// Ends a group of processes when it is dropped.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn every_line_of_both_outputs_is_read() {
+        let mut lines = Vec::new();
+        let script = "echo one; echo two >&2; printf three; exit 3";
+        let status = run(shell(script), |line| lines.push(line.to_owned())).await.unwrap();
+        lines.sort();
+        assert_eq!(lines, ["one", "three", "two"]);
+        assert_eq!(status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_given_up_ends_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("alive");
+        // The child holds the writing end open for as long as it lives.
+        let made = shell(&format!("mkfifo {}", fifo.display())).status().await.unwrap();
+        assert!(made.success());
+        let script = format!("sh -c 'exec >{0}; echo started; sleep 600' & wait", fifo.display());
+        let task = tokio::spawn(run(shell(&script), |_| {}));
+        let mut reader = lines(tokio::fs::File::open(&fifo).await.unwrap());
+        assert_eq!(reader.next_line().await.unwrap().as_deref(), Some("started\n"));
+        task.abort();
+        let ended = reader.next_line().await.unwrap();
+        assert_eq!(ended, None, "the fifo has no writer any more");
+    }
+
+    #[test]
+    fn stages_come_in_the_order_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dvc.yaml");
+        artifact::write_file(&file, b"stages:\n  b: {cmd: x}\n  a: {cmd: y}\n").unwrap();
+        assert_eq!(stages(&file).unwrap(), ["b", "a"]);
+    }
+}

@@ -1,0 +1,123 @@
+//! Training again, in the background.
+//!
+//! ```text
+//! the present model is kept                      register --keep
+//!   ↓ the pipeline runs                          dvc repro        ─▶ log, progress
+//! the new model is held against the kept one     register --against
+//!   ↓ only if it passes
+//! it answers from now on, between two batches    model::swap
+//! ```
+//!
+//! The stages are the programs that a person would call, so that what a training does can be
+//! repeated by hand. A model that does not pass stays in the model folder, where DVC knows it, and
+//! is not served, not even after a restart: see [`refused`].
+
+pub(crate) mod command;
+pub(crate) mod progress;
+pub(crate) mod refused;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use prediction_store::{NewTraining, TrainingId};
+use tokio::sync::broadcast;
+use tokio::task::AbortHandle;
+
+use crate::error::{Code, Failure};
+use crate::guard::keys::Caller;
+use crate::server::Server;
+use crate::training::command::Tools;
+use crate::training::progress::{Event, Progress};
+
+/// Events that a slow listener may fall behind; then it is told the state anew.
+const EVENTS: usize = 1024;
+
+/// The training that runs, or ran last.
+#[derive(Debug)]
+pub(crate) struct Training {
+    progress: Mutex<Progress>,
+    events: broadcast::Sender<Event>,
+    /// Ends the task, and with it the programs that it started.
+    task: Mutex<Option<AbortHandle>>,
+    /// `artifacts/serve`: where the present model is kept meanwhile.
+    pub(crate) folder: PathBuf,
+}
+
+impl Training {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            progress: Mutex::default(),
+            events: broadcast::Sender::new(EVENTS),
+            task: Mutex::default(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Where the model is kept that a new one is held against.
+    pub(crate) fn kept_model(&self) -> PathBuf {
+        self.folder.join("before")
+    }
+
+    /// How far it is.
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far it is, and all that happens from then on.
+    pub(crate) fn listen(&self) -> (Progress, broadcast::Receiver<Event>) {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        (progress.clone(), self.events.subscribe())
+    }
+
+    /// Changes the state and tells whoever listens.
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut progress);
+        // Nobody may be listening.
+        let _ = self.events.send(Event::State(Box::new(progress.clone())));
+    }
+
+    /// Adds a line of the log; it may tell of the next stage.
+    fn log(&self, line: &str) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_moved = progress.read_line(line);
+        let _ = self.events.send(Event::Log(line.to_owned()));
+        if has_moved {
+            let _ = self.events.send(Event::State(Box::new(progress.clone())));
+        }
+    }
+
+    /// Ends a training that runs.
+    pub(crate) fn abort(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+}
+
+/// Starts a training; it goes on when this returns.
+///
+/// # Errors
+/// When there is no pipeline here, one runs already, or the store cannot be reached.
+pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<TrainingId, Failure> {
+    let tools = Tools::find().map_err(|error| {
+        let message = format!("nothing can be trained here: {error:#}");
+        Failure::new(Code::Conflict, message)
+    })?;
+    let started_at = Timestamp::now();
+    let new = NewTraining {
+        started_at,
+        key_name: Some(caller.name.clone()),
+        model_before: server.shelf.current().description.digests.weights,
+    };
+    let id = server.records.store.start_training(&new).await?;
+    server.training.change(|progress| {
+        *progress = Progress::started(id.to_string(), started_at, tools.stages.clone());
+    });
+    let task = tokio::spawn(run::run(Arc::clone(server), tools, id)).abort_handle();
+    *server.training.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    Ok(id)
+}

@@ -1,0 +1,87 @@
+//! One training, from keeping the present model to letting the new one answer.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use artifact::Digest;
+use classifier::model::ModelDescription;
+use jiff::Timestamp;
+use prediction_store::{TrainingId, TrainingOutcome};
+
+use crate::model::swap;
+use crate::server::Server;
+use crate::training::command::{self, Tools};
+use crate::training::progress::{Outcome, State};
+use crate::training::refused;
+
+/// The exit code of `register` for a model that does not pass.
+const NOT_PROMOTED: i32 = 3;
+
+/// Runs the training, and writes down how it ended.
+pub(super) async fn run(server: Arc<Server>, tools: Tools, id: TrainingId) {
+    let outcome = train(&server, &tools).await.unwrap_or_else(|error| {
+        tracing::error!("the training failed to {error:#}");
+        TrainingOutcome::Failed { reason: format!("it failed to {error:#}") }
+    });
+    let finished_at = Timestamp::now();
+    let recorded = server.records.store.finish_training(id, finished_at, &outcome).await;
+    if let Err(error) = recorded {
+        tracing::error!("how the training ended is not kept: failed to {error}");
+    }
+    let (state, promoted, reason) = match outcome {
+        TrainingOutcome::Promoted { reason, .. } => (State::Succeeded, true, reason),
+        TrainingOutcome::Kept { reason, .. } => (State::Succeeded, false, reason),
+        TrainingOutcome::Failed { reason } => (State::Failed, false, reason),
+    };
+    tracing::info!(promoted, reason, "the training ended");
+    let outcome = Outcome { promoted, reason };
+    server.training.change(|progress| progress.finished(finished_at, state, outcome));
+}
+
+async fn train(server: &Arc<Server>, tools: &Tools) -> Result<TrainingOutcome> {
+    let before = server.training.kept_model();
+    let served = server.shelf.current().description.digests.weights;
+    let on_disk = ModelDescription::read(&server.places.folder)?.digests.weights;
+    // One that was refused before lies there, and the one to beat is kept already.
+    if served == on_disk {
+        run_to_success(server, tools.register("--keep", &before)).await?;
+    }
+    run_to_success(server, tools.repro()).await?;
+    let after = ModelDescription::read(&server.places.folder)?.digests.weights;
+    if after == served {
+        let reason = "nothing has changed: it is the model that answers already".to_owned();
+        return Ok(TrainingOutcome::Kept { model_after: after, reason });
+    }
+    let mut last_line = String::new();
+    let gate = command::run(tools.register("--against", &before), |line| {
+        if line.starts_with("the model ") {
+            line.clone_into(&mut last_line);
+        }
+        server.training.log(line);
+    });
+    match gate.await?.code() {
+        Some(0) => promote(server, after, last_line).await,
+        Some(NOT_PROMOTED) => {
+            let instead = before.join("data");
+            refused::refuse(&server.training.folder, after, &instead, &last_line)?;
+            Ok(TrainingOutcome::Kept { model_after: after, reason: last_line })
+        }
+        _ => bail!("hold the new model against the present one; the log says why"),
+    }
+}
+
+async fn promote(server: &Arc<Server>, after: Digest, reason: String) -> Result<TrainingOutcome> {
+    refused::allow(&server.training.folder).context("allow the new model to be served")?;
+    swap::reload(server).await.map_err(|failure| anyhow::anyhow!("{}", failure.message()))?;
+    Ok(TrainingOutcome::Promoted { model_after: after, reason })
+}
+
+async fn run_to_success(server: &Server, command: tokio::process::Command) -> Result<()> {
+    let shown = format!("{:?}", command.as_std());
+    server.training.log(&format!("$ {shown}"));
+    let status = command::run(command, |line| server.training.log(line)).await?;
+    if !status.success() {
+        bail!("run {shown}: it ended with {status}; the log says why");
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The real server on a free port, over a small model whose answers can be worked out.
+#![cfg(test)]
+
+mod guards;
+mod life;
+mod predictions;
+mod project;
+mod review;
+mod swaps;
