@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -21,10 +22,14 @@ CHANGES = {
 }
 
 
-def program(name):
-    """The command that runs a program: one built already, or built now."""
-    programs = os.environ.get("HOUNSFIELD_PROGRAMS")
-    return [Path(programs).resolve() / name] if programs else [ROOT / "scripts" / "stage", name]
+@cache
+def programs():
+    """The folder that holds the programs, built anew if anything they are made of changed."""
+    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
+        return Path(folder).resolve()
+    subprocess.run([ROOT / "scripts" / "stage", "--build"], check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "serve"], cwd=ROOT, check=True)
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 class Project:
@@ -46,7 +51,7 @@ class Project:
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         shutil.copy(ROOT / "config.yaml", folder)
         for stage in STAGES:
-            done = subprocess.run(program(stage), cwd=folder, capture_output=True, text=True, check=False)
+            done = subprocess.run([programs() / stage], cwd=folder, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
         return cls(folder)
 
@@ -63,7 +68,7 @@ class Project:
     def key(self, role):
         """A key as a person makes it: the key, and its entry of config.yaml."""
         done = subprocess.run(
-            [*program("serve"), "key", "--name", role, "--role", role],
+            [programs() / "serve", "key", "--name", role, "--role", role],
             cwd=self.folder, capture_output=True, text=True, check=True,
         )
         key = next(word for word in done.stdout.split() if word.startswith("hk_"))
@@ -81,7 +86,7 @@ class Server:
     def __init__(self, project, address="127.0.0.1:0"):
         self.log = open(project.folder / "serve.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(
-            [*program("serve"), "--address", address],
+            [programs() / "serve", "--address", address],
             cwd=project.folder, stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         line = self.process.stdout.readline()

@@ -17,9 +17,9 @@ export const classTitle = (name) => {
  * @param {number} probability
  */
 export function percent(probability) {
-  if (probability > 0.999 && probability < 1) return "> 99.9 %";
-  if (probability < 0.001 && probability > 0) return "< 0.1 %";
-  return `${(100 * probability).toFixed(1)} %`;
+  if (probability > 0.999 && probability < 1) return ">\u00a099.9\u00a0%";
+  if (probability < 0.001 && probability > 0) return "<\u00a00.1\u00a0%";
+  return `${(100 * probability).toFixed(1)}\u00a0%`;
 }
 
 /** @param {number} value @param {number} [digits] */

@@ -55,8 +55,8 @@ export function scanStage(askAgain) {
     viewer.canvas.hidden = picture === null && overlay === null;
     grey.element.hidden = picture === null;
     if (picture) grey.refresh();
-    heat.element.hidden = overlay === null;
-    if (explanation) heat.refresh(explanation.class);
+    heat.element.hidden = prediction === null;
+    heat.refresh(explanation?.class ?? null);
     const dicom = await scan.isDicom();
     if (scan === shown && dicom && prediction !== windowOf && scan.state.kind !== "sending") {
       windowOf = prediction;

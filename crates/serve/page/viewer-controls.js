@@ -114,10 +114,13 @@ export function heatControl(viewer) {
     act: (value) => viewer.setHeat(value / 100) });
   return {
     element: h("div", { class: "heat-control" }, opacity.element, caption),
-    /** @param {string} of the class that the heat speaks of */
+    /** @param {string | null} of the class that the heat speaks of, null where the heat is empty */
     refresh(of) {
+      opacity.element.hidden = of === null;
       opacity.set(100 * viewer.heatOpacity);
-      caption.textContent = `Grad-CAM: where the picture spoke for “${className(of)}”. It shows what the model looked at, not where disease is.`;
+      caption.textContent = of === null
+        ? "Grad-CAM is empty here: no place in the picture spoke for this class more than against it."
+        : `Grad-CAM: where the picture spoke for “${className(of)}”. It shows what the model looked at, not where disease is.`;
     },
   };
 }
