@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync register test bench bench-gpu lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test bench bench-gpu lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -56,6 +56,9 @@ mlflow-sync: setup ## tells the MLflow server what it missed; PROFILE=… for th
 
 register: setup ## the model on the MLflow server, champion if it beats the present one; PROFILE=…
 	@cd $(root) && $(CURDIR)/scripts/stage register
+
+serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; PROFILE=…
+	@cd $(root) && $(CURDIR)/scripts/stage serve
 
 test: setup ## every test, with what they need
 	@scripts/setup reference

@@ -82,6 +82,11 @@ pub enum Patients {
         /// The file. A path in it may be the whole one, or just the end of it that is unique.
         path: PathBuf,
     },
+    /// In the PatientID (0010,0020) of each DICOM file. Images without one have no known patient.
+    ///
+    /// It is never written out: the start of its SHA-256 stands for it. That keeps it from being
+    /// read by chance, and from nobody who can try every number a hospital gives out.
+    Dicom,
 }
 
 impl Patients {

@@ -19,7 +19,10 @@ pub(crate) fn inspect(bytes: &[u8], format: PictureFormat) -> Structure {
         PictureFormat::Gif => gif(bytes),
         PictureFormat::Bmp => bmp(bytes),
         PictureFormat::WebP => webp(bytes),
-        PictureFormat::Tiff => Structure { complete: true, colour_mode: None },
+        // Of both the decoder itself says whether something is missing.
+        PictureFormat::Tiff | PictureFormat::Dicom => {
+            Structure { complete: true, colour_mode: None }
+        }
     }
 }
 

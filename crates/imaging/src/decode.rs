@@ -1,16 +1,40 @@
 use std::io::{Cursor, ErrorKind};
 
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageReader, Limits};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
+};
 
 use crate::container::inspect;
-use crate::{ColourMode, Picture, PictureFormat, looks_like_image};
+use crate::{ColourMode, Picture, PictureFormat, Window, dicom, looks_like_image};
 
-/// The most pixels a picture may have: 100 megapixels, 10,000 × 10,000. A file that announces more
-/// is refused before its pixels get any memory: a few bytes can announce terabytes.
+/// The most pixels a picture may have, unless [`DecodeOptions`] say otherwise: 100 megapixels,
+/// 10,000 × 10,000.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// Memory for the decoder's own work: eight bytes for each pixel, as RGBA of 16 bits needs.
-const MAX_DECODER_BYTES: u64 = 8 * MAX_PIXELS;
+/// What may be chosen about decoding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecodeOptions {
+    /// What grey DICOM pictures are seen through. `None`: the lung window where the values are
+    /// Hounsfield units, else the file's own window, or one from the lowest to the highest value.
+    pub window: Option<Window>,
+    /// The most pixels a picture may have. A file that announces more is refused before its
+    /// pixels get any memory: a few bytes can announce terabytes.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self { window: None, max_pixels: MAX_PIXELS }
+    }
+}
+
+/// Memory for a decoder's own work: eight bytes for each pixel, as RGBA of 16 bits needs, and
+/// never less than for a megapixel.
+pub(crate) fn decoder_bytes(max_pixels: u64) -> u64 {
+    const PIXEL_BYTES: u64 = 8;
+    const LEAST_PIXELS: u64 = 1_000_000;
+    max_pixels.max(LEAST_PIXELS).saturating_mul(PIXEL_BYTES)
+}
 
 /// Bytes that are not a picture which can be used. Reads after "failed to decode \<path\>: ".
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +42,17 @@ pub enum DecodeError {
     /// No bytes at all.
     #[error("the file is empty")]
     Empty,
-    /// A medical image, whose values become grey only through a window.
-    #[error("a DICOM file; export it as PNG or TIFF through the window it should be seen in")]
-    Dicom,
+    /// A DICOM file of something else: a directory, a report, a plan.
+    #[error("DICOM without a picture: {object}")]
+    NoImage {
+        /// What it is.
+        object: String,
+    },
     /// No format that is known here.
-    #[error("not an image: starts with {starts_with}; expected PNG, JPEG, TIFF, BMP, GIF or WebP")]
+    #[error(
+        "not an image: starts with {starts_with}; \
+         expected DICOM, PNG, JPEG, TIFF, BMP, GIF or WebP"
+    )]
     NotAnImage {
         /// The first bytes: quoted where they are text, else in hexadecimal.
         starts_with: String,
@@ -40,10 +70,10 @@ pub enum DecodeError {
         /// Announced height.
         height: u32,
     },
-    /// More than [`MAX_PIXELS`].
+    /// More than [`DecodeOptions::max_pixels`].
     #[error(
-        "{format} of {width}×{height} pixels; more than {} megapixels are refused",
-        MAX_PIXELS / 1_000_000
+        "{format} of {width}×{height} pixels; more than {} are refused",
+        in_megapixels(*max_pixels)
     )]
     TooLarge {
         /// Its format.
@@ -52,12 +82,14 @@ pub enum DecodeError {
         width: u32,
         /// Announced height.
         height: u32,
+        /// What was allowed.
+        max_pixels: u64,
     },
     /// Decoding it needs more memory than its size explains.
     #[error("{0} that needs too much memory to decode; save it again with another program")]
     TooMuchMemory(PictureFormat),
     /// Something of the format that is not read here.
-    #[error("{format} of a kind that is not supported: {reason}; save it as an 8 or 16-bit PNG")]
+    #[error("{format} of a kind that is not supported: {reason}; {}", advice(*format))]
     Unsupported {
         /// Its format.
         format: PictureFormat,
@@ -74,18 +106,53 @@ pub enum DecodeError {
     },
 }
 
-/// Decodes a picture from a file's bytes, by what they hold and never by a name.
-///
-/// Of an animation or a file of several pages the first picture is taken. Colour profiles and
-/// EXIF, its orientation included, are ignored. CMYK becomes RGB without a profile.
+fn in_megapixels(pixels: u64) -> String {
+    const MEGAPIXEL: u64 = 1_000_000;
+    if pixels > 0 && pixels.is_multiple_of(MEGAPIXEL) {
+        format!("{} megapixels", pixels / MEGAPIXEL)
+    } else {
+        pixels.to_string()
+    }
+}
+
+fn advice(format: PictureFormat) -> &'static str {
+    match format {
+        PictureFormat::Dicom => "save it uncompressed, in grey or RGB",
+        _ => "save it as an 8 or 16-bit PNG",
+    }
+}
+
+/// Decodes a picture from a file's bytes, by what they hold and never by a name, as
+/// [`decode_with`] does with the default options.
 ///
 /// # Errors
-/// When the bytes are no picture, end too early, are damaged, announce more than [`MAX_PIXELS`],
-/// or hold samples that are not of 8 or 16 bits, such as floating-point TIFF.
+/// As [`decode_with`].
 pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
+    decode_with(bytes, &DecodeOptions::default())
+}
+
+/// Decodes a picture from a file's bytes, by what they hold and never by a name.
+///
+/// Of an animation, a file of several pages or a DICOM file of several frames the first picture is
+/// taken. Colour profiles and EXIF, its orientation included, are ignored. CMYK becomes RGB without
+/// a profile.
+///
+/// DICOM becomes grey of 16 bits in the steps of PS3.3 C.11: stored values are rescaled, to
+/// Hounsfield units where they are CT, and spread over greys by a window
+/// ([`DecodeOptions::window`]). `MONOCHROME1` is inverted, so that white is always the highest
+/// brightness; padding is black. Overlays and lookup tables are ignored. What is in RGB or YBR
+/// stays in colour.
+///
+/// # Errors
+/// When the bytes are no picture, end too early, are damaged, announce more pixels than allowed,
+/// hold samples that are not of 8 or 16 bits, such as floating-point TIFF, or are DICOM of a
+/// compression that is not read here: JPEG-LS, JPEG XL, High-Throughput JPEG 2000, video, and
+/// lossy JPEG of 12 bits.
+pub fn decode_with(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, DecodeError> {
     let format = looks_like_image(bytes).ok_or_else(|| not_an_image(bytes))?;
+    let Some(decoder) = format.decoder_format() else { return dicom::decode(bytes, options) };
     let structure = inspect(bytes, format);
-    let pixels = decode_pixels(bytes, format);
+    let pixels = decode_pixels(bytes, format, decoder, options.max_pixels);
     // A cut file is called that, whatever the decoder stumbled over because of it.
     if !structure.complete && !matches!(pixels, Err(DecodeError::TooLarge { .. })) {
         return Err(DecodeError::Truncated(format));
@@ -99,11 +166,13 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
 fn decode_pixels(
     bytes: &[u8],
     format: PictureFormat,
+    decoder: ImageFormat,
+    max_pixels: u64,
 ) -> Result<(DynamicImage, Option<ColourMode>), DecodeError> {
     let explain = |error| explain(format, error);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder_format());
+    limits.max_alloc = Some(decoder_bytes(max_pixels));
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), decoder);
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(explain)?;
 
@@ -111,8 +180,8 @@ fn decode_pixels(
     if width == 0 || height == 0 {
         return Err(DecodeError::NoPixels { format, width, height });
     }
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(DecodeError::TooLarge { format, width, height });
+    if u64::from(width) * u64::from(height) > max_pixels {
+        return Err(DecodeError::TooLarge { format, width, height, max_pixels });
     }
     let stored = match decoder.original_color_type() {
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => Some(ColourMode::Cmyk),
@@ -134,15 +203,11 @@ fn explain(format: PictureFormat, error: ImageError) -> DecodeError {
     }
 }
 
-fn not_an_image(bytes: &[u8]) -> DecodeError {
+pub(crate) fn not_an_image(bytes: &[u8]) -> DecodeError {
     const SHOWN: usize = 16;
-    const DICOM_MARK_AT: usize = 128;
 
     if bytes.is_empty() {
         return DecodeError::Empty;
-    }
-    if bytes.get(DICOM_MARK_AT..DICOM_MARK_AT + 4) == Some(b"DICM") {
-        return DecodeError::Dicom;
     }
     let start = &bytes[..bytes.len().min(SHOWN)];
     let starts_with =

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum PictureFormat {
     /// Windows bitmap.
     Bmp,
+    /// DICOM; of several frames the first.
+    Dicom,
     /// GIF; of an animation the first frame.
     Gif,
     /// JPEG, baseline or progressive.
@@ -23,8 +25,14 @@ pub enum PictureFormat {
 
 /// The format that the first bytes announce. File names play no part.
 ///
-/// `None` is certain; `Some` means that it is worth decoding, not that it will succeed.
+/// `None` is certain once there are 132 bytes, the most that any format needs; `Some` means that
+/// it is worth decoding, not that it will succeed.
 pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
+    // Its mark follows 128 bytes of any kind: some files are DICOM and TIFF at once, and only as
+    // DICOM do they have Hounsfield units.
+    if crate::dicom::is_dicom(bytes) {
+        return Some(PictureFormat::Dicom);
+    }
     Some(match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => PictureFormat::Png,
         [0xff, 0xd8, 0xff, ..] => PictureFormat::Jpeg,
@@ -41,15 +49,17 @@ pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
 }
 
 impl PictureFormat {
-    pub(crate) fn decoder_format(self) -> ImageFormat {
-        match self {
+    /// What the crate `image` calls it; it does not read DICOM.
+    pub(crate) fn decoder_format(self) -> Option<ImageFormat> {
+        Some(match self {
+            Self::Dicom => return None,
             Self::Bmp => ImageFormat::Bmp,
             Self::Gif => ImageFormat::Gif,
             Self::Jpeg => ImageFormat::Jpeg,
             Self::Png => ImageFormat::Png,
             Self::Tiff => ImageFormat::Tiff,
             Self::WebP => ImageFormat::WebP,
-        }
+        })
     }
 }
 
@@ -57,6 +67,7 @@ impl fmt::Display for PictureFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bmp => "BMP",
+            Self::Dicom => "DICOM",
             Self::Gif => "GIF",
             Self::Jpeg => "JPEG",
             Self::Png => "PNG",

@@ -11,6 +11,7 @@
 mod augment;
 mod container;
 mod decode;
+pub mod dicom;
 mod format;
 mod full_depth;
 mod grey;
@@ -18,11 +19,13 @@ mod picture;
 mod preprocessing;
 mod resize;
 mod thumbnail;
+mod window;
 
 pub use augment::{AffineDraw, View, augment};
-pub use decode::{DecodeError, MAX_PIXELS, decode};
+pub use decode::{DecodeError, DecodeOptions, MAX_PIXELS, decode, decode_with};
 pub use format::{PictureFormat, looks_like_image};
 pub use grey::{GREY_BINS, Grey, grey_histogram};
 pub use picture::{ColourMode, Picture};
 pub use preprocessing::{IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION, Preprocessing};
 pub use thumbnail::Thumbnail;
+pub use window::{Window, WindowError};

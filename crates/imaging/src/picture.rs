@@ -4,7 +4,7 @@ use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use image::DynamicImage;
 use serde::{Deserialize, Serialize};
 
-use crate::PictureFormat;
+use crate::{PictureFormat, Window};
 
 /// A decoded picture, 8 or 16 bits a sample.
 ///
@@ -19,6 +19,7 @@ pub struct Picture {
     width: u32,
     height: u32,
     samples: Samples,
+    window: Option<Window>,
 }
 
 /// Pixels in rows. Grey stays one channel until after resizing: a third of the work.
@@ -102,7 +103,18 @@ impl Picture {
             width: pixels.width(),
             height: pixels.height(),
             samples,
+            window: None,
         })
+    }
+
+    /// Takes the pixels of a DICOM file. `size` is width and height.
+    pub(crate) fn from_dicom(
+        colour_mode: ColourMode,
+        [width, height]: [u32; 2],
+        samples: Samples,
+        window: Option<Window>,
+    ) -> Self {
+        Self { format: PictureFormat::Dicom, colour_mode, width, height, samples, window }
     }
 
     /// Width in pixels, at least 1.
@@ -123,6 +135,11 @@ impl Picture {
     /// How that file stored its colours.
     pub fn colour_mode(&self) -> ColourMode {
         self.colour_mode
+    }
+
+    /// The window that its values were seen through. Only the grey pictures of DICOM have one.
+    pub fn window(&self) -> Option<Window> {
+        self.window
     }
 
     pub(crate) fn samples(&self) -> &Samples {

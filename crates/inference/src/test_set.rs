@@ -143,7 +143,9 @@ impl TestSet {
         let mut images = Vec::new();
         for file in files_below(folder)? {
             let bytes = artifact::read_bytes(&file)?;
-            if imaging::looks_like_image(&bytes).is_none() {
+            if imaging::looks_like_image(&bytes).is_none()
+                || imaging::dicom::object_without_image(&bytes).is_some()
+            {
                 continue;
             }
             let name = file.strip_prefix(folder).unwrap_or(&file).display().to_string();

@@ -21,8 +21,8 @@ pub(crate) struct SourceFile {
 pub(crate) enum Content {
     /// It starts like an image, or is named like one: it has to decode.
     Image,
-    /// A DICOM file, which is not read yet.
-    Dicom,
+    /// A DICOM file that says it is no image: a directory, a report, a plan.
+    DicomWithoutImage,
     /// Something else.
     Other,
 }
@@ -73,19 +73,17 @@ fn relative_path(entry: &DirEntry, folder: &Path) -> Result<String, InventoryErr
     Ok(parts.ok_or_else(not_utf8)?.join("/"))
 }
 
-/// Enough to see the `DICM` that follows a DICOM file's 128-byte preamble.
-const HEAD_BYTES: u64 = 132;
+/// Enough to see what kind of object a DICOM file holds.
+const HEAD_BYTES: u64 = 1024;
 
 fn content_of(path: &Path) -> Result<Content, IoError> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
         .with_path("read", path)?;
-    Ok(if imaging::looks_like_image(&head).is_some() {
-        Content::Image
-    } else if head.get(128..) == Some(b"DICM") || has_extension(path, &["dcm", "dicom"]) {
-        Content::Dicom
-    } else if is_named_like_an_image(path) {
+    Ok(if imaging::dicom::object_without_image(&head).is_some() {
+        Content::DicomWithoutImage
+    } else if imaging::looks_like_image(&head).is_some() || is_named_like_an_image(path) {
         Content::Image
     } else {
         Content::Other
@@ -93,13 +91,11 @@ fn content_of(path: &Path) -> Result<Content, IoError> {
 }
 
 fn is_named_like_an_image(path: &Path) -> bool {
-    has_extension(path, &["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "gif"])
-}
-
-fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    const EXTENSIONS: [&str; 10] =
+        ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "gif", "dcm", "dicom"];
     path.extension()
         .and_then(|extension| extension.to_str())
-        .is_some_and(|found| extensions.iter().any(|known| known.eq_ignore_ascii_case(found)))
+        .is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
 }
 
 #[cfg(test)]
@@ -113,12 +109,18 @@ mod tests {
     #[test]
     fn files_are_known_by_content_and_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let mut dicom = vec![0; 128];
-        dicom.extend(b"DICM");
+        let mut slice = vec![0; 128];
+        slice.extend(b"DICM");
+        // The length of its head, and the class of directories in it.
+        let mut directory = slice.clone();
+        directory.extend(b"\x02\0\0\0UL\x04\0\x1c\0\0\0");
+        directory.extend(b"\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10\0");
         for (name, bytes) in [
             ("scan", PNG_MAGIC),
             ("broken.PNG", b"nothing"),
-            ("slice", &dicom),
+            ("slice", &slice),
+            ("DICOMDIR", &directory),
+            ("old.dcm", b"nothing"),
             ("notes.txt", b"read me"),
         ] {
             fs::write(folder.path().join(name), bytes).unwrap();
@@ -129,10 +131,12 @@ mod tests {
             .map(|file| (file.path, file.content))
             .collect();
         let expected = [
+            ("DICOMDIR", Content::DicomWithoutImage),
             ("broken.PNG", Content::Image),
             ("notes.txt", Content::Other),
+            ("old.dcm", Content::Image),
             ("scan", Content::Image),
-            ("slice", Content::Dicom),
+            ("slice", Content::Image),
         ];
         assert_eq!(found, expected.map(|(path, content)| (path.to_owned(), content)));
     }

@@ -44,8 +44,8 @@ pub(crate) enum Reason {
     IgnoredFolder,
     /// Neither its content nor its name is an image's.
     NotAnImage,
-    /// DICOM is not read yet.
-    Dicom,
+    /// A DICOM file of something else: a directory, a report, a plan.
+    DicomWithoutImage,
 }
 
 /// What the folders of a source say.
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
             let reason = match file.content {
                 _ if is_hidden(file.name()) => Reason::Hidden,
                 Content::Other => Reason::NotAnImage,
-                Content::Dicom => Reason::Dicom,
+                Content::DicomWithoutImage => Reason::DicomWithoutImage,
                 Content::Image => {
                     match above.class {
                         Some(class) => self.images.push(LabelledFile {
@@ -248,7 +248,7 @@ impl<'a> Walk<'a> {
         if tree.images == 0 {
             return Err(LayoutError::NoImages {
                 files: tree.all_files(),
-                dicom: self.count_passed_over(Reason::Dicom),
+                dicom: self.count_passed_over(Reason::DicomWithoutImage),
             });
         }
         if !self.unmapped.is_empty() {
@@ -288,7 +288,7 @@ impl<'a> Walk<'a> {
         }
         Err(LayoutError::EmptyClasses {
             classes: empty,
-            dicom: self.count_passed_over(Reason::Dicom),
+            dicom: self.count_passed_over(Reason::DicomWithoutImage),
             folders: count_by(self.images.iter(), |image| folder_of(&image.path).to_owned()),
         })
     }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -77,6 +78,15 @@ pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool,
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(LOCK_PATIENCE)
+        // A COMMIT that fails, as on a full disk, ends the transaction, and sqlx goes on as if it were
+        // open: what it calls the next transactions are then savepoints in one that nobody commits.
+        // Such a connection is not used again. The ping waits for a rollback that is on its way.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options)
         .await?;
     Ok(Pool::Sqlite(pool))

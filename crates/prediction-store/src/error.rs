@@ -86,8 +86,10 @@ pub enum Fault {
     Unavailable,
     /// Another process holds it, or it is too busy to answer in time.
     Locked,
-    /// The disk, the quota or the allowed size is used up.
+    /// The disk is full, or the database as large as it may be.
     Full,
+    /// The disk failed, or a quota or a limit on the size of files is reached.
+    Disk,
     /// It may not be written.
     ReadOnly,
     /// Its file was removed or replaced while it was open.
@@ -106,6 +108,9 @@ impl fmt::Display for Fault {
             }
             Self::Locked => "it is busy or locked by another process; try again",
             Self::Full => "no space is left; free some, what was acknowledged is kept",
+            Self::Disk => {
+                "the disk failed, or a quota or limit is reached; look into the system's log"
+            }
             Self::ReadOnly => "it may not be written; check who owns the file, its folder and disk",
             Self::Missing => {
                 "its file was removed or replaced while it was open; put it back or start again"
@@ -142,11 +147,12 @@ fn fault_of_sqlite(code: &str) -> Fault {
     let Ok(code) = code.parse::<i32>() else { return Fault::Other };
     match (code, code & 0xff) {
         (MOVED, _) => Fault::Missing,
-        (_, 5 | 6) => Fault::Locked,        // BUSY, LOCKED
-        (_, 3 | 8) => Fault::ReadOnly,      // PERM, READONLY
-        (_, 10 | 14) => Fault::Unavailable, // IOERR, CANTOPEN
-        (_, 11 | 26) => Fault::Corrupt,     // CORRUPT, NOTADB
-        (_, 13) => Fault::Full,             // FULL
+        (_, 5 | 6) => Fault::Locked,    // BUSY, LOCKED
+        (_, 3 | 8) => Fault::ReadOnly,  // PERM, READONLY
+        (_, 10) => Fault::Disk,         // IOERR
+        (_, 14) => Fault::Unavailable,  // CANTOPEN
+        (_, 11 | 26) => Fault::Corrupt, // CORRUPT, NOTADB
+        (_, 13) => Fault::Full,         // FULL
         _ => Fault::Other,
     }
 }
@@ -159,10 +165,9 @@ fn fault_of_postgres(code: &str) -> Fault {
         "53100" | "53200" => Fault::Full,     // disk_full, out_of_memory
         "53300" | "3D000" => Fault::Unavailable, // too_many_connections, no such database
         "XX001" | "XX002" => Fault::Corrupt,  // data_corrupted, index_corrupted
-        // connection exceptions, logins refused, the server shutting down, its I/O errors
-        _ if ["08", "28", "57P", "58"].iter().any(|class| code.starts_with(class)) => {
-            Fault::Unavailable
-        }
+        "58030" => Fault::Disk,               // io_error
+        // connection exceptions, logins refused, the server shutting down
+        _ if ["08", "28", "57P"].iter().any(|class| code.starts_with(class)) => Fault::Unavailable,
         _ => Fault::Other,
     }
 }
@@ -179,7 +184,7 @@ mod tests {
             ("1032", Fault::Missing),
             ("776", Fault::ReadOnly),
             ("13", Fault::Full),
-            ("778", Fault::Unavailable),
+            ("778", Fault::Disk),
             ("26", Fault::Corrupt),
             ("787", Fault::Other),
             ("", Fault::Other),
@@ -189,6 +194,7 @@ mod tests {
         for (code, fault) in [
             ("57014", Fault::Locked),
             ("57P01", Fault::Unavailable),
+            ("58030", Fault::Disk),
             ("28P01", Fault::Unavailable),
             ("53100", Fault::Full),
             ("25006", Fault::ReadOnly),

@@ -44,7 +44,9 @@ impl PredictionStore {
     /// [`StoreError::UnknownPrediction`], or [`StoreError::Database`].
     pub async fn record_feedback(&self, feedback: &NewFeedback) -> Result<Feedback> {
         let id = FeedbackId::new(feedback.created_at);
+        let class = storable(&feedback.class);
         let note = feedback.note.as_deref().map(storable);
+        let key_name = feedback.key_name.as_deref().map(storable);
         // The row of the prediction is locked first, so that of two at once the later one counts.
         let work = async {
             on!(&self.write, pool => {
@@ -64,9 +66,9 @@ impl PredictionStore {
                     .bind(id.to_string())
                     .bind(feedback.prediction_id.to_string())
                     .bind(feedback.created_at.as_microsecond())
-                    .bind(feedback.key_name.as_deref())
-                    .bind(storable(&feedback.class))
-                    .bind(note.clone())
+                    .bind(key_name.as_deref())
+                    .bind(&class)
+                    .bind(note.as_deref())
                     .execute(&mut *transaction)
                     .await?;
                 }
@@ -80,10 +82,10 @@ impl PredictionStore {
             .ok_or(StoreError::UnknownPrediction(feedback.prediction_id))?;
         Ok(Feedback {
             id,
-            right: predicted.as_ref() == Some(&feedback.class),
-            class: feedback.class.clone(),
-            note: feedback.note.clone(),
-            key_name: feedback.key_name.clone(),
+            right: predicted.as_ref() == Some(&class),
+            class,
+            note,
+            key_name,
             created_at: feedback.created_at,
         })
     }

@@ -346,9 +346,8 @@ fn fault_of(error: &(dyn Error + 'static)) -> Fault {
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return match error.kind() {
-                io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::FileTooLarge => Fault::Full,
+                io::ErrorKind::StorageFull => Fault::Full,
+                io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Fault::Disk,
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     Fault::ReadOnly
                 }

@@ -22,13 +22,15 @@ fn migrator() -> Migrator {
 /// Brings the tables to [`NEWEST`], and checks that those it finds are ours.
 pub(crate) async fn bring_up_to_date(pool: &Pool) -> Result<(), MigrateError> {
     let migrator = migrator();
+    let outcome = on!(pool, pool => migrator.run(pool).await);
     // PostgreSQL lets in one at a time. SQLite has no such lock, so that of two that open a new
     // file at once, one may find the other's tables half-way. Looked at again, they are whole.
-    match on!(pool, pool => migrator.run(pool).await) {
-        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
-            on!(pool, pool => migrator.run(pool).await)
-        }
-        settled => settled,
+    match (outcome, pool) {
+        (
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)),
+            Pool::Sqlite(pool),
+        ) => migrator.run(pool).await,
+        (outcome, _) => outcome,
     }
 }
 

@@ -3,8 +3,8 @@
     model = mlflow.pyfunc.load_model("models:/tumour-classifier@champion")
     model.predict(pandas.DataFrame({"image": [open("scan.png", "rb").read()]}))
 
-In comes a column `image` with the bytes of picture files (PNG, JPEG, TIFF, BMP, GIF, WebP). Out come
-`predicted`, `confidence` and one column `prob_<class>` for each class: calibrated probabilities, as
+In comes a column `image` with the bytes of picture files (PNG, JPEG, TIFF, BMP, GIF, WebP, and not
+DICOM). Out come `predicted`, `confidence` and one column `prob_<class>` for each class: calibrated probabilities, as
 in `predictions.csv`. `load_model(…, model_config={"device": "cuda"})` computes on a GPU.
 
 Research use only. Not a medical device.
@@ -139,6 +139,11 @@ def multi_scale(maps):
 
 def decode(picture):
     """Pixels [H, W, 1 or 3] of 8 or 16 bits. Alpha is dropped, not blended with a background."""
+    if picture[128:132] == b"DICM":
+        raise ValueError(
+            "a DICOM file, which only the Hounsfield programs read; for this loader save it as a "
+            "grey PNG of 16 bits, CT through the window -600,1500"
+        )
     image = Image.open(io.BytesIO(picture))
     # Pillow turns colours of 16 bits into 8 without a word.
     if image.format == "PNG" and picture[24] == 16 and picture[25] != 0:

@@ -198,7 +198,9 @@ impl Image {
             width: picture.width(),
             height: picture.height(),
             colour_mode: picture.colour_mode().to_string(),
-            window: None,
+            window: picture
+                .window()
+                .map(|window| WindowLevel { centre: window.centre(), width: window.width() }),
         }
     }
 }

@@ -171,7 +171,9 @@ impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
         let code = match &error {
             DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory(_) => Code::TooLarge,
-            DecodeError::NotAnImage { .. } | DecodeError::Empty => Code::NotAnImage,
+            DecodeError::NotAnImage { .. } | DecodeError::NoImage { .. } | DecodeError::Empty => {
+                Code::NotAnImage
+            }
             _ => Code::DamagedImage,
         };
         Self::new(code, format!("the image cannot be used: {error}"))

@@ -22,6 +22,7 @@ mod listen;
 mod logging;
 mod meters;
 mod model;
+pub mod offline;
 mod page;
 mod predict;
 mod records;

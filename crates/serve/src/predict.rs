@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use classifier::model::{Heatmap, ModelDescription};
 use config::ForeignImages;
-use imaging::DecodeError;
+use imaging::{DecodeError, DecodeOptions, Window};
 use jiff::Timestamp;
 use metrics::{most_probable, softmax_with_temperature};
 use prediction_store::{ImageFacts, IntensityWindow, ModelIdentity, PredictionId, TimingsMs};
@@ -29,6 +29,8 @@ const EXPLANATION_SIDE: u32 = 448;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
     pub(crate) explain: bool,
+    /// What grey DICOM images are seen through, where not as usual.
+    pub(crate) window: Option<Window>,
     pub(crate) deadline: Instant,
 }
 
@@ -45,7 +47,7 @@ pub(crate) async fn predict(
 ) -> Result<Prediction, Failure> {
     let began = Instant::now();
     let served = server.shelf.current();
-    let (scan, decode) = prepare(server, &served, &upload).await?;
+    let (scan, decode) = prepare(server, &served, &upload, wish.window).await?;
     let job = Job {
         model: Arc::clone(&served),
         planes: scan.planes,
@@ -153,15 +155,16 @@ async fn prepare(
     server: &Arc<Server>,
     served: &Arc<ServedModel>,
     upload: &Upload,
+    window: Option<Window>,
 ) -> Result<(Scan, Duration), Failure> {
     let permit = Arc::clone(&server.decoding).acquire_owned().await;
     let permit = permit.map_err(|_| Failure::new(Code::Stopping, "the server is stopping"))?;
     let preprocessing = served.description.preprocessing;
-    let max_pixels = server.config.limits.pixels();
+    let options = DecodeOptions { window, max_pixels: server.config.limits.pixels() };
     let bytes = upload.bytes.clone();
     let decoded = spawn_blocking(move || {
         let began = Instant::now();
-        let scan = Scan::prepare(&bytes, &preprocessing, max_pixels);
+        let scan = Scan::prepare(&bytes, &preprocessing, &options);
         drop(permit);
         (scan, began.elapsed())
     });

@@ -1,7 +1,7 @@
 //! A file's bytes become what the model sees. No torch here: this runs beside the model's thread.
 
 use artifact::Digest;
-use imaging::{DecodeError, GREY_BINS, Preprocessing};
+use imaging::{DecodeError, DecodeOptions, GREY_BINS, Preprocessing};
 
 use crate::answer::Image;
 
@@ -18,14 +18,13 @@ impl Scan {
     /// Decodes, resizes and normalises as training did.
     ///
     /// # Errors
-    /// When the bytes are no image, are damaged, or announce more than `max_pixels`.
+    /// When the bytes are no image, are damaged, or announce more pixels than are allowed.
     pub(crate) fn prepare(
         bytes: &[u8],
         preprocessing: &Preprocessing,
-        max_pixels: u64,
+        options: &DecodeOptions,
     ) -> Result<Self, DecodeError> {
-        let _ = max_pixels;
-        let picture = imaging::decode(bytes)?;
+        let picture = imaging::decode_with(bytes, options)?;
         Ok(Self {
             image: Image::of(Digest::of(bytes), &picture),
             planes: preprocessing.apply(&picture),

@@ -102,7 +102,7 @@ impl Data {
     fn read(settings: &Settings) -> Result<Self> {
         let folder = &settings.config.paths.data_ingestion;
         let manifest = Manifest::read(folder).context("find the images; run ingest first")?;
-        let patients = patients::patients_of(manifest.records(), &settings.config.data.patients)?;
+        let patients = patients::patients_of(&manifest, &settings.config.data.patients)?;
         Ok(Self { ingested: IngestReport::read(folder)?, manifest, patients })
     }
 }

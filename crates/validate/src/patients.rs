@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use artifact::Digest;
 use artifact::IoError;
 use config::Patients;
-use dataset::ImageRecord;
+use dataset::{ImageFileError, ImageRecord, Manifest};
+use imaging::{DecodeError, PictureFormat};
+use rayon::prelude::*;
 use regex::Regex;
 use serde::Deserialize;
 
@@ -31,6 +34,14 @@ pub(crate) enum PatientsError {
         path.display()
     )]
     NoneFit { path: PathBuf, rows: usize, image: String },
+    #[error(transparent)]
+    Image(#[from] ImageFileError),
+    #[error("tell the patient of {}: {source}", path.display())]
+    Dicom {
+        path: PathBuf,
+        #[source]
+        source: DecodeError,
+    },
 }
 
 /// A row of the table; further columns are passed over.
@@ -42,9 +53,10 @@ struct Row {
 
 /// The patient of each image, in order; none where nothing tells.
 pub(crate) fn patients_of(
-    images: &[ImageRecord],
+    manifest: &Manifest,
     source: &Patients,
 ) -> Result<Vec<Option<String>>, PatientsError> {
+    let images = manifest.records();
     match source {
         Patients::Unknown => Ok(vec![None; images.len()]),
         Patients::Path { pattern } => {
@@ -52,7 +64,33 @@ pub(crate) fn patients_of(
             Ok(images.iter().map(|image| captured(&regex, &image.path)).collect())
         }
         Patients::Csv { path } => from_table(images, path),
+        Patients::Dicom => {
+            let found: Vec<_> = images.par_iter().map(|image| from_file(manifest, image)).collect();
+            // Collected first, so that of several errors the first in order is reported.
+            found.into_iter().collect()
+        }
     }
+}
+
+/// What stands for the patient that a DICOM file names. Other pictures name none.
+fn from_file(manifest: &Manifest, image: &ImageRecord) -> Result<Option<String>, PatientsError> {
+    let path = manifest.file_of(image);
+    let bytes = dataset::read_image(&path, image.sha256)?;
+    if imaging::looks_like_image(&bytes) != Some(PictureFormat::Dicom) {
+        return Ok(None);
+    }
+    let identity =
+        imaging::dicom::identity(&bytes).map_err(|source| PatientsError::Dicom { path, source })?;
+    Ok(identity.patient_id.as_deref().map(pseudonym))
+}
+
+/// The first 64 bits of the SHA-256 of a PatientID, in hexadecimal: equal for equal patients in
+/// every data set, and no name or number in a manifest, a report or a log.
+fn pseudonym(patient_id: &str) -> String {
+    const DIGITS: usize = 16;
+    let mut digest = Digest::of(patient_id.as_bytes()).to_string();
+    digest.truncate(DIGITS);
+    digest
 }
 
 fn captured(regex: &Regex, path: &str) -> Option<String> {
@@ -113,12 +151,11 @@ fn look_up(
 
 #[cfg(test)]
 mod tests {
-    use artifact::Digest;
     use dataset::Split;
 
     use super::*;
 
-    fn images(paths: &[&str]) -> Vec<ImageRecord> {
+    fn images(paths: &[&str]) -> Manifest {
         let image = |path: &&str| ImageRecord {
             path: (*path).to_owned(),
             split: Split::Train,
@@ -127,7 +164,7 @@ mod tests {
             width: 1,
             height: 1,
         };
-        paths.iter().map(image).collect()
+        Manifest::new(Path::new("."), paths.iter().map(image).collect())
     }
 
     fn from_csv(text: &str, paths: &[&str]) -> Result<Vec<Option<String>>, PatientsError> {
@@ -165,6 +202,12 @@ mod tests {
     fn a_table_of_other_images_is_refused() {
         let message = from_csv("path,patient_id\nx.png,P1\n", &["train/a/1.png"]).unwrap_err();
         assert!(message.to_string().contains("train/a/1.png"), "{message}");
+    }
+
+    #[test]
+    fn a_digest_stands_for_the_patient_of_a_dicom_file() {
+        // printf 'patient 17' | sha256sum
+        assert_eq!(pseudonym("patient 17"), "b377c98d646bf9d4");
     }
 
     #[test]

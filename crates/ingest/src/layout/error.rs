@@ -6,8 +6,8 @@ const LISTED_FOLDERS: usize = 20;
 /// Folders that cannot be read as a labelled image set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LayoutError {
-    #[error("{files} files and no image among them{}; images lie in one folder per class{}",
-        dicom_found(*dicom), dicom_advice(*dicom))]
+    #[error("{files} files and no image among them{}; images lie in one folder per class",
+        dicom_found(*dicom))]
     NoImages { files: usize, dicom: usize },
     #[error("{0}")]
     Unmapped(UnmappedFolders),
@@ -26,18 +26,17 @@ pub(crate) enum LayoutError {
     OutsideSplits { folders: Vec<FolderCount> },
     #[error(
         "no image of class {}{}; images were found in:\n{}correct data.classes in config.yaml, \
-         or take the class out{}",
-        classes.join(", "), dicom_found(*dicom), lines(folders), dicom_advice(*dicom)
+         or take the class out",
+        classes.join(", "), dicom_found(*dicom), lines(folders)
     )]
     EmptyClasses { classes: Vec<String>, dicom: usize, folders: Vec<FolderCount> },
 }
 
 fn dicom_found(count: usize) -> String {
-    if count == 0 { String::new() } else { format!(" ({count} DICOM files)") }
-}
-
-fn dicom_advice(count: usize) -> &'static str {
-    if count == 0 { "" } else { "; DICOM is not read yet: export the slices as PNG" }
+    match count {
+        0 => String::new(),
+        _ => format!(" ({count} DICOM files that are directories, reports or plans)"),
+    }
 }
 
 /// A folder and how many images it holds.

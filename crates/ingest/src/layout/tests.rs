@@ -23,7 +23,7 @@ fn two_classes() -> DataConfig {
 fn files(paths: &[&str]) -> Vec<SourceFile> {
     let content = |path: &str| match path.rsplit('.').next() {
         Some("txt" | "db") => Content::Other,
-        Some("dcm") => Content::Dicom,
+        Some("sr") => Content::DicomWithoutImage,
         _ => Content::Image,
     };
     paths.iter().map(|path| SourceFile { path: (*path).into(), content: content(path) }).collect()
@@ -145,7 +145,7 @@ fn what_is_not_an_image_is_listed_with_its_reason() {
             "normal/.a.png",
             "normal/a.png",
             "normal/notes.txt",
-            "normal/slice.dcm",
+            "normal/report.sr",
             "cancer/b.png",
         ]),
         &data(&[("cancer", &["cancer"]), ("normal", &["normal"])], &["Masks"]),
@@ -159,7 +159,7 @@ fn what_is_not_an_image_is_listed_with_its_reason() {
             passed("masks", Reason::IgnoredFolder, Some(1)),
             passed("normal/.a.png", Reason::Hidden, None),
             passed("normal/notes.txt", Reason::NotAnImage, None),
-            passed("normal/slice.dcm", Reason::Dicom, None),
+            passed("normal/report.sr", Reason::DicomWithoutImage, None),
         ]
     );
     assert_eq!(found.images.len(), 2);
@@ -202,10 +202,13 @@ fn class_folders_may_lie_in_groups() {
 
 #[test]
 fn a_mapped_class_without_images_is_refused() {
-    let error = Layout::of(&files(&["normal/a.png", "cancer/x.dcm"]), &two_classes())
+    let error = Layout::of(&files(&["normal/a.png", "cancer/x.sr"]), &two_classes())
         .unwrap_err()
         .to_string();
-    assert!(error.contains("no image of class cancer (1 DICOM files)"), "{error}");
+    assert!(
+        error.contains("no image of class cancer (1 DICOM files that are directories"),
+        "{error}"
+    );
     assert!(error.contains("  normal: 1 image\n"), "{error}");
 }
 

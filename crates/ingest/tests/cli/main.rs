@@ -5,6 +5,7 @@
 
 mod archives;
 mod chest_ct;
+mod dicom;
 mod downloads;
 mod images;
 mod interruptions;

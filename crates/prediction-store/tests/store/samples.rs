@@ -10,10 +10,12 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A prediction of `class` at `created_at` with confidence 0.75, the rest for `normal`.
+/// A prediction of `class` at `created_at` with confidence 0.75, the rest for
+/// another class.
 pub(crate) fn prediction(class: &str, created_at: Timestamp) -> Prediction {
     let probability =
         |class: &str, probability| ClassProbability { class: class.to_owned(), probability };
+    let other = if class == "normal" { "adenocarcinoma" } else { "normal" };
     Prediction {
         id: PredictionId::new(created_at),
         created_at,
@@ -35,7 +37,7 @@ pub(crate) fn prediction(class: &str, created_at: Timestamp) -> Prediction {
         },
         class: Some(class.to_owned()),
         confidence: Some(0.75),
-        probabilities: vec![probability(class, 0.75), probability("normal", 0.25)],
+        probabilities: vec![probability(class, 0.75), probability(other, 0.25)],
         accepted: true,
         grey_correlation: Some(0.99),
         feature_distance: Some(1.25),

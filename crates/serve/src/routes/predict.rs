@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Extension, Query, Request, State};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
+use imaging::Window;
 use serde::Deserialize;
 use tokio::time::timeout_at;
 use utoipa::{IntoParams, ToSchema};
@@ -25,6 +26,9 @@ use crate::upload::{JsonImages, Upload, read};
 pub(crate) struct PredictQuery {
     /// `grad-cam`: a PNG of where the model looked.
     explain: Option<Explain>,
+    /// Centre and width in Hounsfield units that DICOM images are seen through, as `40,400`. The
+    /// model was trained on what it was trained on: another window than then may mislead it.
+    window: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -35,7 +39,7 @@ enum Explain {
 
 /// Predict one or many images
 ///
-/// The body is an image itself (PNG, JPEG, TIFF, BMP, GIF, WebP), `multipart/form-data` with one or
+/// The body is an image itself (PNG, JPEG, DICOM, TIFF, BMP, GIF, WebP), `multipart/form-data` with one or
 /// many files, or JSON. Of one image a failure is the answer's status; of many it stands in the
 /// image's place.
 #[utoipa::path(post, path = "/v1/predict", tag = "predict", params(PredictQuery),
@@ -53,7 +57,11 @@ pub(crate) async fn predict(
 ) -> Result<Json<Predictions>, Failure> {
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let deadline = Instant::now() + server.deadline();
-    let wish = Wish { explain: query.explain == Some(Explain::GradCam), deadline };
+    let window = query.window.map(|text| text.parse::<Window>()).transpose();
+    let window = window.map_err(|error| {
+        Failure::new(Code::BadRequest, format!("the window cannot be read: {error}"))
+    })?;
+    let wish = Wish { explain: query.explain == Some(Explain::GradCam), window, deadline };
     let answered = timeout_at(deadline.into(), answer(&server, &caller, request, wish)).await;
     let late = || Failure::new(Code::DeadlineExceeded, "the request took longer than it may");
     answered.unwrap_or_else(|_| Err(late())).map(Json)

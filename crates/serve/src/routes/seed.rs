@@ -83,5 +83,5 @@ async fn answer(
         return Err(Failure::new(Code::BadRequest, "the request has no \"image\""));
     };
     let upload = crate::upload::Upload { file: None, bytes: decode_base64(&image)? };
-    predict_one(server, upload, Wish { explain: false, deadline }, caller).await
+    predict_one(server, upload, Wish { explain: false, window: None, deadline }, caller).await
 }

@@ -3,6 +3,7 @@
 
 mod guards;
 mod life;
+mod offline;
 mod predictions;
 mod project;
 mod review;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod copies;
+mod dicom;
 mod faults;
 mod pictures;
 mod policies;

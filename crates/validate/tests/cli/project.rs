@@ -60,7 +60,7 @@ impl Project {
     pub(crate) fn add_as(&mut self, split: Split, class: &str, name: &str, bytes: &[u8]) -> String {
         let path = format!("{split}/{class}/{name}");
         artifact::write_file(&self.image(&path), bytes).unwrap();
-        let picture = image::load_from_memory(bytes).unwrap();
+        let picture = imaging::decode(bytes).unwrap();
         self.records.push(ImageRecord {
             path: path.clone(),
             split,

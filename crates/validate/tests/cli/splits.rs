@@ -6,6 +6,7 @@ use std::fs;
 use dataset::{GroupNumber, Split, ValidatedRecord};
 use image::imageops;
 
+use crate::dicom;
 use crate::project::{Project, picture, png, text_of};
 
 /// The splits in which each group, or each patient, has images.
@@ -104,6 +105,36 @@ fn patients_are_read_from_paths_and_never_straddle_a_new_split() {
     let splits = splits_by(manifest.records(), |it| it.patient_id.clone());
     assert_eq!(splits.len(), 20);
     assert!(splits.values().all(|splits| splits.len() == 1), "{splits:?}");
+}
+
+#[test]
+fn patients_of_dicom_files_stay_together_and_are_named_nowhere() {
+    let mut project = Project::new();
+    for number in 0..12 {
+        let class = ["a", "b"][number % 2];
+        let split = if number % 3 == 2 { Split::Test } else { Split::Train };
+        let patient = ["Kowalska-1961", "Nowak-1957"][number / 2 % 2];
+        let bytes = dicom::slice(patient, &picture(number));
+        project.add_as(split, class, &format!("IM{number:02}"), &bytes);
+    }
+    let path = project.add(Split::Train, "a", 99, &png(&picture(99)));
+    project.patients("{kind: dicom}");
+    project.drawn(&Split::ALL);
+    let (stdout, stderr) = text_of(&project.validate(&[]).success());
+    assert_eq!(project.report()["patients"]["patients"], 2);
+    assert_eq!(project.report()["patients"]["images_of_unknown_patients"], 1);
+    assert_eq!(project.validated(&path).patient_id, None);
+    let manifest = project.manifest();
+    let splits = splits_by(manifest.records(), |it| it.patient_id.clone());
+    assert_eq!(splits.len(), 2);
+    assert!(splits.values().all(|splits| splits.len() == 1), "{splits:?}");
+
+    let mut written = stdout + &stderr;
+    for entry in fs::read_dir(project.output("")).unwrap() {
+        written += &String::from_utf8_lossy(&fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(written.contains("IM07"));
+    assert!(!written.contains("Kowalska") && !written.contains("Nowak"));
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! DICOM: what a file is and whose, and its first frame as a picture.
+//!
+//! ```text
+//! file ─ meta ─→ transfer syntax, data set
+//!   data set ─ attributes ─→ a few values, and where the pixels lie
+//!     first frame ─ frame, with rle, jpeg, jpeg2000 ─→ stored values
+//!       ─ grey ─→ Hounsfield units, window, 16-bit grey
+//!       ─ colour ─→ RGB
+//! ```
+
+mod attributes;
+mod colour;
+mod frame;
+mod grey;
+mod identity;
+mod jpeg;
+mod jpeg2000;
+mod meta;
+mod rle;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+
+pub use identity::{Identity, identity};
+pub(crate) use meta::is_dicom;
+pub use meta::object_without_image;
+
+use crate::picture::Samples;
+use crate::{ColourMode, DecodeError, DecodeOptions, Picture, PictureFormat};
+use attributes::{Attributes, Extent};
+use frame::{Colours, Frame, Layout};
+use grey::GreyScale;
+
+/// What decoding needs to know.
+const WANTED: [Tag; 19] = [
+    tags::SOP_CLASS_UID,
+    tags::MODALITY,
+    tags::SAMPLES_PER_PIXEL,
+    tags::PHOTOMETRIC_INTERPRETATION,
+    tags::PLANAR_CONFIGURATION,
+    tags::NUMBER_OF_FRAMES,
+    tags::ROWS,
+    tags::COLUMNS,
+    tags::BITS_ALLOCATED,
+    tags::BITS_STORED,
+    tags::HIGH_BIT,
+    tags::PIXEL_REPRESENTATION,
+    tags::PIXEL_PADDING_VALUE,
+    tags::PIXEL_PADDING_RANGE_LIMIT,
+    tags::WINDOW_CENTER,
+    tags::WINDOW_WIDTH,
+    tags::RESCALE_INTERCEPT,
+    tags::RESCALE_SLOPE,
+    tags::VOILUT_FUNCTION,
+];
+
+/// Decodes the first frame of a file.
+pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, DecodeError> {
+    if let Some(object) = object_without_image(bytes) {
+        return Err(DecodeError::NoImage { object: object.to_owned() });
+    }
+    let most_bytes = most_bytes(options.max_pixels);
+    let attributes = Attributes::read(bytes, &WANTED, Extent::Pixels, most_bytes)?;
+    if attributes.pixels.is_none() {
+        return Err(without_pixels(&attributes));
+    }
+    let layout = Layout::of(&attributes, options.max_pixels)?;
+    let frame = Frame::first(&attributes, layout)?;
+    let layout = frame.layout;
+    let is_deep = layout.bits_stored > 8;
+    let (samples, colour_mode, window) = match layout.colours {
+        Colours::Rgb | Colours::Ybr => {
+            let mode = if is_deep { ColourMode::Rgb16 } else { ColourMode::Rgb };
+            (colour::rgb(&frame), mode, None)
+        }
+        Colours::Monochrome1 | Colours::Monochrome2 => {
+            let scale = GreyScale::of(&attributes, &layout)?;
+            let (grey, window) = scale.apply(&frame, options.window);
+            let mode = if is_deep { ColourMode::Grey16 } else { ColourMode::Grey };
+            (Samples::Grey16(grey), mode, Some(window))
+        }
+    };
+    let size = [u32::from(layout.columns), u32::from(layout.rows)];
+    Ok(Picture::from_dicom(colour_mode, size, samples, window))
+}
+
+/// Memory for a deflated file: what decoders of other formats get.
+fn most_bytes(max_pixels: u64) -> usize {
+    usize::try_from(crate::decode::decoder_bytes(max_pixels)).unwrap_or(usize::MAX)
+}
+
+/// A file that says how large its picture is has lost it; any other never had one.
+fn without_pixels(attributes: &Attributes<'_>) -> DecodeError {
+    if attributes.word(tags::ROWS).is_some() {
+        return truncated();
+    }
+    let object = match attributes.text(tags::MODALITY) {
+        Some(modality) => format!("an object of modality {modality}"),
+        None => "an object".to_owned(),
+    };
+    DecodeError::NoImage { object }
+}
+
+fn truncated() -> DecodeError {
+    DecodeError::Truncated(PictureFormat::Dicom)
+}
+
+fn damaged(reason: impl Into<String>) -> DecodeError {
+    DecodeError::Damaged { format: PictureFormat::Dicom, reason: reason.into() }
+}
+
+fn unsupported(reason: impl Into<String>) -> DecodeError {
+    DecodeError::Unsupported { format: PictureFormat::Dicom, reason: reason.into() }
+}

@@ -1,0 +1,9 @@
+//! DICOM files, written by dicom-rs, with values worked out by hand.
+#![cfg(test)]
+
+mod file;
+mod frames;
+mod hostile;
+mod identity;
+mod refusals;
+mod values;

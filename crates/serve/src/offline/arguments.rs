@@ -1,0 +1,100 @@
+//! The command line of `predict`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use config::{Config, ConfigError, DeviceChoice};
+use imaging::Window;
+use stage::CommonArguments;
+
+const EXAMPLES: &str = "\
+Examples:
+  predict ~/scans --output predictions.csv
+      Every file below the folder, a row for each.
+  predict --format jsonl '~/scans/**/*.dcm' | jq .class
+      What a pattern names, as JSON lines.
+  predict --window 40,400 slice.dcm
+      A DICOM file through another window than the lung's.
+
+Exit codes:
+  0  every file was predicted (refused as foreign, too: the column accepted says so)
+  3  some files are no image that can be used; the column error says why
+  1  failed
+  2  bad usage or configuration
+
+Research use only. Not a medical device.";
+
+/// Predict images on this machine, to CSV or JSON lines
+///
+/// Uses the model's own preprocessing, calibration and checks, as the server does. An image that is
+/// not of the kind that the model was trained on has no class, unless serve.foreign_images is flag.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "predict", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Configuration files and verbosity.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Images, folders of images, or quoted patterns such as 'scans/**/*.png'
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Write here instead of to standard output; the file appears when it is whole
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: Format,
+
+    /// Predict with this model [config: paths.model]
+    #[arg(long, value_name = "FOLDER")]
+    pub model: Option<PathBuf>,
+
+    /// Where the model runs: auto, cpu or cuda:N [config: serve.device]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+
+    /// Centre and width in Hounsfield units that DICOM images are seen through
+    #[arg(long, value_name = "CENTRE,WIDTH", allow_hyphen_values = true)]
+    pub window: Option<Window>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table with a header
+    Csv,
+    /// An object a line
+    Jsonl,
+}
+
+impl Arguments {
+    /// config.yaml with the flags laid over it.
+    pub(crate) fn settings(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::load(&self.common.config)?;
+        if let Some(model) = &self.model {
+            config.paths.model.clone_from(model);
+        }
+        config.serve.device = self.device.unwrap_or(config.serve.device);
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_window_may_begin_with_a_minus() {
+        let arguments = Arguments::parse_from(["predict", "--window", "-600,1500", "a.dcm"]);
+        assert_eq!(arguments.window, Some(Window::LUNG));
+    }
+}

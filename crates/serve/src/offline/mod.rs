@@ -1,0 +1,136 @@
+//! Predictions of files on this machine, without a server: a row for each, as CSV or JSON lines.
+//!
+//! The same preprocessing, temperature and checks as the server's. Images are decoded on all cores
+//! while the model looks at those before them.
+
+mod arguments;
+mod files;
+mod rows;
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+
+use anyhow::{Context, Result, bail};
+use artifact::WithPath;
+use classifier::backend::FORWARD_BATCH;
+use classifier::model::Model;
+use config::ServeConfig;
+use imaging::DecodeOptions;
+use rayon::prelude::*;
+
+pub use arguments::{Arguments, Format};
+
+use crate::model::served::{ModelSource, ServedModel};
+use crate::offline::rows::{Row, Rows};
+use crate::scan::Scan;
+
+/// The exit code where some of the files are no image that can be used.
+const SOME_UNUSABLE: u8 = 3;
+
+/// Batches that may be decoded ahead of the model.
+const AHEAD: usize = 2;
+
+/// Predicts every file, and says how it went.
+///
+/// # Errors
+/// When the configuration or the model cannot be used, there are no files, or the output cannot be
+/// written. A file that is no image is a row that says so, and exit code 3.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let settings = arguments.settings()?;
+    let files = files::find(&arguments.paths)?;
+    if files.is_empty() {
+        bail!("find images: there are no files in what was named");
+    }
+    let (served, model) = ServedModel::load(ModelSource {
+        folder: &settings.paths.model,
+        evaluation: &settings.paths.evaluation,
+        device: settings.serve.device,
+        name: &settings.registry.model,
+    })?;
+    let options = DecodeOptions {
+        window: arguments.window,
+        max_pixels: settings.serve.limits.pixels(),
+    };
+    let predicting = Predicting { served: &served, model: &model, settings: &settings.serve, options };
+    let unusable = match &arguments.output {
+        None => predicting.write(&files, arguments.format, io::stdout().lock())?,
+        Some(path) => {
+            let mut unusable = 0;
+            let mut failure = None;
+            artifact::write_with(path, |file| {
+                match predicting.write(&files, arguments.format, file) {
+                    Ok(count) => unusable = count,
+                    Err(error) => failure = Some(error),
+                }
+                if failure.is_some() { Err(io::Error::other("not whole")) } else { Ok(()) }
+            })
+            .or_else(|error| Err(failure.take().unwrap_or_else(|| error.into())))?;
+            unusable
+        }
+    };
+    tracing::info!("{} files, {unusable} of them no image that can be used", files.len());
+    Ok(if unusable == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_UNUSABLE) })
+}
+
+struct Predicting<'a> {
+    served: &'a ServedModel,
+    model: &'a Model,
+    settings: &'a ServeConfig,
+    options: DecodeOptions,
+}
+
+/// A file, and the image in it or why there is none.
+type Prepared = (PathBuf, Result<Scan, String>);
+
+impl Predicting<'_> {
+    /// Writes a row for each file, in order; returns how many hold no image that can be used.
+    fn write(&self, files: &[PathBuf], format: Format, output: impl Write) -> Result<usize> {
+        let mut rows = Rows::start(format, self.served.classes.names(), BufWriter::new(output))?;
+        let bar = stage::items_bar(files.len() as u64, "images");
+        let mut unusable = 0;
+        std::thread::scope(|scope| -> Result<()> {
+            let (batches, decoded) = sync_channel(AHEAD);
+            scope.spawn(move || {
+                for batch in files.chunks(FORWARD_BATCH) {
+                    let prepared: Vec<Prepared> =
+                        batch.par_iter().map(|file| (file.clone(), self.prepare(file))).collect();
+                    if batches.send(prepared).is_err() {
+                        return;
+                    }
+                }
+            });
+            for batch in decoded {
+                bar.inc(batch.len() as u64);
+                for row in self.predict(batch)? {
+                    unusable += usize::from(row.error.is_some());
+                    rows.write(&row)?;
+                }
+            }
+            rows.finish()
+        })?;
+        bar.finish_and_clear();
+        Ok(unusable)
+    }
+
+    fn prepare(&self, file: &Path) -> Result<Scan, String> {
+        let bytes = std::fs::read(file).with_path("read", file).map_err(|error| error.to_string())?;
+        let preprocessing = &self.served.description.preprocessing;
+        Scan::prepare(&bytes, preprocessing, &self.options).map_err(|error| error.to_string())
+    }
+
+    fn predict(&self, batch: Vec<Prepared>) -> Result<Vec<Row>> {
+        let planes: Vec<Vec<f32>> =
+            batch.iter().filter_map(|(_, scan)| Some(scan.as_ref().ok()?.planes.clone())).collect();
+        let mut looks = self.model.look(&planes).context("run the network")?.into_iter();
+        let rows = batch.into_iter().map(|(file, scan)| match scan {
+            Ok(scan) => {
+                let look = looks.next().expect("there is a look for each image");
+                Row::of(&file, &scan, &look, self.served, self.settings.foreign_images)
+            }
+            Err(error) => Ok(Row::unusable(&file, error)),
+        });
+        rows.collect()
+    }
+}

@@ -1,0 +1,164 @@
+//! A row for each file.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use classifier::model::Look;
+use config::ForeignImages;
+use metrics::{most_probable, softmax_with_temperature};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::model::served::ServedModel;
+use crate::offline::arguments::Format;
+use crate::scan::Scan;
+
+/// What is said of one file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Row {
+    path: String,
+    /// Of the file's bytes.
+    sha256: Option<String>,
+    /// None where the file is no image, or a foreign one that is refused.
+    class: Option<String>,
+    confidence: Option<f64>,
+    /// Whether the image is of the kind that the model was trained on; none where nobody knows.
+    accepted: Option<bool>,
+    grey_correlation: Option<f64>,
+    feature_distance: Option<f64>,
+    /// Why there is no prediction.
+    pub(crate) error: Option<String>,
+    /// In the order of the classes; none where there is no prediction.
+    #[serde(skip)]
+    probabilities: Vec<f64>,
+}
+
+impl Row {
+    /// What the model says of an image.
+    ///
+    /// # Errors
+    /// When its answer is not a number.
+    pub(crate) fn of(
+        file: &Path,
+        scan: &Scan,
+        look: &Look,
+        served: &ServedModel,
+        foreign_images: ForeignImages,
+    ) -> Result<Self> {
+        let logits: Vec<f64> = look.logits.iter().map(|logit| f64::from(*logit)).collect();
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            bail!("predict {}: the model's answer is not a number", file.display());
+        }
+        let probabilities = softmax_with_temperature(&logits, served.temperature());
+        let class = most_probable(&probabilities).context("predict: the model has no classes")?.0;
+        let checks = served.check(&scan.histogram, &look.pooled);
+        let is_accepted = checks.is_none_or(|checks| checks.accepted);
+        let is_told = is_accepted || foreign_images == ForeignImages::Flag;
+        Ok(Self {
+            path: file.display().to_string(),
+            sha256: Some(scan.image.sha256.to_string()),
+            class: is_told.then(|| served.classes.names()[class].clone()),
+            confidence: is_told.then(|| probabilities[class]),
+            accepted: checks.map(|checks| checks.accepted),
+            grey_correlation: checks.map(|checks| checks.grey_histogram.correlation),
+            feature_distance: checks.map(|checks| checks.features.distance),
+            error: None,
+            probabilities: if is_told { probabilities } else { Vec::new() },
+        })
+    }
+
+    /// A file that is no image.
+    pub(crate) fn unusable(file: &Path, error: String) -> Self {
+        Self {
+            path: file.display().to_string(),
+            sha256: None,
+            class: None,
+            confidence: None,
+            accepted: None,
+            grey_correlation: None,
+            feature_distance: None,
+            error: Some(error),
+            probabilities: Vec::new(),
+        }
+    }
+}
+
+/// Rows on their way out.
+pub(crate) struct Rows<'a, W: Write> {
+    classes: &'a [String],
+    output: Output<W>,
+}
+
+enum Output<W: Write> {
+    Csv(Box<csv::Writer<W>>),
+    Jsonl(W),
+}
+
+const COLUMNS: [&str; 8] = [
+    "path",
+    "sha256",
+    "class",
+    "confidence",
+    "accepted",
+    "grey_correlation",
+    "feature_distance",
+    "error",
+];
+
+impl<'a, W: Write> Rows<'a, W> {
+    /// Writes the header, where the format has one.
+    pub(crate) fn start(format: Format, classes: &'a [String], output: W) -> Result<Self> {
+        let output = match format {
+            Format::Jsonl => Output::Jsonl(output),
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(output);
+                let probabilities = classes.iter().map(|class| format!("prob_{class}"));
+                let columns = COLUMNS.map(str::to_owned).into_iter().chain(probabilities);
+                writer.write_record(columns).context("write the header")?;
+                Output::Csv(Box::new(writer))
+            }
+        };
+        Ok(Self { classes, output })
+    }
+
+    pub(crate) fn write(&mut self, row: &Row) -> Result<()> {
+        let named = self.classes.iter().zip(&row.probabilities);
+        match &mut self.output {
+            Output::Jsonl(output) => {
+                let mut value = serde_json::to_value(row).context("write a row")?;
+                let of = |(class, probability): (&String, &f64)| {
+                    (class.clone(), Value::from(*probability))
+                };
+                value["probabilities"] = Value::Object(named.map(of).collect::<Map<_, _>>());
+                writeln!(output, "{value}").context("write a row")
+            }
+            Output::Csv(writer) => {
+                let text = |value: Option<f64>| value.map_or(String::new(), |it| it.to_string());
+                let plain = |value: &Option<String>| value.clone().unwrap_or_default();
+                let accepted = row.accepted.map_or(String::new(), |it| it.to_string());
+                let columns = [
+                    row.path.clone(),
+                    plain(&row.sha256),
+                    plain(&row.class),
+                    text(row.confidence),
+                    accepted,
+                    text(row.grey_correlation),
+                    text(row.feature_distance),
+                    plain(&row.error),
+                ];
+                let probabilities = (0..self.classes.len())
+                    .map(|class| text(row.probabilities.get(class).copied()));
+                writer.write_record(columns.into_iter().chain(probabilities)).context("write a row")
+            }
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        match &mut self.output {
+            Output::Csv(writer) => writer.flush(),
+            Output::Jsonl(output) => output.flush(),
+        }
+        .context("write the rows")
+    }
+}

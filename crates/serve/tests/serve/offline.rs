@@ -1,0 +1,69 @@
+//! Predictions without a server.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use crate::project::{Project, foreign_picture, picture};
+
+fn predict(project: &Project, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_predict"));
+    command.current_dir(project.path("")).arg("-q").args(arguments).env_remove("HOUNSFIELD_LOG");
+    command.args(["--device", "cpu"]).output().unwrap()
+}
+
+fn scans(project: &Project) {
+    for (name, bytes) in [
+        ("a.png", picture(60)),
+        ("b.txt", b"no image".to_vec()),
+        ("deep/c.png", picture(190)),
+        ("deep/d.png", foreign_picture()),
+    ] {
+        artifact::write_file(&project.path("scans").join(name), &bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_becomes_a_table_with_a_row_for_every_file() {
+    let project = Project::new("  {}");
+    scans(&project);
+    let output = predict(&project, &["scans", "--output", "rows.csv"]);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut table = csv::Reader::from_path(project.path("rows.csv")).unwrap();
+    let header = table.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| {
+        rows[row][header.iter().position(|column| column == name).unwrap()].to_owned()
+    };
+    let paths: Vec<String> = (0..4).map(|row| cell(row, "path")).collect();
+    assert_eq!(paths, ["scans/a.png", "scans/b.txt", "scans/deep/c.png", "scans/deep/d.png"]);
+    assert!(cell(1, "error").contains("not an image"));
+    assert_eq!((cell(2, "class"), cell(2, "accepted")), ("bright".into(), "true".into()));
+    let expected = project.offline(&picture(190));
+    assert!((cell(2, "prob_bright").parse::<f64>().unwrap() - expected[0]).abs() < 1e-12);
+    assert_eq!((cell(3, "class"), cell(3, "accepted")), (String::new(), "false".into()));
+}
+
+#[test]
+fn json_lines_say_the_same() {
+    let project = Project::new("  foreign_images: flag");
+    scans(&project);
+    let output = predict(&project, &["scans/**/*.png", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[2]["accepted"], false);
+    assert!(rows[2]["class"].is_string(), "a foreign image is flagged, not refused");
+    assert!(rows[0]["probabilities"]["dark"].is_f64());
+}
+
+#[test]
+fn nothing_is_left_half_written() {
+    let project = Project::new("  {}");
+    let missing = predict(&project, &["none", "--output", "rows.csv"]);
+    assert_eq!(missing.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(log.contains("none: there is no such file"), "{log}");
+    assert!(!fs::exists(project.path("rows.csv")).unwrap());
+}
