@@ -296,7 +296,8 @@ mod tests {
         let form = "--x\r\ncontent-disposition: form-data; name=\"a\"; filename=\"1.png\"\r\n\
                     content-type: image/png\r\n\r\none\r\n--x--\r\n";
         let json = r#"{"images":[{"image":"data:image/png;base64,aGk=","name":"a"}]}"#;
-        for (kind, text) in [("multipart/form-data; boundary=x", form), ("application/json", json)] {
+        for (kind, text) in [("multipart/form-data; boundary=x", form), ("application/json", json)]
+        {
             let mut read_whole = 0;
             for seed in 0..5000 {
                 let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
