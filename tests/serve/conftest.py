@@ -80,7 +80,7 @@ def visit(browser):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(20_000)
         allowed = (server.url, "data:", f"blob:{server.url}")
         page.on("request", lambda it: it.url.startswith(allowed) or complaints.append(f"asked for {it.url}"))
         # That an answer was a refusal is what some tests are about; everything else is a fault.
