@@ -63,9 +63,9 @@ export function trainingPlace() {
       log.replaceChildren();
       await read(present);
     } catch (error) {
-      const running = error instanceof ServerError && error.status === 409;
-      problem.replaceChildren(failure(running ? "A training runs already" : "The training was not started", error));
-      if (running) await read(present);
+      problem.replaceChildren(failure("The training was not started", error));
+      // Somebody else may have started one.
+      if (error instanceof ServerError && error.status === 409) await read(present);
     }
   };
 
