@@ -49,7 +49,12 @@ REFUSED = {
     ],
     "PALETTE COLOR": ["examples_palette.dcm"],
     "YBR_FULL_422 without JPEG": ["SC_ybr_full_422_uncompressed.dcm"],
-    "truncated": ["MR_truncated.dcm"],
+    # Cut; with without the VRs that its head promises; with a sequence of VR UN.
+    "truncated": ["MR_truncated.dcm", "SC_rgb_jpeg.dcm", "UN_sequence.dcm"],
+    # In a container, which DICOM does not allow and which says that green comes first.
+    "does not start like one": ["GDCMJ2K_TextGBR.dcm"],
+    # Broken on purpose.
+    "JPEG 2000 of": ["JPEG2000-embedded-sequence-delimiter.dcm"],
     "its file meta information": ["no_meta_group_length.dcm"],
 }
 
@@ -209,6 +214,6 @@ def test_hounsfield_units_through_windows(decode, tmp_path, syntax, signed, bits
 
 def test_the_lowest_value_of_monochrome1_is_white(decode, tmp_path):
     stored = numpy.arange(0, 2048, dtype="<u2").reshape(32, 64)
-    save(ct(stored, photometric="MONOCHROME1"), ExplicitVRLittleEndian, tmp_path / "slice.dcm")
+    save(ct(stored, intercept=-1350.0, photometric="MONOCHROME1"), ExplicitVRLittleEndian, tmp_path / "slice.dcm")
     grey = decode(tmp_path / "slice.dcm")["grey16"][:, :, 0].ravel()
     assert grey[0] == WHITE and grey[-1] == 0 and (numpy.diff(grey) <= 0).all()

@@ -110,6 +110,20 @@ def test_a_gain_that_is_asked_to_be_larger_is_not_enough(good, weak, client, tes
     assert aliases(client, name) == {"champion": 1, "challenger": 2}
 
 
+def test_the_same_gate_stands_without_a_server(good, weak, tmp_path):
+    nobody = {"server": "http://127.0.0.1:1"}
+    weak.run("register", "--keep", tmp_path / "weak", **nobody)
+    output, _ = good.run("register", "--against", tmp_path / "weak", **nobody)
+    assert "the model passes" in output and "of the present model, on the same" in output
+
+    good.run("register", "--keep", tmp_path / "good", **nobody)
+    output, _ = weak.run("register", "--against", tmp_path / "good", code=NOT_PROMOTED, **nobody)
+    assert "the model does not pass" in output and "that is no gain" in output
+    # A folder that holds something else is left alone.
+    _, log = good.run("register", "--keep", good.folder, code=1, **nobody)
+    assert "digests.json" in log
+
+
 def test_two_registrations_at_once_end_with_the_better_champion(good, weak, client):
     processes = [project.start("register", "--name", "race") for project in (weak, good)]
     outputs = [(*process.communicate(), process.returncode) for process in processes]

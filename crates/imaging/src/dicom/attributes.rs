@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::ops::Range;
 
-use dicom_core::Tag;
 use dicom_core::header::Header;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
@@ -35,7 +35,11 @@ pub(super) struct Attributes<'a> {
 
 /// Where the pixels of all frames are in the data set.
 pub(super) enum PixelData {
-    Native(Range<usize>),
+    Native {
+        range: Range<usize>,
+        /// Written as words: two bytes each have the file's byte order, be samples bytes or not.
+        in_words: bool,
+    },
     Encapsulated {
         /// The basic offset table; often empty.
         offsets: Range<usize>,
@@ -171,7 +175,8 @@ impl Walk<'_> {
                 LazyDataToken::LazyValue { header, decoder } => {
                     let range = self.range(decoder.position(), header.len.0)?;
                     if self.path.is_empty() && header.tag() == tags::PIXEL_DATA {
-                        return Ok(Some(PixelData::Native(range)));
+                        let in_words = header.vr() == VR::OW;
+                        return Ok(Some(PixelData::Native { range, in_words }));
                     }
                     self.keep(header.tag, range);
                     decoder.skip_bytes(header.len.0).map_err(|_| truncated())?;

@@ -144,16 +144,21 @@ impl Frame {
                 | uids::EXPLICIT_VR_LITTLE_ENDIAN
                 | uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
                 | EXPLICIT_VR_BIG_ENDIAN,
-                Some(PixelData::Native(range)),
+                Some(PixelData::Native { range, in_words }),
             ) => {
                 if attributes.text(tags::PHOTOMETRIC_INTERPRETATION).as_deref()
                     == Some("YBR_FULL_422")
                 {
                     return Err(unsupported("YBR_FULL_422 without JPEG"));
                 }
-                native(attributes.bytes(range), &layout, attributes.big_endian)?
+                let bytes = attributes.bytes(range);
+                if attributes.big_endian && *in_words && layout.bytes_per_sample == 1 {
+                    native(&swapped(bytes), &layout, true)?
+                } else {
+                    native(bytes, &layout, attributes.big_endian)?
+                }
             }
-            (_, Some(PixelData::Native(_))) => {
+            (_, Some(PixelData::Native { .. })) => {
                 return Err(damaged("compressed pixels are not in fragments"));
             }
             (uids::RLE_LOSSLESS, Some(data)) => {
@@ -237,6 +242,11 @@ fn native(bytes: &[u8], layout: &Layout, big_endian: bool) -> Result<Vec<u16>, D
         }
     };
     Ok(interleave(samples, layout))
+}
+
+/// Bytes in words of the other order.
+fn swapped(bytes: &[u8]) -> Vec<u8> {
+    bytes.as_chunks().0.iter().flat_map(|[high, low]| [*low, *high]).collect()
 }
 
 /// Colour planes become pixels.

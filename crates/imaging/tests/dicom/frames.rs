@@ -22,6 +22,14 @@ fn every_byte_order_tells_the_same_values() {
     assert_eq!(levels(&decode(&file.deflated_bytes()).unwrap()), expected);
 }
 
+#[test]
+fn bytes_that_are_written_as_words_keep_their_order() {
+    let file = File::grey(4, 1, &[]).with_bits(8, 8).with_words(&[0x3300, 0x00FF]);
+    let expected = [0, 13_107, 65_535, 0];
+    assert_eq!(file.grey_levels(), expected);
+    assert_eq!(file.in_syntax("1.2.840.10008.1.2.2").grey_levels(), expected);
+}
+
 /// An RLE frame of segments that are literal runs.
 fn rle(segments: &[&[u8]]) -> Vec<u8> {
     let packed: Vec<Vec<u8>> =

@@ -17,7 +17,7 @@ use artifact::WithPath;
 use classifier::backend::FORWARD_BATCH;
 use classifier::model::Model;
 use config::ServeConfig;
-use imaging::DecodeOptions;
+use imaging::{DecodeOptions, Preprocessing};
 use rayon::prelude::*;
 
 pub use arguments::{Arguments, Format};
@@ -49,11 +49,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         device: settings.serve.device,
         name: &settings.registry.model,
     })?;
-    let options = DecodeOptions {
-        window: arguments.window,
-        max_pixels: settings.serve.limits.pixels(),
-    };
-    let predicting = Predicting { served: &served, model: &model, settings: &settings.serve, options };
+    let options =
+        DecodeOptions { window: arguments.window, max_pixels: settings.serve.limits.pixels() };
+    let predicting =
+        Predicting { served: &served, model: &model, settings: &settings.serve, options };
     let unusable = match &arguments.output {
         None => predicting.write(&files, arguments.format, io::stdout().lock())?,
         Some(path) => {
@@ -92,10 +91,13 @@ impl Predicting<'_> {
         let mut unusable = 0;
         std::thread::scope(|scope| -> Result<()> {
             let (batches, decoded) = sync_channel(AHEAD);
+            let preprocessing = self.served.description.preprocessing;
+            let options = self.options;
             scope.spawn(move || {
+                let prepare =
+                    |file: &PathBuf| (file.clone(), prepare(file, &preprocessing, &options));
                 for batch in files.chunks(FORWARD_BATCH) {
-                    let prepared: Vec<Prepared> =
-                        batch.par_iter().map(|file| (file.clone(), self.prepare(file))).collect();
+                    let prepared: Vec<Prepared> = batch.par_iter().map(prepare).collect();
                     if batches.send(prepared).is_err() {
                         return;
                     }
@@ -114,12 +116,6 @@ impl Predicting<'_> {
         Ok(unusable)
     }
 
-    fn prepare(&self, file: &Path) -> Result<Scan, String> {
-        let bytes = std::fs::read(file).with_path("read", file).map_err(|error| error.to_string())?;
-        let preprocessing = &self.served.description.preprocessing;
-        Scan::prepare(&bytes, preprocessing, &self.options).map_err(|error| error.to_string())
-    }
-
     fn predict(&self, batch: Vec<Prepared>) -> Result<Vec<Row>> {
         let planes: Vec<Vec<f32>> =
             batch.iter().filter_map(|(_, scan)| Some(scan.as_ref().ok()?.planes.clone())).collect();
@@ -133,4 +129,13 @@ impl Predicting<'_> {
         });
         rows.collect()
     }
+}
+
+fn prepare(
+    file: &Path,
+    preprocessing: &Preprocessing,
+    options: &DecodeOptions,
+) -> Result<Scan, String> {
+    let bytes = std::fs::read(file).with_path("read", file).map_err(|error| error.to_string())?;
+    Scan::prepare(&bytes, preprocessing, options).map_err(|error| error.to_string())
 }
