@@ -11,11 +11,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from project import Project, Server
 
 HERE = Path(__file__).resolve().parent
+
+# A loaded machine answers late.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +83,7 @@ def visit(browser):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(30_000)
         allowed = (server.url, "data:", f"blob:{server.url}")
         page.on("request", lambda it: it.url.startswith(allowed) or complaints.append(f"asked for {it.url}"))
         # That an answer was a refusal is what some tests are about; everything else is a fault.

@@ -65,3 +65,44 @@ def test_a_server_that_is_gone_is_noticed_and_found_again(serve, visit, accessib
         expect(page.get_by_role("heading", name="The server does not answer")).to_have_count(0)
     finally:
         again.stop()
+
+
+def test_a_training_that_cannot_start_says_why(shared, visit, accessible):
+    server, _ = shared
+    page = visit(server, place="training")
+    expect(page.get_by_role("heading", name="No training since the server started")).to_be_visible()
+    page.get_by_role("button", name="Train again").click()
+    dialog = page.get_by_role("dialog", name="Train again?")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    accessible(page)
+    dialog.get_by_role("button", name="Train", exact=True).click()
+    # The served folder has a model and no pipeline.
+    expect(page.locator(".failure")).to_contain_text("dvc.yaml")
+
+
+def test_events_of_the_server_are_read_line_by_line(shared, visit):
+    server, _ = shared
+    page = visit(server)
+    parsed = lambda block: page.evaluate("async (block) => (await import('/assets/events.js')).parsed(block)", block)
+    assert parsed('event: log\ndata: {"line":"epoch 3/20: 0.8"}') == {"event": "log", "data": '{"line":"epoch 3/20: 0.8"}'}
+    assert parsed("data: one\ndata: two") == {"event": "message", "data": "one\ntwo"}
+    assert parsed(": still here") is None
+
+
+def test_history_turns_its_pages(shared, visit):
+    server, project = shared
+    image = project.test_image("normal").read_bytes()
+    page = visit(server)
+    for _ in range(26):
+        done = page.request.post(f"{server.url}/v1/predict", data=image, headers={"content-type": "image/png"})
+        assert done.ok
+    page.get_by_role("link", name="History").click()
+    rows = page.locator(".record-table tbody tr")
+    expect(rows).to_have_count(25)
+    newest = page.locator(".record-table time").first.get_attribute("datetime")
+    page.get_by_role("button", name="Older").click()
+    expect(page.get_by_text("Page 2")).to_be_visible()
+    assert page.locator(".record-table time").first.get_attribute("datetime") < newest
+    page.get_by_role("button", name="Newer").click()
+    expect(page.get_by_text("Page 1")).to_be_visible()
+    expect(page.locator(".record-table time").first).to_have_attribute("datetime", newest)

@@ -77,7 +77,7 @@ def test_the_heat_lies_over_the_picture_as_strongly_as_its_slider_says(shared, v
     pick(page, *scans)
     entries = page.locator(".rail-entry")
     expect(page.locator(".rail-entry[data-state=answered]")).to_have_count(len(scans))
-    slider = page.get_by_label("Heat")
+    slider = page.get_by_role("slider", name="Heat")
     for entry in entries.all():
         entry.get_by_role("button").first.click()
         expect(page.locator(".heat-control .fine")).to_contain_text("Grad-CAM")
@@ -97,10 +97,10 @@ def test_the_window_changes_what_is_shown_and_nothing_that_is_sent(shared, visit
     page.on("request", lambda it: "/v1/predict" in it.url and sent.append(it.url))
     pick(page, project.test_image("normal"))
     answer(page)
-    if page.get_by_label("Heat").is_visible():
-        page.get_by_label("Heat").fill("0")
+    if page.get_by_role("slider", name="Heat").is_visible():
+        page.get_by_role("slider", name="Heat").fill("0")
     before = canvas_pixels(page)
-    page.get_by_label("Level").fill("30")
+    page.get_by_role("slider", name="Level").fill("30")
     page.get_by_role("slider", name="Window").fill("40")
     assert canvas_pixels(page) > before + 10
     page.get_by_role("button", name="Reset").click()

@@ -6,7 +6,7 @@ import { shortDay } from "./format.js";
 
 /**
  * @import { Description } from "./chart-frame.js"
- * @typedef {{ unit: string, least: number, most: number, words: (value: number) => string }} Scale
+ * @typedef {{ unit: string, least: number, most: number, finest?: number, words: (value: number) => string }} Scale
  */
 
 const HEIGHT = 220;
@@ -16,9 +16,9 @@ const TOP = 24;
 const BOTTOM = 32;
 
 /** @param {string[]} days @param {Scale} scale */
-function frame(days, { unit, least, most, words }) {
+function frame(days, { unit, least, most, finest, words }) {
   const width = chartWidth();
-  const values = ticks(least, most, 4);
+  const values = ticks(least, most, 4, finest);
   const [start, end] = [values.at(0) ?? least, values.at(-1) ?? most];
   const step = (width - LEFT - RIGHT) / days.length;
   const y = (/** @type {number} */ value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - start)) / (end - start);
@@ -39,11 +39,11 @@ function frame(days, { unit, least, most, words }) {
  * @param {Description} description
  * @param {string[]} days
  * @param {{ colour: string, values: number[] }[]} layers from the bottom up
- * @param {{ unit: string, most?: number, words: (value: number) => string }} scale
+ * @param {{ unit: string, most?: number, finest?: number, words: (value: number) => string }} scale
  */
 export function columnChart(description, days, layers, scale) {
   const sums = days.map((_, at) => layers.reduce((sum, layer) => sum + (layer.values[at] ?? 0), 0));
-  const { x, y, step, axis, size } = frame(days, { least: 0, most: scale.most ?? Math.max(1, ...sums), unit: scale.unit, words: scale.words });
+  const { x, y, step, axis, size } = frame(days, { ...scale, least: 0, most: scale.most ?? Math.max(1, ...sums) });
   const width = Math.min(28, Math.max(1.5, step * 0.72));
   const columns = days.flatMap((_, at) => {
     let from = 0;
@@ -65,7 +65,7 @@ export function columnChart(description, days, layers, scale) {
  */
 export function lineChart(description, days, values, scale) {
   const known = values.filter((value) => value !== null);
-  const { x, y, axis, size } = frame(days, { least: Math.min(...known), most: Math.max(...known), unit: scale.unit, words: scale.words });
+  const { x, y, axis, size } = frame(days, { ...scale, least: Math.min(...known), most: Math.max(...known) });
   let path = "";
   let pen = "M";
   for (const [at, value] of values.entries()) {

@@ -43,10 +43,11 @@ export const chartWidth = () => (narrow.matches ? 300 : 440);
  * @param {number} least
  * @param {number} most
  * @param {number} wanted
+ * @param {number} [finest] the smallest step: 1 for what is counted
  * @returns {number[]}
  */
-export function ticks(least, most, wanted) {
-  const rough = Math.max(most - least, 1e-3) / wanted;
+export function ticks(least, most, wanted, finest = 1e-3) {
+  const rough = Math.max((most - least) / wanted, finest);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
   const first = Math.floor(least / step + 1e-9);

@@ -6,6 +6,7 @@ import { chartFrame, chartWidth, narrow, ticks } from "./chart-frame.js";
 /**
  * @import { Description } from "./chart-frame.js"
  * @typedef {{ label: string, parts: { value: number, colour: string }[], words: string }} BarRow
+ * @typedef {{ unit: string, words: (value: number) => string, finest?: number }} Scale finest: 1 for what is counted
  * @typedef {{ label: string, low: number, high: number, words: string }} RangeRow
  */
 
@@ -13,18 +14,23 @@ const ROOM_FOR_WORDS = 64;
 const BOTTOM = 40;
 const TOP = 8;
 
-/** Where a row lies: its label left of the bar, or above it on a phone. */
-const layout = () => (narrow.matches
-  ? { labels: 14, row: 42, label: { x: 0, y: 8, anchor: "start" }, bar: 26 }
-  : { labels: 166, row: 30, label: { x: 156, y: 15, anchor: "end" }, bar: 15 });
+/** About the width of a letter. */
+const LETTER = 7.2;
 
-/** @param {number} count @param {number} most @param {string} unit @param {(value: number) => string} words */
-function frame(count, most, unit, words) {
-  const values = ticks(0, most, 4);
+/** Where a row lies: its label left of the bar, or above it on a phone. @param {{ label: string }[]} rows */
+function layout(rows) {
+  if (narrow.matches) return { labels: 14, row: 42, label: { x: 0, y: 8, anchor: "start" }, bar: 26 };
+  const labels = Math.min(220, 16 + LETTER * Math.max(...rows.map((row) => row.label.length)));
+  return { labels, row: 30, label: { x: labels - 10, y: 15, anchor: "end" }, bar: 15 };
+}
+
+/** @param {{ label: string }[]} rows @param {number} most @param {Scale} scale */
+function frame(rows, most, { unit, finest, words }) {
+  const values = ticks(0, most, 4, finest);
   const end = values.at(-1) ?? most;
-  const { labels, row } = layout();
+  const { labels, row } = layout(rows);
   const width = chartWidth();
-  const bottom = count * row + TOP;
+  const bottom = rows.length * row + TOP;
   const x = (/** @type {number} */ value) => labels + ((width - labels - ROOM_FOR_WORDS) * value) / end;
   const axis = [
     ...values.flatMap((value) => [
@@ -36,31 +42,34 @@ function frame(count, most, unit, words) {
   return { x, axis, size: { width, height: bottom + BOTTOM } };
 }
 
-/** @param {string} label @param {number} at */
-function labelOf(label, at) {
-  const { row, label: place } = layout();
-  return s("text", { class: "label", x: place.x, y: TOP + at * row + place.y, "text-anchor": place.anchor, "dominant-baseline": "middle" }, label);
+/** @param {{ label: string }[]} rows @param {number} at */
+function labelOf(rows, at) {
+  const { row, label: place } = layout(rows);
+  return s("text", { class: "label", x: place.x, y: TOP + at * row + place.y, "text-anchor": place.anchor, "dominant-baseline": "middle" }, rows[at]?.label);
 }
 
-/** The middle of a row's bar. @param {number} at */
-const middle = (at) => TOP + at * layout().row + layout().bar;
+/** The middle of a row's bar. @param {{ label: string }[]} rows @param {number} at */
+function middle(rows, at) {
+  const { row, bar } = layout(rows);
+  return TOP + at * row + bar;
+}
 
 /**
  * @param {Description} description
  * @param {BarRow[]} rows
- * @param {{ unit: string, most?: number, words: (value: number) => string }} scale
+ * @param {Scale & { most?: number }} scale
  */
-export function barChart(description, rows, { unit, most, words }) {
+export function barChart(description, rows, scale) {
   const sums = rows.map((row) => row.parts.reduce((sum, part) => sum + part.value, 0));
-  const { x, axis, size } = frame(rows.length, most ?? Math.max(1, ...sums), unit, words);
+  const { x, axis, size } = frame(rows, scale.most ?? Math.max(1, ...sums), scale);
   const marks = rows.flatMap((row, at) => {
     let from = 0;
     const bars = row.parts.map(({ value, colour }) => {
-      const bar = s("rect", { class: colour, x: x(from), y: middle(at) - 8, width: Math.max(0, x(from + value) - x(from)), height: 16 });
+      const bar = s("rect", { class: colour, x: x(from), y: middle(rows, at) - 8, width: Math.max(0, x(from + value) - x(from)), height: 16 });
       from += value;
       return bar;
     });
-    return [labelOf(row.label, at), ...bars, s("text", { class: "amount", x: x(from) + 8, y: middle(at), "dominant-baseline": "middle" }, row.words)];
+    return [labelOf(rows, at), ...bars, s("text", { class: "amount", x: x(from) + 8, y: middle(rows, at), "dominant-baseline": "middle" }, row.words)];
   });
   return chartFrame(description, [...axis, ...marks], size);
 }
@@ -68,14 +77,14 @@ export function barChart(description, rows, { unit, most, words }) {
 /**
  * @param {Description} description
  * @param {RangeRow[]} rows
- * @param {{ unit: string, words: (value: number) => string }} scale
+ * @param {Scale} scale
  */
-export function rangeChart(description, rows, { unit, words }) {
-  const { x, axis, size } = frame(rows.length, Math.max(...rows.map((row) => row.high), 1), unit, words);
+export function rangeChart(description, rows, scale) {
+  const { x, axis, size } = frame(rows, Math.max(...rows.map((row) => row.high), 1), scale);
   const marks = rows.flatMap((row, at) => {
-    const y = middle(at);
+    const y = middle(rows, at);
     return [
-      labelOf(row.label, at),
+      labelOf(rows, at),
       s("line", { class: "range", x1: x(row.low), x2: x(row.high), y1: y, y2: y }),
       s("circle", { class: "dot", cx: x(row.low), cy: y, r: 5 }),
       s("line", { class: "end", x1: x(row.high), x2: x(row.high), y1: y - 6, y2: y + 6 }),

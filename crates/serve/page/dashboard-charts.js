@@ -21,7 +21,7 @@ export function classChart({ by_class }) {
     columns: ["Class", "Predictions"],
     rows: by_class.map((entry) => [className(entry.class), entry.count]),
   }, by_class.map((entry, at) => ({ label: className(entry.class), parts: [{ value: entry.count, colour: classColour(at) }], words: whole(entry.count) })),
-  { unit: "predictions", words: whole });
+  { unit: "predictions", finest: 1, words: whole });
 }
 
 /** @param {Dashboard} dashboard */
@@ -49,7 +49,7 @@ export function feedbackChart({ feedback }) {
     label: classOrRefused(entry.class),
     parts: [{ value: entry.right, colour: "right" }, { value: entry.wrong, colour: "wrong" }],
     words: `${entry.right} / ${entry.wrong}`,
-  })), { unit: "answers with feedback", words: whole });
+  })), { unit: "answers with feedback", finest: 1, words: whole });
 }
 
 /** @param {Dashboard} dashboard */
@@ -76,7 +76,7 @@ export function acceptedChart({ counts, per_day }) {
   }, days(per_day), [
     { colour: "accepted", values: per_day.map((day) => day.accepted) },
     { colour: "refused", values: per_day.map((day) => day.refused) },
-  ], { unit: "scans", words: whole });
+  ], { unit: "scans", finest: 1, words: whole });
 }
 
 /** @param {Dashboard} dashboard */

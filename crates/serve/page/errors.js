@@ -14,6 +14,7 @@ const ADVICE = {
   rate_limited: "Too many requests came from here within a minute. Try again in a moment.",
   overloaded: "The server is busy with others. Try again in a moment.",
   deadline_exceeded: "The server was too busy to answer in time. Try again.",
+  conflict: "",
   unknown_class: "Choose one of the model's classes.",
   stopping: "The server is being stopped. Try again when it is back.",
   store_unavailable: "The server's records cannot be reached. Try again, and tell whoever runs it if it stays so.",

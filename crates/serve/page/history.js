@@ -57,7 +57,8 @@ export function historyPlace() {
         filters.any() ? h("button", { type: "button", class: "quiet", onclick: filters.clear }, "Clear filters") : h("a", { class: "button", href: "#/scans" }, "Send a scan")));
       return;
     }
-    list.replaceChildren(recordTable(predictions, load), h("nav", { class: "pages", "aria-label": "Pages of the history" },
+    const alone = before.length === 0 && next === null;
+    list.replaceChildren(recordTable(predictions, load), alone ? "" : h("nav", { class: "pages", "aria-label": "Pages of the history" },
       h("button", { type: "button", class: "quiet", disabled: before.length === 0, onclick: () => {
         cursor = before.pop() ?? null;
         load();

@@ -63,9 +63,9 @@ export function trainingPlace() {
       log.replaceChildren();
       await read(present);
     } catch (error) {
-      const running = error instanceof ServerError && error.status === 409;
-      problem.replaceChildren(failure(running ? "A training runs already" : "The training was not started", error));
-      if (running) await read(present);
+      problem.replaceChildren(failure("The training was not started", error));
+      // Somebody else may have started one.
+      if (error instanceof ServerError && error.status === 409) await read(present);
     }
   };
 
@@ -125,7 +125,7 @@ function stateParts(training) {
     training.started_at && h("p", { class: "fine" }, `Started ${localTime(training.started_at)}${training.finished_at ? `, ended ${localTime(training.finished_at)}` : ""}.`),
     training.state === "idle" && h("p", {}, "When one runs, its stages and its log are seen here, live."),
     outcome && h("p", { class: outcome.promoted ? "outcome promoted" : "outcome" }, icon(outcome.promoted ? "tick" : "alert"),
-      h("span", {}, h("strong", {}, outcome.promoted ? "The new model answers now." : "The model before stays."), " ", outcome.reason)),
+      h("span", {}, h("strong", {}, outcome.promoted ? "The new model answers now." : "The model before stays."), " ", `${outcome.reason.charAt(0).toUpperCase()}${outcome.reason.slice(1)}.`)),
     training.stages.length > 0 && h("ol", { class: "stages" }, ...training.stages.map((stage) =>
       h("li", { class: stage.state, "aria-current": stage.state === "running" ? "step" : null },
         h("span", { class: "lamp", "aria-hidden": "true" }), h("span", {}, stage.name), h("span", { class: "fine" }, stage.state)))),
