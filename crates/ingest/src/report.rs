@@ -128,10 +128,12 @@ impl Report {
         }
         text.push_str(&format!("{} images in {}\n", self.images, folder.display()));
         if let Some(corrections) = &self.corrections {
-            let CorrectionsReport { files, added, relabelled, .. } = corrections;
-            let (added, relabelled) = (added.len(), relabelled.len());
             text.push_str(&format!(
-                "{files} corrections: {added} added to train, {relabelled} relabelled there\n"
+                "corrections: {} added to train, {} relabelled there, {} disputed, {} known already\n",
+                corrections.added.len(),
+                corrections.relabelled.len(),
+                corrections.disputed.len(),
+                corrections.known.len()
             ));
         }
         text

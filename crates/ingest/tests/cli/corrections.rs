@@ -58,7 +58,7 @@ fn a_new_scan_is_added_to_training_byte_for_byte() {
     assert_eq!(project.counts().values().sum::<usize>(), 15);
     assert_eq!(listed(&project, "added"), json!([{"correction": correction, "path": path}]));
     assert_eq!(project.report()["splits"]["train"]["classes"]["malignant"], 6);
-    assert!(summary.contains("1 corrections: 1 added to train, 0 relabelled"), "{summary}");
+    assert!(summary.contains("corrections: 1 added to train, 0 relabelled there"), "{summary}");
     // It is still where the server put it.
     assert!(project.path("corrections").join(correction).is_file());
 }
