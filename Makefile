@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test bench bench-gpu bench-serve lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test fuzz bench bench-gpu bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -9,6 +9,7 @@ NAME ?=
 FROM ?= chest-ct
 MLFLOW ?=
 ROUNDS ?= 3
+MUTATIONS ?= 60000
 ONLY ?=
 SECOND ?=
 
@@ -64,6 +65,9 @@ serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; P
 test: setup ## every test, with what they need
 	@scripts/setup reference
 	@scripts/test
+
+fuzz: setup ## a million damaged files: none may end in a panic
+	HOUNSFIELD_MUTATIONS=$(MUTATIONS) cargo test --release --locked -p imaging --test hostile --test dicom -- no_mutation
 
 bench: setup ## speed beside Keras and PyTorch, on an idle machine: DATA=… ROUNDS=3 ONLY=train,decode
 	@scripts/bench "$(DATA)" "$(ROUNDS)" "$(ONLY)"

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 import yaml
@@ -39,7 +40,12 @@ class Server:
         self.url = line.split()[-1]
 
     def ask(self, path, method="GET", status=200):
-        request = urllib.request.Request(self.url + path, method=method)
+        return self.exchange(urllib.request.Request(self.url + path, method=method), status)
+
+    def send(self, path, body, kind, status=200):
+        return self.exchange(urllib.request.Request(self.url + path, body, {"content-type": kind}), status)
+
+    def exchange(self, request, status):
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_IN_SECONDS) as answer:
                 found, text = answer.status, answer.read()
@@ -144,6 +150,25 @@ def test_a_better_model_answers_after_training_and_a_worse_one_never(served, wea
     server.stop()
     server = served()
     assert server.digest() == after
+
+
+def test_corrected_images_are_put_where_ingest_looks(served, weak, good):
+    config = yaml.safe_load((weak.folder / "config.yaml").read_text())
+    config["data"]["corrections"] = "corrections"
+    config["serve"] = {"store_images": "feedback", "foreign_images": "flag"}
+    (weak.folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    prepare(weak, good)
+    server = served()
+    content = sorted(Path(config["paths"]["data_ingestion"]).glob("test/*/*.png"))[0].read_bytes()
+    said = server.send("/v1/predict", content, "image/png")["predictions"][0]["prediction"]
+    for corrected in ["normal", "large_cell_carcinoma"]:
+        feedback = json.dumps({"prediction_id": said["id"], "class": corrected}).encode()
+        server.send("/v1/feedback", feedback, "application/json", 201)
+    _, log = server.train()
+    assert any("1 corrected images" in line for line in log), log
+    files = [path for path in (weak.folder / "corrections").rglob("*") if path.is_file()]
+    assert [path.parent.name for path in files] == ["large_cell_carcinoma"]
+    assert files[0].name == f"{said['image']['sha256']}.png" and files[0].read_bytes() == content
 
 
 def test_a_training_that_fails_changes_nothing_and_says_where(served, weak, good):

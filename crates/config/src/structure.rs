@@ -55,6 +55,11 @@ pub struct DataConfig {
     /// Folders of the source that hold no images to learn from, such as masks.
     #[serde(default)]
     pub ignore_folders: Vec<String>,
+    /// A folder of images that people gave another class than the model, as
+    /// `<class>/<sha256 of the file>.<extension>`, where the class is one of `classes` and not a
+    /// folder of the source. They are learnt from, and never scored on. None: there are none.
+    #[serde(default)]
+    pub corrections: Option<PathBuf>,
     /// Classes that count as the finding that is looked for, such as all kinds of cancer. None:
     /// the classes are compared one by one only.
     #[serde(default)]
@@ -110,6 +115,15 @@ impl Patients {
 }
 
 impl DataConfig {
+    fn check_corrections(&self) -> Result<(), Refusal> {
+        require(
+            self.corrections.as_ref().is_none_or(|folder| !folder.as_os_str().is_empty()),
+            "data.corrections",
+            "empty",
+            "a folder, or null for none",
+        )
+    }
+
     fn check_positive(&self) -> Result<(), Refusal> {
         for class in &self.positive {
             let names: Vec<&str> = self.classes.names().collect();
@@ -377,6 +391,7 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         self.data.classes.check()?;
         self.data.check_positive()?;
+        self.data.check_corrections()?;
         self.data.patients.check()?;
         self.data.source.check()?;
         self.pretrained.check()?;

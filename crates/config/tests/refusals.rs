@@ -149,3 +149,26 @@ fn words_and_maps_of_freeze_and_device_read_back() {
     let params = Params::load(&path).expect("a map is allowed");
     assert_eq!(params.prepare_base.freeze, Freeze::Until("block4_pool".into()));
 }
+
+#[test]
+fn corrections_are_a_folder_or_none() {
+    let message = config_refusal("corrections: corrections", "corrections: ''");
+    assert_says(&message, &["config.yaml", "data.corrections is empty", "null for none"]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path =
+        changed(folder.path(), "config.yaml", "corrections: corrections", "corrections: null");
+    assert_eq!(Config::load(&path).expect("null is allowed").data.corrections, None);
+}
+
+/// `dvc.yaml` names the folder, and DVC refuses to run where it is missing.
+#[test]
+fn every_root_has_the_folder_of_corrections_that_dvc_follows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let profiles = fs::read_dir(root.join("profiles")).expect("profiles/");
+    let profiles = profiles.map(|entry| entry.expect("a folder that can be listed").path());
+    for root in profiles.filter(|path| path.join("config.yaml").is_file()).chain([root.clone()]) {
+        let config = Config::load(&root.join("config.yaml")).expect("config.yaml");
+        assert_eq!(config.data.corrections.as_deref(), Some(Path::new("corrections")));
+        assert!(root.join("corrections/README.md").is_file(), "{}", root.display());
+    }
+}

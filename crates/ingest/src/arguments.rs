@@ -28,7 +28,8 @@ Which folder holds which class stands in config.yaml under data.classes.";
 ///
 /// Takes a folder or zip file of labelled images, from this machine or a server, decodes every
 /// image once, and writes train/, valid/ and test/ with one folder per class, manifest.csv with a
-/// digest for every image, and report.json. Image files are kept byte for byte.
+/// digest for every image, and report.json. Image files are kept byte for byte. Corrections, where
+/// config.yaml names their folder under data.corrections, change the training images alone.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ingest", version, after_help = EXAMPLES)]
 pub struct Arguments {

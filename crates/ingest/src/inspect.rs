@@ -45,15 +45,49 @@ pub(crate) enum InspectError {
     ClassUnreadable { class: String, path: String, reason: String },
 }
 
-/// Decodes every image below `folder`, in parallel. The order of `files` is kept.
+/// Decodes every image below `folder`, in parallel. The order of `files` is kept. A class of
+/// which no image decodes is refused.
 pub(crate) fn decode_all(
     folder: &Path,
     files: Vec<LabelledFile>,
     on_unreadable: OnUnreadable,
 ) -> Result<Inspection, InspectError> {
+    let (images, failed) = decode_each(folder, files, on_unreadable)?;
+    refuse_lost_classes(&failed, &images)?;
+    Ok(Inspection::new(images, failed))
+}
+
+/// As [`decode_all`], for images without which every class still has some.
+pub(crate) fn decode_additional(
+    folder: &Path,
+    files: Vec<LabelledFile>,
+    on_unreadable: OnUnreadable,
+) -> Result<Inspection, InspectError> {
+    let (images, failed) = decode_each(folder, files, on_unreadable)?;
+    Ok(Inspection::new(images, failed))
+}
+
+impl Inspection {
+    fn new(images: Vec<Image>, failed: Vec<Failure>) -> Self {
+        let unreadable = failed
+            .into_iter()
+            .map(|(file, reason)| Unreadable { path: file.path, reason })
+            .collect();
+        Self { images, unreadable }
+    }
+}
+
+/// A file that does not decode, and why.
+type Failure = (LabelledFile, String);
+
+fn decode_each(
+    folder: &Path,
+    files: Vec<LabelledFile>,
+    on_unreadable: OnUnreadable,
+) -> Result<(Vec<Image>, Vec<Failure>), InspectError> {
     let total = files.len();
     let progress = stage::items_bar(total as u64, "decoding images");
-    let outcomes: Vec<Result<Image, (LabelledFile, String)>> = files
+    let outcomes: Vec<Result<Image, Failure>> = files
         .into_par_iter()
         .map(|file| {
             let outcome = decode(folder, file);
@@ -72,16 +106,10 @@ pub(crate) fn decode_all(
         }
     }
     refuse_unreadable(&failed, total, on_unreadable)?;
-    refuse_lost_classes(&failed, &images)?;
-    let unreadable =
-        failed.into_iter().map(|(file, reason)| Unreadable { path: file.path, reason }).collect();
-    Ok(Inspection { images, unreadable })
+    Ok((images, failed))
 }
 
-fn decode(
-    folder: &Path,
-    file: LabelledFile,
-) -> Result<Result<Image, (LabelledFile, String)>, IoError> {
+fn decode(folder: &Path, file: LabelledFile) -> Result<Result<Image, Failure>, IoError> {
     let bytes = artifact::read_bytes(&folder.join(&file.path))?;
     Ok(match imaging::decode(&bytes) {
         Ok(picture) => Ok(Image {
@@ -95,7 +123,7 @@ fn decode(
 }
 
 fn refuse_unreadable(
-    failed: &[(LabelledFile, String)],
+    failed: &[Failure],
     total: usize,
     on_unreadable: OnUnreadable,
 ) -> Result<(), InspectError> {
@@ -115,10 +143,7 @@ fn refuse_unreadable(
     Err(InspectError::Unreadable { count: failed.len(), total, listed })
 }
 
-fn refuse_lost_classes(
-    failed: &[(LabelledFile, String)],
-    images: &[Image],
-) -> Result<(), InspectError> {
+fn refuse_lost_classes(failed: &[Failure], images: &[Image]) -> Result<(), InspectError> {
     let lost =
         failed.iter().find(|(file, _)| !images.iter().any(|image| image.file.class == file.class));
     match lost {

@@ -305,7 +305,8 @@ fn count_by<'f>(
     counts.into_iter().map(|(path, images)| FolderCount { path, images }).collect()
 }
 
-fn is_hidden(name: &str) -> bool {
+/// Whether a file or folder of this name is nobody's data.
+pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
         || ["__MACOSX", "Thumbs.db", "desktop.ini"]
             .iter()

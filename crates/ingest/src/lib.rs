@@ -6,6 +6,7 @@
 //!   ↓ split and class of each, told from its folders            layout
 //!   ↓ decoded once, digested, measured                          inspect
 //!   ↓ splits that the source lacks                              split
+//!   ├─ what people corrected, into training alone               corrections
 //!   ↓ {train,valid,test}/<class>/…, byte for byte               place
 //! manifest.csv, report.json                                     report
 //! ```
@@ -20,6 +21,7 @@ use artifact::StagedFolder;
 use dataset::{MANIFEST_FILE, Manifest};
 
 mod arguments;
+mod corrections;
 mod credentials;
 mod extract;
 mod inspect;
@@ -33,6 +35,7 @@ mod split;
 
 pub use arguments::{Arguments, UnreadableAction};
 
+use corrections::Corrections;
 use layout::Layout;
 use report::{Draw, Report};
 use source::Source;
@@ -41,7 +44,7 @@ use split::SplitOrigin;
 /// Ingests the source that the configuration and the arguments name, and prints what is there now.
 ///
 /// # Errors
-/// When the configuration cannot be used, the source cannot be brought here or unpacked, its
+/// When the configuration or a correction cannot be used, the source cannot be brought here or unpacked, its
 /// folders do not fit the class map, an image cannot be decoded (unless such are skipped), or the
 /// output cannot be written. The output folder is then as it was before.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -50,8 +53,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ingest = &settings.params.ingest;
 
     source::refuse_overlap(&settings.config)?;
-    // Before all else: an output that cannot be written is told before an hour of downloading.
+    // Before all else: what cannot be written or used is told before an hour of downloading.
     let staged = StagedFolder::in_place_of(output, &[MANIFEST_FILE])?;
+    let corrections = Corrections::read(
+        settings.config.data.corrections.as_deref(),
+        &settings.config.data.classes,
+        ingest.on_unreadable,
+    )?;
     let source = Source::obtain(&settings)?;
     let folder = source.folder_path();
     let name = &source.provenance.name;
@@ -62,8 +70,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let inspection = inspect::decode_all(folder, layout.images, ingest.on_unreadable)?;
     let assignment = split::assign(inspection.images, ingest.split, ingest.seed)?;
 
-    let records = place::place_all(&assignment.images, folder, source.ownership(), staged.path())?;
+    let merged = corrections.merge(assignment.images)?;
+
+    let records = place::place_all(&merged.images, folder, source.ownership(), staged.path())?;
     tracing::debug!("placed {} images", records.len());
+    let corrections = merged.report(&records);
     let manifest = Manifest::new(output, records);
     let is_drawn = assignment.origins.values().any(|origin| *origin == SplitOrigin::Drawn);
     let report = Report {
@@ -74,6 +85,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         draw: is_drawn.then_some(Draw { seed: ingest.seed, ratios: ingest.split }),
         unreadable: inspection.unreadable,
         passed_over: layout.passed_over,
+        corrections,
         source: source.provenance.clone(),
     };
     manifest.write(staged.path())?;

@@ -1,6 +1,6 @@
 //! Where each image goes, and getting it there byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,10 @@ use dataset::{ImageRecord, Split};
 use rayon::prelude::*;
 
 use crate::layout::{common_folder, folder_of};
-use crate::split::AssignedImage;
+use crate::split::{AssignedImage, Origin};
+
+/// The folder of a class in which images lie whose class a correction tells.
+const CORRECTIONS: &str = "corrections";
 
 /// Whose files the source's are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,15 @@ pub(crate) enum PlaceError {
     File(#[from] IoError),
     #[error("copy {}: its content changed since it was decoded; run again", path.display())]
     Changed { path: PathBuf },
+    #[error(
+        "keep {path} apart from a file of the source that gets the same path; rename the source's \
+         folder {CORRECTIONS}"
+    )]
+    Taken { path: String },
 }
 
-/// Brings every image from `source` into `target` and returns its manifest rows.
+/// Brings every image, from `source` or the folder of corrections, into `target`, and returns their
+/// manifest rows in the same order.
 pub(crate) fn place_all(
     images: &[AssignedImage],
     source: &Path,
@@ -39,13 +48,18 @@ pub(crate) fn place_all(
     target: &Path,
 ) -> Result<Vec<ImageRecord>, PlaceError> {
     let records = records(images);
+    refuse_equal_paths(&records)?;
     for record in &records {
         artifact::create_folder(&target.join(folder_of(&record.path)))?;
     }
     let progress = stage::items_bar(records.len() as u64, "placing images");
     images.par_iter().zip(&records).try_for_each(|(assigned, record)| {
-        let from = source.join(&assigned.image.file.path);
         let to = target.join(&record.path);
+        let (folder, ownership) = match &assigned.origin {
+            Origin::Source | Origin::Relabelled { .. } => (source, ownership),
+            Origin::Correction { folder } => (folder.as_path(), Ownership::Theirs),
+        };
+        let from = folder.join(&assigned.image.file.path);
         match ownership {
             Ownership::Theirs => copy(&from, &to, record)?,
             Ownership::Ours => fs::rename(&from, &to).with_path("move an image to", &to)?,
@@ -76,32 +90,62 @@ fn records(images: &[AssignedImage]) -> Vec<ImageRecord> {
     let shared = shared_folders(images);
     images
         .iter()
-        .map(|AssignedImage { image, split }| {
-            let file = &image.file;
-            let shared = &shared[&(file.split, file.class.as_str())];
-            let below = file.path.strip_prefix(shared.as_str()).unwrap_or(&file.path);
-            ImageRecord {
-                path: format!("{split}/{}/{}", file.class, below.trim_start_matches('/')),
-                split: *split,
-                class: file.class.clone(),
-                sha256: image.sha256,
-                width: image.width,
-                height: image.height,
-            }
+        .map(|assigned| ImageRecord {
+            path: format!("{}/{}/{}", assigned.split, assigned.class(), below(assigned, &shared)),
+            split: assigned.split,
+            class: assigned.class().to_owned(),
+            sha256: assigned.image.sha256,
+            width: assigned.image.width,
+            height: assigned.image.height,
         })
         .collect()
+}
+
+/// The folders that [`shared_folders`] gives.
+type SharedFolders<'a> = BTreeMap<(Option<Split>, &'a str), String>;
+
+/// An image's path in its class.
+///
+/// Where a correction tells the class, the path says so, and the end of the source's path stays:
+/// `data.patients` may tell the patient by it.
+fn below(assigned: &AssignedImage, shared: &SharedFolders<'_>) -> String {
+    let file = &assigned.image.file;
+    let of_source = || {
+        let shared = &shared[&(file.split, file.class.as_str())];
+        file.path.strip_prefix(shared.as_str()).unwrap_or(&file.path).trim_start_matches('/')
+    };
+    match &assigned.origin {
+        Origin::Source => of_source().to_owned(),
+        Origin::Relabelled { .. } => format!("{CORRECTIONS}/{}/{}", file.class, of_source()),
+        Origin::Correction { .. } => {
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            format!("{CORRECTIONS}/{name}")
+        }
+    }
 }
 
 /// For each split and class of the source, the folder that all its images share. An image's path
 /// below it is its path in the class: the file name where one folder holds the class, and the
 /// source folder with the file name where several do. Two files can never meet in one path.
-fn shared_folders(images: &[AssignedImage]) -> BTreeMap<(Option<Split>, &str), String> {
+///
+/// The class is that of the source's folders, so that corrections move no other image.
+fn shared_folders(images: &[AssignedImage]) -> SharedFolders<'_> {
     let mut folders: BTreeMap<(Option<Split>, &str), Vec<&str>> = BTreeMap::new();
-    for AssignedImage { image, .. } in images {
+    let of_source = images.iter().filter(|it| !matches!(it.origin, Origin::Correction { .. }));
+    for AssignedImage { image, .. } in of_source {
         let key = (image.file.split, image.file.class.as_str());
         folders.entry(key).or_default().push(folder_of(&image.file.path));
     }
     folders.into_iter().map(|(key, folders)| (key, common_folder(folders))).collect()
+}
+
+/// Files of the source never meet, but one may lie where a correction goes.
+fn refuse_equal_paths(records: &[ImageRecord]) -> Result<(), PlaceError> {
+    let mut seen = BTreeSet::new();
+    match records.iter().find(|record| !seen.insert(&record.path)) {
+        None => Ok(()),
+        Some(record) => Err(PlaceError::Taken { path: record.path.clone() }),
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +165,16 @@ mod tests {
                 height: 1,
             },
             split,
+            origin: Origin::Source,
         }
+    }
+
+    fn relabelled(class: &str, image: AssignedImage) -> AssignedImage {
+        AssignedImage { origin: Origin::Relabelled { class: class.into() }, ..image }
+    }
+
+    fn correction(image: AssignedImage) -> AssignedImage {
+        AssignedImage { origin: Origin::Correction { folder: "corrections".into() }, ..image }
     }
 
     fn paths(images: &[AssignedImage]) -> Vec<String> {
@@ -164,6 +217,36 @@ mod tests {
             paths(&images),
             ["valid/normal/val/normal/1.png", "valid/normal/valid/normal/1.png"]
         );
+    }
+
+    #[test]
+    fn corrections_move_no_other_image() {
+        let images = [
+            assigned("scans/benign/1.png", None, "benign", Split::Test),
+            relabelled("malignant", assigned("scans/benign/2.png", None, "benign", Split::Train)),
+            assigned("scans/malignant/2.png", None, "malignant", Split::Train),
+            correction(assigned("malignant/0a.png", None, "malignant", Split::Train)),
+        ];
+        assert_eq!(
+            paths(&images),
+            [
+                "test/benign/1.png",
+                "train/malignant/corrections/benign/2.png",
+                "train/malignant/2.png",
+                "train/malignant/corrections/0a.png",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_of_the_source_where_a_correction_goes_is_refused() {
+        let images = [
+            assigned("a/corrections/b/2.png", None, "a", Split::Train),
+            assigned("a/1.png", None, "a", Split::Train),
+            relabelled("a", assigned("b/2.png", None, "b", Split::Train)),
+        ];
+        let error = refuse_equal_paths(&records(&images)).unwrap_err().to_string();
+        assert!(error.contains("train/a/corrections/b/2.png"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use config::SplitRatios;
 use dataset::{Manifest, Split};
 use serde::Serialize;
 
+use crate::corrections::CorrectionsReport;
 use crate::inspect::Unreadable;
 use crate::layout::PassedOver;
 use crate::source::Provenance;
@@ -31,6 +32,9 @@ pub(crate) struct Report {
     /// Images left out, as `ingest.on_unreadable: skip` asks.
     pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) passed_over: Vec<PassedOver>,
+    /// What corrections changed; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) corrections: Option<CorrectionsReport>,
 }
 
 /// One split.
@@ -94,6 +98,9 @@ impl Report {
                 "passed over {count} files that are no images; {REPORT_FILE} lists them"
             );
         }
+        if let Some(corrections) = &self.corrections {
+            corrections.warn();
+        }
     }
 
     /// A table of classes and splits, and where the images are.
@@ -120,6 +127,15 @@ impl Report {
             text.push('\n');
         }
         text.push_str(&format!("{} images in {}\n", self.images, folder.display()));
+        if let Some(corrections) = &self.corrections {
+            text.push_str(&format!(
+                "corrections: {} added to train, {} relabelled there, {} disputed, {} known already\n",
+                corrections.added.len(),
+                corrections.relabelled.len(),
+                corrections.disputed.len(),
+                corrections.known.len()
+            ));
+        }
         text
     }
 }

@@ -154,14 +154,37 @@ fn file_name(path: &Path) -> String {
 }
 
 /// Refuses a source folder in the output folder, which publishing would remove, and an output in
-/// the source, which would be read as a part of it the next time.
+/// the source, which would be read as a part of it the next time. So it is with the folder of
+/// corrections.
 pub(crate) fn refuse_overlap(config: &Config) -> Result<(), UsageError> {
-    match &config.data.source {
-        SourceConfig::Local { path, .. } if path.is_dir() => {
-            refuse_overlap_of(path, &config.paths.data_ingestion)
-        }
-        _ => Ok(()),
+    let output = &config.paths.data_ingestion;
+    let corrections = config.data.corrections.as_deref().filter(|folder| folder.is_dir());
+    if let Some(corrections) = corrections {
+        refuse_overlap_of(corrections, output)?;
     }
+    let SourceConfig::Local { path, .. } = &config.data.source else { return Ok(()) };
+    if !path.is_dir() {
+        return Ok(());
+    }
+    if let Some(corrections) = corrections {
+        refuse_corrections_in_source(path, corrections)?;
+    }
+    refuse_overlap_of(path, output)
+}
+
+/// They would be read as a part of the source too, and go to any split.
+fn refuse_corrections_in_source(source: &Path, corrections: &Path) -> Result<(), UsageError> {
+    let (source_place, corrections_place) = (place_of(source), place_of(corrections));
+    if corrections_place.starts_with(&source_place) || source_place.starts_with(&corrections_place)
+    {
+        return Err(UsageError(format!(
+            "tell the corrections in {} from the source in {}: one lies in the other; move one \
+             (data.corrections, data.source.path)",
+            corrections.display(),
+            source.display()
+        )));
+    }
+    Ok(())
 }
 
 fn refuse_overlap_of(source: &Path, output: &Path) -> Result<(), UsageError> {
@@ -198,5 +221,14 @@ mod tests {
         assert!(refuse_overlap_of(folder.path(), &inside).is_err());
         assert!(refuse_overlap_of(&inside, folder.path()).is_err());
         assert!(refuse_overlap_of(&folder.path().join("a"), &folder.path().join("ab")).is_ok());
+    }
+
+    #[test]
+    fn source_and_corrections_must_lie_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("corrections");
+        assert!(refuse_corrections_in_source(folder.path(), &inside).is_err());
+        assert!(refuse_corrections_in_source(&inside, folder.path()).is_err());
+        assert!(refuse_corrections_in_source(&folder.path().join("data"), &inside).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! Splits that the source lacks, made by ratio: stratified, seeded, duplicates kept together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use artifact::Digest;
 use config::SplitRatios;
@@ -26,6 +27,28 @@ pub(crate) enum SplitOrigin {
 pub(crate) struct AssignedImage {
     pub(crate) image: Image,
     pub(crate) split: Split,
+    pub(crate) origin: Origin,
+}
+
+/// Where an image comes from, and who says of what class it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The source, whose folders tell the class.
+    Source,
+    /// The source; a correction tells the class, and the one in `image.file` is wrong.
+    Relabelled { class: String },
+    /// The folder of corrections, relative to which `image.file` has its path.
+    Correction { folder: PathBuf },
+}
+
+impl AssignedImage {
+    /// The class that counts.
+    pub(crate) fn class(&self) -> &str {
+        match &self.origin {
+            Origin::Relabelled { class } => class,
+            Origin::Source | Origin::Correction { .. } => &self.image.file.class,
+        }
+    }
 }
 
 /// Every image with its split, and where each split comes from.
@@ -78,7 +101,10 @@ pub(crate) fn assign(
         (image, split)
     });
     Ok(Assignment {
-        images: assigned.chain(kept).map(|(image, split)| AssignedImage { image, split }).collect(),
+        images: assigned
+            .chain(kept)
+            .map(|(image, split)| AssignedImage { image, split, origin: Origin::Source })
+            .collect(),
         origins: origins.into_iter().collect(),
     })
 }

@@ -15,17 +15,18 @@ use walkdir::WalkDir;
 
 /// Keys of `config.yaml` that decide results; the others say where things are, and how patiently
 /// to wait.
-const DECIDING: [&str; 6] = [
+const DECIDING: [&str; 7] = [
     "data.source",
     "data.classes",
     "data.ignore_folders",
+    "data.corrections",
     "data.positive",
     "data.patients",
     "pretrained",
 ];
 
 /// Those that are always read by their name.
-const BY_NAME: [&str; 2] = ["data.positive", "data.patients"];
+const BY_NAME: [&str; 3] = ["data.corrections", "data.positive", "data.patients"];
 
 /// The stage that a section of `params.yaml` belongs to.
 fn stage_of(section: &str) -> String {

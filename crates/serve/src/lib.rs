@@ -114,7 +114,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
     }
     let served = Arc::new(served);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let settings = config.serve;
+    let (settings, corrections) = (config.serve, config.data.corrections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -131,7 +131,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
         rate: RateLimit::new(settings.limits.requests_per_minute),
         meters: Meters::new(),
         records,
-        training: Training::new(&settings.folder),
+        training: Training::new(&settings.folder, corrections.as_deref()),
         phase: Lifecycle::default(),
         config: settings,
     });

@@ -288,4 +288,33 @@ mod tests {
         let many = r#"{"images":[{"image":"aGk="},{"image":"aGk="},{"image":"aGk="}]}"#;
         assert_eq!(refused("application/json", many).await.code(), Code::TooLarge);
     }
+
+    #[tokio::test]
+    async fn no_mutation_of_a_request_ends_in_a_panic() {
+        use rand::{RngExt, SeedableRng};
+
+        let form = "--x\r\ncontent-disposition: form-data; name=\"a\"; filename=\"1.png\"\r\n\
+                    content-type: image/png\r\n\r\none\r\n--x--\r\n";
+        let json = r#"{"images":[{"image":"data:image/png;base64,aGk=","name":"a"}]}"#;
+        for (kind, text) in [("multipart/form-data; boundary=x", form), ("application/json", json)]
+        {
+            let mut read_whole = 0;
+            for seed in 0..5000 {
+                let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+                let mut body = text.as_bytes().to_vec();
+                for _ in 0..random.random_range(1..4) {
+                    let at = random.random_range(0..body.len());
+                    match random.random_range(0..3) {
+                        0 => body[at] = random.random(),
+                        1 => drop(body.remove(at)),
+                        _ => body.insert(at, body[at]),
+                    }
+                }
+                let request =
+                    Request::builder().header("content-type", kind).body(Body::from(body)).unwrap();
+                read_whole += usize::from(read(request, LIMITS).await.is_ok());
+            }
+            assert!((1..5000).contains(&read_whole), "{kind}: {read_whole}");
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! What `ingest` says of its own work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dataset::Split;
+use dataset::{ImageRecord, Split};
 use serde::Deserialize;
 
 /// The part of `artifacts/data_ingestion/report.json` that matters here.
@@ -12,6 +12,19 @@ pub(crate) struct IngestReport {
     splits: BTreeMap<Split, SplitReport>,
     /// Files that were left out because they could not be decoded.
     pub(crate) unreadable: Vec<Unreadable>,
+    /// Images whose class a person corrected.
+    corrections: Option<Corrections>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Corrections {
+    added: Vec<Corrected>,
+    relabelled: Vec<Corrected>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Corrected {
+    path: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,6 +43,15 @@ impl IngestReport {
     /// Reads the report in the folder that `ingest` wrote.
     pub(crate) fn read(folder: &Path) -> artifact::Result<Self> {
         artifact::read_json(&folder.join("report.json"))
+    }
+
+    /// Which images must stay in training: those that corrections brought, or gave another class. The
+    /// model that was corrected has seen them or made them known, so they can test no other.
+    pub(crate) fn bound_to_training(&self, images: &[ImageRecord]) -> Vec<bool> {
+        let corrections = self.corrections.iter();
+        let corrected = corrections.flat_map(|it| it.added.iter().chain(&it.relabelled));
+        let paths: BTreeSet<&str> = corrected.map(|image| image.path.as_str()).collect();
+        images.iter().map(|image| paths.contains(image.path.as_str())).collect()
     }
 
     /// The splits whose images `ingest` chose itself. Where it drew any, it drew them from the

@@ -128,10 +128,11 @@ impl Validation {
         let classes = data.manifest.classes();
         let ties = Ties::find(images, seen);
         let groups = groups_of(images.len(), &ties, &data.patients);
+        let bound = data.ingested.bound_to_training(images);
         let splits = if params.resplit {
-            split::draw(images, &groups, settings.params.ingest.split, params.seed)
+            split::draw(images, &groups, &bound, settings.params.ingest.split, params.seed)
         } else {
-            split::pull_together(images, &groups, &data.ingested.drawn_splits())
+            split::pull_together(images, &groups, &bound, &data.ingested.drawn_splits())
         };
         let findings = Findings::of(images, &splits, seen, &ties, &classes);
         let excluded = policy::exclusions(images, &splits, &ties, &findings.odd, &params.policy)?;

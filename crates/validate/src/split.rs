@@ -13,10 +13,11 @@ use crate::groups::Groups;
 ///
 /// The largest groups go first, each to the split that lacks the largest part of what it is to
 /// have of the group's classes: the greedy rule of scikit-learn's `StratifiedGroupKFold`, for
-/// shares of any size.
+/// shares of any size. A group with an image that is `bound` to training goes there.
 pub(crate) fn draw(
     images: &[ImageRecord],
     groups: &Groups,
+    bound: &[bool],
     ratios: SplitRatios,
     seed: u64,
 ) -> Vec<Split> {
@@ -37,7 +38,8 @@ pub(crate) fn draw(
     let mut split_of = vec![Split::Train; images.len()];
     for members in ordered {
         let counts = count_classes(images, &members);
-        let split = lacking.best_for(&counts, &shares);
+        let is_bound = members.iter().any(|image| bound[*image]);
+        let split = if is_bound { Split::Train } else { lacking.best_for(&counts, &shares) };
         lacking.take(split, &counts);
         for image in members {
             split_of[image] = split;
@@ -48,14 +50,17 @@ pub(crate) fn draw(
 
 /// Of groups that stand in several splits which `ingest` drew, moves all such images to the split
 /// that has most of them (the earlier one, where several have as many). Splits that the source
-/// brought stay as they are: their scores are compared with those of others.
+/// brought stay as they are: their scores are compared with those of others. With an image that is
+/// `bound` to training all come there.
 pub(crate) fn pull_together(
     images: &[ImageRecord],
     groups: &Groups,
+    bound: &[bool],
     drawn: &[Split],
 ) -> Vec<Split> {
     let mut split_of: Vec<Split> = images.iter().map(|image| image.split).collect();
     for members in groups.members() {
+        let is_bound = members.iter().any(|image| bound[*image]);
         let movable: Vec<usize> =
             members.into_iter().filter(|image| drawn.contains(&images[*image].split)).collect();
         let mut counts: BTreeMap<Split, usize> = BTreeMap::new();
@@ -64,6 +69,7 @@ pub(crate) fn pull_together(
         }
         let most = counts.values().copied().max().unwrap_or(0);
         let home = counts.iter().find(|(_, count)| **count == most).map(|(split, _)| *split);
+        let home = if is_bound { Some(Split::Train) } else { home };
         for image in movable {
             split_of[image] = home.unwrap_or(split_of[image]);
         }
@@ -151,7 +157,7 @@ mod tests {
     #[test]
     fn a_draw_is_stratified_and_has_the_shares_asked_for() {
         let images = images(&[("a", 200), ("b", 60)]);
-        let splits = draw(&images, &Groups::of(260, []), RATIOS, 17);
+        let splits = draw(&images, &Groups::of(260, []), &[false; 260], RATIOS, 17);
         let count = |class: &str, split| {
             let pairs = images.iter().zip(&splits);
             pairs.filter(|(image, it)| image.class == class && **it == split).count()
@@ -172,7 +178,7 @@ mod tests {
         // Groups of ten, and one of both classes.
         let pairs = (0..600).filter(|i| i % 10 != 9).map(|i| (i, i + 1)).chain([(5, 595)]);
         let groups = Groups::of(600, pairs);
-        let splits = draw(&images, &groups, RATIOS, 17);
+        let splits = draw(&images, &groups, &vec![false; images.len()], RATIOS, 17);
         for members in groups.members() {
             assert!(members.iter().all(|image| splits[*image] == splits[members[0]]));
         }
@@ -184,10 +190,10 @@ mod tests {
     fn another_seed_draws_another_split_and_the_order_of_files_does_not_matter() {
         let images = images(&[("a", 100)]);
         let alone = Groups::of(100, []);
-        let splits = draw(&images, &alone, RATIOS, 17);
-        assert_ne!(splits, draw(&images, &alone, RATIOS, 18));
+        let splits = draw(&images, &alone, &[false; 100], RATIOS, 17);
+        assert_ne!(splits, draw(&images, &alone, &[false; 100], RATIOS, 18));
         let reversed: Vec<_> = images.iter().rev().cloned().collect();
-        let mut turned = draw(&reversed, &alone, RATIOS, 17);
+        let mut turned = draw(&reversed, &alone, &[false; 100], RATIOS, 17);
         turned.reverse();
         assert_eq!(splits, turned);
     }
@@ -196,7 +202,7 @@ mod tests {
     fn a_split_without_a_share_gets_nothing() {
         let images = images(&[("a", 10)]);
         let ratios = SplitRatios { train: 0.8, valid: 0.0, test: 0.2 };
-        let splits = draw(&images, &Groups::of(10, []), ratios, 17);
+        let splits = draw(&images, &Groups::of(10, []), &[false; 10], ratios, 17);
         assert!(splits.iter().all(|split| *split != Split::Valid));
         assert_eq!(splits.iter().filter(|split| **split == Split::Test).count(), 2);
     }
@@ -210,11 +216,29 @@ mod tests {
             image(3, "a", Split::Test),
         ];
         let groups = Groups::of(4, [(0, 1), (1, 2), (2, 3)]);
-        let splits = pull_together(&images, &groups, &[Split::Train, Split::Valid]);
+        let splits = pull_together(&images, &groups, &[false; 4], &[Split::Train, Split::Valid]);
         assert_eq!(splits, [Split::Valid, Split::Valid, Split::Valid, Split::Test]);
         assert_eq!(
-            pull_together(&images, &groups, &[]),
+            pull_together(&images, &groups, &[false; 4], &[]),
             [Split::Train, Split::Valid, Split::Valid, Split::Test]
         );
+    }
+
+    #[test]
+    fn a_correction_and_its_copies_stay_in_training() {
+        let images = vec![
+            image(0, "a", Split::Train),
+            image(1, "a", Split::Test),
+            image(2, "a", Split::Test),
+        ];
+        let groups = Groups::of(3, [(0, 1), (1, 2)]);
+        let bound = [true, false, false];
+        let drawn = [Split::Train, Split::Test];
+        assert_eq!(pull_together(&images, &groups, &bound, &drawn), [Split::Train; 3]);
+        // A test split that the source brought stays; the correction does too, and counts as a leak.
+        let kept = pull_together(&images, &groups, &bound, &[]);
+        assert_eq!(kept, [Split::Train, Split::Test, Split::Test]);
+        let all_to_test = SplitRatios { train: 0.0, valid: 0.0, test: 1.0 };
+        assert_eq!(draw(&images, &groups, &bound, all_to_test, 17), [Split::Train; 3]);
     }
 }

@@ -10,6 +10,7 @@ fn data(classes: &[(&str, &[&str])], ignored: &[&str]) -> DataConfig {
                 ((*class).to_owned(), folders)
             })
             .collect(),
+        corrections: None,
         ignore_folders: ignored.iter().map(ToString::to_string).collect(),
         positive: Vec::new(),
         patients: config::Patients::Unknown,

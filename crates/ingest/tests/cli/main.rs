@@ -5,6 +5,7 @@
 
 mod archives;
 mod chest_ct;
+mod corrections;
 mod dicom;
 mod downloads;
 mod images;

@@ -78,6 +78,9 @@ fn remember(server: &Server, served: &ServedModel) -> anyhow::Result<()> {
     let kept = server.training.kept_model().join("data");
     match on_disk.filter(|_| weights_in(&kept) == Some(answering)) {
         Some(weights) => Ok(refused::refuse(folder, weights, &kept, "it was taken back")?),
-        None => Ok(tracing::warn!("after a restart, what lies in the model folder answers")),
+        None => {
+            tracing::warn!("after a restart, what lies in the model folder answers");
+            Ok(())
+        }
     }
 }

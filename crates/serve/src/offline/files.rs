@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use glob::MatchOptions;
 use walkdir::{DirEntry, WalkDir};
 
 /// Every file once, in the order in which they were named; those of a folder or pattern by path.
@@ -47,7 +48,11 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
         bail!("read {shown}: there is no such file or folder");
     }
     let mut files = Vec::new();
-    for path in glob::glob(text).with_context(|| format!("read the pattern {shown}"))? {
+    // Hidden files are not meant, as in a shell.
+    let options = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
+    for path in
+        glob::glob_with(text, options).with_context(|| format!("read the pattern {shown}"))?
+    {
         let path = path.with_context(|| format!("list what {shown} names"))?;
         if path.is_file() {
             files.push(path);

@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
                 }
                 if failure.is_some() { Err(io::Error::other("not whole")) } else { Ok(()) }
             })
-            .or_else(|error| Err(failure.take().unwrap_or_else(|| error.into())))?;
+            .map_err(|error| failure.take().unwrap_or_else(|| error.into()))?;
             unusable
         }
     };

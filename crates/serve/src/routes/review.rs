@@ -1,5 +1,6 @@
 //! Earlier predictions.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::Json;
@@ -169,9 +170,7 @@ pub(crate) async fn image(
 impl ListQuery {
     fn filter(self) -> Result<Filter, Failure> {
         let time = |name: &str, text: Option<String>| {
-            let parse = |text: String| {
-                text.parse::<Timestamp>().map_err(|error| bad(name, error.to_string()))
-            };
+            let parse = |text: String| text.parse::<Timestamp>().map_err(|error| bad(name, error));
             text.map(parse).transpose()
         };
         let limit = self.limit.map(TryInto::try_into).transpose();
@@ -179,13 +178,10 @@ impl ListQuery {
         let model = self.model.map(|text| text.parse()).transpose();
         Ok(Filter {
             limit: limit
-                .map_err(|error: prediction_store::InvalidPageLimit| {
-                    bad("limit", error.to_string())
-                })?
+                .map_err(|error: prediction_store::InvalidPageLimit| bad("limit", error))?
                 .unwrap_or_default(),
-            cursor: cursor.map_err(|error: prediction_store::InvalidCursor| {
-                bad("cursor", error.to_string())
-            })?,
+            cursor: cursor
+                .map_err(|error: prediction_store::InvalidCursor| bad("cursor", error))?,
             class: self.class,
             accepted: self.accepted,
             feedback: self.feedback.map(|wanted| match wanted {
@@ -196,8 +192,7 @@ impl ListQuery {
             }),
             since: time("since", self.since)?,
             until: time("until", self.until)?,
-            model: model
-                .map_err(|error: artifact::InvalidDigest| bad("model", error.to_string()))?,
+            model: model.map_err(|error: artifact::InvalidDigest| bad("model", error))?,
         })
     }
 }
@@ -207,9 +202,9 @@ impl ListQuery {
 /// # Errors
 /// When the text is none.
 pub(crate) fn id(text: &str) -> Result<PredictionId, Failure> {
-    text.parse().map_err(|error: prediction_store::InvalidId| bad("id", error.to_string()))
+    text.parse().map_err(|error: prediction_store::InvalidId| bad("id", error))
 }
 
-fn bad(what: &str, why: String) -> Failure {
+fn bad(what: &str, why: impl Display) -> Failure {
     Failure::new(Code::BadRequest, format!("{what}: {why}"))
 }

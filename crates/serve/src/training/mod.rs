@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! the present model is kept                      register --keep
+//!   ↓ corrected images, where `ingest` looks       corrections
 //!   ↓ the pipeline runs                          dvc repro        ─▶ log, progress
 //! the new model is held against the kept one     register --against
 //!   ↓ only if it passes
@@ -13,6 +14,7 @@
 //! is not served, not even after a restart: see [`refused`].
 
 pub(crate) mod command;
+mod corrections;
 pub(crate) mod progress;
 pub(crate) mod refused;
 mod run;
@@ -43,15 +45,18 @@ pub(crate) struct Training {
     task: Mutex<Option<AbortHandle>>,
     /// `artifacts/serve`: where the present model is kept meanwhile.
     pub(crate) folder: PathBuf,
+    /// Where `ingest` looks for corrected images, if it does.
+    corrections: Option<PathBuf>,
 }
 
 impl Training {
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, corrections: Option<&Path>) -> Self {
         Self {
             progress: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
             task: Mutex::default(),
             folder: folder.to_owned(),
+            corrections: corrections.map(Path::to_owned),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::model::swap;
 use crate::server::Server;
 use crate::training::command::{self, Tools};
 use crate::training::progress::{Outcome, State};
-use crate::training::refused;
+use crate::training::{corrections, refused};
 
 /// The exit code of `register` for a model that does not pass.
 const NOT_PROMOTED: i32 = 3;
@@ -45,6 +45,13 @@ async fn train(server: &Arc<Server>, tools: &Tools) -> Result<TrainingOutcome> {
     // One that was refused before lies there, and the one to beat is kept already.
     if served == on_disk {
         run_to_success(server, tools.register("--keep", &before)).await?;
+    }
+    if let Some(folder) = &server.training.corrections {
+        let (images, without) = corrections::export(&server.records, folder).await?;
+        server.training.log(&format!(
+            "{images} corrected images are in {}; {without} corrections have no image that was kept",
+            folder.display()
+        ));
     }
     run_to_success(server, tools.repro()).await?;
     let after = ModelDescription::read(&server.places.folder)?.digests.weights;

@@ -10,7 +10,7 @@ use crate::project::{Project, json as json_of, picture};
 #[test]
 fn no_request_is_lost_and_no_answer_mixes_two_models() {
     const SWAPS: usize = 20;
-    let project = Project::new("  {}");
+    let project = Project::new("  limits: {requests_per_minute: 0}");
     let server = project.serve();
     let ended = AtomicBool::new(false);
     let answers: Vec<(String, String)> = std::thread::scope(|scope| {

@@ -1,0 +1,88 @@
+//! Pictures that someone else made: whatever the bytes are, decoding ends with a picture or an
+//! error. Those of DICOM are in `dicom/hostile.rs`.
+#![cfg(test)]
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageFormat};
+use imaging::{DecodeOptions, decode_with};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Mutations of each file; `HOUNSFIELD_MUTATIONS` asks for more (`make fuzz`).
+fn mutations() -> u64 {
+    std::env::var("HOUNSFIELD_MUTATIONS").map_or(2000, |text| text.parse().unwrap())
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// One file of each kind that is decoded in a way of its own.
+fn files() -> Vec<(&'static str, Vec<u8>)> {
+    let rgb = image::RgbImage::from_fn(24, 20, |x, y| {
+        image::Rgb([(x * 9) as u8, (y * 11) as u8, (x * y) as u8])
+    });
+    let rgb = DynamicImage::from(rgb);
+    let grey = rgb.to_luma8();
+    vec![
+        ("PNG", encoded(&rgb, ImageFormat::Png)),
+        ("PNG, grey", encoded(&grey.into(), ImageFormat::Png)),
+        ("PNG, 16 bits", encoded(&rgb.to_rgb16().into(), ImageFormat::Png)),
+        ("JPEG", encoded(&rgb, ImageFormat::Jpeg)),
+        ("JPEG, progressive", include_bytes!("pictures/progressive.jpg").to_vec()),
+        ("JPEG, CMYK", include_bytes!("pictures/cmyk.jpg").to_vec()),
+        ("GIF", encoded(&rgb.to_rgba8().into(), ImageFormat::Gif)),
+        ("BMP", encoded(&rgb, ImageFormat::Bmp)),
+        ("TIFF", encoded(&rgb, ImageFormat::Tiff)),
+        ("WebP", encoded(&rgb, ImageFormat::WebP)),
+    ]
+}
+
+/// Changes a few bytes, takes some out, repeats some, or cuts the end off; the signature stays, or
+/// nothing would be decoded.
+fn mutate(bytes: &mut Vec<u8>, random: &mut impl Rng) {
+    const SIGNATURE: usize = 12;
+    for _ in 0..random.random_range(1..=4) {
+        if bytes.len() <= SIGNATURE {
+            return;
+        }
+        let at = random.random_range(SIGNATURE..bytes.len());
+        let end = (at + random.random_range(1..12)).min(bytes.len());
+        match random.random_range(0..8) {
+            0 => bytes[at] = random.random(),
+            1 => bytes[at] ^= 1 << random.random_range(0..8),
+            2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xfe, 0xff][random.random_range(0..6)],
+            3 => bytes[at..end].fill(0xff),
+            4 => bytes[at..end].fill(0),
+            5 => drop(bytes.drain(at..end)),
+            6 => {
+                let piece = bytes[at..end].to_vec();
+                let to = random.random_range(SIGNATURE..=bytes.len());
+                drop(bytes.splice(to..to, piece));
+            }
+            _ => bytes.truncate(at),
+        }
+    }
+}
+
+#[test]
+fn no_mutation_of_a_picture_ends_in_a_panic() {
+    let options = DecodeOptions { max_pixels: 1 << 16, ..DecodeOptions::default() };
+    let mutations = mutations();
+    for (name, file) in files() {
+        decode_with(&file, &options).unwrap();
+        let mut refused = 0;
+        for seed in 0..mutations {
+            let mut bytes = file.clone();
+            mutate(&mut bytes, &mut ChaCha8Rng::seed_from_u64(seed));
+            let ended = std::panic::catch_unwind(|| decode_with(&bytes, &options).is_err());
+            let Ok(is_refused) = ended else { panic!("{name}, seed {seed} panics") };
+            refused += u64::from(is_refused);
+        }
+        // The changes reach what matters.
+        assert!(refused > 0, "{name}: all of {mutations} were read");
+    }
+}

@@ -1,0 +1,10 @@
+// Brings icons.svg into the document, once: its pictures are then there even when the server is not.
+
+export async function loadIcons() {
+  const response = await fetch("/assets/icons.svg");
+  if (!response.ok) return;
+  const { documentElement } = new DOMParser().parseFromString(await response.text(), "image/svg+xml");
+  documentElement.setAttribute("class", "unseen");
+  documentElement.setAttribute("aria-hidden", "true");
+  document.body.append(documentElement);
+}

@@ -1,0 +1,67 @@
+// The model that the server speaks with, known to every part of the page.
+
+import { askJson } from "./api.js";
+import { connection } from "./connection.js";
+import { byId } from "./dom.js";
+import { counted, shortDigest } from "./format.js";
+
+/** @import { Model } from "./contract.js" */
+
+/** @type {Promise<Model> | null} */
+let asked = null;
+
+/** The model, asked for once. @returns {Promise<Model>} */
+export function presentModel() {
+  asked ??= askJson("/v1/model").then(
+    (model) => {
+      tell(model);
+      return model;
+    },
+    (error) => {
+      asked = null;
+      throw error;
+    },
+  );
+  return asked;
+}
+
+/** Asks again: another model may have been swapped in. */
+export function freshModel() {
+  asked = null;
+  return presentModel();
+}
+
+/** @param {Model} model a model that an answer brought */
+export function modelIs(model) {
+  asked = Promise.resolve(model);
+  tell(model);
+}
+
+/** @param {Model} model What becomes of scans, in words. */
+export function keepingInWords(model) {
+  const days = counted(model.retention_days, "day");
+  switch (model.store_images) {
+    case "never":
+      return "Scans are not stored; the numbers of each answer are.";
+    case "feedback":
+      return `A scan that you give feedback on is stored for ${days}; others are not.`;
+    case "all":
+      return `Every scan sent is stored for ${days}.`;
+  }
+}
+
+/** @param {Model} model */
+function tell(model) {
+  byId("keeping").textContent = keepingInWords(model);
+  byId("keeping").className = model.store_images === "never" ? "" : "kept";
+  byId("model-line").textContent = `${model.name}${model.version ? ` version ${model.version}` : ""} · ${shortDigest(model.digest)}`;
+}
+
+/** Fills the footer's lines, again when the server is back. */
+export function startModelLine() {
+  // A failure has its own banner, and every part that needs the model says so itself.
+  presentModel().catch(() => {});
+  connection.addEventListener("back", () => {
+    freshModel().catch(() => {});
+  });
+}
