@@ -125,7 +125,7 @@ impl Default for ServeConfig {
             address: SocketAddr::from(([127, 0, 0, 1], 8080)),
             device: DeviceChoice::Auto,
             batch_images: 8,
-            queue_requests: 64,
+            queue_requests: 24,
             deadline_seconds: 30.0,
             shutdown_seconds: 30.0,
             foreign_images: ForeignImages::Refuse,
