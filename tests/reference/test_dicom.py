@@ -137,7 +137,11 @@ def test_files_of_pydicom(decode, name):
         return
     assert "error" not in decoded, decoded["error"]
     if dataset.SamplesPerPixel == 3:
-        colours = pixel_array(dataset, index=0)
+        try:
+            colours = pixel_array(dataset, index=0)
+        except RuntimeError as error:
+            # Its one decoder of lossless JPEG in colour is under the GPL, and not brought here.
+            pytest.skip(f"pydicom has no decoder: {error}")
         if dataset.BitsAllocated == 16:
             assert (decoded["grey16"] == colours).all()
         else:

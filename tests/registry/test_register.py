@@ -112,12 +112,12 @@ def test_a_gain_that_is_asked_to_be_larger_is_not_enough(good, weak, client, tes
 
 def test_the_same_gate_stands_without_a_server(good, weak, tmp_path):
     nobody = {"server": "http://127.0.0.1:1"}
-    weak.run("register", "--keep", tmp_path / "weak", **nobody)
-    output, _ = good.run("register", "--against", tmp_path / "weak", **nobody)
+    weak.run("register", "--keep", tmp_path / "kept weak", **nobody)
+    output, _ = good.run("register", "--against", tmp_path / "kept weak", **nobody)
     assert "the model passes" in output and "of the present model, on the same" in output
 
-    good.run("register", "--keep", tmp_path / "good", **nobody)
-    output, _ = weak.run("register", "--against", tmp_path / "good", code=NOT_PROMOTED, **nobody)
+    good.run("register", "--keep", tmp_path / "kept good", **nobody)
+    output, _ = weak.run("register", "--against", tmp_path / "kept good", code=NOT_PROMOTED, **nobody)
     assert "the model does not pass" in output and "that is no gain" in output
     # A folder that holds something else is left alone.
     _, log = good.run("register", "--keep", good.folder, code=1, **nobody)

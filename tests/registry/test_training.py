@@ -179,7 +179,7 @@ def test_a_training_that_fails_changes_nothing_and_says_where(served, weak, good
     before = server.digest()
     state, log = server.train()
     assert state["state"] == "failed", state
-    assert state["stages"][0] == {"name": "train", "state": "failed"}
+    assert {"name": "train", "state": "failed"} in state["stages"]
     assert any("no GPU left" in line for line in log)
     assert server.digest() == before
     assert server.ask("/train")["outcome"]["promoted"] is False
