@@ -71,8 +71,8 @@ class Ours:
 
     def queue_requests(self) -> int:
         """Requests that the server takes in at a time."""
-        # 64 where it is not said, as in crates/config.
-        return int((self.config().get("serve") or {}).get("queue_requests", 64))
+        # 24 where it is not said, as in crates/config.
+        return int((self.config().get("serve") or {}).get("queue_requests", 24))
 
     def make_folder(self) -> None:
         """The folder anew: a config of its own, links to the model and to what training made."""
