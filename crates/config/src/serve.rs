@@ -20,6 +20,9 @@ pub struct ServeConfig {
     pub queue_requests: usize,
     /// Seconds after which a request for a prediction is given up.
     pub deadline_seconds: f64,
+    /// Seconds after which a connection is closed on which no whole head of a request came. Longer
+    /// than what a load balancer keeps its connections for, which is often 60.
+    pub idle_seconds: f64,
     /// Seconds that requests in flight have to end when the server is asked to stop.
     pub shutdown_seconds: f64,
     /// What an image that is not of the kind the model was trained on gets.
@@ -124,9 +127,10 @@ impl Default for ServeConfig {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 8080)),
             device: DeviceChoice::Auto,
-            batch_images: 8,
+            batch_images: 16,
             queue_requests: 24,
             deadline_seconds: 30.0,
+            idle_seconds: 75.0,
             shutdown_seconds: 30.0,
             foreign_images: ForeignImages::Refuse,
             folder: "artifacts/serve".into(),
@@ -190,6 +194,7 @@ impl ServeConfig {
         require(self.queue_requests > 0, "serve.queue_requests", 0, "at least 1")?;
         for (key, seconds) in [
             ("serve.deadline_seconds", self.deadline_seconds),
+            ("serve.idle_seconds", self.idle_seconds),
             ("serve.shutdown_seconds", self.shutdown_seconds),
         ] {
             let is_usable = seconds > 0.0 && seconds <= 86_400.0;
@@ -256,6 +261,7 @@ mod tests {
         assert_eq!(refused("batch_images: 0"), "serve.batch_images");
         assert_eq!(refused("queue_requests: 0"), "serve.queue_requests");
         assert_eq!(refused("deadline_seconds: .nan"), "serve.deadline_seconds");
+        assert_eq!(refused("idle_seconds: 0"), "serve.idle_seconds");
         assert_eq!(refused("shutdown_seconds: -1"), "serve.shutdown_seconds");
         assert_eq!(refused("limits: {megapixels: 101}"), "serve.limits.megapixels");
         assert_eq!(refused("limits: {images: 0}"), "serve.limits.images");

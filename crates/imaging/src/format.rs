@@ -49,6 +49,32 @@ pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
 }
 
 impl PictureFormat {
+    /// The name in lower case, as it stands at the end of a file's name: `png`, `jpeg`, `dicom`, …
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Bmp => "bmp",
+            Self::Dicom => "dicom",
+            Self::Gif => "gif",
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::Tiff => "tiff",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// The type that a `Content-Type` names, as IANA lists it.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Bmp => "image/bmp",
+            Self::Dicom => "application/dicom",
+            Self::Gif => "image/gif",
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Tiff => "image/tiff",
+            Self::WebP => "image/webp",
+        }
+    }
+
     /// What the crate `image` calls it; it does not read DICOM.
     pub(crate) fn decoder_format(self) -> Option<ImageFormat> {
         Some(match self {

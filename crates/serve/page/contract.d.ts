@@ -27,6 +27,7 @@ export interface Prediction {
   timings_ms: { decode: number; wait: number; inference: number; total: number };
   notice: string;
 }
+export interface Session { name: string; role: "predict" | "review" | "admin" }
 export interface ErrorBody { code: string; message: string; request_id?: string; checks?: Checks; id?: string }
 export interface Item { file: string | null; prediction?: Prediction; error?: ErrorBody }
 

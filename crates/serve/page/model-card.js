@@ -7,6 +7,7 @@ import { h } from "./dom.js";
 import { failure } from "./errors.js";
 import { classTitle, className, decimal, localTime, percent, shortDigest, whole } from "./format.js";
 import { freshModel, keepingInWords, modelIs } from "./model.js";
+import { mayAdminister } from "./session.js";
 
 /** @import { Model, Scores } from "./contract.js" */
 
@@ -105,26 +106,29 @@ function previousSection(model, draw) {
   if (!previous) {
     return h("section", { class: "card" }, h("h2", {}, "The model before"), h("p", {}, "There is none to go back to: this is the first since the server started."));
   }
+  const needsAdmin = h("p", { class: "fine" }, "Going back to it needs an admin key.");
   const section = h("section", { class: "card" },
     h("h2", {}, "The model before"),
     h("p", {}, `${previous.name}${previous.version ? ` version ${previous.version}` : ""}, `, h("code", {}, shortDigest(previous.digest)), " is kept."),
-    h("button", { type: "button", class: "quiet", onclick: async () => {
-      const sure = await confirmed({
-        heading: "Go back to the model before?",
-        words: "Every request from now on is answered by it, for all who use this server. Answers given so far stay in the history with the model that gave them.",
-        act: "Go back",
-      });
-      if (!sure) return;
-      section.querySelector(".failure")?.remove();
-      try {
-        /** @type {Model} */
-        const now = await postJson("/v1/model/rollback");
-        modelIs(now);
-        draw(now);
-        announce("The model before answers now.");
-      } catch (error) {
-        section.append(failure("The server did not go back", error));
-      }
-    } }, "Go back to it"));
+    needsAdmin);
+  const button = h("button", { type: "button", class: "quiet", onclick: async () => {
+    const sure = await confirmed({
+      heading: "Go back to the model before?",
+      words: "Every request from now on is answered by it, for all who use this server. Answers given so far stay in the history with the model that gave them.",
+      act: "Go back",
+    });
+    if (!sure) return;
+    section.querySelector(".failure")?.remove();
+    try {
+      /** @type {Model} */
+      const now = await postJson("/v1/model/rollback");
+      modelIs(now);
+      draw(now);
+      announce("The model before answers now.");
+    } catch (error) {
+      section.append(failure("The server did not go back", error));
+    }
+  } }, "Go back to it");
+  mayAdminister().then((may) => may && needsAdmin.replaceWith(button), () => {});
   return section;
 }

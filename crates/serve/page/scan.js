@@ -1,5 +1,6 @@
 // One scan that a person gave, and what became of it.
 
+import { ask } from "./api.js";
 import { unique } from "./dom.js";
 
 /**
@@ -16,7 +17,7 @@ import { unique } from "./dom.js";
 export class Scan extends EventTarget {
   /** @type {State} */
   state = { kind: "waiting" };
-  /** The picture, null while it is read, "none" where the browser cannot draw the format. @type {ImageBitmap | null | "none"} */
+  /** The picture, null while it is read, "none" where neither browser nor server can draw it. @type {ImageBitmap | null | "none"} */
   picture = null;
   /** Hounsfield units; null is the server's own choice. @type {Window | null} */
   window = null;
@@ -38,13 +39,37 @@ export class Scan extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** @param {Window} window */
+  setWindow(window) {
+    this.window = window;
+    this.read();
+  }
+
   async read() {
-    try {
-      this.picture = await createImageBitmap(this.content);
-    } catch {
-      this.picture = "none";
-    }
+    const { window } = this;
+    const picture = await this.#browsers() ?? await this.#servers(window) ?? "none";
+    // Another window may have been chosen in the meantime.
+    if (window !== this.window) return;
+    this.picture = picture;
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** What the browser draws by itself. */
+  async #browsers() {
+    return createImageBitmap(this.content).catch(() => null);
+  }
+
+  /** What the server draws: DICOM through a window, TIFF. @param {Window | null} window */
+  async #servers(window) {
+    const query = window ? `?${new URLSearchParams({ window: `${window.centre},${window.width}` })}` : "";
+    try {
+      const headers = { "content-type": "application/octet-stream" };
+      const drawn = await ask(`/v1/rendered${query}`, { method: "POST", body: this.content, headers });
+      return await createImageBitmap(await drawn.blob());
+    } catch {
+      // Its answer to the prediction says what is wrong with the file.
+      return null;
+    }
   }
 
   /** Whether a window in Hounsfield units means anything to it. */

@@ -22,7 +22,7 @@ export function scansPlace() {
   const rail = h("ol", { class: "rail", "aria-label": "Scans" });
   const panel = h("section", { class: "panel", "aria-label": "Answer" });
   const stage = scanStage((scan, window) => {
-    scan.window = window;
+    scan.setWindow(window);
     send(scan);
   });
   const keeping = h("p", { class: "fine" });

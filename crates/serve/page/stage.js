@@ -72,10 +72,10 @@ function undrawn(scan, hasHeat) {
   const prediction = scan.state.kind === "answered" ? scan.state.prediction : null;
   return [
     icon("file"),
-    h("p", {}, h("strong", {}, "This browser cannot draw the file.")),
+    h("p", {}, h("strong", {}, "There is no picture of this file.")),
     h("p", {}, prediction
       ? `The server read it: ${prediction.image.format.toUpperCase()}, ${prediction.image.width} × ${prediction.image.height}${prediction.image.window ? `, window ${prediction.image.window.centre} / ${prediction.image.window.width} HU` : ""}.${hasHeat ? " The heat is drawn without the picture." : ""}`
-      : "The server reads DICOM all the same; its answer appears here."),
+      : "What is wrong with it stands beside here."),
   ];
 }
 

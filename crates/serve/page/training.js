@@ -9,6 +9,7 @@ import { failure } from "./errors.js";
 import { serverEvents } from "./events.js";
 import { localTime } from "./format.js";
 import { freshModel } from "./model.js";
+import { mayAdminister } from "./session.js";
 
 /** @import { FeedbackSummary, Training } from "./contract.js" */
 
@@ -24,6 +25,7 @@ export function trainingPlace() {
   const state = h("div", { class: "card training-state" }, h("div", { class: "skeleton title" }), h("div", { class: "skeleton line" }));
   const log = h("pre", { class: "log", tabindex: 0, role: "log", "aria-label": "Log of the training", "aria-live": "off" });
   const start = h("button", { type: "button", onclick: () => begin() }, "Train again");
+  const needsAdmin = h("p", { class: "fine" }, "Starting one needs an admin key.");
   const corrections = h("div", {});
   /** @type {AbortSignal} */
   let present = AbortSignal.abort();
@@ -82,6 +84,8 @@ export function trainingPlace() {
   const follow = async (signal) => {
     try {
       await read(signal);
+      start.hidden = !(await mayAdminister(signal));
+      needsAdmin.hidden = !start.hidden;
       /** @type {FeedbackSummary} */
       const summary = await askJson("/v1/feedback/summary", { signal });
       corrections.replaceChildren(correctionPanel(summary, false));
@@ -105,11 +109,14 @@ export function trainingPlace() {
 
   const element = h("section", { class: "place" },
     h("div", { class: "place-top" }, h("h1", { tabindex: -1 }, "Training"), start),
-    h("p", { class: "lead" }, "A new model from the corrections that people gave. Starting one needs an admin key."),
+    h("p", { class: "lead" }, "A new model from the corrections that people gave."),
+    needsAdmin,
     problem,
     h("div", { class: "columns" }, state, corrections),
     log);
   log.hidden = true;
+  start.hidden = true;
+  needsAdmin.hidden = true;
   return { title: "Training", element, enter(_query, signal) {
     present = signal;
     problem.replaceChildren();

@@ -1,11 +1,15 @@
 //! Who is let in: so many requests, and so many bytes of their bodies, at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout_at;
 
 use crate::error::{Code, Failure};
+use crate::server::Server;
 
 /// Bodies may take as much memory as this many of the largest allowed.
 const LARGEST_BODIES: usize = 8;
@@ -62,6 +66,33 @@ impl Admission {
         let body = body.map_err(|_| full("as many megabytes of images"))?;
         Ok(Place { _request: request, _body: body })
     }
+}
+
+/// Reads and answers a request that takes memory or the model's time: with a place in the queue,
+/// and until the deadline, which `answer` is told.
+///
+/// # Errors
+/// When there is no place, the deadline passes, or `answer` fails.
+pub(crate) async fn admitted<T, F>(
+    server: &Server,
+    request: Request,
+    answer: impl FnOnce(Request, Instant) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let deadline = Instant::now() + server.deadline();
+    let _place = server.admission.enter(content_length(request.headers()))?;
+    let answered = timeout_at(deadline.into(), answer(request, deadline)).await;
+    answered.unwrap_or_else(|_| {
+        let message = "the request took longer than it may (serve.deadline_seconds)";
+        Err(Failure::new(Code::DeadlineExceeded, message))
+    })
+}
+
+/// What the head of a request says of its body.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The body is larger than `limit` bytes.

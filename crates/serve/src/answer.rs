@@ -194,7 +194,7 @@ impl Image {
     pub(crate) fn of(sha256: Digest, picture: &Picture) -> Self {
         Self {
             sha256,
-            format: picture.format().to_string().to_lowercase(),
+            format: picture.format().extension().to_owned(),
             width: picture.width(),
             height: picture.height(),
             colour_mode: picture.colour_mode().to_string(),

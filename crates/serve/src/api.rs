@@ -8,7 +8,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{dashboard, feedback, health, model, predict, review, samples, seed, training};
+use crate::routes::{
+    audit, dashboard, feedback, health, model, predict, rendered, review, samples, seed, session,
+    training,
+};
 use crate::server::Server;
 
 #[derive(OpenApi)]
@@ -49,6 +52,8 @@ pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 4] {
     let predict = OpenApiRouter::new()
         .routes(routes!(seed::predict))
         .routes(routes!(predict::predict))
+        .routes(routes!(rendered::rendered))
+        .routes(routes!(session::session))
         .routes(routes!(model::model))
         .routes(routes!(samples::list))
         .routes(routes!(samples::one));
@@ -64,7 +69,8 @@ pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 4] {
     let admin = OpenApiRouter::new()
         .routes(routes!(model::reload))
         .routes(routes!(model::rollback))
-        .routes(routes!(training::start));
+        .routes(routes!(training::start))
+        .routes(routes!(audit::audit));
     [
         (None, open),
         (Some(Role::Predict), predict),

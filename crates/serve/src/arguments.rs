@@ -115,9 +115,6 @@ impl Arguments {
     /// config.yaml with the flags laid over it.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         let mut config = Config::load(&self.config)?;
-        if let Some(model) = &self.model {
-            config.paths.model.clone_from(model);
-        }
         config.serve.address = self.address.unwrap_or(config.serve.address);
         config.serve.device = self.device.unwrap_or(config.serve.device);
         Ok(config)

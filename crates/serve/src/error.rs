@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::answer::{Checks, ErrorBody};
 use crate::guard::request_id;
 use crate::model::engine::EngineError;
+use crate::model::served::NotANumber;
 
 /// What a failed request gets: `{"error": {"code": …, "message": …, "request_id": …}}`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -178,6 +179,12 @@ impl From<DecodeError> for Failure {
             _ => Code::DamagedImage,
         };
         Self::new(code, format!("the image cannot be used: {error}"))
+    }
+}
+
+impl From<NotANumber> for Failure {
+    fn from(error: NotANumber) -> Self {
+        Self::new(Code::Internal, error.to_string())
     }
 }
 

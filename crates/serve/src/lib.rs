@@ -16,6 +16,7 @@ mod admission;
 mod answer;
 mod api;
 mod arguments;
+mod encode;
 mod error;
 mod guard;
 mod listen;
@@ -93,7 +94,8 @@ fn serve(arguments: &Arguments) -> Result<()> {
     listen::raise_file_limit();
     let listener = listen::bind(&config.serve)?;
     let places = ModelPlaces {
-        folder: config.paths.model.clone(),
+        folder: arguments.model.clone().unwrap_or_else(|| config.paths.model.clone()),
+        pipeline_output: config.paths.model.clone(),
         evaluation: config.paths.evaluation.clone(),
         name: config.registry.model.clone(),
     };

@@ -9,13 +9,12 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use config::{ServeConfig, TlsConfig};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use stage::UsageError;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::server::Server;
-
-/// A client has this long to send the head of a request; slower ones are cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Binds, so that a port in use is told before anything else is done, and the port of `:0` is known.
 ///
@@ -64,26 +63,27 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let handle = Handle::new();
     tokio::spawn(stop_when_asked(handle.clone(), Arc::clone(&server)));
+    let idle = Duration::from_secs_f64(server.config.idle_seconds);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(tls) => {
             let mut socket = axum_server::from_tcp_rustls(listener, tls).context("listen")?;
-            limit(socket.http_builder());
+            cut_off_idle_ones(socket.http_builder(), idle);
             socket.handle(handle).serve(service).await
         }
         None => {
             let mut socket = axum_server::from_tcp(listener).context("listen")?;
-            limit(socket.http_builder());
+            cut_off_idle_ones(socket.http_builder(), idle);
             socket.handle(handle).serve(service).await
         }
     }
     .context("answer requests")
 }
 
-fn limit(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
-    let timer = hyper_util::rt::TokioTimer::new();
-    builder.http1().timer(timer.clone()).header_read_timeout(HEAD_TIMEOUT);
-    builder.http2().timer(timer).keep_alive_interval(HEAD_TIMEOUT);
+/// Closes connections on which no whole head of a request came for so long, kept-alive ones too.
+fn cut_off_idle_ones(builder: &mut Builder<TokioExecutor>, idle: Duration) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(idle);
 }
 
 /// SIGTERM or Ctrl-C: no more requests; those in flight get `serve.shutdown_seconds`.

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use classifier::model::{Heatmap, ModelDescription};
 use config::ForeignImages;
-use imaging::{DecodeError, DecodeOptions, Window};
+use dataset::ClassIndex;
+use imaging::{DecodeOptions, Window};
 use jiff::Timestamp;
-use metrics::{most_probable, softmax_with_temperature};
 use prediction_store::{ImageFacts, IntensityWindow, ModelIdentity, PredictionId, TimingsMs};
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::answer::{ClassProbability, Explanation, OperatingPoint, Positive, Prediction, Timings};
-use crate::error::{Code, Failure};
+use crate::encode::encode_png;
+use crate::error::Failure;
 use crate::guard::keys::Caller;
-use crate::model::engine::{Job, Seen};
+use crate::model::engine::Job;
 use crate::model::served::ServedModel;
 use crate::scan::Scan;
 use crate::server::Server;
@@ -56,7 +56,7 @@ pub(crate) async fn predict(
     };
     let seen = server.engine.look(job).await?;
     let checks = served.check(&scan.histogram, &seen.look.pooled);
-    let (class, probabilities) = probabilities(&served, &seen)?;
+    let (ClassIndex(class), probabilities) = served.probabilities(&seen.look.logits)?;
     let total = began.elapsed();
     server.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
     let now = Timestamp::now();
@@ -73,9 +73,9 @@ pub(crate) async fn predict(
         explanation: match seen.heatmap {
             Some(map) => {
                 let (width, height) = (scan.image.width, scan.image.height);
-                let png = spawn_blocking(move || explanation(&map, width, height)).await;
+                let drawn = server.beside_the_model(move || explanation(&map, width, height));
                 let class = served.classes.names()[class].clone();
-                png.ok().flatten().map(|png| Explanation { class, png })
+                drawn.await?.map(|png| Explanation { class, png })
             }
             None => None,
         },
@@ -150,41 +150,22 @@ fn remembered(
     }
 }
 
-/// Decodes beside the model's thread, so many at a time as there are cores.
 async fn prepare(
     server: &Arc<Server>,
     served: &Arc<ServedModel>,
     upload: &Upload,
     window: Option<Window>,
 ) -> Result<(Scan, Duration), Failure> {
-    let permit = Arc::clone(&server.decoding).acquire_owned().await;
-    let permit = permit.map_err(|_| Failure::new(Code::Stopping, "the server is stopping"))?;
     let preprocessing = served.description.preprocessing;
     let options = DecodeOptions { window, max_pixels: server.config.limits.pixels() };
     let bytes = upload.bytes.clone();
-    let decoded = spawn_blocking(move || {
+    let decoded = server.beside_the_model(move || {
         let began = Instant::now();
         let scan = Scan::prepare(&bytes, &preprocessing, &options);
-        drop(permit);
         (scan, began.elapsed())
     });
-    let (scan, time): (Result<Scan, DecodeError>, _) = decoded.await.map_err(|error| {
-        tracing::error!("decoding panicked: {error}");
-        Failure::new(Code::Internal, "the image could not be decoded; the server's log says more")
-    })?;
+    let (scan, time) = decoded.await?;
     Ok((scan?, time))
-}
-
-/// Calibrated probabilities, and the most probable class.
-fn probabilities(served: &ServedModel, seen: &Seen) -> Result<(usize, Vec<f64>), Failure> {
-    let logits: Vec<f64> = seen.look.logits.iter().map(|logit| f64::from(*logit)).collect();
-    let not_a_number = || Failure::new(Code::Internal, "the model's answer is not a number");
-    if logits.iter().any(|logit| !logit.is_finite()) {
-        return Err(not_a_number());
-    }
-    let probabilities = softmax_with_temperature(&logits, served.temperature());
-    let class = most_probable(&probabilities).ok_or_else(not_a_number)?;
-    Ok((class.0, probabilities))
 }
 
 fn by_class(served: &ServedModel, probabilities: &[f64]) -> Vec<ClassProbability> {
@@ -227,12 +208,7 @@ fn explanation(map: &Heatmap, width: u32, height: u32) -> Option<String> {
     };
     let (width, height) = (scaled(width), scaled(height));
     let layer = inference::heat_layer(map, width, height)?;
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgba);
-    let mut writer = encoder.write_header().ok()?;
-    writer.write_image_data(&layer).ok()?;
-    writer.finish().ok()?;
+    let bytes = encode_png(width, height, png::ColorType::Rgba, &layer).ok()?;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
     Some(format!("data:image/png;base64,{text}"))
 }

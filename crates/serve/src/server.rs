@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use config::ServeConfig;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::spawn_blocking;
 
 use crate::admission::Admission;
+use crate::error::{Code, Failure};
 use crate::guard::keys::Keys;
 use crate::guard::rate::RateLimit;
 use crate::meters::Meters;
@@ -29,7 +31,7 @@ pub(crate) struct Server {
     /// Held while one model takes the place of another.
     pub(crate) swapping: Mutex<()>,
     pub(crate) admission: Admission,
-    /// Images that are decoded at a time.
+    /// Images that are worked on at a time.
     pub(crate) decoding: Arc<Semaphore>,
     pub(crate) keys: Keys,
     pub(crate) rate: RateLimit,
@@ -43,6 +45,8 @@ pub(crate) struct Server {
 #[derive(Debug, Clone)]
 pub(crate) struct ModelPlaces {
     pub(crate) folder: PathBuf,
+    /// Where `dvc repro` puts a model; another folder may be served.
+    pub(crate) pipeline_output: PathBuf,
     pub(crate) evaluation: PathBuf,
     pub(crate) name: String,
 }
@@ -52,6 +56,28 @@ impl Server {
     pub(crate) fn upload_limits(&self) -> UploadLimits {
         let limits = &self.config.limits;
         UploadLimits { body_bytes: limits.body_bytes(), images: limits.images }
+    }
+
+    /// Decodes or encodes a picture beside the model's thread, so many at a time as there are cores.
+    ///
+    /// # Errors
+    /// When the server is stopping, or the work panicked.
+    pub(crate) async fn beside_the_model<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = Arc::clone(&self.decoding).acquire_owned().await;
+        let permit = permit.map_err(|_| Failure::new(Code::Stopping, "the server is stopping"))?;
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        });
+        done.await.map_err(|error| {
+            tracing::error!("work on an image panicked: {error}");
+            let message = "the image could not be worked on; the server's log says more";
+            Failure::new(Code::Internal, message)
+        })
     }
 
     /// How long a request for predictions may take.

@@ -1,13 +1,17 @@
 //! The images of a request, in whichever of the three ways they were sent.
 
+use std::error::Error;
+use std::iter::successors;
+
 use axum::RequestExt;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use base64::Engine;
+use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose};
+use base64::{Engine, alphabet};
+use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -49,10 +53,11 @@ pub(crate) struct UploadLimits {
 }
 
 /// Padding at the end may be missing: many clients cut it off.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
 
 /// Reads every image of a request.
 ///
@@ -123,23 +128,8 @@ pub(crate) fn decode_base64(text: &str) -> Result<Bytes, Failure> {
         return Err(refuse("empty".into()));
     }
     let url_safe = compact.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let decoded = if url_safe {
-        general_purpose::URL_SAFE_NO_PAD.decode(compact.trim_ascii_end_matches_padding())
-    } else {
-        BASE64.decode(&compact)
-    };
+    let decoded = if url_safe { URL_SAFE.decode(&compact) } else { BASE64.decode(&compact) };
     decoded.map(Bytes::from).map_err(|error| refuse(format!("not base64: {error}")))
-}
-
-trait TrimPadding {
-    fn trim_ascii_end_matches_padding(&self) -> &[u8];
-}
-
-impl TrimPadding for Vec<u8> {
-    fn trim_ascii_end_matches_padding(&self) -> &[u8] {
-        let end = self.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-        &self[..end]
-    }
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -208,14 +198,8 @@ fn plain_name(name: Option<String>) -> Option<String> {
 }
 
 fn is_length_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("length limit exceeded") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    let first: &(dyn Error + 'static) = error;
+    successors(Some(first), |&error| error.source()).any(<dyn Error>::is::<LengthLimitError>)
 }
 
 #[cfg(test)]

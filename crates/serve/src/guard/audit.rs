@@ -1,4 +1,4 @@
-//! A row for everything that an administrator does, whether it was allowed or not.
+//! A row for whatever is asked of an administrator's routes, whether it was allowed or not.
 
 use std::sync::Arc;
 
@@ -15,18 +15,21 @@ use crate::server::Server;
 
 /// Answers, then writes the row. Where it cannot be written the answer says so: what was done was
 /// done, but nobody could prove who did it.
+///
+/// Whoever has no key that is known here gets no row, or anybody could fill the disk; they are in
+/// the log.
 pub(crate) async fn layer(
     State(server): State<Arc<Server>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let caller = request.extensions().get::<Caller>().cloned();
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let response = next.run(request).await;
+    let Some(caller) = response.extensions().get::<Caller>().cloned() else { return response };
     let entry = AuditEntry {
         created_at: Timestamp::now(),
-        key_name: caller.as_ref().map(|caller| caller.name.clone()),
-        role: caller.map_or("none", |caller| name_of(caller.role)).to_owned(),
+        key_name: Some(caller.name),
+        role: name_of(caller.role).to_owned(),
         action: format!("{method} {path}"),
         detail: String::new(),
         outcome: response.status().as_u16().to_string(),

@@ -13,22 +13,30 @@ use crate::error::Failure;
 use crate::guard::keys::Caller;
 use crate::server::Server;
 
-/// Lets requests of a role through, counts them, and tells the handler whose they are.
+/// Lets requests of a role through, counts them, and tells the handler whose they are; the answer
+/// carries the caller too, for layers outside of this one.
 pub(crate) async fn layer(
     State((server, role)): State<(Arc<Server>, Role)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&server, role, &request) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
+    let caller = match identify(&server, &request) {
+        Ok(caller) => caller,
+        Err(failure) => return failure.into_response(),
+    };
+    let mut response = match caller.may(role) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
             next.run(request).await
         }
         Err(failure) => failure.into_response(),
-    }
+    };
+    response.extensions_mut().insert(caller);
+    response
 }
 
-fn admit(server: &Server, role: Role, request: &Request) -> Result<Caller, Failure> {
+/// Who sent a request, if they may send one now.
+fn identify(server: &Server, request: &Request) -> Result<Caller, Failure> {
     let address = || address_of(request.extensions());
     let caller = match server.keys.caller(request.headers()) {
         Ok(caller) => caller,
@@ -40,7 +48,6 @@ fn admit(server: &Server, role: Role, request: &Request) -> Result<Caller, Failu
     };
     let counted = if server.keys.are_needed() { caller.name.clone() } else { address() };
     server.rate.count(&counted)?;
-    caller.may(role)?;
     Ok(caller)
 }
 

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::foreign::FeatureReference;
 use classifier::model::{Model, ModelDescription};
 use config::DeviceChoice;
-use dataset::ClassIndices;
+use dataset::{ClassIndex, ClassIndices};
 use imaging::GREY_BINS;
 use jiff::Timestamp;
-use metrics::Temperature;
+use metrics::{most_probable, softmax_with_temperature};
+use thiserror::Error;
 
 use crate::answer::{Checks, FeatureCheck, GreyCheck, ModelName};
 
@@ -28,6 +30,11 @@ pub(crate) struct ServedModel {
     pub(crate) backend: String,
     pub(crate) loaded_at: Timestamp,
 }
+
+/// The model's answer is not a number: its weights are damaged, or overflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the model's answer is not a number")]
+pub(crate) struct NotANumber;
 
 /// Where a model is read from, and what it is called.
 #[derive(Debug, Clone, Copy)]
@@ -86,9 +93,23 @@ impl ServedModel {
         Ok((served, model))
     }
 
-    /// What logits are divided by.
-    pub(crate) fn temperature(&self) -> Temperature {
-        temperature_of(self.calibration.as_ref())
+    /// The most probable class, and calibrated probabilities of all in the model's order; they add
+    /// up to 1.
+    ///
+    /// # Errors
+    /// When a logit is not a finite number.
+    pub(crate) fn probabilities(
+        &self,
+        logits: &[f32],
+    ) -> Result<(ClassIndex, Vec<f64>), NotANumber> {
+        let logits: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(NotANumber);
+        }
+        let temperature = temperature_of(self.calibration.as_ref());
+        let probabilities = softmax_with_temperature(&logits, temperature);
+        let class = most_probable(&probabilities).ok_or(NotANumber)?;
+        Ok((class, probabilities))
     }
 
     /// Whether an image is of the kind that the model was trained on; `None` where the model was
@@ -111,6 +132,11 @@ impl ServedModel {
         let accepted = grey_histogram.passed && features.passed;
         Some(Checks { accepted, grey_histogram, features })
     }
+}
+
+/// The digest of the weights in a model folder, where there is one.
+pub(crate) fn weights_in(folder: &Path) -> Option<Digest> {
+    ModelDescription::read(folder).ok().map(|description| description.digests.weights)
 }
 
 /// The scores that `evaluate` gave these very weights. Others, or none, are no error: a model may

@@ -1,13 +1,11 @@
 //! Another model in place of the one that answers, with no request lost.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use classifier::model::ModelDescription;
 use tokio::task::spawn_blocking;
 
 use crate::error::{Code, Failure};
-use crate::model::served::{ModelSource, ServedModel};
+use crate::model::served::{ModelSource, ServedModel, weights_in};
 use crate::server::Server;
 use crate::training::refused;
 
@@ -40,9 +38,9 @@ pub(crate) async fn reload(server: &Arc<Server>) -> Result<(), Failure> {
     let served = Arc::new(served);
     server.engine.install(Arc::clone(&served), model).await?;
     tracing::info!(digest = served.name.digest, "another model answers from now on");
-    server.shelf.replace(served);
+    server.shelf.replace(Arc::clone(&served));
     server.meters.swapped();
-    Ok(())
+    remember(server, &served).map_err(|error| only_until_a_restart(&error))
 }
 
 /// The model before answers again.
@@ -57,17 +55,16 @@ pub(crate) async fn rollback(server: &Arc<Server>) -> Result<(), Failure> {
     };
     tracing::info!(digest = served.name.digest, "the model before answers again");
     server.meters.swapped();
-    remember(server, &served).map_err(|error| {
-        let message = format!("the model before answers, but only until a restart: {error:#}");
-        Failure::new(Code::StoreUnavailable, message)
-    })
+    remember(server, &served).map_err(|error| only_until_a_restart(&error))
+}
+
+fn only_until_a_restart(error: &anyhow::Error) -> Failure {
+    let message = format!("the other model answers, but only until a restart: {error:#}");
+    Failure::new(Code::StoreUnavailable, message)
 }
 
 /// The model that answers is to answer after a restart too, where the training kept it.
 fn remember(server: &Server, served: &ServedModel) -> anyhow::Result<()> {
-    let weights_in = |folder: &Path| {
-        ModelDescription::read(folder).ok().map(|description| description.digests.weights)
-    };
     let folder = &server.training.folder;
     let answering = served.description.digests.weights;
     let on_disk = weights_in(&server.places.folder);

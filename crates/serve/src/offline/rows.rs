@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use classifier::model::Look;
 use config::ForeignImages;
-use metrics::{most_probable, softmax_with_temperature};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -46,20 +45,16 @@ impl Row {
         served: &ServedModel,
         foreign_images: ForeignImages,
     ) -> Result<Self> {
-        let logits: Vec<f64> = look.logits.iter().map(|logit| f64::from(*logit)).collect();
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            bail!("predict {}: the model's answer is not a number", file.display());
-        }
-        let probabilities = softmax_with_temperature(&logits, served.temperature());
-        let class = most_probable(&probabilities).context("predict: the model has no classes")?.0;
+        let said = served.probabilities(&look.logits);
+        let (class, probabilities) = said.with_context(|| format!("predict {}", file.display()))?;
         let checks = served.check(&scan.histogram, &look.pooled);
         let is_accepted = checks.is_none_or(|checks| checks.accepted);
         let is_told = is_accepted || foreign_images == ForeignImages::Flag;
         Ok(Self {
             path: file.display().to_string(),
             sha256: Some(scan.image.sha256.to_string()),
-            class: is_told.then(|| served.classes.names()[class].clone()),
-            confidence: is_told.then(|| probabilities[class]),
+            class: is_told.then(|| served.classes.names()[class.0].clone()),
+            confidence: is_told.then(|| probabilities[class.0]),
             accepted: checks.map(|checks| checks.accepted),
             grey_correlation: checks.map(|checks| checks.grey_histogram.correlation),
             feature_distance: checks.map(|checks| checks.features.distance),

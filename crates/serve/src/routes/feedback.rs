@@ -10,6 +10,7 @@ use prediction_store::{ClassChange, NewFeedback};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admission::admitted;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
 use crate::server::Server;
@@ -93,6 +94,15 @@ pub(crate) async fn feedback(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<(StatusCode, Json<FeedbackAnswer>), Failure> {
+    let kept = admitted(&server, request, |request, _| keep(&server, caller, request));
+    Ok((StatusCode::CREATED, Json(kept.await?)))
+}
+
+async fn keep(
+    server: &Server,
+    caller: Caller,
+    request: Request,
+) -> Result<FeedbackAnswer, Failure> {
     let body = whole(request, server.upload_limits()).await?;
     let given: FeedbackRequest = serde_json::from_slice(&body).map_err(|error| {
         let message = format!("the request is not {{\"prediction_id\", \"class\"}}: {error}");
@@ -120,12 +130,11 @@ pub(crate) async fn feedback(
         created_at: Timestamp::now(),
     };
     let kept = server.records.feedback(&feedback, image).await?;
-    let answer = FeedbackAnswer {
+    Ok(FeedbackAnswer {
         id: kept.id.to_string(),
         created_at: kept.created_at.to_string(),
         right: kept.right,
-    };
-    Ok((StatusCode::CREATED, Json(answer)))
+    })
 }
 
 /// How often the model was corrected, and whether a training is due

@@ -1,30 +1,36 @@
 //! The routes, and the layers that every one of them has.
 
+pub(crate) mod audit;
 pub(crate) mod dashboard;
 pub(crate) mod feedback;
 pub(crate) mod health;
 pub(crate) mod model;
 pub(crate) mod predict;
+pub(crate) mod rendered;
 pub(crate) mod review;
 pub(crate) mod samples;
 pub(crate) mod seed;
+pub(crate) mod session;
 pub(crate) mod training;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use config::Role;
+use imaging::{PictureFormat, looks_like_image};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::{Code, Failure};
-use crate::guard::{audit, headers, panics, request_id, roles};
+use crate::guard::{self, headers, origin, panics, request_id, roles};
 use crate::server::Server;
 use crate::{api, meters, page};
 
@@ -38,14 +44,15 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         let (routes, _) = routes.split_for_parts();
         let routes = match role {
             Some(role) => {
-                // Inside the layer that knows whose request it is.
-                let routes = match role {
+                let state = (Arc::clone(server), role);
+                let routes = routes.layer(from_fn_with_state(state, roles::layer));
+                match role {
+                    // Outside, so that what a role does not allow is written down as well.
                     Role::Admin => {
-                        routes.layer(from_fn_with_state(Arc::clone(server), audit::layer))
+                        routes.layer(from_fn_with_state(Arc::clone(server), guard::audit::layer))
                     }
                     Role::Predict | Role::Review => routes,
-                };
-                routes.layer(from_fn_with_state((Arc::clone(server), role), roles::layer))
+                }
             }
             None => routes,
         };
@@ -59,6 +66,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(server.config.limits.body_bytes()))
         .layer(CatchPanicLayer::custom(panics::answer))
+        .layer(from_fn_with_state(Arc::clone(server), origin::layer))
         .layer(from_fn_with_state(Arc::clone(server), meters::layer))
         .layer(CompressionLayer::new())
         .layer(cors(&server.config.cors_origins))
@@ -79,6 +87,13 @@ fn cors(origins: &[String]) -> CorsLayer {
         ])
         .expose_headers([request_id::HEADER, header::RETRY_AFTER])
         .max_age(CORS_AGE)
+}
+
+/// A kept image, under the type that its bytes show.
+fn image_answer(bytes: Bytes) -> Response {
+    let kind = looks_like_image(&bytes);
+    let kind = kind.map_or("application/octet-stream", PictureFormat::media_type);
+    ([(header::CONTENT_TYPE, kind)], bytes).into_response()
 }
 
 async fn not_found() -> Failure {

@@ -1,17 +1,15 @@
 //! `POST /v1/predict`.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Extension, Query, Request, State};
-use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use imaging::Window;
 use serde::Deserialize;
-use tokio::time::timeout_at;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::admission::admitted;
 use crate::answer::{Item, Predictions};
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
@@ -56,15 +54,19 @@ pub(crate) async fn predict(
     request: Request,
 ) -> Result<Json<Predictions>, Failure> {
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
-    let deadline = Instant::now() + server.deadline();
-    let window = query.window.map(|text| text.parse::<Window>()).transpose();
-    let window = window.map_err(|error| {
+    let window = window(query.window)?;
+    let explain = query.explain == Some(Explain::GradCam);
+    let answered = admitted(&server, request, |request, deadline| {
+        answer(&server, &caller, request, Wish { explain, window, deadline })
+    });
+    answered.await.map(Json)
+}
+
+/// A window as it stands in a query.
+pub(crate) fn window(text: Option<String>) -> Result<Option<Window>, Failure> {
+    text.map(|text| text.parse()).transpose().map_err(|error: imaging::WindowError| {
         Failure::new(Code::BadRequest, format!("the window cannot be read: {error}"))
-    })?;
-    let wish = Wish { explain: query.explain == Some(Explain::GradCam), window, deadline };
-    let answered = timeout_at(deadline.into(), answer(&server, &caller, request, wish)).await;
-    let late = || Failure::new(Code::DeadlineExceeded, "the request took longer than it may");
-    answered.unwrap_or_else(|_| Err(late())).map(Json)
+    })
 }
 
 async fn answer(
@@ -73,7 +75,6 @@ async fn answer(
     request: Request,
     wish: Wish,
 ) -> Result<Predictions, Failure> {
-    let _place = server.admission.enter(content_length(request.headers()))?;
     let mut uploads = read(request, server.upload_limits()).await?;
     if let [_] = uploads[..] {
         let upload = uploads.remove(0);
@@ -94,9 +95,4 @@ async fn item(server: &Arc<Server>, caller: &Caller, upload: Upload, wish: Wish)
         Ok(prediction) => Item::Prediction { file, prediction: Box::new(prediction) },
         Err(failure) => Item::Error { file, error: failure.body() },
     }
-}
-
-/// What the head of a request says of its body.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use imaging::looks_like_image;
+use axum::response::Response;
 use jiff::Timestamp;
-use prediction_store::{FeedbackFilter, Filter, PredictionId, PredictionRow};
+use prediction_store::{Cursor, FeedbackFilter, Filter, PageLimit, PredictionId, PredictionRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -159,12 +157,7 @@ pub(crate) async fn image(
 ) -> Result<Response, Failure> {
     let row = server.records.store.prediction(id(&text)?).await?;
     let bytes = server.records.image(row.prediction.image.sha256).await?;
-    let kind = match looks_like_image(&bytes).map(|format| format.to_string().to_lowercase()) {
-        Some(format) if format == "dicom" => "application/dicom".to_owned(),
-        Some(format) => format!("image/{format}"),
-        None => "application/octet-stream".to_owned(),
-    };
-    Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response())
+    Ok(super::image_answer(bytes))
 }
 
 impl ListQuery {
@@ -173,15 +166,11 @@ impl ListQuery {
             let parse = |text: String| text.parse::<Timestamp>().map_err(|error| bad(name, error));
             text.map(parse).transpose()
         };
-        let limit = self.limit.map(TryInto::try_into).transpose();
-        let cursor = self.cursor.map(|text| text.parse()).transpose();
+        let (limit, cursor) = limit_and_cursor(self.limit, self.cursor)?;
         let model = self.model.map(|text| text.parse()).transpose();
         Ok(Filter {
-            limit: limit
-                .map_err(|error: prediction_store::InvalidPageLimit| bad("limit", error))?
-                .unwrap_or_default(),
-            cursor: cursor
-                .map_err(|error: prediction_store::InvalidCursor| bad("cursor", error))?,
+            limit,
+            cursor,
             class: self.class,
             accepted: self.accepted,
             feedback: self.feedback.map(|wanted| match wanted {
@@ -205,6 +194,18 @@ pub(crate) fn id(text: &str) -> Result<PredictionId, Failure> {
     text.parse().map_err(|error: prediction_store::InvalidId| bad("id", error))
 }
 
-fn bad(what: &str, why: impl Display) -> Failure {
+/// Where a page begins, and how long it is.
+pub(crate) fn limit_and_cursor(
+    limit: Option<u32>,
+    cursor: Option<String>,
+) -> Result<(PageLimit, Option<Cursor>), Failure> {
+    let limit = limit.map(TryInto::try_into).transpose();
+    let cursor = cursor.map(|text| text.parse()).transpose();
+    let limit = limit.map_err(|error: prediction_store::InvalidPageLimit| bad("limit", error))?;
+    let cursor = cursor.map_err(|error: prediction_store::InvalidCursor| bad("cursor", error))?;
+    Ok((limit.unwrap_or_default(), cursor))
+}
+
+pub(crate) fn bad(what: &str, why: impl Display) -> Failure {
     Failure::new(Code::BadRequest, format!("{what}: {why}"))
 }

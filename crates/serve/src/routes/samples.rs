@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path as UrlPath, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use imaging::looks_like_image;
+use axum::response::Response;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
@@ -66,9 +64,7 @@ pub(crate) async fn one(
         tracing::warn!("read {}: {error}", path.display());
         missing()
     })?;
-    let kind = looks_like_image(&bytes).map(|format| format.to_string().to_lowercase());
-    let kind = kind.map_or("application/octet-stream".to_owned(), |kind| format!("image/{kind}"));
-    Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response())
+    Ok(super::image_answer(bytes.into()))
 }
 
 async fn samples(server: &Arc<Server>) -> Result<Vec<Sample>, Failure> {

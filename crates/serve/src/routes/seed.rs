@@ -8,15 +8,15 @@ use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
+use crate::admission::admitted;
 use crate::answer::Prediction;
 use crate::error::{Code, Failure};
 use crate::guard::keys::Caller;
 use crate::predict::{Wish, predict as predict_one};
 use crate::server::Server;
-use crate::upload::{decode_base64, whole};
+use crate::upload::{Upload, decode_base64, whole};
 
 /// One image as text.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -51,10 +51,9 @@ pub(crate) async fn predict(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let deadline = Instant::now() + server.deadline();
-    let answered = timeout_at(deadline.into(), answer(&server, &caller, request, deadline)).await;
-    let late = || Failure::new(Code::DeadlineExceeded, "the request took longer than it may");
-    match answered.unwrap_or_else(|_| Err(late())) {
+    let answered =
+        admitted(&server, request, |request, deadline| answer(&server, &caller, request, deadline));
+    match answered.await {
         Ok(prediction) => {
             let confidence = format!("{:.4}%", prediction.confidence * 100.0);
             let prediction = SeedAnswer::Prediction { prediction: prediction.class, confidence };
@@ -73,7 +72,6 @@ async fn answer(
     request: Request,
     deadline: Instant,
 ) -> Result<Prediction, Failure> {
-    let _place = server.admission.enter(super::predict::content_length(request.headers()))?;
     let body = whole(request, server.upload_limits()).await?;
     let parsed: SeedRequest = serde_json::from_slice(&body).map_err(|error| {
         let message = format!("the request is not {{\"image\": \"<base64>\"}}: {error}");
@@ -82,6 +80,6 @@ async fn answer(
     let Some(image) = parsed.image else {
         return Err(Failure::new(Code::BadRequest, "the request has no \"image\""));
     };
-    let upload = crate::upload::Upload { file: None, bytes: decode_base64(&image)? };
+    let upload = Upload { file: None, bytes: decode_base64(&image)? };
     predict_one(server, upload, Wish { explain: false, window: None, deadline }, caller).await
 }

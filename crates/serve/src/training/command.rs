@@ -60,6 +60,15 @@ fn stages(pipeline: &Path) -> Result<Vec<String>> {
     Ok(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
 }
 
+/// A command as a person would write it: programs without the folders that they lie in.
+pub(crate) fn shown(command: &Command) -> String {
+    let command = command.as_std();
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(name).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
 /// Runs a program to its end. Dropping the future ends it, with all that it started.
 ///
 /// # Errors
@@ -160,6 +169,13 @@ mod tests {
         task.abort();
         let ended = reader.next_line().await.unwrap();
         assert_eq!(ended, None, "the fifo has no writer any more");
+    }
+
+    #[test]
+    fn commands_are_shown_without_the_folders_of_this_machine() {
+        let mut command = Command::new("/opt/project/scripts/stage");
+        command.args(["register", "--keep", "artifacts/serve/before"]);
+        assert_eq!(shown(&command), "stage register --keep artifacts/serve/before");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) async fn export(records: &Records, folder: &Path) -> Result<(usize, u
             anyhow::bail!("export the corrected image {digest}: it cannot be read")
         };
         let format = looks_like_image(&image).context("tell the format of a kept image")?;
-        let name = format!("{digest}.{}", format.to_string().to_lowercase());
+        let name = format!("{digest}.{}", format.extension());
         remove_from_other_classes(folder, class, &name)?;
         artifact::write_file(&folder.join(class).join(name), &image)?;
     }

@@ -106,12 +106,22 @@ impl Training {
 /// Starts a training; it goes on when this returns.
 ///
 /// # Errors
-/// When there is no pipeline here, one runs already, or the store cannot be reached.
+/// When there is no pipeline here or its model is not the one that is served, one runs already, or the store cannot be reached.
 pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<TrainingId, Failure> {
     let tools = Tools::find().map_err(|error| {
         let message = format!("nothing can be trained here: {error:#}");
         Failure::new(Code::Conflict, message)
     })?;
+    let places = &server.places;
+    if places.folder != places.pipeline_output {
+        let message = format!(
+            "nothing can be trained here: the model of {} is served (--model), and the pipeline \
+             makes {}",
+            places.folder.display(),
+            places.pipeline_output.display()
+        );
+        return Err(Failure::new(Code::Conflict, message));
+    }
     let started_at = Timestamp::now();
     let new = NewTraining {
         started_at,

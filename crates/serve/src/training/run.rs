@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use artifact::Digest;
 use classifier::model::ModelDescription;
 use jiff::Timestamp;
 use prediction_store::{TrainingId, TrainingOutcome};
 
+use crate::model::served::weights_in;
 use crate::model::swap;
 use crate::server::Server;
 use crate::training::command::{self, Tools};
@@ -42,9 +43,16 @@ async fn train(server: &Arc<Server>, tools: &Tools) -> Result<TrainingOutcome> {
     let before = server.training.kept_model();
     let served = server.shelf.current().description.digests.weights;
     let on_disk = ModelDescription::read(&server.places.folder)?.digests.weights;
-    // One that was refused before lies there, and the one to beat is kept already.
     if served == on_disk {
         run_to_success(server, tools.register("--keep", &before)).await?;
+    } else if weights_in(&before.join("data")) != Some(served) {
+        // One that was refused may lie there, but then the one to beat is kept.
+        bail!(
+            "find the model that answers: it is neither in {} nor in {}; let the one in {0} answer \
+             first, with POST /v1/model/reload",
+            server.places.folder.display(),
+            before.display()
+        );
     }
     if let Some(folder) = &server.training.corrections {
         let (images, without) = corrections::export(&server.records, folder).await?;
@@ -78,13 +86,12 @@ async fn train(server: &Arc<Server>, tools: &Tools) -> Result<TrainingOutcome> {
 }
 
 async fn promote(server: &Arc<Server>, after: Digest, reason: String) -> Result<TrainingOutcome> {
-    refused::allow(&server.training.folder).context("allow the new model to be served")?;
     swap::reload(server).await.map_err(|failure| anyhow::anyhow!("{}", failure.message()))?;
     Ok(TrainingOutcome::Promoted { model_after: after, reason })
 }
 
 async fn run_to_success(server: &Server, command: tokio::process::Command) -> Result<()> {
-    let shown = format!("{:?}", command.as_std());
+    let shown = command::shown(&command);
     server.training.log(&format!("$ {shown}"));
     let status = command::run(command, |line| server.training.log(line)).await?;
     if !status.success() {

@@ -44,6 +44,7 @@ fn a_key_opens_what_its_role_allows() {
         ("GET", "/v1/dashboard", 1),
         ("POST", "/v1/model/rollback", 2),
         ("POST", "/train", 2),
+        ("GET", "/v1/audit", 2),
     ] {
         for (rank, key) in [&predict, &review, &admin].into_iter().enumerate() {
             let found = status(&server, method, path, Some(key));
@@ -111,12 +112,95 @@ fn only_pages_of_allowed_origins_may_call() {
 }
 
 #[test]
+fn a_page_of_a_strangers_changes_nothing() {
+    let project = Project::new("  cors_origins: ['https://ward.example.org']");
+    let server = project.serve();
+    let rollback = |origin: &str| {
+        let request = server.post("/v1/model/rollback").header("origin", origin);
+        request.send().unwrap().status().as_u16()
+    };
+    for origin in ["https://evil.example.org", "http://localhost:1", "null"] {
+        assert_eq!(rollback(origin), 403, "{origin}");
+    }
+    // There is no model before the first: the request was heard.
+    assert_eq!(rollback("https://ward.example.org"), 409);
+    assert_eq!(rollback(&server.url), 409);
+}
+
+#[test]
+fn a_strangers_name_for_this_machine_is_served_with_keys_alone() {
+    let (key, line) = key("ward", "predict");
+    for (settings, status) in [("  {}".to_owned(), 403), (format!("  keys:\n    {line}"), 200)] {
+        let project = Project::new(&settings);
+        let server = project.serve();
+        let asked = server.get("/v1/model").header("host", "evil.example.org");
+        assert_eq!(asked.bearer_auth(&key).send().unwrap().status(), status);
+        let own = server.get("/v1/model").bearer_auth(&key).send().unwrap();
+        assert_eq!(own.status(), 200);
+    }
+}
+
+#[test]
+fn whoever_asks_is_told_who_they_are() {
+    let project = Project::new("  {}");
+    let local = json_of(project.serve().get("/v1/session").send().unwrap(), 200);
+    assert_eq!(local, json!({"name": "local", "role": "admin"}));
+    let (key, line) = key("ward", "predict");
+    let project = Project::new(&format!("  keys:\n    {line}"));
+    let session = project.serve().get("/v1/session").bearer_auth(key).send().unwrap();
+    assert_eq!(json_of(session, 200), json!({"name": "ward", "role": "predict"}));
+}
+
+#[test]
+fn what_is_asked_of_an_administrator_is_written_down_whoever_asks() {
+    let (review, review_line) = key("clinic", "review");
+    let (admin, admin_line) = key("boss", "admin");
+    let project = Project::new(&format!("  keys:\n    {review_line}\n    {admin_line}"));
+    let server = project.serve();
+    for key in [Some(review.as_str()), Some(admin.as_str()), None, Some("hk_unknown")] {
+        status(&server, "POST", "/v1/model/rollback", key);
+    }
+    assert_eq!(status(&server, "GET", "/v1/audit", Some(&review)), 403);
+    let listed = server.get("/v1/audit").bearer_auth(&admin).send().unwrap();
+    let listed = json_of(listed, 200);
+    let rows: Vec<[&str; 4]> = listed["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| ["key", "role", "action", "outcome"].map(|name| row[name].as_str().unwrap()))
+        .collect();
+    let rollback = "POST /v1/model/rollback";
+    assert_eq!(
+        rows,
+        [
+            ["clinic", "review", "GET /v1/audit", "403"],
+            ["boss", "admin", rollback, "409"],
+            ["clinic", "review", rollback, "403"],
+        ],
+        "a key that is not known gets no row"
+    );
+}
+
+#[test]
+fn a_connection_that_never_says_what_it_wants_is_closed() {
+    let project = Project::new("  idle_seconds: 0.3");
+    let server = project.serve();
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ").unwrap();
+    let mut answer = String::new();
+    // Ends only when the server closes.
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(!answer.contains("200"), "{answer}");
+    assert_eq!(server.get("/healthz").send().unwrap().status(), 200);
+}
+
+#[test]
 fn a_full_queue_turns_away_at_once_and_says_when_to_come_again() {
     let project = Project::new("  queue_requests: 1");
     let server = project.serve();
     // It has a place, and never sends its body.
     let mut slow = TcpStream::connect(server.address()).unwrap();
-    let head = "POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\n\
+    let head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\n\
                 expect: 100-continue\r\ncontent-length: 100\r\n\r\n";
     slow.write_all(head.as_bytes()).unwrap();
     // The server asks for the body only once the request has its place.
@@ -144,7 +228,7 @@ fn a_body_that_never_comes_is_given_up_at_the_deadline() {
     let project = Project::new("  deadline_seconds: 0.3");
     let server = project.serve();
     let mut slow = TcpStream::connect(server.address()).unwrap();
-    let head = "POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\n\
+    let head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\n\
                 connection: close\r\ncontent-length: 100\r\n\r\nabc";
     slow.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -172,6 +256,9 @@ fn the_description_of_the_api_names_every_route() {
         "/metrics",
         "/v1/dashboard",
         "/v1/samples",
+        "/v1/rendered",
+        "/v1/session",
+        "/v1/audit",
     ] {
         assert!(api["paths"][path].is_object(), "{path}");
     }

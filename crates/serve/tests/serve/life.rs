@@ -22,7 +22,7 @@ fn a_request_in_flight_is_ended_before_the_server_is() {
     let body = picture(100);
     let mut slow = TcpStream::connect(server.address()).unwrap();
     let head = format!(
-        "POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\nexpect: 100-continue\r\n\
+        "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\nexpect: 100-continue\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );

@@ -168,3 +168,29 @@ fn every_bad_request_says_what_is_wrong_with_it() {
         assert!(error["request_id"].is_string(), "{error}");
     }
 }
+
+#[test]
+fn a_file_that_no_browser_draws_is_drawn_as_the_model_sees_it() {
+    let project = Project::new("  limits: {megapixels: 0.01}");
+    let server = project.serve();
+    let rendered = |body: Vec<u8>| server.post("/v1/rendered").body(body).send().unwrap();
+    let png = image::load_from_memory(&picture(150)).unwrap();
+    let mut tiff = std::io::Cursor::new(Vec::new());
+    png.write_to(&mut tiff, image::ImageFormat::Tiff).unwrap();
+    let drawn = rendered(tiff.into_inner());
+    assert_eq!(
+        (drawn.status().as_u16(), &drawn.headers()["content-type"]),
+        (200, &"image/png".parse().unwrap())
+    );
+    let drawn = image::load_from_memory(&drawn.bytes().unwrap()).unwrap();
+    assert_eq!(drawn.to_rgb8(), png.to_rgb8());
+
+    assert_eq!(json_of(rendered(b"text".to_vec()), 422)["error"]["code"], "not_an_image");
+    let large = image::GrayImage::new(101, 100);
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    large.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    assert_eq!(json_of(rendered(bytes.into_inner()), 413)["error"]["code"], "too_large");
+    // Nothing of it is kept.
+    let kept = json_of(server.get("/v1/predictions").send().unwrap(), 200);
+    assert_eq!(kept["predictions"], json!([]));
+}
