@@ -24,11 +24,11 @@ ANSWER_IN_SECONDS = 120
 class Server:
     """The server over the model of a project, on a free port."""
 
-    def __init__(self, project):
+    def __init__(self, project, *arguments):
         self.project = project
         self.log = open(project.folder / "serve.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(
-            [project.programs / "serve", "--address", "127.0.0.1:0", "--device", "cpu"],
+            [project.programs / "serve", "--address", "127.0.0.1:0", "--device", "cpu", *arguments],
             cwd=project.folder,
             env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
             stdout=subprocess.PIPE,
@@ -117,8 +117,8 @@ def put_in_place(project, other):
 def served(weak):
     servers = []
 
-    def start():
-        servers.append(Server(weak))
+    def start(*arguments):
+        servers.append(Server(weak, *arguments))
         return servers[-1]
 
     yield start
@@ -150,6 +150,34 @@ def test_a_better_model_answers_after_training_and_a_worse_one_never(served, wea
     server.stop()
     server = served()
     assert server.digest() == after
+    # Whoever asks for it by name gets it, and keeps it.
+    assert server.ask("/v1/model/reload", "POST")["digest"] == before
+    server.stop()
+    assert served().digest() == before
+
+
+def test_a_model_that_is_nowhere_kept_is_not_trained_away(served, weak, good):
+    prepare(weak, good)
+    server = served()
+    before = server.digest()
+    # Somebody ran the pipeline by hand: the model that answers is on no disk any more.
+    for ours, others in ((weak.model, good.model), (weak.evaluation, good.evaluation)):
+        shutil.rmtree(ours)
+        shutil.copytree(others, ours)
+    state, _ = server.train()
+    assert state["state"] == "failed", state
+    assert "/v1/model/reload" in state["outcome"]["reason"]
+    assert server.digest() == before
+    assert server.ask("/v1/model/reload", "POST")["digest"] != before
+    state, _ = server.train()
+    assert state["state"] == "succeeded", state
+
+
+def test_a_model_of_another_folder_is_not_trained_again(served, weak, good):
+    prepare(weak, good)
+    shutil.copytree(weak.model, weak.folder / "elsewhere")
+    server = served("--model", "elsewhere")
+    assert "--model" in server.ask("/train", "POST", 409)["error"]["message"]
 
 
 def test_corrected_images_are_put_where_ingest_looks(served, weak, good):

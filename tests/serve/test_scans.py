@@ -3,6 +3,8 @@
 import random
 import re
 
+import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -184,13 +186,50 @@ def test_a_scan_is_taken_from_the_clipboard_and_from_a_drop(shared, visit):
         expect(entry).to_have_attribute("data-state", "answered")
 
 
-def test_what_the_browser_cannot_draw_is_said_to_be_so(shared, visit, tmp_path):
+def test_a_ct_slice_is_seen_through_the_window_that_is_asked_for(serve, visit, tmp_path, accessible, shoot):
+    server, project = serve(foreign_images="flag")
+    ct = tmp_path / "slice.dcm"
+    grey = np.asarray(Image.open(project.test_image("normal")).convert("L"), dtype=np.int16)
+    write_ct(ct, hounsfield=grey * 6 - 1100)
+    page = visit(server)
+    pick(page, ct)
+    answer(page)
+    expect(page.locator(".blank")).to_be_hidden()
+    assert page.get_by_label("Centre, HU").input_value() == "-600"
+    lung = canvas_pixels(page)
+    shoot(page, "dicom")
+    accessible(page)
+    with page.expect_response("**/v1/rendered?window=400%2C1800") as drawn:
+        page.get_by_role("button", name="Bone").click()
+    assert drawn.value.ok
+    answer(page)
+    expect(page.get_by_role("button", name="Bone")).to_have_attribute("aria-pressed", "true")
+    assert canvas_pixels(page) < lung - 10, "air and soft tissue are darker through the bone window"
+
+
+def write_ct(path, hounsfield):
+    """A CT slice of these Hounsfield units."""
+    made = pydicom.Dataset()
+    made.SOPClassUID = pydicom.uid.CTImageStorage
+    made.SOPInstanceUID = "1.2.3.4"
+    made.Modality = "CT"
+    made.Rows, made.Columns = hounsfield.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 1
+    made.RescaleSlope, made.RescaleIntercept = 1, -1024
+    made.PixelData = (hounsfield + 1024).astype("<i2").tobytes()
+    made.file_meta = pydicom.dataset.FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    made.save_as(path, enforce_file_format=True)
+
+
+def test_what_nobody_can_draw_is_said_to_be_so(shared, visit, tmp_path):
     server, _ = shared
     text = tmp_path / "text.png"
     text.write_text("not a picture")
     page = visit(server)
     pick(page, text)
-    expect(page.locator(".blank")).to_contain_text("This browser cannot draw the file")
+    expect(page.locator(".blank")).to_contain_text("There is no picture of this file")
     expect(page.locator(".panel .failure")).to_contain_text("Send PNG, JPEG or DICOM")
 
 
