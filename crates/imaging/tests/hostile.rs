@@ -2,17 +2,19 @@
 //! error. Those of DICOM are in `dicom/hostile.rs`.
 #![cfg(test)]
 
+mod mutate;
+
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
 use imaging::{DecodeOptions, decode_with};
-use rand::{Rng, RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Mutations of each file; `HOUNSFIELD_MUTATIONS` asks for more (`make fuzz`).
-fn mutations() -> u64 {
-    std::env::var("HOUNSFIELD_MUTATIONS").map_or(2000, |text| text.parse().unwrap())
-}
+use crate::mutate::{mutate, mutations};
+
+/// The longest that a format is told by; without it nothing would be decoded.
+const SIGNATURE: usize = 12;
 
 fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
@@ -41,33 +43,6 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Changes a few bytes, takes some out, repeats some, or cuts the end off; the signature stays, or
-/// nothing would be decoded.
-fn mutate(bytes: &mut Vec<u8>, random: &mut impl Rng) {
-    const SIGNATURE: usize = 12;
-    for _ in 0..random.random_range(1..=4) {
-        if bytes.len() <= SIGNATURE {
-            return;
-        }
-        let at = random.random_range(SIGNATURE..bytes.len());
-        let end = (at + random.random_range(1..12)).min(bytes.len());
-        match random.random_range(0..8) {
-            0 => bytes[at] = random.random(),
-            1 => bytes[at] ^= 1 << random.random_range(0..8),
-            2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xfe, 0xff][random.random_range(0..6)],
-            3 => bytes[at..end].fill(0xff),
-            4 => bytes[at..end].fill(0),
-            5 => drop(bytes.drain(at..end)),
-            6 => {
-                let piece = bytes[at..end].to_vec();
-                let to = random.random_range(SIGNATURE..=bytes.len());
-                drop(bytes.splice(to..to, piece));
-            }
-            _ => bytes.truncate(at),
-        }
-    }
-}
-
 #[test]
 fn no_mutation_of_a_picture_ends_in_a_panic() {
     let options = DecodeOptions { max_pixels: 1 << 16, ..DecodeOptions::default() };
@@ -77,7 +52,7 @@ fn no_mutation_of_a_picture_ends_in_a_panic() {
         let mut refused = 0;
         for seed in 0..mutations {
             let mut bytes = file.clone();
-            mutate(&mut bytes, &mut ChaCha8Rng::seed_from_u64(seed));
+            mutate(&mut bytes, SIGNATURE, &mut ChaCha8Rng::seed_from_u64(seed));
             let ended = std::panic::catch_unwind(|| decode_with(&bytes, &options).is_err());
             let Ok(is_refused) = ended else { panic!("{name}, seed {seed} panics") };
             refused += u64::from(is_refused);

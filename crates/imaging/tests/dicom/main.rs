@@ -5,5 +5,7 @@ mod file;
 mod frames;
 mod hostile;
 mod identity;
+#[path = "../mutate/mod.rs"]
+mod mutate;
 mod refusals;
 mod values;
