@@ -3,13 +3,13 @@
 use rand::{Rng, RngExt};
 
 /// Mutations of each file; `HOUNSFIELD_MUTATIONS` asks for more (`make fuzz`).
-pub fn mutations() -> u64 {
+pub(crate) fn mutations() -> u64 {
     std::env::var("HOUNSFIELD_MUTATIONS").map_or(2000, |text| text.parse().unwrap())
 }
 
 /// Changes a few bytes, takes some out, repeats some, or cuts the end off. The first `spared` bytes
 /// stay, so that what they announce is still read.
-pub fn mutate(bytes: &mut Vec<u8>, spared: usize, random: &mut impl Rng) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, spared: usize, random: &mut impl Rng) {
     for _ in 0..random.random_range(1..=4) {
         if bytes.len() <= spared {
             return;
