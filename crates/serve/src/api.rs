@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use config::Role;
-use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::error::ErrorAnswer;
 use crate::routes::{
     audit, dashboard, feedback, health, model, predict, rendered, review, samples, seed, session,
     training,
@@ -79,11 +81,27 @@ pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 4] {
     ]
 }
 
+/// What any request may get, before its own route has a word: it lacks a key, comes too often, …
+fn failure() -> Response {
+    let body = Content::new(Some(Ref::from_schema_name(ErrorAnswer::name())));
+    ResponseBuilder::new()
+        .description("A failure of any other kind")
+        .content("application/json", body)
+        .build()
+}
+
 /// The whole description.
 pub(crate) fn description() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();
     for (_, router) in routers() {
         api.merge(router.into_openapi());
+    }
+    for item in api.paths.paths.values_mut() {
+        let operations = [item.get.as_mut(), item.post.as_mut()];
+        for operation in operations.into_iter().flatten() {
+            let of_layers = operation.responses.responses.entry("default".to_owned());
+            of_layers.or_insert_with(|| RefOr::T(failure()));
+        }
     }
     api.info.version = env!("CARGO_PKG_VERSION").into();
     api

@@ -24,10 +24,12 @@ const LONGEST_NOTE: usize = 2000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct FeedbackRequest {
     /// `id` of the prediction.
+    #[schema(format = Uuid, pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
     prediction_id: String,
     /// The right class, one of the model's.
     class: String,
     /// Anything else worth knowing, at most 2000 characters. No patient's name belongs here.
+    #[schema(max_length = 2000)]
     note: Option<String>,
     /// The image again, base64, where images of corrections are kept and the prediction was long
     /// ago.

@@ -23,9 +23,14 @@ use crate::upload::{JsonImages, Upload, read};
 #[into_params(parameter_in = Query)]
 pub(crate) struct PredictQuery {
     /// `grad-cam`: a PNG of where the model looked.
+    #[param(inline)]
     explain: Option<Explain>,
     /// Centre and width in Hounsfield units that DICOM images are seen through, as `40,400`. The
     /// model was trained on what it was trained on: another window than then may mislead it.
+    #[param(
+        pattern = r"^\s*[+-]?\d{1,5}(\.\d+)?\s*,\s*[1-9]\d{0,4}(\.\d+)?\s*$",
+        example = "40,400"
+    )]
     window: Option<String>,
 }
 

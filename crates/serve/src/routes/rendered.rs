@@ -25,6 +25,10 @@ const LONGEST_SIDE: u32 = 2048;
 #[into_params(parameter_in = Query)]
 pub(crate) struct RenderedQuery {
     /// Centre and width in Hounsfield units that DICOM images are seen through, as `40,400`.
+    #[param(
+        pattern = r"^\s*[+-]?\d{1,5}(\.\d+)?\s*,\s*[1-9]\d{0,4}(\.\d+)?\s*$",
+        example = "40,400"
+    )]
     window: Option<String>,
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct ListQuery {
     /// Whether the image passed the checks.
     accepted: Option<bool>,
     /// What somebody said of them.
+    #[param(inline)]
     feedback: Option<FeedbackWanted>,
     /// Made at this time (RFC 3339) or later.
     since: Option<String>,

@@ -22,6 +22,7 @@ use crate::upload::{Upload, decode_base64, whole};
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SeedRequest {
     /// Base64, with or without `data:image/png;base64,` before it.
+    #[schema(required, nullable = false)]
     image: Option<String>,
 }
 

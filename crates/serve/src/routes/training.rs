@@ -30,6 +30,15 @@ pub(crate) struct Started {
     state: &'static str,
 }
 
+/// What is sent as it happens.
+#[derive(Debug, Serialize, ToSchema)]
+struct TrainingEvent {
+    /// `state` or `log`
+    event: &'static str,
+    /// JSON: of `state` what `GET /train` says, of `log` `{"line": …}`.
+    data: String,
+}
+
 /// Train again
 ///
 /// Runs `dvc repro` in the background, one at a time. The new model answers only if it passes the
@@ -57,7 +66,7 @@ pub(crate) async fn progress(State(server): State<Arc<Server>>) -> Json<Progress
 /// Server-sent events: `state` with what `GET /train` says, at first and whenever it changes;
 /// `log` with `{"line": …}`.
 #[utoipa::path(get, path = "/train/events", tag = "training",
-    responses((status = 200, body = String, content_type = "text/event-stream")),
+    responses((status = 200, body = TrainingEvent, content_type = "text/event-stream")),
     security((), ("key" = [])))]
 pub(crate) async fn events(
     State(server): State<Arc<Server>>,
@@ -68,14 +77,17 @@ pub(crate) async fn events(
         // A listener that fell behind is told everything anew.
         event.unwrap_or_else(|_| Event::State(Box::new(server.training.progress())))
     });
-    let events = first.chain(later).map(|event| Ok(sent(&event)));
+    let events = first.chain(later).map(|event| {
+        let TrainingEvent { event, data } = told(&event);
+        Ok(SentEvent::default().event(event).data(data))
+    });
     Sse::new(events).keep_alive(KeepAlive::new().interval(STILL_HERE))
 }
 
-fn sent(event: &Event) -> SentEvent {
-    let (name, data) = match event {
+fn told(event: &Event) -> TrainingEvent {
+    let (event, data) = match event {
         Event::Log(line) => ("log", serde_json::json!({ "line": line })),
         Event::State(progress) => ("state", serde_json::json!(progress)),
     };
-    SentEvent::default().event(name).data(data.to_string())
+    TrainingEvent { event, data: data.to_string() }
 }
