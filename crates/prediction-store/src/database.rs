@@ -92,15 +92,18 @@ pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool,
     Ok(Pool::Sqlite(pool))
 }
 
-/// Connections that cannot write.
-pub(crate) fn sqlite_readers(options: SqliteConnectOptions) -> Pool {
+/// Connections that cannot write. One stays open, so that the index of the write-ahead log does too:
+/// on a full disk it could not be made anew, and nothing that is kept could be read.
+pub(crate) async fn sqlite_readers(options: SqliteConnectOptions) -> Result<Pool, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
+        .min_connections(1)
         .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(LOCK_PATIENCE)
-        .connect_lazy_with(options.pragma("query_only", "on"));
-    Pool::Sqlite(pool)
+        .connect_with(options.pragma("query_only", "on"))
+        .await?;
+    Ok(Pool::Sqlite(pool))
 }
 
 /// Connections to PostgreSQL that give up waiting for locks and for slow queries.

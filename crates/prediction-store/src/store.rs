@@ -132,7 +132,7 @@ async fn open_sqlite(path: &Path, shown_as: &str) -> Result<PredictionStore> {
     first.close().await;
     let file = OpenFile::at(path).map_err(|error| refuse(Fault::Missing, error.into()))?;
     Ok(PredictionStore {
-        read: database::sqlite_readers(options),
+        read: database::sqlite_readers(options).await.map_err(by_database)?,
         write,
         shown_as: shown_as.to_owned(),
         file: Some(file),

@@ -23,7 +23,11 @@ pub(crate) fn start(arguments: &Arguments) {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // What cannot be logged is not reported there either: that would be a panic.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
     // A second start (in a test) is refused and the first one stays.
     let _ = if is_json {
         lines.json().flatten_event(true).with_target(false).try_init()

@@ -1,4 +1,4 @@
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +22,8 @@ pub(crate) fn start(verbose: u8, quiet: bool) {
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .without_time()
         .with_target(false)
+        // What cannot be logged is not reported there either: that would be a panic.
+        .log_internal_errors(false)
         .try_init();
 }
 
@@ -43,5 +45,6 @@ pub(crate) fn report(program: &str, error: &anyhow::Error) {
     } else {
         ("", "")
     };
-    eprintln!("{program}: {red}failed to {text}{plain}");
+    // Where nobody can be told, the exit code is all there is.
+    let _ = writeln!(io::stderr(), "{program}: {red}failed to {text}{plain}");
 }

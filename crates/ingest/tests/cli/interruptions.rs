@@ -88,3 +88,15 @@ fn an_output_that_may_not_be_written_is_named() {
     assert!(stderr(&output).contains("artifacts"), "{}", stderr(&output));
     set_mode(&project.path("artifacts"), 0o755);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing_and_hides_no_exit_code() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let project = project();
+    let ingested = project.command(&INGEST).stderr(full()).stdout(Stdio::null()).status().unwrap();
+    assert_eq!(ingested.code(), Some(0));
+    project.write("config.yaml", "data: 1");
+    let refused = project.command(&INGEST).stderr(full()).stdout(Stdio::null()).status().unwrap();
+    assert_eq!(refused.code(), Some(2));
+}
