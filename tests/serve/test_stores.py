@@ -1,0 +1,106 @@
+"""The server over PostgreSQL and S3, as a hospital runs it: what it kept survives the server and the database."""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from test_faults import Started, ask, kept
+
+
+class Postgres:
+    """A server of its own on a Unix socket. It refuses to run as root."""
+
+    def __init__(self):
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        assert programs, "PostgreSQL is missing; try: sudo apt-get install postgresql"
+        self.programs = programs[-1]
+        self.user = "nobody" if os.geteuid() == 0 else None
+        # A socket's path may have 107 bytes: pytest's own folders are too deep.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        if self.user:
+            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
+        options = ["--username=hounsfield", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
+        self.run("initdb", *options, "--pgdata", self.folder / "data")
+        self.start()
+        self.url = f"postgres://hounsfield@localhost/postgres?host={self.folder}"
+
+    def run(self, program, *arguments):
+        subprocess.run([self.programs / program, *arguments], user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self):
+        options = f"-c listen_addresses= -c unix_socket_directories={self.folder}"
+        self.run("pg_ctl", "start", "--wait", "--pgdata", self.folder / "data", "--options", options, "--log", self.folder / "log")
+
+    def stop(self):
+        self.run("pg_ctl", "stop", "--mode=immediate", "--pgdata", self.folder / "data")
+
+
+@pytest.fixture
+def postgres():
+    postgres = Postgres()
+    yield postgres
+    postgres.stop()
+    shutil.rmtree(postgres.folder)
+
+
+@pytest.fixture
+def bucket():
+    """A bucket of moto, and what the server's environment says of it."""
+    program = Path(sys.executable).with_name("moto_server")
+    moto = subprocess.Popen([program, "-H", "127.0.0.1", "-p", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    address = next(found[1] for line in moto.stderr if (found := re.search(r"Running on (\S+)", line)))
+    # Nothing it says may fill the pipe.
+    threading.Thread(target=moto.stderr.read, daemon=True).start()
+    urllib.request.urlopen(urllib.request.Request(f"{address}/scans", method="PUT")).close()
+    yield {
+        "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests",
+    }
+    moto.terminate()
+    moto.wait()
+
+
+def test_what_is_kept_survives_the_server_and_its_database(made, tmp_path, postgres, bucket):
+    project = made.configured(tmp_path, store_images="all", image_store="s3://scans/ward")
+    environment = os.environ | bucket | {"DATABASE_URL": postgres.url}
+    start = lambda: Started(project, stderr=subprocess.DEVNULL, env=environment)  # noqa: E731
+    server = start()
+    image = project.test_image("normal").read_bytes()
+    status, answer = ask(server, "/v1/predict", image)
+    assert status == 200, answer
+    said = answer["predictions"][0]["prediction"]
+    feedback = json.dumps({"prediction_id": said["id"], "class": "normal", "note": "seen"}).encode()
+    assert ask(server, "/v1/feedback", feedback, "application/json")[0] == 201
+
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    assert not list(tmp_path.rglob("predictions.db")), "it was told to use PostgreSQL"
+    server = start()
+    try:
+        assert kept(server)[0]["feedback"]["note"] == "seen"
+        with urllib.request.urlopen(f"{server.url}/v1/predictions/{said['id']}/image") as stored:
+            assert (stored.headers["content-type"], stored.read()) == ("image/png", image)
+
+        postgres.stop()
+        status, answer = ask(server, "/v1/predict", image)
+        assert (status, answer["error"]["code"]) == (503, "store_unavailable"), answer
+        assert ask(server, "/readyz")[0] == 503
+        assert ask(server, "/healthz")[0] == 200
+        postgres.start()
+        assert ask(server, "/v1/predict", image)[0] == 200
+        assert len(kept(server)) == 2
+        assert ask(server, "/readyz")[0] == 200
+    finally:
+        server.stop()
