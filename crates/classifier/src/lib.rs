@@ -22,6 +22,7 @@ pub mod initialise;
 pub mod learner;
 pub mod model;
 mod network;
+pub mod registered;
 mod summary;
 pub mod tensors;
 pub mod vgg16;

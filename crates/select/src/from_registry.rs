@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Context, Result, bail};
 use classifier::calibration::Calibration;
 use classifier::model::{Model, ModelDescription};
+use classifier::registered::Registered;
 use config::DeviceChoice;
 use mlflow::{Client, ModelReference};
 use stage::{Settings, UsageError};
@@ -33,6 +34,9 @@ pub(crate) fn run(reference: &ModelReference, settings: &Settings) -> Result<()>
     // What cannot be used must not take the place of what can.
     let model = Model::load(staged.path(), DeviceChoice::Cpu)?;
     Calibration::read(staged.path(), model.description())?;
+    let name = version.name.to_string();
+    let weights = model.description().digests.weights;
+    Registered { name, version: version.version, weights }.write(staged.path())?;
     staged.publish()?;
     writeln!(
         io::stdout(),

@@ -8,6 +8,7 @@ use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, DIGESTS_FILE, HISTORY_FILE,
 };
 use classifier::model::{self, ModelDescription};
+use classifier::registered::Registered;
 use classifier::tensors::{self, TensorFile, TensorMap};
 
 use crate::error::SelectError;
@@ -47,8 +48,8 @@ pub(crate) fn publish(
 /// # Errors
 /// When the model folder holds something that is no model, or the folder cannot be made.
 pub(crate) fn stage_model(model_folder: &Path) -> artifact::Result<StagedFolder> {
-    // DVC removes what select made before it runs it, and leaves what calibrate added.
-    let own_files = [ModelDescription::FILE, Calibration::FILE];
+    // DVC removes what select made before it runs it, and leaves what calibrate or a registry added.
+    let own_files = [ModelDescription::FILE, Calibration::FILE, Registered::FILE];
     StagedFolder::in_place_of(model_folder, &own_files)
 }
 

@@ -7,6 +7,7 @@ use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::foreign::FeatureReference;
 use classifier::model::{Model, ModelDescription};
+use classifier::registered::Registered;
 use config::DeviceChoice;
 use dataset::{ClassIndex, ClassIndices};
 use imaging::GREY_BINS;
@@ -76,12 +77,14 @@ impl ServedModel {
                 folder.display()
             );
         }
+        let registered = Registered::read(folder, &description).with_context(context)?;
+        let name = ModelName {
+            version: registered.as_ref().map(|registered| registered.version.to_string()),
+            name: registered.map_or_else(|| source.name.to_owned(), |registered| registered.name),
+            digest: description.digests.weights.to_string(),
+        };
         let served = Self {
-            name: ModelName {
-                name: source.name.to_owned(),
-                version: None,
-                digest: description.digests.weights.to_string(),
-            },
+            name,
             classes: model.classes().clone(),
             calibration,
             features,

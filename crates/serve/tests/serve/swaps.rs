@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value;
+use classifier::registered::Registered;
+use serde_json::{Value, json};
 
 use crate::project::{Project, json as json_of, picture};
 
@@ -62,6 +63,25 @@ fn the_model_before_can_be_had_back() {
     let answer = json_of(server.post("/v1/model/rollback").send().unwrap(), 200);
     assert_eq!(answer["digest"], first);
     assert_eq!(server.predict(picture(150))["model"]["digest"], first);
+}
+
+#[test]
+fn a_model_that_came_from_a_registry_is_called_by_its_version() {
+    let project = Project::new("  {}");
+    let server = project.serve();
+    let model = || json_of(server.get("/v1/model").send().unwrap(), 200);
+    assert_eq!(model()["version"], Value::Null);
+    let weights = model()["digest"].as_str().unwrap().parse().unwrap();
+    let registered = Registered { name: "lungs".into(), version: 3, weights };
+    registered.write(&project.path("model")).unwrap();
+    json_of(server.post("/v1/model/reload").send().unwrap(), 200);
+    assert_eq!((&model()["name"], &model()["version"]), (&json!("lungs"), &json!("3")));
+    assert_eq!(server.predict(picture(150))["model"]["version"], "3");
+    // Left behind by a model that another has replaced, it says nothing.
+    project.write_model(0.05);
+    registered.write(&project.path("model")).unwrap();
+    json_of(server.post("/v1/model/reload").send().unwrap(), 200);
+    assert_eq!(model()["version"], Value::Null);
 }
 
 #[test]
