@@ -66,7 +66,7 @@ test: setup ## every test, with what they need
 	@scripts/setup reference
 	@scripts/test
 
-fuzz: setup ## a million damaged files: none may end in a panic
+fuzz: setup ## a million damaged files: none may end in a panic or keep memory
 	HOUNSFIELD_MUTATIONS=$(MUTATIONS) cargo test --release --locked -p imaging --test hostile --test dicom -- no_mutation
 
 bench: setup ## speed beside Keras and PyTorch, on an idle machine: DATA=… ROUNDS=3 ONLY=train,decode

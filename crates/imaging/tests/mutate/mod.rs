@@ -32,3 +32,37 @@ pub(crate) fn mutate(bytes: &mut Vec<u8>, spared: usize, random: &mut impl Rng) 
         }
     }
 }
+
+/// Decodes mutations of a file, and returns how many of them `is_read`.
+///
+/// # Panics
+/// When one panics, or the process holds much more memory after all than after the first quarter.
+pub(crate) fn count_read(
+    name: &str,
+    mutated: impl Fn(u64) -> Vec<u8>,
+    is_read: impl Fn(&[u8]) -> bool + std::panic::RefUnwindSafe,
+) -> u64 {
+    // Other tests of the same process take some as well.
+    const MOST_GROWTH_BYTES: u64 = 64 << 20;
+    let (mut read, mut at_first) = (0, 0);
+    let mutations = mutations();
+    for seed in 0..mutations {
+        if seed == mutations / 4 {
+            at_first = resident_bytes();
+        }
+        let bytes = mutated(seed);
+        let ended = std::panic::catch_unwind(|| is_read(&bytes));
+        let Ok(is_read) = ended else { panic!("{name}, seed {seed} panics") };
+        read += u64::from(is_read);
+    }
+    let grown = resident_bytes().saturating_sub(at_first);
+    assert!(grown < MOST_GROWTH_BYTES, "{name}: {grown} bytes more after {mutations} mutations");
+    read
+}
+
+/// Memory that this process holds (`proc_pid_statm(5)`).
+fn resident_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * PAGE_BYTES
+}
