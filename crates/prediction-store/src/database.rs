@@ -56,12 +56,10 @@ impl Pool {
     }
 }
 
-/// How SQLite is opened. Write-ahead log, so that readers never wait for the writer; every commit is
-/// synced before it is acknowledged.
+/// How SQLite is opened. Every commit is synced before it is acknowledged.
 pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         // What is forgotten is overwritten, not merely marked as free.
@@ -69,7 +67,7 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(LOCK_PATIENCE)
 }
 
-/// SQLite has one writer. A pool of one makes writers of this process wait in order, without
+/// SQLite has one writer, and with its write-ahead log no reader waits for it. A pool of one makes writers of this process wait in order, without
 /// polling for the lock; the connection never ends, so that the write-ahead log stays.
 pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
@@ -87,7 +85,7 @@ pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool,
                 Ok(!connection.is_in_transaction())
             })
         })
-        .connect_with(options)
+        .connect_with(options.journal_mode(SqliteJournalMode::Wal))
         .await?;
     Ok(Pool::Sqlite(pool))
 }

@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 
@@ -11,6 +11,9 @@ use crate::{DatabaseUrl, Fault, Result, StoreError, schema};
 /// The longest that one call takes, whatever state the database is in. Removing old rows is done in
 /// many steps, each of them within this.
 pub const PATIENCE: Duration = LOCK_PATIENCE.saturating_mul(2);
+
+/// Between two tries to open a file that others open too.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// Predictions, feedback, audit and trainings. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ impl PredictionStore {
         };
         let opening = async {
             match &url.0 {
-                Address::Sqlite(path) => open_sqlite(path, &shown_as).await,
+                Address::Sqlite(path) => open_sqlite_patiently(path, &shown_as).await,
                 Address::Postgres(options) => {
                     let pool = database::postgres(options.as_ref().clone())
                         .await
@@ -107,6 +110,22 @@ impl PredictionStore {
         match (error, &self.file) {
             (sqlx::Error::PoolTimedOut, None) => Fault::Unavailable,
             _ => fault_of(error),
+        }
+    }
+}
+
+/// While one process makes the file, or the last one that had it closes it, SQLite tells others that
+/// it is locked at once, whatever patience it was told to have.
+async fn open_sqlite_patiently(path: &Path, shown_as: &str) -> Result<PredictionStore> {
+    let began = Instant::now();
+    loop {
+        match open_sqlite(path, shown_as).await {
+            Err(StoreError::Database { fault: Fault::Locked, .. })
+                if began.elapsed() < LOCK_PATIENCE =>
+            {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            opened => return opened,
         }
     }
 }

@@ -46,6 +46,7 @@ pub use crate::arguments::{Arguments, Command, LogFormat, RoleArgument};
 use crate::admission::Admission;
 use crate::guard::keys::{self, Keys};
 use crate::guard::rate::RateLimit;
+use crate::listen::StopSignals;
 use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::served::{ModelSource, ServedModel};
@@ -150,6 +151,7 @@ async fn answer(listener: std::net::TcpListener, server: Arc<Server>) -> Result<
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr().context("tell the address")?;
     let router = routes::router(&server);
+    let signals = StopSignals::listen()?;
     writeln!(std::io::stdout(), "listening on {scheme}://{address}")
         .context("print the address")?;
     if !server.keys.are_needed() {
@@ -160,7 +162,7 @@ async fn answer(listener: std::net::TcpListener, server: Arc<Server>) -> Result<
         tracing::warn!("a training was left unfinished when the server was stopped");
     }
     let retention = tokio::spawn(retention::keep_enforcing(Arc::clone(&server)));
-    let stopped = listen::run(listener, tls, router, Arc::clone(&server)).await;
+    let stopped = listen::run(listener, tls, router, Arc::clone(&server), signals).await;
     retention.abort();
     server.training.abort();
     server.records.store.clone().close().await;

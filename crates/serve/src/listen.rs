@@ -12,7 +12,7 @@ use config::{ServeConfig, TlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use stage::UsageError;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::server::Server;
 
@@ -51,6 +51,33 @@ pub(crate) async fn tls(files: &TlsConfig) -> Result<RustlsConfig> {
     })
 }
 
+/// The signals that ask the process to stop: SIGTERM and Ctrl-C. From when this exists, neither ends
+/// the process by itself.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// # Errors
+    /// When the system lets no signal be listened for.
+    pub(crate) fn listen() -> Result<Self> {
+        let of = |kind| signal(kind).context("listen for signals");
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 /// Answers until the process is asked to stop, then ends what is in flight.
 ///
 /// # Errors
@@ -60,9 +87,10 @@ pub(crate) async fn run(
     tls: Option<RustlsConfig>,
     router: Router,
     server: Arc<Server>,
+    signals: StopSignals,
 ) -> Result<()> {
     let handle = Handle::new();
-    tokio::spawn(stop_when_asked(handle.clone(), Arc::clone(&server)));
+    tokio::spawn(stop_when_asked(signals, handle.clone(), Arc::clone(&server)));
     let idle = Duration::from_secs_f64(server.config.idle_seconds);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
@@ -86,13 +114,13 @@ fn cut_off_idle_ones(builder: &mut Builder<TokioExecutor>, idle: Duration) {
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(idle);
 }
 
-/// SIGTERM or Ctrl-C: no more requests; those in flight get `serve.shutdown_seconds`.
-async fn stop_when_asked(handle: Handle<SocketAddr>, server: Arc<Server>) {
-    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+/// Then no more requests are taken; those in flight get `serve.shutdown_seconds`.
+async fn stop_when_asked(
+    mut signals: StopSignals,
+    handle: Handle<SocketAddr>,
+    server: Arc<Server>,
+) {
+    signals.any().await;
     server.phase.stop();
     let grace = Duration::from_secs_f64(server.config.shutdown_seconds);
     tracing::info!("stopping: requests in flight have {} s to end", grace.as_secs_f64());
