@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
+use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use crate::error::{Code, Failure};
 use crate::server::Server;
@@ -19,6 +20,10 @@ const UNIT_BYTES: usize = 1024;
 
 /// How long a client that is turned away should wait.
 const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// The rest of a body that is turned away is awaited for so long, and up to so many bytes.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: usize = 4 << 20;
 
 /// Counts requests from before their body is read until they are answered.
 #[derive(Debug)]
@@ -82,12 +87,38 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let deadline = Instant::now() + server.deadline();
-    let _place = server.admission.enter(content_length(request.headers()))?;
+    let _place = match server.admission.enter(content_length(request.headers())) {
+        Ok(place) => place,
+        Err(refused) => {
+            pass_over(request).await;
+            return Err(refused);
+        }
+    };
     let answered = timeout_at(deadline.into(), answer(request, deadline)).await;
     answered.unwrap_or_else(|_| {
         let message = "the request took longer than it may (serve.deadline_seconds)";
         Err(Failure::new(Code::DeadlineExceeded, message))
     })
+}
+
+/// Reads on for a moment and keeps nothing. Were the connection closed on a body that is still
+/// coming, its client could lose the answer (RFC 9112, section 9.6).
+async fn pass_over(request: Request) {
+    // Such a client sends its body only when it is asked to, which reading would do.
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body().into_data_stream();
+    let mut left_bytes = LINGER_BYTES;
+    let rest = async {
+        while let Some(Ok(piece)) = body.next().await
+            && left_bytes > 0
+        {
+            left_bytes = left_bytes.saturating_sub(piece.len());
+        }
+    };
+    // Whoever is slower gets the answer now, and may lose it.
+    let _ = timeout(LINGER, rest).await;
 }
 
 /// What the head of a request says of its body.

@@ -224,6 +224,30 @@ fn a_full_queue_turns_away_at_once_and_says_when_to_come_again() {
 }
 
 #[test]
+fn whoever_is_turned_away_within_their_body_gets_the_answer_and_keeps_the_connection() {
+    let project = Project::new("  queue_requests: 1");
+    let server = project.serve();
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    let head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+                content-length: 100\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    slow.read_exact(&mut [0; 12]).unwrap();
+
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000\r\n\r\n";
+    client.write_all(head.as_bytes()).unwrap();
+    for _ in 0..200 {
+        client.write_all(&[b'x'; 1000]).unwrap();
+    }
+    let last = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    client.write_all(last.as_bytes()).unwrap();
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).unwrap();
+    assert!(answers.starts_with("HTTP/1.1 429"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 200"), "the connection was closed: {answers}");
+}
+
+#[test]
 fn a_body_that_never_comes_is_given_up_at_the_deadline() {
     let project = Project::new("  deadline_seconds: 0.3");
     let server = project.serve();
