@@ -102,3 +102,26 @@ impl fmt::Display for PictureFormat {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_those_that_iana_lists() {
+        use PictureFormat::{Bmp, Dicom, Gif, Jpeg, Png, Tiff, WebP};
+        // https://www.iana.org/assignments/media-types: jpeg and not jpg, and DICOM is no image.
+        let types = [Bmp, Dicom, Gif, Jpeg, Png, Tiff, WebP].map(PictureFormat::media_type);
+        let listed = ["bmp", "dicom", "gif", "jpeg", "png", "tiff", "webp"].map(|name| {
+            if name == "dicom" { "application/dicom".to_owned() } else { format!("image/{name}") }
+        });
+        assert_eq!(types.map(str::to_owned), listed);
+    }
+
+    #[test]
+    fn a_file_is_named_after_its_format() {
+        for format in [PictureFormat::Bmp, PictureFormat::Dicom, PictureFormat::WebP] {
+            assert_eq!(format.extension(), format.to_string().to_lowercase());
+        }
+    }
+}

@@ -67,8 +67,9 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(LOCK_PATIENCE)
 }
 
-/// SQLite has one writer, and with its write-ahead log no reader waits for it. A pool of one makes writers of this process wait in order, without
-/// polling for the lock; the connection never ends, so that the write-ahead log stays.
+/// SQLite has one writer, and with its write-ahead log no reader waits for it. A pool of one makes
+/// writers of this process wait in order, without polling for the lock; the connection never ends,
+/// so that the write-ahead log stays.
 pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
         .min_connections(1)

@@ -75,7 +75,7 @@ function undrawn(scan, hasHeat) {
     h("p", {}, h("strong", {}, "There is no picture of this file.")),
     h("p", {}, prediction
       ? `The server read it: ${prediction.image.format.toUpperCase()}, ${prediction.image.width} × ${prediction.image.height}${prediction.image.window ? `, window ${prediction.image.window.centre} / ${prediction.image.window.width} HU` : ""}.${hasHeat ? " The heat is drawn without the picture." : ""}`
-      : "What is wrong with it stands beside here."),
+      : "If something is wrong with it, the answer says what."),
   ];
 }
 

@@ -16,8 +16,8 @@ use crate::server::Server;
 /// Answers, then writes the row. Where it cannot be written the answer says so: what was done was
 /// done, but nobody could prove who did it.
 ///
-/// Whoever has no key that is known here gets no row, or anybody could fill the disk; they are in
-/// the log.
+/// Whoever has no key that is known here, or comes too often, gets no row, or they could fill the
+/// disk; they are in the log.
 pub(crate) async fn layer(
     State(server): State<Arc<Server>>,
     request: Request,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ErrorAnswer, Failure};
-use crate::routes::review::{bad, limit_and_cursor};
+use crate::routes::query::{bad, limit_and_cursor};
 use crate::server::Server;
 
 /// Which part of the list is wanted.

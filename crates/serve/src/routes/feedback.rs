@@ -125,7 +125,7 @@ async fn keep(
     }
     let image = given.image.as_deref().map(decode_base64).transpose()?;
     let feedback = NewFeedback {
-        prediction_id: super::review::id(&given.prediction_id)?,
+        prediction_id: super::query::id(&given.prediction_id)?,
         class: given.class,
         note: given.note.filter(|note| !note.trim().is_empty()),
         key_name: Some(caller.name),

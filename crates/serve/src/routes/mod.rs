@@ -6,6 +6,7 @@ pub(crate) mod feedback;
 pub(crate) mod health;
 pub(crate) mod model;
 pub(crate) mod predict;
+pub(crate) mod query;
 pub(crate) mod rendered;
 pub(crate) mod review;
 pub(crate) mod samples;

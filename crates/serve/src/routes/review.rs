@@ -1,6 +1,5 @@
 //! Earlier predictions.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,12 +7,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::Timestamp;
-use prediction_store::{Cursor, FeedbackFilter, Filter, PageLimit, PredictionId, PredictionRow};
+use prediction_store::{FeedbackFilter, Filter, PredictionRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::ClassProbability;
-use crate::error::{Code, ErrorAnswer, Failure};
+use crate::error::{ErrorAnswer, Failure};
+use crate::routes::query::{bad, id, limit_and_cursor};
 use crate::server::Server;
 
 /// Which predictions are wanted.
@@ -185,28 +185,4 @@ impl ListQuery {
             model: model.map_err(|error: artifact::InvalidDigest| bad("model", error))?,
         })
     }
-}
-
-/// The id of a prediction.
-///
-/// # Errors
-/// When the text is none.
-pub(crate) fn id(text: &str) -> Result<PredictionId, Failure> {
-    text.parse().map_err(|error: prediction_store::InvalidId| bad("id", error))
-}
-
-/// Where a page begins, and how long it is.
-pub(crate) fn limit_and_cursor(
-    limit: Option<u32>,
-    cursor: Option<String>,
-) -> Result<(PageLimit, Option<Cursor>), Failure> {
-    let limit = limit.map(TryInto::try_into).transpose();
-    let cursor = cursor.map(|text| text.parse()).transpose();
-    let limit = limit.map_err(|error: prediction_store::InvalidPageLimit| bad("limit", error))?;
-    let cursor = cursor.map_err(|error: prediction_store::InvalidCursor| bad("cursor", error))?;
-    Ok((limit.unwrap_or_default(), cursor))
-}
-
-pub(crate) fn bad(what: &str, why: impl Display) -> Failure {
-    Failure::new(Code::BadRequest, format!("{what}: {why}"))
 }

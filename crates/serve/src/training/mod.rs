@@ -103,6 +103,12 @@ impl Training {
     }
 }
 
+/// Whether two paths lead to one folder, however they are written.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    one == other || real(one).is_some_and(|one| Some(one) == real(other))
+}
+
 /// Starts a training; it goes on when this returns.
 ///
 /// # Errors
@@ -113,7 +119,7 @@ pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<Train
         Failure::new(Code::Conflict, message)
     })?;
     let places = &server.places;
-    if places.folder != places.pipeline_output {
+    if !is_same_folder(&places.folder, &places.pipeline_output) {
         let message = format!(
             "nothing can be trained here: the model of {} is served (--model), and the pipeline \
              makes {}",
@@ -135,4 +141,20 @@ pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<Train
     let task = tokio::spawn(run::run(Arc::clone(server), tools, id)).abort_handle();
     *server.training.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_the_same_however_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model");
+        assert!(is_same_folder(&model, &model), "one that is not there yet");
+        assert!(!is_same_folder(&model, &folder.path().join("./x/../model")), "nothing is known");
+        std::fs::create_dir(&model).unwrap();
+        assert!(is_same_folder(&model, &folder.path().join("./model/../model")));
+        assert!(!is_same_folder(&model, folder.path()));
+    }
 }
