@@ -8,12 +8,14 @@ use artifact::Digest;
 
 /// What decides the features of an image, beside the settings: how it is decoded and prepared,
 /// the layers, and the libraries below both.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 10] = [
     "../imaging/src",
+    "../winograd/src",
     "../../Cargo.lock",
     "src/backend.rs",
     "src/backend",
     "src/features.rs",
+    "src/network",
     "src/network.rs",
     "src/tensors.rs",
     "src/vgg16.rs",

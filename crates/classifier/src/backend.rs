@@ -4,6 +4,7 @@ use std::fmt;
 
 use config::{DeviceChoice, Precision};
 use serde::{Deserialize, Serialize};
+use winograd::InstructionSet;
 
 use crate::{ClassifierError, Result};
 
@@ -63,6 +64,20 @@ pub struct Fingerprint {
     pub threads: usize,
     /// Images per forward pass of the frozen part.
     pub forward_batch: usize,
+    /// How frozen convolutions are computed.
+    #[serde(default)]
+    pub convolutions: Algorithm,
+}
+
+/// How frozen convolutions are computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// By libtorch.
+    #[default]
+    Direct,
+    /// With a quarter of the multiplications; the last bits differ.
+    Winograd,
 }
 
 impl Backend {
@@ -102,6 +117,13 @@ impl Backend {
         self.format
     }
 
+    /// With which instructions frozen convolutions run that are not libtorch's, where they do: in
+    /// fp32 on a processor that has them.
+    pub(crate) fn winograd(&self) -> Option<InstructionSet> {
+        let is_wanted = self.device == tch::Device::Cpu && self.format == NumberFormat::Fp32;
+        if is_wanted { InstructionSet::detect() } else { None }
+    }
+
     /// What may change the last bits of a result.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -110,6 +132,10 @@ impl Backend {
             processor: processor::instruction_sets(),
             threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
             forward_batch: FORWARD_BATCH,
+            convolutions: match self.winograd() {
+                Some(_) => Algorithm::Winograd,
+                None => Algorithm::Direct,
+            },
         }
     }
 }
@@ -129,9 +155,32 @@ mod tests {
 
     #[test]
     fn an_explicit_precision_is_obeyed_on_the_cpu() {
-        let backend = Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap();
-        assert_eq!(backend.format(), NumberFormat::Fp32);
-        assert_eq!(backend.fingerprint().device, "cpu");
+        assert_eq!(cpu().format(), NumberFormat::Fp32);
+        assert_eq!(cpu().fingerprint().device, "cpu");
+    }
+
+    #[test]
+    fn only_fp32_has_convolutions_of_our_own() {
+        let of = |precision| Backend::choose(DeviceChoice::Cpu, precision).unwrap().fingerprint();
+        assert_eq!(of(Precision::Bf16).convolutions, Algorithm::Direct);
+        let fp32 = if InstructionSet::detect().is_some() {
+            Algorithm::Winograd
+        } else {
+            Algorithm::Direct
+        };
+        assert_eq!(of(Precision::Fp32).convolutions, fp32);
+    }
+
+    #[test]
+    fn a_fingerprint_from_before_there_was_a_choice_is_not_todays() {
+        let mut text = serde_json::to_value(cpu().fingerprint()).unwrap();
+        text.as_object_mut().unwrap().remove("convolutions").unwrap();
+        let before: Fingerprint = serde_json::from_value(text).unwrap();
+        assert_eq!(before.convolutions, Algorithm::Direct);
+    }
+
+    fn cpu() -> Backend {
+        Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
     }
 
     #[test]

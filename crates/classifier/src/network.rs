@@ -14,13 +14,19 @@ use crate::tensors::{self, HostTensor, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
 use crate::{ClassifierError, Result};
 
+use self::frozen::FrozenConvolutions;
+
+mod frozen;
+
 /// A network with its weights on a device.
 #[derive(Debug)]
 pub(crate) struct Network {
     architecture: Architecture,
     backend: Backend,
     frozen_layers: usize,
-    /// Frozen convolutions, in the backend's number format, channels last.
+    /// Frozen convolutions that are not libtorch's.
+    winograd: Option<FrozenConvolutions>,
+    /// Other frozen convolutions, in the backend's number format, channels last.
     frozen: BTreeMap<String, Tensor>,
     /// Everything else, fp32.
     learnt: BTreeMap<String, Tensor>,
@@ -42,15 +48,17 @@ impl Network {
             architecture: architecture.clone(),
             backend,
             frozen_layers,
+            winograd: backend
+                .winograd()
+                .map(|instructions| FrozenConvolutions::new(frozen_layers, weights, instructions)),
             frozen: BTreeMap::new(),
             learnt: BTreeMap::new(),
         };
         for (name, tensor) in weights {
-            let on_device = to_device(tensor, backend)?;
             if learnt_names.contains(name) {
-                network.learnt.insert(name.clone(), on_device);
-            } else {
-                let converted = convert(&on_device, backend.format().kind())?;
+                network.learnt.insert(name.clone(), to_device(tensor, backend)?);
+            } else if network.winograd.is_none() {
+                let converted = convert(&to_device(tensor, backend)?, backend.format().kind())?;
                 network.frozen.insert(name.clone(), converted);
             }
         }
@@ -162,15 +170,25 @@ impl Network {
     /// Runs some of the base's layers; what the multi-scale head takes from each pooling is added
     /// to `scales`.
     fn run(&self, x: &Tensor, layers: Range<usize>, scales: &mut Vec<Tensor>) -> Result<Tensor> {
-        let mut x = convert(x, self.backend.format().kind())?;
+        let takes_scales = self.architecture.head.kind == HeadKind::MultiScale;
+        let (x, layers) = match &self.winograd {
+            // From the image on. What Grad-CAM runs apart, beginning at the last layer's maps, is
+            // libtorch's, which knows gradients.
+            Some(winograd) if layers.start == 0 && self.frozen_layers > 0 => {
+                let end = layers.end.min(self.frozen_layers);
+                let (maps, taken) = winograd.run(x, end, takes_scales)?;
+                scales.extend(taken);
+                (maps, end..layers.end)
+            }
+            _ => (x.shallow_clone(), layers),
+        };
+        let mut x = convert(&x, self.backend.format().kind())?;
         for layer in &LAYERS[layers] {
             x = match layer.kind {
                 LayerKind::Convolution { .. } => self.convolve(&x, layer)?,
                 LayerKind::MaxPool => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
             };
-            if layer.kind == LayerKind::MaxPool
-                && self.architecture.head.kind == HeadKind::MultiScale
-            {
+            if layer.kind == LayerKind::MaxPool && takes_scales {
                 scales.push(multi_scale(&x)?);
             }
         }
@@ -360,13 +378,38 @@ pub(crate) mod tests {
 
     #[test]
     fn where_the_base_is_cut_does_not_change_the_logits() {
+        // But for the last bits: layers that learn are libtorch's, frozen ones may be others.
+        let assert_close = |found: &[f32], expected: &[f32], what: &str| {
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{what}: {found} and not {expected}");
+            }
+        };
         for kind in [HeadKind::Flatten, HeadKind::GlobalPool, HeadKind::MultiScale] {
             let whole = logits(&network(kind, Freeze::All), &images(2), 2);
+            assert!(whole.iter().any(|logit| logit.abs() > 1e-3), "{whole:?}");
             for layer in ["block1_conv1", "block2_pool", "block4_conv2", "block5_conv3"] {
                 let cut = network(kind, Freeze::Until(layer.into()));
-                assert_eq!(logits(&cut, &images(2), 2), whole, "{kind:?} cut at {layer}");
+                let found = logits(&cut, &images(2), 2);
+                assert_close(&found, &whole, &format!("{kind:?} cut at {layer}"));
             }
-            assert_eq!(logits(&network(kind, Freeze::None), &images(2), 2), whole, "{kind:?}");
+            let found = logits(&network(kind, Freeze::None), &images(2), 2);
+            assert_close(&found, &whole, &format!("{kind:?}, all learnt"));
+        }
+    }
+
+    #[test]
+    fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
+        let heat = |freeze| {
+            let network = network(HeadKind::MultiScale, freeze);
+            let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
+            to_host(&network.grad_cam(&image, 1).unwrap()).unwrap()
+        };
+        let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));
+        assert_eq!(frozen.shape(), learnt.shape());
+        let largest = learnt.values().iter().fold(0.0_f32, |one, other| one.max(*other));
+        assert!(largest > 0.0, "{learnt:?}");
+        for (frozen, learnt) in frozen.values().iter().zip(learnt.values()) {
+            assert!((frozen - learnt).abs() < 1e-4 * largest, "{frozen} and not {learnt}");
         }
     }
 

@@ -1,0 +1,168 @@
+//! Frozen layers in fp32 on a processor: convolutions of our own, faster than libtorch's.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+use winograd::{Convolution, InstructionSet, Then};
+
+use crate::Result;
+use crate::tensors::TensorMap;
+use crate::vgg16::{INPUT_CHANNELS, LAYERS, LayerKind};
+
+mod scale;
+
+/// Images that go through all layers together, for each thread: enough of them that the kernels of
+/// the last layers are worth loading, few enough that the maps of the first stay in a cache.
+const IMAGES_PER_THREAD: usize = 2;
+
+/// Frozen convolutions, ready to run.
+#[derive(Debug)]
+pub(super) struct FrozenConvolutions {
+    instructions: InstructionSet,
+    /// By their place in [`LAYERS`].
+    convolutions: BTreeMap<usize, Convolution>,
+}
+
+impl FrozenConvolutions {
+    /// Transforms the kernels of the first `layers` layers; `weights` has all of them.
+    pub(super) fn new(layers: usize, weights: &TensorMap, instructions: InstructionSet) -> Self {
+        let mut convolutions = BTreeMap::new();
+        for (place, layer) in LAYERS[..layers].iter().enumerate() {
+            if let LayerKind::Convolution { inputs, outputs, .. } = layer.kind {
+                let values = |part| weights[&layer.tensor_name(part)].values();
+                let convolution =
+                    Convolution::new(values("weight"), values("bias"), inputs, outputs);
+                convolutions.insert(place, convolution);
+            }
+        }
+        Self { instructions, convolutions }
+    }
+
+    /// Runs the first `end` layers on images `[N, 3, S, S]`: the last one's maps `[N, C, H, W]`, and
+    /// where it `takes_scales` what the multi-scale head takes from each pooling.
+    pub(super) fn run(
+        &self,
+        images: &Tensor,
+        end: usize,
+        takes_scales: bool,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let at_once = IMAGES_PER_THREAD * rayon::current_num_threads();
+        let mut buffers = Buffers::default();
+        let mut ends = Vec::new();
+        let mut scales: Vec<Vec<Tensor>> = Vec::new();
+        for images in images.f_split(at_once as i64, 0)? {
+            let (maps, taken) = self.run_together(&images, end, takes_scales, &mut buffers)?;
+            ends.push(maps);
+            scales.push(taken);
+        }
+        let poolings = scales.first().map_or(0, Vec::len);
+        let joined = (0..poolings).map(|pooling| {
+            let parts: Vec<&Tensor> = scales.iter().map(|taken| &taken[pooling]).collect();
+            Ok(Tensor::f_cat(&parts, 0)?)
+        });
+        Ok((Tensor::f_cat(&ends, 0)?, joined.collect::<Result<_>>()?))
+    }
+
+    /// [`run`](Self::run), of images that are computed together.
+    fn run_together(
+        &self,
+        images: &Tensor,
+        end: usize,
+        takes_scales: bool,
+        buffers: &mut Buffers,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let (count, _, height, width) = images.size4()?;
+        let mut shape = Shape {
+            images: count as usize,
+            height: height as usize,
+            width: width as usize,
+            channels: INPUT_CHANNELS,
+        };
+        let mut planes = vec![0.0; shape.values()];
+        images.f_copy_data(&mut planes, shape.values())?;
+        interleave(&planes, shape, buffers.writable(shape.values()));
+        buffers.turn();
+        let mut scales = Vec::new();
+        for (place, convolution) in self.convolutions.range(..end) {
+            // A pooling is computed with the convolution before it.
+            let is_pooled = place + 1 < end && LAYERS[place + 1].kind == LayerKind::MaxPool;
+            let (then, side) = if is_pooled { (Then::ReluMaxPool, 2) } else { (Then::Relu, 1) };
+            let before = shape;
+            shape.height /= side;
+            shape.width /= side;
+            shape.channels = convolution.outputs();
+            let (images, maps) = buffers.read_and_write(before.values(), shape.values());
+            convolution.run(images, (before.height, before.width), then, self.instructions, maps);
+            buffers.turn();
+            if is_pooled && takes_scales {
+                scales.push(scale::of_maps(buffers.readable(shape.values()), shape)?);
+            }
+        }
+        let maps = Tensor::f_from_slice(buffers.readable(shape.values()))?;
+        let maps = maps.f_reshape(shape.dimensions())?.f_permute([0, 3, 1, 2])?;
+        Ok((maps, scales))
+    }
+}
+
+/// Of images or maps `[N, H, W, C]`.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    images: usize,
+    height: usize,
+    width: usize,
+    channels: usize,
+}
+
+impl Shape {
+    fn values(self) -> usize {
+        self.images * self.height * self.width * self.channels
+    }
+
+    fn dimensions(self) -> [i64; 4] {
+        [self.images, self.height, self.width, self.channels].map(|length| length as i64)
+    }
+}
+
+/// Planes `[N, C, H, W]` to pixels `[N, H, W, C]`.
+fn interleave(planes: &[f32], shape: Shape, pixels: &mut [f32]) {
+    let plane = shape.height * shape.width;
+    let image = plane * shape.channels;
+    for (planes, pixels) in planes.chunks_exact(image).zip(pixels.chunks_exact_mut(image)) {
+        for (place, pixel) in pixels.chunks_exact_mut(shape.channels).enumerate() {
+            for (channel, value) in pixel.iter_mut().enumerate() {
+                *value = planes[channel * plane + place];
+            }
+        }
+    }
+}
+
+/// What a layer reads, and what it writes. They grow and are used again, since new memory must be
+/// cleared first.
+#[derive(Debug, Default)]
+struct Buffers {
+    read: Vec<f32>,
+    write: Vec<f32>,
+}
+
+impl Buffers {
+    fn writable(&mut self, length: usize) -> &mut [f32] {
+        if self.write.len() < length {
+            self.write.resize(length, 0.0);
+        }
+        &mut self.write[..length]
+    }
+
+    fn read_and_write(&mut self, read: usize, write: usize) -> (&[f32], &mut [f32]) {
+        self.writable(write);
+        (&self.read[..read], &mut self.write[..write])
+    }
+
+    /// What was written is to be read.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.read, &mut self.write);
+    }
+
+    fn readable(&self, length: usize) -> &[f32] {
+        &self.read[..length]
+    }
+}

@@ -1,0 +1,136 @@
+//! How the maps are cut into pieces that threads compute apart.
+
+use std::ops::Range;
+
+use crate::Then;
+use crate::transform::{INPUT_SIDE, LANES, Lanes, SIDE};
+
+/// Tiles that are computed together: as many as let the kernels, which are read once for each
+/// block, cost little, and as few as keep a block of 64 channels in the second-level cache.
+const BLOCK_TILES: usize = 64;
+
+/// What one image is, and what is made of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) then: Then,
+}
+
+impl Shape {
+    pub(crate) fn tile_columns(self) -> usize {
+        self.width.div_ceil(SIDE)
+    }
+
+    pub(crate) fn tile_rows(self) -> usize {
+        self.height.div_ceil(SIDE)
+    }
+
+    /// Height and width of a map.
+    pub(crate) fn map_size(self) -> (usize, usize) {
+        match self.then {
+            Then::Relu => (self.height, self.width),
+            Then::ReluMaxPool => (self.height / 2, self.width / 2),
+        }
+    }
+
+    /// Values of one image's maps.
+    pub(crate) fn map_length(self) -> usize {
+        let (height, width) = self.map_size();
+        height * width * self.outputs
+    }
+
+    /// The image `[H, W, C]` that a row of tiles, counted through all images, belongs to.
+    pub(crate) fn image_of(self, images: &[f32], tile_row: usize) -> &[f32] {
+        let length = self.height * self.width * self.inputs;
+        &images[tile_row / self.tile_rows() * length..][..length]
+    }
+
+    /// Whether none of a tile's pixels lies in the padding, and its channels are whole lanes.
+    #[inline(always)]
+    pub(crate) fn has_all_pixels(self, top: usize, left: usize) -> bool {
+        let end = INPUT_SIDE - 1;
+        top > 0
+            && left > 0
+            && top + end <= self.height
+            && left + end <= self.width
+            && self.inputs.is_multiple_of(LANES)
+    }
+
+    /// Where in an image a pixel begins.
+    #[inline(always)]
+    pub(crate) fn place(self, y: usize, x: usize) -> usize {
+        (y * self.width + x) * self.inputs
+    }
+
+    /// Up to [`LANES`] channels of each pixel of a tile, which begins in the padding of one above
+    /// and on the left of `(top, left)`; zero in the padding and beyond the last channel.
+    pub(crate) fn fill(
+        self,
+        tile: &mut [[Lanes; INPUT_SIDE]; INPUT_SIDE],
+        image: &[f32],
+        (top, left): (usize, usize),
+        channel: usize,
+    ) {
+        let channels = LANES.min(self.inputs - channel);
+        let within = |place: usize, size: usize| place.checked_sub(1).filter(|it| *it < size);
+        for (y, row) in tile.iter_mut().enumerate() {
+            for (x, lanes) in row.iter_mut().enumerate() {
+                *lanes = [0.0; LANES];
+                let pixel = within(top + y, self.height).zip(within(left + x, self.width));
+                if let Some((y, x)) = pixel {
+                    let start = self.place(y, x) + channel;
+                    lanes[..channels].copy_from_slice(&image[start..start + channels]);
+                }
+            }
+        }
+    }
+
+    /// The rows of a map that a row of tiles makes, of the image it belongs to.
+    pub(crate) fn map_rows(self, tile_row: usize) -> Range<usize> {
+        let side = match self.then {
+            Then::Relu => SIDE,
+            Then::ReluMaxPool => SIDE / 2,
+        };
+        let (height, _) = self.map_size();
+        (tile_row * side).min(height)..((tile_row + 1) * side).min(height)
+    }
+}
+
+/// Rows of tiles, counted through all images, in blocks.
+#[derive(Debug)]
+pub(crate) struct Split {
+    shape: Shape,
+    tile_rows: usize,
+    blocks: usize,
+}
+
+impl Split {
+    pub(crate) fn new(shape: Shape, images: usize, threads: usize) -> Self {
+        let tile_rows = images * shape.tile_rows();
+        let tiles = tile_rows * shape.tile_columns();
+        // No thread is left waiting for the last block.
+        let blocks = tiles.div_ceil(BLOCK_TILES).next_multiple_of(threads).min(tile_rows);
+        Self { shape, tile_rows, blocks }
+    }
+
+    /// Each block's rows of tiles, with the part of the maps that they make.
+    pub(crate) fn cut<'a>(&self, maps: &'a mut [f32]) -> Vec<(Range<usize>, &'a mut [f32])> {
+        let per_image = self.shape.tile_rows();
+        let row_length = self.shape.map_size().1 * self.shape.outputs;
+        let mut rest = maps;
+        (0..self.blocks)
+            .map(|block| {
+                let start = block * self.tile_rows / self.blocks;
+                let end = (block + 1) * self.tile_rows / self.blocks;
+                let rows: usize =
+                    (start..end).map(|row| self.shape.map_rows(row % per_image).len()).sum();
+                let (mine, others) = std::mem::take(&mut rest).split_at_mut(rows * row_length);
+                rest = others;
+                (start..end, mine)
+            })
+            .collect()
+    }
+}
