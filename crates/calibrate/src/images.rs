@@ -108,10 +108,9 @@ fn looks(
     refit: &Refit,
 ) -> Result<Vec<Look>> {
     let requests: Vec<_> = records.iter().map(|record| request(manifest, record)).collect();
-    let extractor = refit.extractor()?;
     let bar = stage::items_bar(requests.len() as u64, "looking at images");
     let mut looks = Vec::with_capacity(requests.len());
-    extractor.for_each_batch(&requests, BATCH, |records| {
+    refit.extractor().for_each_batch(&requests, BATCH, |records| {
         let seen = model.look_at_records(records)?;
         bar.inc(seen.len() as u64);
         looks.extend(seen);

@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let model =
         Model::load(&paths.model, params.device).context("load the model; run select first")?;
     refuse_other_data(&manifest, model.description())?;
-    let refit = Refit::of_model(&model, &paths.base_model, StoreSettings::of(&settings.config))?;
+    let refit = Refit::of_model(&model, &paths.base_model, &StoreSettings::of(&settings.config))?;
 
     let images = Images::look(&manifest, &model, &refit)?;
     let (logits, sources) = calibration_logits(&images, &model, &refit, params)?;

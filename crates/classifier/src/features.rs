@@ -236,10 +236,7 @@ impl Extractor {
             return Ok(());
         }
         let _no_grad = tch::no_grad_guard();
-        let shape = self.network.image_shape(FORWARD_BATCH);
-        let mut values = images.concat();
-        values.resize(shape.iter().product::<i64>() as usize, 0.0);
-        let computed = self.network.records(&self.network.upload(&values, &shape)?)?;
+        let computed = self.network.filled_records(images, FORWARD_BATCH)?;
         let computed = computed.f_narrow(0, 0, images.len() as i64)?;
         let flat = computed.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
         records.extend(Vec::<f32>::try_from(&flat)?);

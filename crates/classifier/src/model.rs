@@ -206,6 +206,23 @@ impl Model {
         Ok(rows)
     }
 
+    /// The same of records, one after the other, of at most [`FORWARD_BATCH`] images, as a
+    /// [`crate::features::Extractor`] of the same base makes them.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn logits_of_records(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let _no_grad = tch::no_grad_guard();
+        let length = self.network.record_length();
+        let images = records.len() / length;
+        let mut filled = records.to_vec();
+        filled.resize(FORWARD_BATCH * length, 0.0);
+        let filled = self.network.upload(&filled, &[FORWARD_BATCH as i64, length as i64])?;
+        let head_inputs = self.network.head_inputs(&filled)?;
+        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
+        Ok(logits.into_iter().take(images).collect())
+    }
+
     /// What the model sees in preprocessed images, as [`logits`](Self::logits) but of both kinds:
     /// logits, and the mean of each of the last block's 512 channels.
     ///
@@ -281,11 +298,7 @@ impl Model {
 
     /// Always `batch` rows, however few images there are.
     fn head_inputs(&self, images: &[&[f32]], batch: usize) -> Result<Tensor> {
-        let shape = self.network.image_shape(batch);
-        let mut values = images.concat();
-        values.resize(shape.iter().product::<i64>() as usize, 0.0);
-        let batch = self.network.upload(&values, &shape)?;
-        self.network.head_inputs(&self.network.records(&batch)?)
+        self.network.head_inputs(&self.network.filled_records(images, batch)?)
     }
 }
 

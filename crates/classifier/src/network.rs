@@ -131,6 +131,27 @@ impl Network {
         Ok(Tensor::f_cat(&scales, 1)?)
     }
 
+    /// The frozen part of at most `rows` images, each `[3, S, S]`: records `[rows, record_length]`,
+    /// those of no image arbitrary. What follows then has one shape, however few images there are:
+    /// the last bits of libtorch's results may depend on it.
+    pub(crate) fn filled_records(&self, images: &[&[f32]], rows: usize) -> Result<Tensor> {
+        let mut values = images.concat();
+        // Filled up with images only where libtorch sees them.
+        let computed = if self.is_libtorch_between() { rows } else { images.len() };
+        let shape = self.image_shape(computed);
+        values.resize(shape.iter().product::<i64>() as usize, 0.0);
+        let records = self.records(&self.upload(&values, &shape)?)?;
+        Ok(records.f_constant_pad_nd([0, 0, 0, (rows - computed) as i64])?)
+    }
+
+    /// Whether libtorch computes anything between images and records. It does not where the
+    /// convolutions are our own, and no mean is taken of the last maps.
+    fn is_libtorch_between(&self) -> bool {
+        let is_mean_taken = self.frozen_layers == LAYERS.len()
+            && self.architecture.head.kind == HeadKind::GlobalPool;
+        self.winograd.is_none() || self.is_unfrozen() || is_mean_taken
+    }
+
     /// The rest of the base and the pooling: records to what the dense layers see,
     /// `[N, head_inputs]`, not yet standardised.
     pub(crate) fn head_inputs(&self, records: &Tensor) -> Result<Tensor> {
@@ -428,6 +449,31 @@ pub(crate) mod tests {
             records.values()[place * length..(place + 1) * length].to_vec()
         };
         assert_eq!(alone(0), alone(3));
+    }
+
+    #[test]
+    fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
+        for (kind, freeze) in [
+            (HeadKind::MultiScale, Freeze::All),
+            (HeadKind::Flatten, Freeze::All),
+            (HeadKind::GlobalPool, Freeze::All),
+            (HeadKind::MultiScale, Freeze::Until("block4_conv2".into())),
+            (HeadKind::MultiScale, Freeze::None),
+        ] {
+            let network = network(kind, freeze.clone());
+            let length = network.record_length();
+            let four = images(4);
+            let four: Vec<&[f32]> = four.chunks(four.len() / 4).collect();
+            let records = |images: &[&[f32]]| {
+                let records = network.filled_records(images, 4).unwrap();
+                assert_eq!(records.size(), [4, length as i64], "{kind:?} {freeze:?}");
+                to_host(&records).unwrap().values()[..images.len() * length].to_vec()
+            };
+            let all = records(&four);
+            for count in 1..4 {
+                assert!(records(&four[..count]) == all[..count * length], "{kind:?} {freeze:?}");
+            }
+        }
     }
 
     #[test]

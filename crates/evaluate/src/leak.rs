@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use artifact::Digest;
-use classifier::features::ImageRequest;
 use config::EvaluateParams;
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
 use inference::{Prediction, TestImage, TestSet, prediction};
@@ -155,12 +154,7 @@ impl Measurement<'_> {
 
     fn predict(&self, manifest: &Manifest) -> Result<Vec<Prediction>> {
         let head = self.refit.train(manifest, Length::BestEpoch)?;
-        let request = |image: &TestImage| ImageRequest {
-            path: image.file.clone(),
-            sha256: image.sha256,
-            view: None,
-        };
-        let requests: Vec<_> = self.test.images.iter().map(request).collect();
+        let requests: Vec<_> = self.test.images.iter().map(TestImage::request).collect();
         let rows = head.logits(&requests)?;
         let pairs = self.test.images.iter().zip(rows);
         Ok(pairs

@@ -24,7 +24,7 @@ use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
 use dataset::{BASELINES_FILE, ValidatedManifest};
-use inference::{Prediction, TestSet, predict, write_predictions};
+use inference::{Prediction, TestSet, predict, predict_with_records, write_predictions};
 use metrics::{Bootstrap, Predictions};
 use stage::Settings;
 use training::Refit;
@@ -74,9 +74,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let tracked = tracked::begin(&evaluation);
     let (count, backend) = (evaluation.test.images.len(), evaluation.model.backend());
     tracing::info!("scoring {count} test images on {backend}");
-    let predictions =
-        predict(&evaluation.model, &evaluation.test.images, evaluation.temperature())?;
-    let scores = evaluation.score(&predictions)?;
+    let refit = evaluation.refit()?;
+    let predictions = evaluation.predict(refit.as_ref())?;
+    let scores = evaluation.score(&predictions, refit.as_ref())?;
     evaluation.write(&predictions, &scores)?;
     tracked::tell_scores(&tracked, &scores, &evaluation.settings.config.paths.evaluation);
     tracked::tell_pictures(&tracked, &evaluation, &predictions);
@@ -148,12 +148,41 @@ impl Evaluation {
         Bootstrap { seed: params.seed, resamples: params.bootstrap_resamples }
     }
 
-    fn score(&self, predictions: &[Prediction]) -> Result<Scores> {
+    /// What heads are trained again from, to see what copies in training are worth; only of the data
+    /// that the model was trained on.
+    fn refit(&self) -> Result<Option<Refit>> {
+        if self.source == Source::Folder || self.copied_test_images() == 0 {
+            return Ok(None);
+        }
+        let config = &self.settings.config;
+        let features = StoreSettings::of(config);
+        Ok(Some(Refit::of_model(&self.model, &config.paths.base_model, &features)?))
+    }
+
+    fn copied_test_images(&self) -> usize {
+        self.test.places(|image| image.has_copy_in_training).len()
+    }
+
+    /// What the model says. Where other heads are to be asked about the same images, what the frozen
+    /// layers make of them is kept.
+    fn predict(&self, refit: Option<&Refit>) -> Result<Vec<Prediction>> {
+        let (model, images) = (&self.model, &self.test.images);
+        let asks_again =
+            |refit: &&Refit| refit.is_cheap() && self.settings.params.evaluate.control_refits > 0;
+        Ok(match refit.filter(asks_again) {
+            Some(refit) => {
+                predict_with_records(model, refit.extractor(), images, self.temperature())?
+            }
+            None => predict(model, images, self.temperature())?,
+        })
+    }
+
+    fn score(&self, predictions: &[Prediction], refit: Option<&Refit>) -> Result<Scores> {
         let classes = self.model.classes();
         let rows: Predictions = inference::for_metrics(classes, predictions)?;
         let contest =
             Contest { classes, test: &self.test, predictions: &rows, bootstrap: self.bootstrap() };
-        let worth = contest.decide(&self.baselines()?, self.leak(predictions)?)?;
+        let worth = contest.decide(&self.baselines()?, self.leak(predictions, refit)?)?;
         let data = match self.source {
             Source::TestSplit => self.validated.as_ref().map(|it| it.included().digest()),
             Source::Folder => None,
@@ -179,24 +208,19 @@ impl Evaluation {
         Ok(dataset::read_baselines(&file, self.model.classes())?)
     }
 
-    /// What the copies are worth; only asked of the data that the model was trained on.
-    fn leak(&self, predictions: &[Prediction]) -> Result<Leak> {
-        let copied_test_images = self.test.places(|image| image.has_copy_in_training).len();
-        let validated = match &self.validated {
-            Some(validated) if self.source == Source::TestSplit && copied_test_images > 0 => {
-                validated
-            }
-            _ if copied_test_images == 0 => return Ok(Leak::NoCopies),
-            _ => {
-                let reason = "these images are not the pipeline's".into();
-                return Ok(Leak::NotMeasured { copied_test_images, reason });
-            }
+    /// What the copies are worth.
+    fn leak(&self, predictions: &[Prediction], refit: Option<&Refit>) -> Result<Leak> {
+        let copied_test_images = self.copied_test_images();
+        if copied_test_images == 0 {
+            return Ok(Leak::NoCopies);
+        }
+        let Some((validated, refit)) = self.validated.as_ref().zip(refit) else {
+            let reason = "these images are not the pipeline's".into();
+            return Ok(Leak::NotMeasured { copied_test_images, reason });
         };
-        let config = &self.settings.config;
-        let features = StoreSettings::of(config);
         let measurement = Measurement {
             validated,
-            refit: &Refit::of_model(&self.model, &config.paths.base_model, features)?,
+            refit,
             classes: self.model.classes(),
             test: &self.test,
             temperature: self.temperature(),

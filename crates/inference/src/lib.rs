@@ -17,6 +17,6 @@ mod test_set;
 
 pub use images::{ImageError, read_images, read_picture};
 pub use overlay::{heat_layer, overlay};
-pub use predict::{InferenceError, dump_inputs, predict, prediction};
+pub use predict::{InferenceError, dump_inputs, predict, predict_with_records, prediction};
 pub use predictions::{Prediction, for_metrics, write_predictions};
 pub use test_set::{TestImage, TestSet, TestSetError, Unit};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use classifier::ClassifierError;
 use classifier::backend::FORWARD_BATCH;
+use classifier::features::{Extractor, ImageRequest};
 use classifier::model::Model;
 use classifier::tensors::{self, HostTensor, TensorMap};
 use metrics::{Temperature, most_probable, softmax_with_temperature};
@@ -55,6 +56,31 @@ pub fn predict(
     }
     progress.finish_and_clear();
     Ok(predictions)
+}
+
+/// The same, of records that an extractor of the model's base makes, or finds in its store. They are
+/// kept there for whoever asks for them again.
+///
+/// # Errors
+/// As [`predict`], and when the store cannot be written.
+pub fn predict_with_records(
+    model: &Model,
+    extractor: &Extractor,
+    images: &[TestImage],
+    temperature: Temperature,
+) -> Result<Vec<Prediction>, InferenceError> {
+    let progress = stage::items_bar(images.len() as u64, "test images");
+    let requests: Vec<ImageRequest> = images.iter().map(TestImage::request).collect();
+    let mut logits = Vec::with_capacity(images.len());
+    extractor.for_each_batch(&requests, FORWARD_BATCH, |records| {
+        let rows = model.logits_of_records(records)?;
+        progress.inc(rows.len() as u64);
+        logits.extend(rows);
+        Ok(())
+    })?;
+    progress.finish_and_clear();
+    let pairs = images.iter().zip(logits);
+    pairs.map(|(image, logits)| prediction(image, &logits, temperature)).collect()
 }
 
 /// Writes what another framework needs to check the model to a safetensors file, all f32: `images`

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use artifact::{Digest, WithPath};
+use classifier::features::ImageRequest;
 use config::ClassMap;
 use dataset::{
     ClassIndex, ClassIndices, ClassIndicesError, ManifestError, Split, ValidatedManifest,
@@ -25,6 +26,13 @@ pub struct TestImage {
     pub group: u32,
     /// Whether training has a copy of it.
     pub has_copy_in_training: bool,
+}
+
+impl TestImage {
+    /// What to ask an extractor for.
+    pub fn request(&self) -> ImageRequest {
+        ImageRequest { path: self.file.clone(), sha256: self.sha256, view: None }
+    }
 }
 
 /// All of them.

@@ -9,7 +9,6 @@ use classifier::model::Model;
 use classifier::tensors::TensorMap;
 use config::TrainParams;
 use dataset::Manifest;
-use imaging::Preprocessing;
 
 use crate::{Epoch, History, TrainingImages, standardise};
 
@@ -24,10 +23,7 @@ pub struct Refit {
     pub params: TrainParams,
     /// Device and number format.
     pub backend: Backend,
-    /// How pixels become numbers.
-    pub preprocessing: Preprocessing,
-    /// The store of frozen features; what `train` left there makes a refit cheap.
-    pub features: StoreSettings,
+    extractor: Extractor,
 }
 
 /// How long a refit trains.
@@ -41,20 +37,22 @@ pub enum Length {
 
 /// A head that was trained again.
 #[derive(Debug)]
-pub struct RefitHead {
+pub struct RefitHead<'a> {
     learner: Learner,
-    extractor: Extractor,
+    extractor: &'a Extractor,
     batch_size: usize,
     /// The epoch it stands after.
     pub epoch: u32,
 }
 
 impl Refit {
-    /// What a model was trained from, with the base that it belongs to.
+    /// What a model was trained from, with the base that it belongs to, and the store of frozen
+    /// features: what `train` left there makes a refit cheap.
     ///
     /// # Errors
-    /// When the base is another one, or has changed since it was written.
-    pub fn of_model(model: &Model, base_folder: &Path, features: StoreSettings) -> Result<Self> {
+    /// When the base is another one, or has changed since it was written, or the store cannot be
+    /// opened.
+    pub fn of_model(model: &Model, base_folder: &Path, features: &StoreSettings) -> Result<Self> {
         let base = BaseDescription::read(base_folder)
             .context("find the base of the model; run prepare-base first")?;
         let description = model.description();
@@ -66,30 +64,19 @@ impl Refit {
                 base_folder.display()
             );
         }
-        Ok(Self {
-            weights: base.read_weights(base_folder)?,
-            base,
-            params: description.training.clone(),
-            backend: model.backend(),
-            preprocessing: description.preprocessing,
-            features,
-        })
+        let weights = base.read_weights(base_folder)?;
+        let (params, backend) = (description.training.clone(), model.backend());
+        let views = Views { augmentation: params.augmentation, seed: params.seed };
+        let preprocessing = description.preprocessing;
+        let extractor =
+            Extractor::new(&base, &weights, backend, preprocessing, views, Some(features))?;
+        Ok(Self { base, weights, params, backend, extractor })
     }
 
     /// What the frozen part of the network makes of images. Records that `train` left in the store
     /// are not computed again.
-    ///
-    /// # Errors
-    /// When the store cannot be opened.
-    pub fn extractor(&self) -> Result<Extractor> {
-        Ok(Extractor::new(
-            &self.base,
-            &self.weights,
-            self.backend,
-            self.preprocessing,
-            Views { augmentation: self.params.augmentation, seed: self.params.seed },
-            Some(&self.features),
-        )?)
+    pub fn extractor(&self) -> &Extractor {
+        &self.extractor
     }
 
     /// Whether only the head learns, so that training it again takes seconds.
@@ -101,7 +88,7 @@ impl Refit {
     ///
     /// # Errors
     /// As in training.
-    pub fn train(&self, manifest: &Manifest, length: Length) -> Result<RefitHead> {
+    pub fn train(&self, manifest: &Manifest, length: Length) -> Result<RefitHead<'_>> {
         let params = &self.params;
         let classes = self.base.architecture.class_indices();
         let images = TrainingImages::new(manifest, &classes, params)?;
@@ -113,9 +100,9 @@ impl Refit {
             images.class_weights(params.class_weights).as_deref(),
             BaseDescription::UPDATED_BASE_FILE,
         )?;
-        let extractor = self.extractor()?;
-        standardise(&mut learner, &extractor, &images)?;
-        let epoch = run_epochs(&mut learner, &extractor, &images, params, length)?;
+        let extractor = &self.extractor;
+        standardise(&mut learner, extractor, &images)?;
+        let epoch = run_epochs(&mut learner, extractor, &images, params, length)?;
         Ok(RefitHead { learner, extractor, batch_size: images.batch_size(), epoch })
     }
 }
@@ -157,7 +144,7 @@ fn run_epochs(
     }
 }
 
-impl RefitHead {
+impl RefitHead<'_> {
     /// Logits of images: one row per image, one value per class.
     ///
     /// # Errors

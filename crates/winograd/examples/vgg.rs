@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use winograd::{Convolution, InstructionSet, Then};
+use winograd::{Buffer, Convolution, InstructionSet, Then};
 
 /// Channels in and out, the side of the image, whether a pooling follows.
 const LAYERS: [(usize, usize, usize, Then); 13] = [
@@ -40,9 +40,10 @@ fn main() {
             inputs,
             outputs,
         );
-        let pixels = vec![0.5; images * side * side * inputs];
+        let mut pixels = Buffer::zeros(images * side * side * inputs);
+        pixels.fill(0.5);
         let map_side = if then == Then::Relu { side } else { side / 2 };
-        let mut maps = vec![0.0; images * map_side * map_side * outputs];
+        let mut maps = Buffer::zeros(images * map_side * map_side * outputs);
         let mut seconds: Vec<f64> = (0..5)
             .map(|_| {
                 let started = Instant::now();

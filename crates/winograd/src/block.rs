@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::Then;
+use crate::buffer::Buffer;
+use crate::direct::{self, Lines};
 use crate::pieces::Shape;
 use crate::product::{self, Layout, Part};
-use crate::transform::{self, INPUT_SIDE, LANES, Lanes, SIDE};
+use crate::transform::{self, INPUT_SIDE, LANES, Lanes, POINTS, SIDE};
+use crate::{Kernels, Then};
 
 /// Instructions that this processor has. Whichever are used, the bytes that come out are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +53,7 @@ pub(crate) struct Work<'a> {
     pub(crate) shape: Shape,
     /// All images `[N, H, W, C]`.
     pub(crate) images: &'a [f32],
-    pub(crate) kernels: &'a [f32],
-    pub(crate) bias: &'a [f32],
+    pub(crate) kernels: &'a Kernels,
 }
 
 impl Work<'_> {
@@ -63,18 +64,26 @@ impl Work<'_> {
         tile_rows: Range<usize>,
         maps: &mut [f32],
     ) {
-        let layout = Layout {
-            tiles: tile_rows.len() * self.shape.tile_columns(),
-            inputs: self.shape.inputs.next_multiple_of(LANES),
-            outputs: self.shape.outputs,
+        let outputs = self.shape.outputs;
+        let layout = match self.kernels {
+            Kernels::Transformed { .. } => Layout {
+                points: POINTS,
+                tiles: tile_rows.len() * self.shape.tile_columns(),
+                inputs: self.shape.inputs.next_multiple_of(LANES),
+                outputs,
+            },
+            Kernels::Direct { .. } => Layout {
+                points: 1,
+                tiles: tile_rows.clone().map(|row| self.shape.convolved_rows(row)).sum::<usize>()
+                    * self.shape.width,
+                inputs: direct::NEIGHBOURHOOD,
+                outputs,
+            },
         };
         let block = Block { work: self, layout, tile_rows };
         SCRATCH.with_borrow_mut(|scratch| {
             let (before, after) = layout.lengths();
-            if scratch.len() < before + after {
-                scratch.resize(before + after, 0.0);
-            }
-            let (before, after) = scratch[..before + after].split_at_mut(before);
+            let (before, after) = scratch.first(before + after).split_at_mut(before);
             #[expect(unsafe_code, reason = "these instructions are not on every processor")]
             // SAFETY: `available` found that this processor has them.
             match instructions.0 {
@@ -89,7 +98,7 @@ impl Work<'_> {
 
 thread_local! {
     /// The points of a block, before and after the product. Kept, since new memory must be cleared.
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Buffer> = RefCell::default();
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -120,9 +129,58 @@ impl Block<'_> {
         most_rows: usize,
         multiply: impl Fn(Part<'_>, &mut [f32]),
     ) {
-        self.transform_input(before);
-        product::all(self.layout, before, self.work.kernels, after, most_rows, multiply);
-        self.transform_output(after, maps);
+        match self.work.kernels {
+            Kernels::Transformed { panels, bias } => {
+                self.transform_input(before);
+                product::all(self.layout, before, panels, after, most_rows, multiply);
+                self.transform_output(after, bias, maps);
+            }
+            Kernels::Direct { panels } => {
+                self.gather_neighbourhoods(before);
+                match self.work.shape.then {
+                    Then::Relu => {
+                        product::all(self.layout, before, panels, maps, most_rows, multiply);
+                        maps.iter_mut().for_each(|value| *value = transform::relu(*value));
+                    }
+                    Then::ReluMaxPool => {
+                        product::all(self.layout, before, panels, after, most_rows, multiply);
+                        self.pool(after, maps);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The neighbourhood of each pixel, row by row.
+    #[inline(always)]
+    fn gather_neighbourhoods(&self, before: &mut [f32]) {
+        let shape = self.work.shape;
+        let mut lines = Lines::default();
+        let mut first = 0;
+        for tile_row in self.tile_rows.clone() {
+            let image = shape.image_of(self.work.images, tile_row);
+            let top = tile_row % shape.tile_rows() * SIDE;
+            for row in top..top + shape.convolved_rows(tile_row) {
+                lines.fill(shape, image, row);
+                lines.neighbourhoods(before, (first, self.layout.tiles));
+                first += shape.width;
+            }
+        }
+    }
+
+    /// ReLU and the maximum of pixels that lie row by row.
+    #[inline(always)]
+    fn pool(&self, pixels: &[f32], maps: &mut [f32]) {
+        let Shape { width, outputs, .. } = self.work.shape;
+        let line = width * outputs;
+        let map_line = width / 2 * outputs;
+        for (rows, map) in pixels.chunks_exact(2 * line).zip(maps.chunks_exact_mut(map_line)) {
+            for (place, value) in map.iter_mut().enumerate() {
+                let left = place / outputs * 2 * outputs + place % outputs;
+                let four = [left, left + outputs, left + line, left + line + outputs];
+                *value = transform::max(four.map(|place| transform::relu(rows[place])));
+            }
+        }
     }
 
     #[inline(always)]
@@ -130,32 +188,27 @@ impl Block<'_> {
         let shape = self.work.shape;
         let columns = shape.tile_columns();
         let length = self.layout.point_before();
+        let has_whole_lanes = shape.inputs.is_multiple_of(LANES);
         let mut padded = [[ZERO; INPUT_SIDE]; INPUT_SIDE];
         let mut half = [[ZERO; INPUT_SIDE]; INPUT_SIDE];
         for (index, tile_row) in self.tile_rows.clone().enumerate() {
             let image = shape.image_of(self.work.images, tile_row);
             let top = tile_row % shape.tile_rows() * SIDE;
             for column in 0..columns {
-                let left = column * SIDE;
-                let is_whole = shape.has_all_pixels(top, left);
+                let places = shape.places((top, column * SIDE));
                 for group in 0..self.layout.inputs / LANES {
                     let channel = group * LANES;
+                    if !has_whole_lanes {
+                        shape.fill(&mut padded, image, &places, channel);
+                    }
                     let mut pixels = [[&ZERO; INPUT_SIDE]; INPUT_SIDE];
-                    if is_whole {
-                        let first = shape.place(top - 1, left - 1) + channel;
-                        for (y, row) in pixels.iter_mut().enumerate() {
-                            let start = first + y * shape.width * shape.inputs;
-                            let end = start + (INPUT_SIDE - 1) * shape.inputs + LANES;
-                            let line = &image[start..end];
-                            for (x, lanes) in row.iter_mut().enumerate() {
-                                *lanes = lanes_at(line, x * shape.inputs);
-                            }
-                        }
-                    } else {
-                        shape.fill(&mut padded, image, (top, left), channel);
-                        for (row, padded) in pixels.iter_mut().zip(&padded) {
-                            for (lanes, padded) in row.iter_mut().zip(padded) {
-                                *lanes = padded;
+                    let rows = pixels.iter_mut().zip(&places).zip(&padded);
+                    for ((pixels, places), padded) in rows {
+                        for ((pixel, place), padded) in pixels.iter_mut().zip(places).zip(padded) {
+                            if !has_whole_lanes {
+                                *pixel = padded;
+                            } else if *place != Shape::PADDING {
+                                *pixel = lanes_at(image, place + channel);
                             }
                         }
                     }
@@ -167,7 +220,7 @@ impl Block<'_> {
     }
 
     #[inline(always)]
-    fn transform_output(&self, after: &[f32], maps: &mut [f32]) {
+    fn transform_output(&self, after: &[f32], bias: &[f32], maps: &mut [f32]) {
         let shape = self.work.shape;
         let outputs = shape.outputs;
         let columns = shape.tile_columns();
@@ -184,7 +237,7 @@ impl Block<'_> {
             for column in 0..columns {
                 for channel in (0..outputs).step_by(LANES) {
                     let start = (index * columns + column) * outputs + channel;
-                    let bias = lanes_at(self.work.bias, channel);
+                    let bias = lanes_at(bias, channel);
                     transform::output(after, length, start, &mut half, bias, &mut made);
                     match shape.then {
                         Then::Relu => write(&made, maps, map_shape, column * SIDE, channel),

@@ -25,6 +25,8 @@
 )]
 
 mod block;
+mod buffer;
+mod direct;
 mod pieces;
 mod product;
 mod transform;
@@ -33,6 +35,7 @@ use rayon::prelude::*;
 
 pub use crate::block::InstructionSet;
 use crate::block::Work;
+pub use crate::buffer::Buffer;
 use crate::pieces::{Shape, Split};
 use crate::product::PANEL;
 use crate::transform::{LANES, POINTS};
@@ -42,10 +45,17 @@ use crate::transform::{LANES, POINTS};
 pub struct Convolution {
     inputs: usize,
     outputs: usize,
-    /// Transformed: for each [`PANEL`] of outputs, for each point, for each input (filled up with
-    /// zeros to whole [`LANES`]), the panel's values.
-    kernels: Vec<f32>,
-    bias: Vec<f32>,
+    kernels: Kernels,
+}
+
+/// Weights, as the products take them.
+#[derive(Debug)]
+pub(crate) enum Kernels {
+    /// For each [`PANEL`] of outputs, for each point, for each input (filled up with zeros to whole
+    /// [`LANES`]), the panel's values.
+    Transformed { panels: Buffer, bias: Vec<f32> },
+    /// For each [`PANEL`] of outputs, for each value of a pixel's neighbourhood, the panel's values.
+    Direct { panels: Buffer },
 }
 
 /// What comes after the convolution's bias.
@@ -66,18 +76,12 @@ impl Convolution {
         assert_eq!(weight.len(), outputs * inputs * 9, "[{outputs}, {inputs}, 3, 3]");
         assert_eq!(bias.len(), outputs);
         assert_eq!(outputs % PANEL, 0, "{outputs} outputs are no multiple of {PANEL}");
-        let padded = inputs.next_multiple_of(LANES);
-        let mut kernels = vec![0.0; POINTS * padded * outputs];
-        let panels = kernels.par_chunks_exact_mut(POINTS * padded * PANEL);
-        panels.zip(weight.par_chunks_exact(PANEL * inputs * 9)).for_each(|(panel, weight)| {
-            for (place, kernel) in weight.as_chunks().0.iter().enumerate() {
-                let (lane, input) = (place / inputs, place % inputs);
-                for (point, value) in transform::kernel(kernel).into_iter().enumerate() {
-                    panel[(point * padded + input) * PANEL + lane] = value;
-                }
-            }
-        });
-        Self { inputs, outputs, kernels, bias: bias.to_vec() }
+        let kernels = if inputs <= direct::MOST_INPUTS {
+            Kernels::direct(weight, bias, inputs)
+        } else {
+            Kernels::transformed(weight, bias, inputs)
+        };
+        Self { inputs, outputs, kernels }
     }
 
     /// Channels in.
@@ -118,11 +122,39 @@ impl Convolution {
             return;
         }
         let split = Split::new(shape, count, rayon::current_num_threads());
-        let work = Work { shape, images, kernels: &self.kernels, bias: &self.bias };
+        let work = Work { shape, images, kernels: &self.kernels };
         split
             .cut(maps)
             .into_par_iter()
             .for_each(|(rows, maps)| work.compute(instructions, rows, maps));
+    }
+}
+
+impl Kernels {
+    fn transformed(weight: &[f32], bias: &[f32], inputs: usize) -> Self {
+        let padded = inputs.next_multiple_of(LANES);
+        let mut panels = Buffer::zeros(POINTS * padded * bias.len());
+        let of_panels = panels.par_chunks_exact_mut(POINTS * padded * PANEL);
+        of_panels.zip(weight.par_chunks_exact(PANEL * inputs * 9)).for_each(|(panel, weight)| {
+            for (place, kernel) in weight.as_chunks().0.iter().enumerate() {
+                let (lane, input) = (place / inputs, place % inputs);
+                for (point, value) in transform::kernel(kernel).into_iter().enumerate() {
+                    panel[(point * padded + input) * PANEL + lane] = value;
+                }
+            }
+        });
+        Self::Transformed { panels, bias: bias.to_vec() }
+    }
+
+    fn direct(weight: &[f32], bias: &[f32], inputs: usize) -> Self {
+        let mut panels = Buffer::zeros(direct::NEIGHBOURHOOD * bias.len());
+        for (output, (weight, bias)) in weight.chunks_exact(inputs * 9).zip(bias).enumerate() {
+            let (panel, lane) = (output / PANEL, output % PANEL);
+            for (place, value) in direct::kernel(weight, *bias).into_iter().enumerate() {
+                panels[(panel * direct::NEIGHBOURHOOD + place) * PANEL + lane] = value;
+            }
+        }
+        Self::Direct { panels }
     }
 }
 

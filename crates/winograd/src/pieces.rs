@@ -9,6 +9,9 @@ use crate::transform::{INPUT_SIDE, LANES, Lanes, SIDE};
 /// block, cost little, and as few as keep a block of 64 channels in the second-level cache.
 const BLOCK_TILES: usize = 64;
 
+/// Where the pixels of a tile begin, row by row.
+pub(crate) type Places = [[usize; INPUT_SIDE]; INPUT_SIDE];
+
 /// What one image is, and what is made of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
@@ -20,6 +23,9 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// No place in an image.
+    pub(crate) const PADDING: usize = usize::MAX;
+
     pub(crate) fn tile_columns(self) -> usize {
         self.width.div_ceil(SIDE)
     }
@@ -48,42 +54,36 @@ impl Shape {
         &images[tile_row / self.tile_rows() * length..][..length]
     }
 
-    /// Whether none of a tile's pixels lies in the padding, and its channels are whole lanes.
+    /// Where in an image the pixels of a tile begin, which itself begins one above and on the left of
+    /// `(top, left)`; [`Shape::PADDING`] beyond the edges.
     #[inline(always)]
-    pub(crate) fn has_all_pixels(self, top: usize, left: usize) -> bool {
-        let end = INPUT_SIDE - 1;
-        top > 0
-            && left > 0
-            && top + end <= self.height
-            && left + end <= self.width
-            && self.inputs.is_multiple_of(LANES)
+    pub(crate) fn places(self, (top, left): (usize, usize)) -> Places {
+        let mut places = [[Self::PADDING; INPUT_SIDE]; INPUT_SIDE];
+        for (row, y) in places.iter_mut().zip(top..) {
+            for (place, x) in row.iter_mut().zip(left..) {
+                if (1..=self.height).contains(&y) && (1..=self.width).contains(&x) {
+                    *place = ((y - 1) * self.width + x - 1) * self.inputs;
+                }
+            }
+        }
+        places
     }
 
-    /// Where in an image a pixel begins.
-    #[inline(always)]
-    pub(crate) fn place(self, y: usize, x: usize) -> usize {
-        (y * self.width + x) * self.inputs
-    }
-
-    /// Up to [`LANES`] channels of each pixel of a tile, which begins in the padding of one above
-    /// and on the left of `(top, left)`; zero in the padding and beyond the last channel.
+    /// Up to [`LANES`] channels of each pixel of a tile; zero in the padding and beyond the last
+    /// channel.
     pub(crate) fn fill(
         self,
         tile: &mut [[Lanes; INPUT_SIDE]; INPUT_SIDE],
         image: &[f32],
-        (top, left): (usize, usize),
+        places: &Places,
         channel: usize,
     ) {
         let channels = LANES.min(self.inputs - channel);
-        let within = |place: usize, size: usize| place.checked_sub(1).filter(|it| *it < size);
-        for (y, row) in tile.iter_mut().enumerate() {
-            for (x, lanes) in row.iter_mut().enumerate() {
-                *lanes = [0.0; LANES];
-                let pixel = within(top + y, self.height).zip(within(left + x, self.width));
-                if let Some((y, x)) = pixel {
-                    let start = self.place(y, x) + channel;
-                    lanes[..channels].copy_from_slice(&image[start..start + channels]);
-                }
+        for (lanes, place) in tile.iter_mut().flatten().zip(places.iter().flatten()) {
+            *lanes = [0.0; LANES];
+            if *place != Self::PADDING {
+                let start = place + channel;
+                lanes[..channels].copy_from_slice(&image[start..start + channels]);
             }
         }
     }
@@ -96,6 +96,15 @@ impl Shape {
         };
         let (height, _) = self.map_size();
         (tile_row * side).min(height)..((tile_row + 1) * side).min(height)
+    }
+
+    /// Rows of pixels that those rows of a map are made of.
+    pub(crate) fn convolved_rows(self, tile_row: usize) -> usize {
+        let rows = self.map_rows(tile_row % self.tile_rows()).len();
+        match self.then {
+            Then::Relu => rows,
+            Then::ReluMaxPool => 2 * rows,
+        }
     }
 }
 

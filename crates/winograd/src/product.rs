@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm512_storeu_ps,
 };
 
-use crate::transform::{LANES, Lanes, POINTS};
+use crate::transform::{LANES, Lanes};
 
 /// Outputs that are summed up at once: two registers of AVX-512, four of AVX2.
 pub(crate) const PANEL: usize = 32;
@@ -23,6 +23,7 @@ const AHEAD: usize = 8;
 /// apart than they are long, since places that are a power of two apart share few lines of a cache.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
+    pub(crate) points: usize,
     pub(crate) tiles: usize,
     /// Channels in, filled up to whole [`LANES`].
     pub(crate) inputs: usize,
@@ -43,7 +44,7 @@ impl Layout {
 
     /// Values before the product, and after it.
     pub(crate) fn lengths(self) -> (usize, usize) {
-        (POINTS * self.point_before(), POINTS * self.point_after())
+        (self.points * self.point_before(), self.points * self.point_after())
     }
 }
 
@@ -72,11 +73,11 @@ pub(crate) fn all(
     most_rows: usize,
     multiply: impl Fn(Part<'_>, &mut [f32]),
 ) {
-    let Layout { tiles, inputs, outputs } = layout;
-    for point in 0..POINTS {
+    let Layout { points, tiles, inputs, outputs } = layout;
+    for point in 0..points {
         let before = &before[point * layout.point_before()..][..tiles * inputs];
         let after = &mut after[point * layout.point_after()..][..tiles * outputs];
-        for (panel, kernels) in kernels.chunks_exact(POINTS * inputs * PANEL).enumerate() {
+        for (panel, kernels) in kernels.chunks_exact(points * inputs * PANEL).enumerate() {
             let kernels = &kernels[point * inputs * PANEL..][..inputs * PANEL];
             let mut first = 0;
             while first < tiles {

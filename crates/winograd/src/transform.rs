@@ -143,17 +143,22 @@ pub(crate) fn relu(value: f32) -> f32 {
 /// The 2×2 maximum with stride 2 of what [`relu`] made.
 #[inline(always)]
 pub(crate) fn max_pool(pixels: &[[Lanes; SIDE]; SIDE], pooled: &mut [[Lanes; SIDE / 2]; SIDE / 2]) {
-    // As bits, numbers that are not negative are in order, and a NaN is above all.
     for (y, row) in pooled.iter_mut().enumerate() {
         for (x, pooled) in row.iter_mut().enumerate() {
             for i in 0..LANES {
-                let bits = |y: usize, x: usize| pixels[y][x][i].to_bits();
-                let above = bits(2 * y, 2 * x).max(bits(2 * y, 2 * x + 1));
-                let below = bits(2 * y + 1, 2 * x).max(bits(2 * y + 1, 2 * x + 1));
-                pooled[i] = f32::from_bits(above.max(below));
+                let at = |dy: usize, dx: usize| pixels[2 * y + dy][2 * x + dx][i];
+                pooled[i] = max([at(0, 0), at(0, 1), at(1, 0), at(1, 1)]);
             }
         }
     }
+}
+
+/// The largest of four values that [`relu`] made.
+#[inline(always)]
+pub(crate) fn max(four: [f32; 4]) -> f32 {
+    // As bits, numbers that are not negative are in order, and a NaN is above all.
+    let [a, b, c, d] = four.map(f32::to_bits);
+    f32::from_bits(a.max(b).max(c.max(d)))
 }
 
 #[inline(always)]

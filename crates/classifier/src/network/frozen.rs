@@ -1,9 +1,11 @@
 //! Frozen layers in fp32 on a processor: convolutions of our own, faster than libtorch's.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use tch::Tensor;
-use winograd::{Convolution, InstructionSet, Then};
+use winograd::{Buffer, Convolution, InstructionSet, Then};
 
 use crate::Result;
 use crate::tensors::TensorMap;
@@ -21,6 +23,7 @@ pub(super) struct FrozenConvolutions {
     instructions: InstructionSet,
     /// By their place in [`LAYERS`].
     convolutions: BTreeMap<usize, Convolution>,
+    buffers: RefCell<Buffers>,
 }
 
 impl FrozenConvolutions {
@@ -35,7 +38,7 @@ impl FrozenConvolutions {
                 convolutions.insert(place, convolution);
             }
         }
-        Self { instructions, convolutions }
+        Self { instructions, convolutions, buffers: RefCell::default() }
     }
 
     /// Runs the first `end` layers on images `[N, 3, S, S]`: the last one's maps `[N, C, H, W]`, and
@@ -47,7 +50,7 @@ impl FrozenConvolutions {
         takes_scales: bool,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let at_once = IMAGES_PER_THREAD * rayon::current_num_threads();
-        let mut buffers = Buffers::default();
+        let mut buffers = self.buffers.borrow_mut();
         let mut ends = Vec::new();
         let mut scales: Vec<Vec<Tensor>> = Vec::new();
         for images in images.f_split(at_once as i64, 0)? {
@@ -80,7 +83,7 @@ impl FrozenConvolutions {
         };
         let mut planes = vec![0.0; shape.values()];
         images.f_copy_data(&mut planes, shape.values())?;
-        interleave(&planes, shape, buffers.writable(shape.values()));
+        interleave(&planes, shape, buffers.write.first(shape.values()));
         buffers.turn();
         let mut scales = Vec::new();
         for (place, convolution) in self.convolutions.range(..end) {
@@ -127,34 +130,26 @@ impl Shape {
 fn interleave(planes: &[f32], shape: Shape, pixels: &mut [f32]) {
     let plane = shape.height * shape.width;
     let image = plane * shape.channels;
-    for (planes, pixels) in planes.chunks_exact(image).zip(pixels.chunks_exact_mut(image)) {
+    let images = planes.par_chunks_exact(image).zip(pixels.par_chunks_exact_mut(image));
+    images.for_each(|(planes, pixels)| {
         for (place, pixel) in pixels.chunks_exact_mut(shape.channels).enumerate() {
             for (channel, value) in pixel.iter_mut().enumerate() {
                 *value = planes[channel * plane + place];
             }
         }
-    }
+    });
 }
 
-/// What a layer reads, and what it writes. They grow and are used again, since new memory must be
-/// cleared first.
+/// What a layer reads, and what it writes. They are kept, since new memory must be cleared first.
 #[derive(Debug, Default)]
 struct Buffers {
-    read: Vec<f32>,
-    write: Vec<f32>,
+    read: Buffer,
+    write: Buffer,
 }
 
 impl Buffers {
-    fn writable(&mut self, length: usize) -> &mut [f32] {
-        if self.write.len() < length {
-            self.write.resize(length, 0.0);
-        }
-        &mut self.write[..length]
-    }
-
     fn read_and_write(&mut self, read: usize, write: usize) -> (&[f32], &mut [f32]) {
-        self.writable(write);
-        (&self.read[..read], &mut self.write[..write])
+        (&self.read[..read], self.write.first(write))
     }
 
     /// What was written is to be read.
