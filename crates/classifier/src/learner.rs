@@ -72,7 +72,7 @@ impl Learner {
         class_weights: Option<&[f64]>,
         origin: &str,
     ) -> Result<Self> {
-        let mut network = Network::new(architecture, weights, backend, origin)?;
+        let mut network = Network::of_records(architecture, weights, backend, origin)?;
         let names: Vec<String> = network
             .learnt()
             .keys()

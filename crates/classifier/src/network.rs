@@ -6,17 +6,22 @@ use std::ops::Range;
 use config::HeadKind;
 use tch::{Kind, Tensor};
 
+use crate::Result;
 use crate::architecture::{
     Architecture, MULTI_SCALE_CELLS, STANDARDISE_MEAN, STANDARDISE_STD, multi_scale_inputs,
 };
 use crate::backend::Backend;
-use crate::tensors::{self, HostTensor, TensorMap};
+use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
-use crate::{ClassifierError, Result};
 
 use self::frozen::FrozenConvolutions;
 
 mod frozen;
+mod host;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub(crate) use self::host::{rows, to_device, to_host};
 
 /// A network with its weights on a device.
 #[derive(Debug)]
@@ -24,12 +29,20 @@ pub(crate) struct Network {
     architecture: Architecture,
     backend: Backend,
     frozen_layers: usize,
-    /// Frozen convolutions that are not libtorch's.
-    winograd: Option<FrozenConvolutions>,
-    /// Other frozen convolutions, in the backend's number format, channels last.
-    frozen: BTreeMap<String, Tensor>,
+    frozen: FrozenPart,
     /// Everything else, fp32.
     learnt: BTreeMap<String, Tensor>,
+}
+
+/// The layers that never change.
+#[derive(Debug)]
+enum FrozenPart {
+    /// Not loaded: records come from another network.
+    Elsewhere,
+    /// Our own convolutions.
+    Winograd(FrozenConvolutions),
+    /// Tensors of libtorch's convolutions, in the backend's number format, channels last.
+    Libtorch(BTreeMap<String, Tensor>),
 }
 
 impl Network {
@@ -40,29 +53,43 @@ impl Network {
         backend: Backend,
         origin: &str,
     ) -> Result<Self> {
+        let mut network = Self::of_records(architecture, weights, backend, origin)?;
+        network.frozen = match backend.winograd() {
+            Some(instructions) => {
+                let layers = network.frozen_layers;
+                FrozenPart::Winograd(FrozenConvolutions::new(layers, weights, instructions))
+            }
+            None => {
+                let format = backend.format().kind();
+                let names = weights.iter().filter(|(name, _)| !network.learnt.contains_key(*name));
+                let converted = names.map(|(name, tensor)| {
+                    Ok((name.clone(), convert(&to_device(tensor, backend)?, format)?))
+                });
+                FrozenPart::Libtorch(converted.collect::<Result<_>>()?)
+            }
+        };
+        Ok(network)
+    }
+
+    /// The same without the frozen part: it is given records, and makes none.
+    pub(crate) fn of_records(
+        architecture: &Architecture,
+        weights: &TensorMap,
+        backend: Backend,
+        origin: &str,
+    ) -> Result<Self> {
         tensors::check(weights, &architecture.tensor_specs(), origin)?;
-        let frozen_layers = architecture.frozen_layers()?;
-        let learnt_names: Vec<String> =
-            architecture.checkpoint_specs()?.into_iter().map(|spec| spec.name).collect();
-        let mut network = Self {
+        let learnt = architecture.checkpoint_specs()?.into_iter().map(|spec| {
+            let tensor = to_device(&weights[&spec.name], backend)?;
+            Ok((spec.name, tensor))
+        });
+        Ok(Self {
             architecture: architecture.clone(),
             backend,
-            frozen_layers,
-            winograd: backend
-                .winograd()
-                .map(|instructions| FrozenConvolutions::new(frozen_layers, weights, instructions)),
-            frozen: BTreeMap::new(),
-            learnt: BTreeMap::new(),
-        };
-        for (name, tensor) in weights {
-            if learnt_names.contains(name) {
-                network.learnt.insert(name.clone(), to_device(tensor, backend)?);
-            } else if network.winograd.is_none() {
-                let converted = convert(&to_device(tensor, backend)?, backend.format().kind())?;
-                network.frozen.insert(name.clone(), converted);
-            }
-        }
-        Ok(network)
+            frozen_layers: architecture.frozen_layers()?,
+            frozen: FrozenPart::Elsewhere,
+            learnt: learnt.collect::<Result<_>>()?,
+        })
     }
 
     pub(crate) fn architecture(&self) -> &Architecture {
@@ -149,7 +176,8 @@ impl Network {
     fn is_libtorch_between(&self) -> bool {
         let is_mean_taken = self.frozen_layers == LAYERS.len()
             && self.architecture.head.kind == HeadKind::GlobalPool;
-        self.winograd.is_none() || self.is_unfrozen() || is_mean_taken
+        let is_our_own = matches!(self.frozen, FrozenPart::Winograd(_)) && !self.is_unfrozen();
+        !is_our_own || is_mean_taken
     }
 
     /// The rest of the base and the pooling: records to what the dense layers see,
@@ -192,10 +220,10 @@ impl Network {
     /// to `scales`.
     fn run(&self, x: &Tensor, layers: Range<usize>, scales: &mut Vec<Tensor>) -> Result<Tensor> {
         let takes_scales = self.architecture.head.kind == HeadKind::MultiScale;
-        let (x, layers) = match &self.winograd {
+        let (x, layers) = match &self.frozen {
             // From the image on. What Grad-CAM runs apart, beginning at the last layer's maps, is
             // libtorch's, which knows gradients.
-            Some(winograd) if layers.start == 0 && self.frozen_layers > 0 => {
+            FrozenPart::Winograd(winograd) if layers.start == 0 && self.frozen_layers > 0 => {
                 let end = layers.end.min(self.frozen_layers);
                 let (maps, taken) = winograd.run(x, end, takes_scales)?;
                 scales.extend(taken);
@@ -225,9 +253,11 @@ impl Network {
     /// A convolution's tensor in the backend's number format. One that learns is converted at
     /// every use, so that its fp32 original receives the gradient.
     fn convolution_tensor(&self, name: &str) -> Result<Tensor> {
-        match self.frozen.get(name) {
-            Some(tensor) => Ok(tensor.shallow_clone()),
-            None => convert(&self.learnt[name], self.backend.format().kind()),
+        match &self.frozen {
+            FrozenPart::Libtorch(frozen) if frozen.contains_key(name) => {
+                Ok(frozen[name].shallow_clone())
+            }
+            _ => convert(&self.learnt[name], self.backend.format().kind()),
         }
     }
 
@@ -335,155 +365,4 @@ fn convert(tensor: &Tensor, kind: Kind) -> Result<Tensor> {
         return Ok(converted);
     }
     Ok(converted.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
-}
-
-pub(crate) fn to_device(tensor: &HostTensor, backend: Backend) -> Result<Tensor> {
-    let shape: Vec<i64> = tensor.shape().iter().map(|length| *length as i64).collect();
-    let on_host = Tensor::f_from_slice(tensor.values())?.f_reshape(&shape)?;
-    Ok(on_host.f_to_device(backend.device)?)
-}
-
-pub(crate) fn to_host(tensor: &Tensor) -> Result<HostTensor> {
-    let flat = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?;
-    let flat = flat.f_contiguous()?.f_flatten(0, -1)?;
-    let values = Vec::<f32>::try_from(&flat).map_err(ClassifierError::Torch)?;
-    let shape: Vec<usize> = tensor.size().iter().map(|length| *length as usize).collect();
-    Ok(HostTensor::new(&shape, values))
-}
-
-/// The rows of a matrix `[N, M]`, in ordinary memory.
-pub(crate) fn rows(matrix: &Tensor) -> Result<Vec<Vec<f32>>> {
-    let host = to_host(matrix)?;
-    let length = host.shape().get(1).copied().unwrap_or(1).max(1);
-    Ok(host.values().chunks(length).map(<[f32]>::to_vec).collect())
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use config::{DeviceChoice, Freeze, HeadKind, Precision};
-
-    use super::*;
-    use crate::architecture::tests::architecture;
-    use crate::initialise::{fresh_head, random_base};
-
-    pub(crate) fn cpu() -> Backend {
-        Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
-    }
-
-    /// A whole model's weights; the output layer drawn at random, so that logits tell something.
-    pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
-        let mut weights = random_base(5);
-        weights.extend(fresh_head(architecture, 6));
-        let output = weights["classifier.0.weight"].clone();
-        let values = (0..output.values().len()).map(|i| (i as f32 * 0.7).sin() * 0.01).collect();
-        weights.insert("classifier.0.weight".into(), HostTensor::new(output.shape(), values));
-        weights
-    }
-
-    fn network(kind: HeadKind, freeze: Freeze) -> Network {
-        let architecture = architecture(kind, 0, freeze);
-        Network::new(&architecture, &weights(&architecture), cpu(), "test").unwrap()
-    }
-
-    fn images(count: usize) -> Vec<f32> {
-        (0..count * 3 * 32 * 32).map(|i| (i as f32 * 0.37).sin()).collect()
-    }
-
-    fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
-        let batch = network.upload(images, &network.image_shape(count)).unwrap();
-        let records = network.records(&batch).unwrap();
-        assert_eq!(records.size(), [count as i64, network.record_length() as i64]);
-        let head_inputs = network.head_inputs(&records).unwrap();
-        to_host(&network.logits(&head_inputs, false).unwrap()).unwrap().values().to_vec()
-    }
-
-    #[test]
-    fn where_the_base_is_cut_does_not_change_the_logits() {
-        // But for the last bits: layers that learn are libtorch's, frozen ones may be others.
-        let assert_close = |found: &[f32], expected: &[f32], what: &str| {
-            for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-6, "{what}: {found} and not {expected}");
-            }
-        };
-        for kind in [HeadKind::Flatten, HeadKind::GlobalPool, HeadKind::MultiScale] {
-            let whole = logits(&network(kind, Freeze::All), &images(2), 2);
-            assert!(whole.iter().any(|logit| logit.abs() > 1e-3), "{whole:?}");
-            for layer in ["block1_conv1", "block2_pool", "block4_conv2", "block5_conv3"] {
-                let cut = network(kind, Freeze::Until(layer.into()));
-                let found = logits(&cut, &images(2), 2);
-                assert_close(&found, &whole, &format!("{kind:?} cut at {layer}"));
-            }
-            let found = logits(&network(kind, Freeze::None), &images(2), 2);
-            assert_close(&found, &whole, &format!("{kind:?}, all learnt"));
-        }
-    }
-
-    #[test]
-    fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
-        let heat = |freeze| {
-            let network = network(HeadKind::MultiScale, freeze);
-            let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
-            to_host(&network.grad_cam(&image, 1).unwrap()).unwrap()
-        };
-        let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));
-        assert_eq!(frozen.shape(), learnt.shape());
-        let largest = learnt.values().iter().fold(0.0_f32, |one, other| one.max(*other));
-        assert!(largest > 0.0, "{learnt:?}");
-        for (frozen, learnt) in frozen.values().iter().zip(learnt.values()) {
-            assert!((frozen - learnt).abs() < 1e-4 * largest, "{frozen} and not {learnt}");
-        }
-    }
-
-    #[test]
-    fn a_record_does_not_depend_on_its_place_in_the_batch() {
-        let network = network(HeadKind::MultiScale, Freeze::All);
-        let image = images(1);
-        let mut others = images(4);
-        others.reverse();
-        let alone = |place: usize| {
-            let mut batch = others.clone();
-            batch[place * image.len()..(place + 1) * image.len()].copy_from_slice(&image);
-            let batch = network.upload(&batch, &network.image_shape(4)).unwrap();
-            let records = to_host(&network.records(&batch).unwrap()).unwrap();
-            let length = network.record_length();
-            records.values()[place * length..(place + 1) * length].to_vec()
-        };
-        assert_eq!(alone(0), alone(3));
-    }
-
-    #[test]
-    fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
-        for (kind, freeze) in [
-            (HeadKind::MultiScale, Freeze::All),
-            (HeadKind::Flatten, Freeze::All),
-            (HeadKind::GlobalPool, Freeze::All),
-            (HeadKind::MultiScale, Freeze::Until("block4_conv2".into())),
-            (HeadKind::MultiScale, Freeze::None),
-        ] {
-            let network = network(kind, freeze.clone());
-            let length = network.record_length();
-            let four = images(4);
-            let four: Vec<&[f32]> = four.chunks(four.len() / 4).collect();
-            let records = |images: &[&[f32]]| {
-                let records = network.filled_records(images, 4).unwrap();
-                assert_eq!(records.size(), [4, length as i64], "{kind:?} {freeze:?}");
-                to_host(&records).unwrap().values()[..images.len() * length].to_vec()
-            };
-            let all = records(&four);
-            for count in 1..4 {
-                assert!(records(&four[..count]) == all[..count * length], "{kind:?} {freeze:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn multi_scale_takes_cells_and_population_deviation() {
-        // One channel of 4×4 cells, each cell one pixel: 0, 1, …, 15. Mean 7.5, variance 21.25.
-        let maps = Tensor::arange(16, (Kind::Float, tch::Device::Cpu)).reshape([1, 1, 4, 4]);
-        let taken = to_host(&multi_scale(&maps).unwrap()).unwrap();
-        let expected: Vec<f32> = (0..16).map(|i| i as f32).chain([21.25_f32.sqrt()]).collect();
-        for (found, expected) in taken.values().iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-6, "{taken:?}");
-        }
-    }
 }

@@ -1,0 +1,28 @@
+//! Tensors between ordinary memory and a device.
+
+use tch::{Kind, Tensor};
+
+use crate::backend::Backend;
+use crate::tensors::HostTensor;
+use crate::{ClassifierError, Result};
+
+pub(crate) fn to_device(tensor: &HostTensor, backend: Backend) -> Result<Tensor> {
+    let shape: Vec<i64> = tensor.shape().iter().map(|length| *length as i64).collect();
+    let on_host = Tensor::f_from_slice(tensor.values())?.f_reshape(&shape)?;
+    Ok(on_host.f_to_device(backend.device)?)
+}
+
+pub(crate) fn to_host(tensor: &Tensor) -> Result<HostTensor> {
+    let flat = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?;
+    let flat = flat.f_contiguous()?.f_flatten(0, -1)?;
+    let values = Vec::<f32>::try_from(&flat).map_err(ClassifierError::Torch)?;
+    let shape: Vec<usize> = tensor.size().iter().map(|length| *length as usize).collect();
+    Ok(HostTensor::new(&shape, values))
+}
+
+/// The rows of a matrix `[N, M]`, in ordinary memory.
+pub(crate) fn rows(matrix: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let host = to_host(matrix)?;
+    let length = host.shape().get(1).copied().unwrap_or(1).max(1);
+    Ok(host.values().chunks(length).map(<[f32]>::to_vec).collect())
+}

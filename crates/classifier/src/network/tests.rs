@@ -1,0 +1,129 @@
+//! The network's parts beside each other.
+
+use config::{DeviceChoice, Freeze, HeadKind, Precision};
+
+use super::*;
+use crate::architecture::tests::architecture;
+use crate::initialise::{fresh_head, random_base};
+use crate::tensors::HostTensor;
+
+pub(crate) fn cpu() -> Backend {
+    Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
+}
+
+/// A whole model's weights; the output layer drawn at random, so that logits tell something.
+pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
+    let mut weights = random_base(5);
+    weights.extend(fresh_head(architecture, 6));
+    let output = weights["classifier.0.weight"].clone();
+    let values = (0..output.values().len()).map(|i| (i as f32 * 0.7).sin() * 0.01).collect();
+    weights.insert("classifier.0.weight".into(), HostTensor::new(output.shape(), values));
+    weights
+}
+
+fn network(kind: HeadKind, freeze: Freeze) -> Network {
+    let architecture = architecture(kind, 0, freeze);
+    Network::new(&architecture, &weights(&architecture), cpu(), "test").unwrap()
+}
+
+fn images(count: usize) -> Vec<f32> {
+    (0..count * 3 * 32 * 32).map(|i| (i as f32 * 0.37).sin()).collect()
+}
+
+fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
+    let batch = network.upload(images, &network.image_shape(count)).unwrap();
+    let records = network.records(&batch).unwrap();
+    assert_eq!(records.size(), [count as i64, network.record_length() as i64]);
+    let head_inputs = network.head_inputs(&records).unwrap();
+    to_host(&network.logits(&head_inputs, false).unwrap()).unwrap().values().to_vec()
+}
+
+#[test]
+fn where_the_base_is_cut_does_not_change_the_logits() {
+    // But for the last bits: layers that learn are libtorch's, frozen ones may be others.
+    let assert_close = |found: &[f32], expected: &[f32], what: &str| {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{what}: {found} and not {expected}");
+        }
+    };
+    for kind in [HeadKind::Flatten, HeadKind::GlobalPool, HeadKind::MultiScale] {
+        let whole = logits(&network(kind, Freeze::All), &images(2), 2);
+        assert!(whole.iter().any(|logit| logit.abs() > 1e-3), "{whole:?}");
+        for layer in ["block1_conv1", "block2_pool", "block4_conv2", "block5_conv3"] {
+            let cut = network(kind, Freeze::Until(layer.into()));
+            let found = logits(&cut, &images(2), 2);
+            assert_close(&found, &whole, &format!("{kind:?} cut at {layer}"));
+        }
+        let found = logits(&network(kind, Freeze::None), &images(2), 2);
+        assert_close(&found, &whole, &format!("{kind:?}, all learnt"));
+    }
+}
+
+#[test]
+fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
+    let heat = |freeze| {
+        let network = network(HeadKind::MultiScale, freeze);
+        let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
+        to_host(&network.grad_cam(&image, 1).unwrap()).unwrap()
+    };
+    let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));
+    assert_eq!(frozen.shape(), learnt.shape());
+    let largest = learnt.values().iter().fold(0.0_f32, |one, other| one.max(*other));
+    assert!(largest > 0.0, "{learnt:?}");
+    for (frozen, learnt) in frozen.values().iter().zip(learnt.values()) {
+        assert!((frozen - learnt).abs() < 1e-4 * largest, "{frozen} and not {learnt}");
+    }
+}
+
+#[test]
+fn a_record_does_not_depend_on_its_place_in_the_batch() {
+    let network = network(HeadKind::MultiScale, Freeze::All);
+    let image = images(1);
+    let mut others = images(4);
+    others.reverse();
+    let alone = |place: usize| {
+        let mut batch = others.clone();
+        batch[place * image.len()..(place + 1) * image.len()].copy_from_slice(&image);
+        let batch = network.upload(&batch, &network.image_shape(4)).unwrap();
+        let records = to_host(&network.records(&batch).unwrap()).unwrap();
+        let length = network.record_length();
+        records.values()[place * length..(place + 1) * length].to_vec()
+    };
+    assert_eq!(alone(0), alone(3));
+}
+
+#[test]
+fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
+    for (kind, freeze) in [
+        (HeadKind::MultiScale, Freeze::All),
+        (HeadKind::Flatten, Freeze::All),
+        (HeadKind::GlobalPool, Freeze::All),
+        (HeadKind::MultiScale, Freeze::Until("block4_conv2".into())),
+        (HeadKind::MultiScale, Freeze::None),
+    ] {
+        let network = network(kind, freeze.clone());
+        let length = network.record_length();
+        let four = images(4);
+        let four: Vec<&[f32]> = four.chunks(four.len() / 4).collect();
+        let records = |images: &[&[f32]]| {
+            let records = network.filled_records(images, 4).unwrap();
+            assert_eq!(records.size(), [4, length as i64], "{kind:?} {freeze:?}");
+            to_host(&records).unwrap().values()[..images.len() * length].to_vec()
+        };
+        let all = records(&four);
+        for count in 1..4 {
+            assert!(records(&four[..count]) == all[..count * length], "{kind:?} {freeze:?}");
+        }
+    }
+}
+
+#[test]
+fn multi_scale_takes_cells_and_population_deviation() {
+    // One channel of 4×4 cells, each cell one pixel: 0, 1, …, 15. Mean 7.5, variance 21.25.
+    let maps = Tensor::arange(16, (Kind::Float, tch::Device::Cpu)).reshape([1, 1, 4, 4]);
+    let taken = to_host(&multi_scale(&maps).unwrap()).unwrap();
+    let expected: Vec<f32> = (0..16).map(|i| i as f32).chain([21.25_f32.sqrt()]).collect();
+    for (found, expected) in taken.values().iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{taken:?}");
+    }
+}
