@@ -245,7 +245,7 @@ def main() -> None:
         frozen, tuned = make_projects(options, work)
     except NotMeasured as reason:
         sys.exit(f"bench-gpu: failed to make the inputs: {reason}")
-    bench = GpuBench(frozen, tuned, Peer.find(options.torch_python, options.device), options)
+    bench = GpuBench(frozen, tuned, Peer.find(options.torch_python and options.torch_python.absolute(), options.device), options)
     measured = measure(bench, options.rounds)
     rows = table(measured, bench)
     print(f"on {options.device}, {options.images} images of {options.image_size} pixels, batch {options.batch}")

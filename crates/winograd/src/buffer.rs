@@ -6,7 +6,7 @@ use memmap2::MmapMut;
 
 /// Values in memory of their own, in large pages where the system gives them: kernels, points and
 /// maps of a few images are some hundred megabytes, and to look up where each 4 KiB of them lie took
-/// a tenth of the time.
+/// up to a tenth of the time.
 #[derive(Debug, Default)]
 pub struct Buffer {
     memory: Option<MmapMut>,

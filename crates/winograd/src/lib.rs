@@ -17,6 +17,10 @@
 //! Every output is one sum in one order, whatever the batch, the place in it, the number of threads
 //! and the instruction set: the same image gives the same bytes.
 //!
+//! A first layer of up to three channels goes straight: to fill them up to whole registers for the
+//! transforms costs more than the multiplications that are saved. Memory comes in large pages
+//! ([`Buffer`]).
+//!
 //! There are kernels for x86 with AVX2 or AVX-512; elsewhere [`InstructionSet::detect`] finds none.
 
 #![cfg_attr(
@@ -41,6 +45,19 @@ use crate::product::PANEL;
 use crate::transform::{LANES, POINTS};
 
 /// A 3×3 convolution with padding 1, bias and ReLU, whose weights stay as they are.
+///
+/// ```
+/// use winograd::{Convolution, InstructionSet, Then};
+///
+/// let Some(instructions) = InstructionSet::detect() else { return };
+/// // 16 channels in, 32 out; each sums up the 3×3 pixels around one, of all channels.
+/// let convolution = Convolution::new(&vec![1.0; 32 * 16 * 9], &vec![0.5; 32], 16, 32);
+/// let image = vec![1.0; 4 * 4 * 16];
+/// let mut maps = vec![0.0; 4 * 4 * 32];
+/// convolution.run(&image, (4, 4), Then::Relu, instructions, &mut maps);
+/// // In a corner five of the nine lie outside.
+/// assert!((maps[0] - (4.0 * 16.0 + 0.5)).abs() < 1e-4);
+/// ```
 #[derive(Debug)]
 pub struct Convolution {
     inputs: usize,

@@ -45,8 +45,10 @@ impl Processor {
     }
 
     /// To have the instructions is not enough: with `avx512_bf16` the forward pass takes half as
-    /// long as in fp32 on an AMD EPYC, and 1.5 times as long on an Intel Xeon without AMX. What
-    /// another processor does, `cargo bench --profile release -p classifier --bench network` tells.
+    /// long as in fp32 on an AMD EPYC, and 1.5 times as long on an Intel Xeon without AMX. That was
+    /// beside libtorch's fp32. What frozen layers run in fp32 now is faster: the Xeon's distance has
+    /// grown, the EPYC's was not measured again. What another processor does,
+    /// `cargo bench --profile release -p classifier --bench network` tells.
     fn is_faster_in_bf16(&self) -> bool {
         let has = |flag: &str| self.instruction_sets.iter().any(|set| set == flag);
         has("amx_bf16") || has("bf16") || (has("avx512_bf16") && self.is_amd)

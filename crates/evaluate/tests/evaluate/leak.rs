@@ -6,7 +6,7 @@ use std::path::Path;
 use artifact::Digest;
 use classifier::architecture::BaseDescription;
 use classifier::initialise::{fresh_head, random_base};
-use classifier::tensors;
+use classifier::tensors::{self, HostTensor, TensorMap};
 use config::{HeadKind, TrainParams};
 use dataset::{Exclusion, GroupNumber, ImageRecord, Split, ValidatedManifest, ValidatedRecord};
 use predicates::str::contains;
@@ -75,6 +75,10 @@ fn training() -> TrainParams {
 
 /// The project with a base, and a model that says nothing yet: what counts here are the refits.
 fn project(exclude_copies: bool) -> Project {
+    project_with_head(exclude_copies, fresh_head(&architecture(HeadKind::MultiScale), 1))
+}
+
+fn project_with_head(exclude_copies: bool, model_head: TensorMap) -> Project {
     let project = Project::empty("model".into());
     for (image, bytes, _) in images() {
         artifact::write_file(&project.data().join(image.path), &bytes).unwrap();
@@ -88,7 +92,7 @@ fn project(exclude_copies: bool) -> Project {
     let write = |name, weights| tensors::write(&folder.join(name), weights, &()).unwrap();
     let base_sha256 = write(BaseDescription::BASE_FILE, &base);
     let mut whole = base.clone();
-    whole.extend(head.clone());
+    whole.extend(head);
     let description = BaseDescription {
         format: BaseDescription::FORMAT,
         architecture,
@@ -100,7 +104,7 @@ fn project(exclude_copies: bool) -> Project {
 
     let mut metadata = metadata(HeadKind::MultiScale, validated.included().digest(), base_sha256);
     metadata.training = training();
-    write_model(&project.path("model"), base, head, &metadata);
+    write_model(&project.path("model"), base, model_head, &metadata);
     project
 }
 
@@ -135,12 +139,36 @@ fn copies_that_validate_took_out_of_training_are_no_leak() {
     assert!(project.scores()["worth"]["without_copies"].is_null());
 }
 
-#[test]
-fn an_effect_that_is_not_asked_for_is_not_measured() {
-    let project = project(false);
+fn without_refits(project: &Project) {
     let params = artifact::read_text(&project.path("params.yaml")).unwrap();
     let params = params.replace("control_refits: 3", "control_refits: 0");
     artifact::write_file(&project.path("params.yaml"), params.as_bytes()).unwrap();
+}
+
+#[test]
+fn what_is_kept_for_the_refits_changes_no_prediction() {
+    let mut head = fresh_head(&architecture(HeadKind::MultiScale), 1);
+    let weight = &head["classifier.0.weight"];
+    let values = (0..weight.values().len()).map(|i| (i as f32 * 0.7).sin()).collect();
+    let weight = HostTensor::new(weight.shape(), values);
+    head.insert("classifier.0.weight".into(), weight);
+    let project = project_with_head(false, head);
+
+    project.evaluate(&[]).success();
+    assert!(project.path("artifacts/features").is_dir());
+    let kept = project.output("predictions.csv");
+    let probabilities = |row: &str| row.split(',').filter(|it| it.contains('.')).count();
+    assert!(kept.lines().skip(1).all(|row| probabilities(row) > 1), "{kept}");
+
+    without_refits(&project);
+    project.evaluate(&[]).success();
+    assert_eq!(project.output("predictions.csv"), kept);
+}
+
+#[test]
+fn an_effect_that_is_not_asked_for_is_not_measured() {
+    let project = project(false);
+    without_refits(&project);
     project.evaluate(&[]).success();
     let leak = &project.scores()["worth"]["leak"];
     assert_eq!(leak["outcome"], "not_measured");
