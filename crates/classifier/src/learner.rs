@@ -7,7 +7,7 @@ use tch::{Kind, Reduction, Tensor};
 use crate::Result;
 use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_STD};
 use crate::backend::Backend;
-use crate::network::{Network, rows, to_device, to_host};
+use crate::network::{Network, rows, to_device, to_host, upload};
 use crate::tensors::TensorMap;
 
 mod optimizer;
@@ -281,8 +281,8 @@ impl Learner {
     }
 
     fn upload(&self, batch: Batch<'_>) -> Result<(Tensor, Tensor)> {
-        let labels = Tensor::f_from_slice(batch.labels)?;
-        let labels = labels.f_to_device(self.network.backend().device)?;
+        let device = self.network.backend().device;
+        let labels = upload(&Tensor::f_from_slice(batch.labels)?, device)?;
         Ok((self.upload_records(batch.records)?, labels))
     }
 

@@ -21,7 +21,7 @@ mod host;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use self::host::{rows, to_device, to_host};
+pub(crate) use self::host::{rows, to_device, to_host, upload};
 
 /// A network with its weights on a device.
 #[derive(Debug)]
@@ -316,8 +316,7 @@ impl Network {
 
     /// Images or records from ordinary memory: `rows` of equal length, as `[rows, …shape]`.
     pub(crate) fn upload(&self, values: &[f32], shape: &[i64]) -> Result<Tensor> {
-        let tensor = Tensor::f_from_slice(values)?.f_reshape(shape)?;
-        Ok(tensor.f_to_device(self.backend.device)?)
+        upload(&Tensor::f_from_slice(values)?.f_reshape(shape)?, self.backend.device)
     }
 
     /// The shape of a batch of images.

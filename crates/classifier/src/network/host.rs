@@ -1,10 +1,21 @@
 //! Tensors between ordinary memory and a device.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::backend::Backend;
 use crate::tensors::HostTensor;
 use crate::{ClassifierError, Result};
+
+/// A tensor in ordinary memory, on a device. A GPU gets it by way of page-locked memory and in its
+/// turn: the host goes on at once, and prepares the next batch while the GPU computes this one.
+pub(crate) fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    if !device.is_cuda() {
+        return Ok(tensor.f_to_device(device)?);
+    }
+    let locked = tensor.f_pin_memory(device)?;
+    let (non_blocking, copy) = (true, false);
+    Ok(locked.f_to_device_(device, locked.kind(), non_blocking, copy)?)
+}
 
 pub(crate) fn to_device(tensor: &HostTensor, backend: Backend) -> Result<Tensor> {
     let shape: Vec<i64> = tensor.shape().iter().map(|length| *length as i64).collect();
@@ -13,7 +24,7 @@ pub(crate) fn to_device(tensor: &HostTensor, backend: Backend) -> Result<Tensor>
 }
 
 pub(crate) fn to_host(tensor: &Tensor) -> Result<HostTensor> {
-    let flat = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?;
+    let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
     let flat = flat.f_contiguous()?.f_flatten(0, -1)?;
     let values = Vec::<f32>::try_from(&flat).map_err(ClassifierError::Torch)?;
     let shape: Vec<usize> = tensor.size().iter().map(|length| *length as usize).collect();
