@@ -214,7 +214,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64, metavar="IMAGES")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--binaries", type=Path, default=ROOT / "target/release", metavar="DIR")
-    parser.add_argument("--torch-python", type=Path, help="a Python with torch; default: looked for")
+    parser.add_argument("--torch-python", type=lambda path: Path(path).absolute(), metavar="PATH",
+                        help="a Python with torch; default: looked for")
     parser.add_argument("--work", type=Path, default=ROOT / "target/bench-gpu", metavar="DIR")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results-gpu.json")
     return parser.parse_args()
@@ -245,7 +246,7 @@ def main() -> None:
         frozen, tuned = make_projects(options, work)
     except NotMeasured as reason:
         sys.exit(f"bench-gpu: failed to make the inputs: {reason}")
-    bench = GpuBench(frozen, tuned, Peer.find(options.torch_python and options.torch_python.absolute(), options.device), options)
+    bench = GpuBench(frozen, tuned, Peer.find(options.torch_python, options.device), options)
     measured = measure(bench, options.rounds)
     rows = table(measured, bench)
     print(f"on {options.device}, {options.images} images of {options.image_size} pixels, batch {options.batch}")

@@ -206,21 +206,24 @@ impl Model {
         Ok(rows)
     }
 
-    /// The same of records, one after the other, of at most [`FORWARD_BATCH`] images, as a
-    /// [`crate::features::Extractor`] of the same base makes them.
+    /// The same of records, one after the other, as a [`crate::features::Extractor`] of the same
+    /// base makes them.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn logits_of_records(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
         let _no_grad = tch::no_grad_guard();
         let length = self.network.record_length();
-        let images = records.len() / length;
-        let mut filled = records.to_vec();
-        filled.resize(FORWARD_BATCH * length, 0.0);
-        let filled = self.network.upload(&filled, &[FORWARD_BATCH as i64, length as i64])?;
-        let head_inputs = self.network.head_inputs(&filled)?;
-        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
-        Ok(logits.into_iter().take(images).collect())
+        let mut logits = Vec::with_capacity(records.len() / length);
+        for chunk in records.chunks(FORWARD_BATCH * length) {
+            let mut filled = chunk.to_vec();
+            filled.resize(FORWARD_BATCH * length, 0.0);
+            let filled = self.network.upload(&filled, &[FORWARD_BATCH as i64, length as i64])?;
+            let head_inputs = self.network.head_inputs(&filled)?;
+            let of_chunk = rows(&self.network.logits(&head_inputs, false)?)?;
+            logits.extend(of_chunk.into_iter().take(chunk.len() / length));
+        }
+        Ok(logits)
     }
 
     /// What the model sees in preprocessed images, as [`logits`](Self::logits) but of both kinds:

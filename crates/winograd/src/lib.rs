@@ -291,30 +291,38 @@ mod tests {
 
     #[test]
     fn bytes_depend_on_neither_instructions_threads_nor_neighbours() {
-        let size = (14, 14);
-        let case = Case::new(64, 64, size, 5);
-        let together = case.maps(&case.images, Then::Relu, instruction_sets()[0]);
-        for instructions in instruction_sets() {
-            for threads in [1, 2, 3, 7] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let again = pool.install(|| case.maps(&case.images, Then::Relu, instructions));
-                assert!(again == together, "{instructions:?}, {threads} threads");
+        let (size, count) = ((14, 14), 5);
+        for (inputs, then) in
+            [3, 64].into_iter().flat_map(|it| [(it, Then::Relu), (it, Then::ReluMaxPool)])
+        {
+            let case = Case::new(inputs, 64, size, count);
+            let together = case.maps(&case.images, then, instruction_sets()[0]);
+            for instructions in instruction_sets() {
+                for threads in [1, 2, 3, 7] {
+                    let pool =
+                        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    let again = pool.install(|| case.maps(&case.images, then, instructions));
+                    assert!(again == together, "{inputs} {then:?}, {instructions:?}, {threads}");
+                }
+                let images = case.images.chunks(case.images.len() / count);
+                let alone: Vec<f32> =
+                    images.flat_map(|image| case.maps(image, then, instructions)).collect();
+                assert!(alone == together, "{inputs} {then:?}, {instructions:?}, one at a time");
             }
-            let images = case.images.chunks(14 * 14 * 64);
-            let alone: Vec<f32> =
-                images.flat_map(|image| case.maps(image, Then::Relu, instructions)).collect();
-            assert!(alone == together, "{instructions:?}, one at a time");
         }
     }
 
     #[test]
     fn what_is_no_number_is_not_hidden() {
-        let size = (4, 4);
-        let mut case = Case::new(16, 32, size, 1);
-        case.images[5] = f32::NAN;
-        for then in [Then::Relu, Then::ReluMaxPool] {
-            let maps = case.maps(&case.images, then, instruction_sets()[0]);
-            assert!(maps[0].is_nan(), "{then:?}");
+        for inputs in [3, 16] {
+            let mut case = Case::new(inputs, 32, (4, 4), 1);
+            case.images[2] = f32::NAN;
+            for then in [Then::Relu, Then::ReluMaxPool] {
+                for instructions in instruction_sets() {
+                    let maps = case.maps(&case.images, then, instructions);
+                    assert!(maps[0].is_nan(), "{inputs} {then:?} {instructions:?}");
+                }
+            }
         }
     }
 

@@ -23,6 +23,7 @@ const AHEAD: usize = 8;
 /// apart than they are long, since places that are a power of two apart share few lines of a cache.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
+    /// Products: one for each point of the transforms, or one in all.
     pub(crate) points: usize,
     pub(crate) tiles: usize,
     /// Channels in, filled up to whole [`LANES`].
