@@ -32,7 +32,7 @@ help: ## what can be said
 	@echo "  profiles: $(sort $(notdir $(wildcard profiles/*)))"
 	@echo
 	@echo "  . .venv/bin/activate"
-	@echo "  dvc exp run -S train.learning_rate=0.0003            one change: only what depends on it runs"
+	@echo "  dvc exp run -S train.seed=18                         one change: only what depends on it runs"
 	@echo "  scripts/stage train --help                           one stage by itself"
 
 setup: ## .venv with dvc and libtorch, pinned; does nothing when it is there
@@ -45,7 +45,7 @@ repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for re
 	@scripts/repro "$(PROFILE)" "$(DATA)"
 
 scores: setup ## the scores of the last run; PROFILE=… for those of a profile
-	@.venv/bin/python scripts/scores.py $(root)/artifacts/evaluation/scores.json
+	@.venv/bin/python scripts/scores.py $(root)/artifacts/evaluation/scores.json $(root)/test_looks.jsonl
 
 profile: ## a new profile: NAME=my-scans, and FROM=chest-ct to start from another
 	@scripts/profile "$(NAME)" "$(FROM)"

@@ -1,7 +1,11 @@
-"""Prints the scores that evaluate wrote, what they are worth first: scripts/scores.py FILE"""
+"""Prints the scores that evaluate wrote, what they are worth first: scripts/scores.py FILE [LEDGER]
+
+LEDGER is the project's test_looks.jsonl, which tells how many models were scored on which test set.
+"""
 
 import json
 import sys
+from pathlib import Path
 
 COLUMNS = ("precision", "recall", "f1", "auroc")
 
@@ -52,11 +56,28 @@ def totals(scores):
     yield f"Counted {scores['worth']['unit']}."
 
 
+def looks(scores, ledger):
+    """How many different models were scored on this test set."""
+    rows = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines() if line.strip()]
+    sets = {row["test_set"] for row in rows if row["model"] == scores["model"]}
+    models = {row["model"] for row in rows if row["test_set"] in sets}
+    if len(models) > 1:
+        yield (
+            f"This test set was scored with {len(models)} different models. Whoever keeps the best of them "
+            "has chosen by the test set: rank by dvc exp show (model/metrics.json) instead."
+        )
+    elif models:
+        yield "This test set was scored with one model."
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         scores = json.load(file)
     for part in (worth, table, totals):
         print(*part(scores), sep="\n", end="\n\n")
+    ledger = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    if ledger and ledger.exists():
+        print(*looks(scores, ledger), sep="\n", end="\n\n")
     print("Research use only. Not a medical device.")
 
 

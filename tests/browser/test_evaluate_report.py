@@ -13,7 +13,7 @@ STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", 
 CHANGES = {
     ("ingest", "sample", "images"): 120,
     ("prepare_base", "image_size"): 32,
-    ("train", "epochs"): 2,
+    ("train", "solve", "folds"): 2,
     ("train", "precision"): "fp32",
     ("evaluate", "bootstrap_resamples"): 200,
 }

@@ -37,9 +37,29 @@ HEADS = {
     "flatten_hidden": {"kind": "flatten", "hidden_units": 24, "image_size": 32, "rate": 0.001},
     "global_pool": {"kind": "global_pool", "hidden_units": 0, "image_size": 70, "rate": 0.005},
     "global_pool_hidden": {"kind": "global_pool", "hidden_units": 16, "image_size": 32, "rate": 0.005},
-    "multi_scale": {"kind": "multi_scale", "hidden_units": 0, "image_size": 70, "rate": 0.0001},
-    "multi_scale_hidden": {"kind": "multi_scale", "hidden_units": 8, "image_size": 32, "rate": 0.001},
+    "linear": {"kind": "linear", "hidden_units": 0, "image_size": 70},
+    "kernel": {"kind": "kernel", "hidden_units": 0, "image_size": 64},
 }
+
+
+def training(head):
+    """What `train` needs for a head: what it chooses from, or how it goes down the gradient."""
+    if "rate" in head:
+        return {
+            "solve": None,
+            "descent": {
+                "epochs": 4,
+                "batch_size": 8,
+                "optimizer": "adam",
+                "learning_rate": head["rate"],
+            },
+        }
+    widths = [0.5, 2.0] if head["kind"] == "kernel" else []
+    cuts = [["block4_pool"], ["block1_pool", "block3_pool", "block5_pool"]]
+    return {
+        "solve": {"folds": 2, "strengths": [0.3, 3.0], "widths": widths, "cuts": cuts},
+        "descent": None,
+    }
 
 
 def params(head):
@@ -69,30 +89,11 @@ def params(head):
         },
         "train": {
             "seed": 1,
-            "epochs": 4,
-            "batch_size": 8,
-            "optimizer": "adam",
-            "learning_rate": head["rate"],
-            "momentum": 0.9,
-            "weight_decay": 0.0,
-            "schedule": {"kind": "constant", "step_epochs": 10, "gamma": 0.1},
-            "label_smoothing": 0.0,
+            **training(head),
             "class_weights": "none",
-            "early_stopping": {"patience": 0, "min_delta": 0.0},
             "precision": "fp32",
             "device": "cpu",
             "normalisation": "imagenet",
-            "augmentation": {
-                "rotation_degrees": 0.0,
-                "width_shift": 0.0,
-                "height_shift": 0.0,
-                "shear_degrees": 0.0,
-                "zoom": 0.0,
-                "horizontal_flip": False,
-                "fill_mode": "nearest",
-                "fill_value": 0.0,
-                "views": 0,
-            },
             "permute_labels": False,
         },
         "select": {

@@ -1,5 +1,6 @@
-"""Grad-CAM of the selected model, computed again with hooks and PyTorch's autograd (Selvaraju et
-al. 2017), for every kind of head."""
+"""Where the selected model looks, computed again with PyTorch's autograd: Grad-CAM of the last
+convolution (Selvaraju et al. 2017) for heads that read it alone; for heads that read channel means at
+several cut points, what each place adds to the logit to first order."""
 
 import pytest
 import torch
@@ -21,9 +22,37 @@ def dumped(pipeline):
     return load_file(path)
 
 
+def of_means(model_folder, features, logits, image):
+    """Gradient times (activation − training mean), summed over the channels, on one grid."""
+    training_means = load_file(model_folder / "trained_model.safetensors")["standardise.mean"]
+    pooled = []
+    with torch.no_grad():
+        for layer in features:
+            image = layer(image)
+            if isinstance(layer, torch.nn.MaxPool2d):
+                pooled.append(image.clone())
+    read = torch.cat([maps.mean(dim=(2, 3)) for maps in pooled], dim=1).requires_grad_(True)
+    row = logits(read)[0]
+    row[row.argmax()].backward()
+    total, start, side = 0, 0, pooled[-2].shape[-1]
+    for maps in pooled:
+        columns = slice(start, start + maps.shape[1])
+        start = columns.stop
+        moved = (maps[0] - training_means[columns, None, None]) * read.grad[0, columns, None, None]
+        moved = moved.sum(dim=0)[None, None]
+        if moved.shape[-1] >= side:
+            moved = torch.nn.functional.adaptive_avg_pool2d(moved, side)
+        else:
+            moved = torch.nn.functional.interpolate(moved, size=side, mode="bilinear", align_corners=False)
+        total = total + moved[0, 0]
+    return total.relu()
+
+
 def grad_cam(model_folder, image):
     """The map of the most probable class of an image [1, 3, S, S], not scaled."""
     features, logits, head = rebuild(model_folder)
+    if head in ("linear", "kernel"):
+        return of_means(model_folder, features, logits, image)
     seen = {}
 
     def keep(_module, _input, output):

@@ -26,19 +26,24 @@ def dense_layers(head, inputs, classes):
 
 
 def head_input(features, kind, images):
-    """What the dense layers see of images [N, 3, S, S], before standardisation."""
+    """What the head sees of images [N, 3, S, S], before standardisation."""
     if kind == "flatten":
         return features(images).flatten(1)
     if kind == "global_pool":
         return features(images).mean(dim=(2, 3))
-    assert kind == "multi_scale"
-    scales = []
+    assert kind in ("linear", "kernel")
+    means = []
     for layer in features:
         images = layer(images)
         if isinstance(layer, nn.MaxPool2d):
-            cells = nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
-            scales += [cells, images.std(dim=(2, 3), correction=0)]
-    return torch.cat(scales, dim=1)
+            means.append(images.mean(dim=(2, 3)))
+    return torch.cat(means, dim=1)
+
+
+def kernel(tensors, x):
+    """Support vectors with a Gaussian kernel."""
+    squared = (x[:, None, :] - tensors["vectors"]).square().sum(dim=2)
+    return torch.exp(-tensors["gamma"] * squared) @ tensors["coefficients"] + tensors["bias"]
 
 
 def part(tensors, prefix):
@@ -58,13 +63,20 @@ def rebuild(model_folder):
     features = torchvision.models.vgg16(weights=None).features
     features.load_state_dict(part(tensors, "features."), strict=True)
     standardise = part(tensors, "standardise.")
+    if architecture["head"]["kind"] == "kernel":
+        of_kernel = part(tensors, "kernel.")
+
+        def answer(x):
+            return kernel(of_kernel, (x - standardise["mean"]) * standardise["scale"])
+
+        return features.eval(), answer, "kernel"
     weights = part(tensors, "classifier.")
     dense = dense_layers(architecture["head"], weights["0.weight"].shape[1], len(architecture["classes"]))
     dense.load_state_dict(weights, strict=True)
     dense.eval()
 
     def logits(x):
-        return dense((x - standardise["mean"]) / standardise["std"] if standardise else x)
+        return dense((x - standardise["mean"]) * standardise["scale"] if standardise else x)
 
     return features.eval(), logits, architecture["head"]["kind"]
 
@@ -106,5 +118,5 @@ def test_predictions_are_what_the_model_says_of_those_images(dumped, evaluation)
 
 def test_no_tensor_is_left_over(pipeline):
     tensors = load_file(pipeline.folder / "model" / "trained_model.safetensors")
-    assert {name.split(".")[0] for name in tensors} <= {"features", "classifier", "standardise"}
+    assert {name.split(".")[0] for name in tensors} <= {"features", "classifier", "standardise", "kernel"}
     assert all(tensor.dtype == torch.float32 for tensor in tensors.values())

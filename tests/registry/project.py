@@ -34,7 +34,8 @@ class Project:
             "split": {"train": 0.5, "valid": 0.1, "test": 0.4},
         }
         params["prepare_base"] |= {"image_size": 64}
-        params["train"] |= {"epochs": 8, "learning_rate": 0.001} | train
+        params["train"]["solve"] |= {"folds": 2, "cuts": [["block4_pool"]]}
+        params["train"] |= train
         params["calibrate"] |= {"out_of_fold_below": 0}
         params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0}
         (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -151,7 +151,7 @@ def test_a_registration_that_died_is_given_up(good, client):
 
 def test_a_champion_of_other_classes_is_not_compared(good, programs, server, client, tmp_path):
     classes = {"cancer": [name for name in CLASSES if name != "normal"], "normal": ["normal"]}
-    other = Project(programs, tmp_path / "two", server, tmp_path / "two", classes=classes, epochs=1)
+    other = Project(programs, tmp_path / "two", server, tmp_path / "two", classes=classes)
     for program in ["ingest", "validate"]:
         other.run(program)
     other.make_model().run("register", "--name", "classes")

@@ -16,7 +16,7 @@ STARTED_IN_SECONDS = 120
 CHANGES = {
     ("ingest", "sample", "images"): 120,
     ("prepare_base", "image_size"): 32,
-    ("train", "epochs"): 2,
+    ("train", "solve", "folds"): 2,
     ("train", "precision"): "fp32",
     ("evaluate", "bootstrap_resamples"): 200,
 }

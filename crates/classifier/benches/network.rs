@@ -12,7 +12,7 @@ use std::time::Duration;
 use artifact::Digest;
 use classifier::architecture::Architecture;
 use classifier::backend::{Backend, FORWARD_BATCH};
-use classifier::checkpoint::{CheckpointMetadata, RunId};
+use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::learner::{Batch, Learner};
 use classifier::model::{self, Model};
 use classifier::tensors::TensorMap;
@@ -25,7 +25,7 @@ use imaging::Preprocessing;
 const CLASSES: [&str; 4] =
     ["adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma"];
 
-/// The parameters of real scans: 224 pixels, everything frozen, the multi-scale head.
+/// The parameters of real scans: 224 pixels, everything frozen, the kernel head.
 fn params() -> Params {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/chest-ct/params.yaml");
     Params::load(&file).expect("the profile's parameters are accepted")
@@ -47,6 +47,8 @@ fn model(folder: &Path, params: &Params, precision: Precision) -> Model {
         epoch: 1,
         valid_accuracy: 0.0,
         valid_loss: 0.0,
+        validation: ValidationScores::default(),
+        solved: None,
         preprocessing: Preprocessing {
             image_size: architecture.image_size,
             normalisation: params.train.normalisation,
@@ -90,16 +92,19 @@ fn forward(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A step of a head that learns by epochs: dense layers on the last block's maps.
 fn head_step(criterion: &mut Criterion) {
-    let params = params();
+    let mut params = params();
+    params.prepare_base.head.kind = HeadKind::Flatten;
     let architecture = architecture(&params);
+    let descent = DescentParams::default();
     let mut weights: TensorMap = initialise::random_base(17);
     weights.extend(initialise::fresh_head(&architecture, 18));
     let backend = Backend::choose(DeviceChoice::Cpu, Precision::Auto).expect("there is a CPU");
     let mut learner =
-        Learner::new(&architecture, &weights, backend, &params.train, None, "benchmark")
+        Learner::new(&architecture, &weights, backend, &descent, None, "benchmark")
             .expect("the weights fit the network");
-    let batch_size = params.train.batch_size as usize;
+    let batch_size = descent.batch_size as usize;
     let records: Vec<f32> =
         (0..batch_size * learner.record_length()).map(|at| (at as f32 * 0.37).sin()).collect();
     let labels: Vec<i64> = (0..batch_size).map(|at| (at % CLASSES.len()) as i64).collect();
@@ -111,7 +116,7 @@ fn head_step(criterion: &mut Criterion) {
     group.bench_function(format!("batch_of_{batch_size}"), |bencher| {
         bencher.iter(|| {
             learner
-                .step(black_box(batch), params.train.learning_rate, &dropout_key)
+                .step(black_box(batch), descent.learning_rate, &dropout_key)
                 .expect("the batch fits the network");
         });
     });

@@ -14,10 +14,22 @@ use crate::{ClassifierError, Result};
 /// Cells along each side of the multi-scale head's average pooling.
 pub const MULTI_SCALE_CELLS: usize = 4;
 
-/// Tensors that standardise the multi-scale head's input; fitted on the training set, not learnt.
+/// Standardises a head's input: subtracted. Fitted on the training set, not learnt.
 pub const STANDARDISE_MEAN: &str = "standardise.mean";
-/// See [`STANDARDISE_MEAN`].
+/// Standardises the input of a solved head: multiplied with, after the mean was subtracted; 0 for
+/// features at cut points that the head does not use.
+pub const STANDARDISE_SCALE: &str = "standardise.scale";
+/// Standardises the multi-scale head's input: divided by.
 pub const STANDARDISE_STD: &str = "standardise.std";
+
+/// A kernel head's support vectors, standardised: `[M, features]`.
+pub const KERNEL_VECTORS: &str = "kernel.vectors";
+/// What each of them says for each class: `[M, classes]`.
+pub const KERNEL_COEFFICIENTS: &str = "kernel.coefficients";
+/// What speaks for each class before anything is seen: `[classes]`.
+pub const KERNEL_BIAS: &str = "kernel.bias";
+/// How fast a support vector's influence falls with the squared distance: `[1]`.
+pub const KERNEL_GAMMA: &str = "kernel.gamma";
 
 /// The network: VGG16 without top, and a head. It decides the name and shape of every tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,13 +164,28 @@ impl Architecture {
         match self.head.kind {
             HeadKind::Flatten => BLOCK_CHANNELS[BLOCKS - 1] * size * size,
             HeadKind::GlobalPool => BLOCK_CHANNELS[BLOCKS - 1],
-            HeadKind::MultiScale => BLOCK_CHANNELS.iter().map(|c| multi_scale_inputs(*c)).sum(),
+            HeadKind::Linear | HeadKind::Kernel => vgg16::POOLED_FEATURES,
+            HeadKind::MultiScale => {
+                BLOCK_CHANNELS.iter().map(|c| Taken::CellsAndDeviations.values(*c)).sum()
+            }
+        }
+    }
+
+    /// What the head takes after each pooling; `None` where it reads the last maps alone.
+    pub(crate) fn taken(&self) -> Option<Taken> {
+        match self.head.kind {
+            HeadKind::Linear | HeadKind::Kernel => Some(Taken::Means),
+            HeadKind::MultiScale => Some(Taken::CellsAndDeviations),
+            HeadKind::Flatten | HeadKind::GlobalPool => None,
         }
     }
 
     /// The dense layers, as positions in torchvision's `classifier` (a ReLU and a dropout stand
-    /// between 0 and 3), with inputs and outputs.
+    /// between 0 and 3), with inputs and outputs. A kernel head has none.
     pub(crate) fn dense_layers(&self) -> Vec<DenseLayer> {
+        if self.head.kind == HeadKind::Kernel {
+            return Vec::new();
+        }
         let (inputs, classes) = (self.head_inputs(), self.classes.len());
         match self.head.hidden_units as usize {
             0 => vec![DenseLayer { position: 0, inputs, outputs: classes }],
@@ -169,15 +196,25 @@ impl Architecture {
         }
     }
 
-    /// The tensors of the head: `classifier.*`, and `standardise.*` for the multi-scale head.
+    /// The tensors of the head: `classifier.*` or `kernel.*`, and `standardise.*` for a head that
+    /// standardises its input.
     pub fn head_specs(&self) -> Vec<TensorSpec> {
         let mut specs: Vec<TensorSpec> =
             self.dense_layers().iter().flat_map(DenseLayer::tensor_specs).collect();
-        if self.head.kind == HeadKind::MultiScale {
-            let inputs = self.head_inputs();
-            specs.push(TensorSpec::new(STANDARDISE_MEAN, &[inputs]));
-            specs.push(TensorSpec::new(STANDARDISE_STD, &[inputs]));
+        let (inputs, classes) = (self.head_inputs(), self.classes.len());
+        match self.head.kind {
+            HeadKind::Flatten | HeadKind::GlobalPool => return specs,
+            HeadKind::MultiScale => specs.push(TensorSpec::new(STANDARDISE_STD, &[inputs])),
+            HeadKind::Linear => specs.push(TensorSpec::new(STANDARDISE_SCALE, &[inputs])),
+            HeadKind::Kernel => specs.extend([
+                TensorSpec::new(STANDARDISE_SCALE, &[inputs]),
+                TensorSpec::with_any_rows(KERNEL_VECTORS, inputs),
+                TensorSpec::with_any_rows(KERNEL_COEFFICIENTS, classes),
+                TensorSpec::new(KERNEL_BIAS, &[classes]),
+                TensorSpec::new(KERNEL_GAMMA, &[1]),
+            ]),
         }
+        specs.push(TensorSpec::new(STANDARDISE_MEAN, &[inputs]));
         specs
     }
 
@@ -222,18 +259,25 @@ impl Architecture {
             })
             .collect();
         let vector = match self.head.kind {
-            HeadKind::Flatten => "flatten",
-            HeadKind::GlobalPool => "global_pool",
-            HeadKind::MultiScale => "multi_scale",
+            HeadKind::Linear | HeadKind::Kernel => "channel_means",
+            other => other.name(),
         };
-        let fitted =
-            if self.head.kind == HeadKind::MultiScale { 2 * self.head_inputs() } else { 0 };
+        let standardises = !matches!(self.head.kind, HeadKind::Flatten | HeadKind::GlobalPool);
         rows.push(SummaryRow {
             layer: vector.into(),
             output: vec![self.head_inputs()],
-            parameters: fitted,
+            parameters: if standardises { 2 * self.head_inputs() } else { 0 },
             is_trainable: false,
         });
+        if self.head.kind == HeadKind::Kernel {
+            // How many support vectors it takes, training tells.
+            rows.push(SummaryRow {
+                layer: "kernel".into(),
+                output: vec![self.classes.len()],
+                parameters: 0,
+                is_trainable: true,
+            });
+        }
         rows.extend(self.dense_layers().iter().map(|dense| SummaryRow {
             layer: format!("classifier.{}", dense.position),
             output: vec![dense.outputs],
@@ -244,10 +288,29 @@ impl Architecture {
     }
 }
 
-/// Values the multi-scale head takes from a block: the cells and the standard deviation of each
-/// channel.
-pub(crate) fn multi_scale_inputs(channels: usize) -> usize {
-    channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS + 1)
+/// What is taken of the maps `[C, H, W]` after each pooling on the way up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The mean of each channel: `[C]`.
+    Means,
+    /// The 4×4 average pooling and the standard deviation of each channel: `[17·C]`.
+    CellsAndDeviations,
+    /// The maps themselves: `[C, H, W]`.
+    Maps,
+}
+
+impl Taken {
+    /// Values taken of maps of so many channels.
+    ///
+    /// # Panics
+    /// Of maps themselves, whose number the channels do not tell.
+    pub(crate) fn values(self, channels: usize) -> usize {
+        match self {
+            Self::Means => channels,
+            Self::CellsAndDeviations => channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS + 1),
+            Self::Maps => unreachable!("maps are never a part of a record"),
+        }
+    }
 }
 
 /// A dense layer of the head.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
 use crate::backend::NumberFormat;
+use crate::solved::Solved;
 use crate::tensors::{self, TensorFile, TensorMap};
 use crate::{ClassifierError, Result};
 
@@ -64,6 +65,25 @@ pub struct EpochRow {
     pub valid_accuracy: f64,
 }
 
+/// What a checkpoint scores on the validation images. What is undefined, such as the AUROC where a
+/// class has no image, is null.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationScores {
+    /// Share of images whose class was predicted.
+    pub accuracy: Option<f64>,
+    /// Mean recall: every class counts alike.
+    pub balanced_accuracy: Option<f64>,
+    /// Mean F1 of the classes.
+    pub macro_f1: Option<f64>,
+    /// One-against-rest AUROC, mean over the classes.
+    pub auroc: Option<f64>,
+    /// One-against-rest average precision, mean over the classes.
+    pub average_precision: Option<f64>,
+    /// Mean cross-entropy of the bare probabilities, which nothing has calibrated yet.
+    pub loss: Option<f64>,
+}
+
 /// What a checkpoint says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +98,10 @@ pub struct CheckpointMetadata {
     pub valid_accuracy: f64,
     /// Mean cross-entropy on the validation split.
     pub valid_loss: f64,
+    /// All that it scores on the validation split.
+    pub validation: ValidationScores,
+    /// How its head was solved; none where it learnt by epochs.
+    pub solved: Option<Solved>,
     /// The network.
     pub architecture: Architecture,
     /// How pixels become numbers.
@@ -96,7 +120,7 @@ pub struct CheckpointMetadata {
 
 impl CheckpointMetadata {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 }
 
 /// The file name of an epoch: `model_e{epoch}_acc{acc:.4}_vacc{vacc:.4}.safetensors`, both top-1

@@ -95,12 +95,28 @@ pub enum ClassifierError {
         /// How many there are.
         images: usize,
     },
+    /// A description, such as `model.json`, does not say what it should.
+    #[error("understand {}: {reason}", path.display())]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// `freeze: {until: …}` names no layer.
     #[error("freeze until {layer:?}: there is no such layer; VGG16 has {known}")]
     UnknownLayer {
         /// The name given.
         layer: String,
         /// All layer names.
+        known: String,
+    },
+    /// `train.solve.cuts` names no cut point.
+    #[error("read the features at {cut:?}: the base has no such cut point; it has {known}")]
+    UnknownCut {
+        /// The name given.
+        cut: String,
+        /// All names.
         known: String,
     },
     /// The device that was asked for is not there.
@@ -113,7 +129,7 @@ pub enum ClassifierError {
     },
     /// The loss is NaN or infinite.
     #[error(
-        "train on: the loss of epoch {epoch} is {loss}; lower train.learning_rate, or look for broken images"
+        "train on: the loss of epoch {epoch} is {loss}; lower train.descent.learning_rate, or look for broken images"
     )]
     Diverged {
         /// The epoch, from 1.

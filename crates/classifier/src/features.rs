@@ -95,10 +95,14 @@ struct SetKey {
 enum RecordContent {
     /// What the dense layers see.
     Pooled(HeadKind),
+    /// The channel means that linear and kernel heads read: the same for both.
+    ChannelMeans,
     /// What the last frozen layer makes of the image.
     Activation,
     /// That, and what the multi-scale head takes from the blocks before.
     ScalesAndActivation,
+    /// That, and the channel means of the blocks before.
+    MeansAndActivation,
 }
 
 /// Everything else that a view depends on: neither how many there are nor, for the image as it
@@ -255,6 +259,8 @@ impl Views {
 impl RecordContent {
     fn of(architecture: &Architecture) -> Result<Self> {
         Ok(match architecture.head.kind {
+            HeadKind::Linear | HeadKind::Kernel if architecture.is_frozen() => Self::ChannelMeans,
+            HeadKind::Linear | HeadKind::Kernel => Self::MeansAndActivation,
             kind if architecture.is_frozen() => Self::Pooled(kind),
             HeadKind::MultiScale => Self::ScalesAndActivation,
             HeadKind::Flatten | HeadKind::GlobalPool => Self::Activation,

@@ -7,7 +7,9 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rayon::prelude::*;
 
-use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_STD};
+use crate::architecture::{
+    Architecture, KERNEL_COEFFICIENTS, KERNEL_VECTORS, STANDARDISE_SCALE, STANDARDISE_STD,
+};
 use crate::tensors::{HostTensor, TensorMap};
 use crate::vgg16::{self, TensorSpec};
 
@@ -26,7 +28,7 @@ pub fn random_base(seed: u64) -> TensorMap {
 /// no chance weight has to be unlearnt, which on 25,024 heavy-tailed features it would not be in
 /// any number of epochs worth waiting for. A hidden layer is drawn as Keras' `Dense` (Glorot &
 /// Bengio 2010, uniform). Biases are zero, and the standardisation does nothing until training
-/// fits it.
+/// fits it. A kernel head has one support vector, which says nothing.
 pub fn fresh_head(architecture: &Architecture, seed: u64) -> TensorMap {
     let output_layer = architecture.dense_layers().last().map(|dense| dense.tensor_name("weight"));
     draw(&architecture.head_specs(), seed, |spec, rng| {
@@ -48,8 +50,9 @@ fn draw(
         .par_iter()
         .map(|spec| {
             let values = match spec.name.as_str() {
-                STANDARDISE_STD => vec![1.0; spec.len()],
-                name if name == STANDARDISE_MEAN || spec.shape.len() == 1 => vec![0.0; spec.len()],
+                STANDARDISE_STD | STANDARDISE_SCALE => vec![1.0; spec.len()],
+                KERNEL_VECTORS | KERNEL_COEFFICIENTS => vec![0.0; spec.len()],
+                _ if spec.shape.len() == 1 => vec![0.0; spec.len()],
                 name => weights(spec, &mut generator(seed, name)),
             };
             (spec.name.clone(), HostTensor::new(&spec.shape, values))

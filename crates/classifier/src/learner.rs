@@ -1,11 +1,11 @@
 //! Training: one optimizer step after another, on records.
 
 use artifact::Digest;
-use config::TrainParams;
+use config::DescentParams;
 use tch::{Kind, Reduction, Tensor};
 
 use crate::Result;
-use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_STD};
+use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD};
 use crate::backend::Backend;
 use crate::network::{Network, rows, to_device, to_host, upload};
 use crate::tensors::TensorMap;
@@ -22,6 +22,9 @@ const SMALLEST_STD: f64 = 1e-6;
 /// hundreds hardly ever differ from 0: in an image in which such a one does, it alone would come
 /// to hundreds of standard deviations, and decide.
 const LEAST_STD_OF_MEDIAN: f64 = 0.1;
+
+/// Tensors of a checkpoint that are fitted, and follow no gradient.
+const NOT_LEARNT: [&str; 3] = [STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD];
 
 use optimizer::Optimizer;
 pub use schedule::learning_rate;
@@ -68,7 +71,7 @@ impl Learner {
         architecture: &Architecture,
         weights: &TensorMap,
         backend: Backend,
-        params: &TrainParams,
+        params: &DescentParams,
         class_weights: Option<&[f64]>,
         origin: &str,
     ) -> Result<Self> {
@@ -76,7 +79,7 @@ impl Learner {
         let names: Vec<String> = network
             .learnt()
             .keys()
-            .filter(|name| ![STANDARDISE_MEAN, STANDARDISE_STD].contains(&name.as_str()))
+            .filter(|name| !NOT_LEARNT.contains(&name.as_str()))
             .cloned()
             .collect();
         for name in &names {
@@ -131,18 +134,19 @@ impl Learner {
     }
 
     /// Adds the cross-entropy and the right answers of a batch to the score, without learning;
-    /// class weights and label smoothing do not count here.
+    /// class weights and label smoothing do not count here. Returns the logits, one row per record.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn score(&mut self, batch: Batch<'_>) -> Result<()> {
+    pub fn score(&mut self, batch: Batch<'_>) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
         let (records, labels) = self.upload(batch)?;
         let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;
         let none = None::<&Tensor>;
         let loss = logits.f_cross_entropy_loss(&labels, none, Reduction::Sum, -100, 0.0)?;
-        self.add(&loss, &logits, &labels)
+        self.add(&loss, &logits, &labels)?;
+        rows(&logits)
     }
 
     /// Logits of records, without learning: one row per record, one value per class.
@@ -155,6 +159,17 @@ impl Learner {
         let records = self.upload_records(records)?;
         let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;
         rows(&logits)
+    }
+
+    /// What the head sees of records, without learning: one row of [`Architecture::head_inputs`]
+    /// values per record, one after the other.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn head_inputs(&self, records: &[f32]) -> Result<Vec<f32>> {
+        let _no_grad = tch::no_grad_guard();
+        let head_inputs = self.network.head_inputs(&self.upload_records(records)?)?;
+        Ok(to_host(&head_inputs)?.values().to_vec())
     }
 
     /// Loss and accuracy over the batches since the last call; waits for the device.
@@ -181,7 +196,7 @@ impl Learner {
     /// Whether the head standardises its input, so that a [`Standardisation`] has to be fitted
     /// before the first step.
     pub fn needs_standardisation(&self) -> bool {
-        self.network.learnt().contains_key(STANDARDISE_MEAN)
+        self.network.learnt().contains_key(STANDARDISE_STD)
     }
 
     /// Starts collecting mean and standard deviation of the head's input.
@@ -331,7 +346,7 @@ mod tests {
 
     fn learner(freeze: Freeze, class_weights: Option<&[f64]>) -> Learner {
         let architecture = architecture(HeadKind::GlobalPool, 0, freeze);
-        let params = TrainParams { learning_rate: 0.05, ..params(Kind::Adam) };
+        let params = DescentParams { learning_rate: 0.05, ..params(Kind::Adam) };
         let weights = weights(&architecture);
         Learner::new(&architecture, &weights, cpu(), &params, class_weights, "test").unwrap()
     }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! [`architecture`] says what the network is, [`backend`] where and in which number format it
-//! runs, `network` runs it, [`learner`] trains it, [`checkpoint`] and [`model`] keep it;
+//! runs, `network` runs it, [`learner`] trains it by epochs, [`solved`] takes a head that was solved,
+//! [`checkpoint`] and [`model`] keep it;
 //! [`calibration`] says what its answers are worth, [`foreign`] which images it knows nothing of.
 //! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
 
@@ -23,6 +24,7 @@ pub mod learner;
 pub mod model;
 mod network;
 pub mod registered;
+pub mod solved;
 mod summary;
 pub mod tensors;
 pub mod vgg16;

@@ -12,9 +12,13 @@ use tch::Tensor;
 use crate::architecture::Architecture;
 use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
 use crate::checkpoint::{CheckpointMetadata, RunId};
+use crate::model::before::of_format_2;
 use crate::network::{Network, rows};
+use crate::solved::Solved;
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
+
+mod before;
 
 /// `model.json`: everything that is needed to use the model, and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +38,8 @@ pub struct ModelDescription {
     pub source: ModelSource,
     /// How it was trained.
     pub training: TrainParams,
+    /// How its head was solved; none where it learnt by epochs.
+    pub solved: Option<Solved>,
     /// Digests of what it was made from, and of its weights.
     pub digests: ModelDigests,
 }
@@ -72,7 +78,7 @@ pub struct ModelDigests {
 
 impl ModelDescription {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
     /// The description's file name.
     pub const FILE: &str = "model.json";
     /// The weights' file name.
@@ -80,18 +86,26 @@ impl ModelDescription {
     /// What every model says of itself.
     pub const NOTICE: &str = "Research use only. Not a medical device.";
 
-    /// Reads `model.json`.
+    /// Reads `model.json`, of this format or the one before.
     ///
     /// # Errors
     /// When it is missing, not as expected, or of another format.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
-        let description: Self = artifact::read_json(&path)?;
-        if description.format != Self::FORMAT {
-            let (found, known) = (description.format, Self::FORMAT);
-            return Err(ClassifierError::Format { path, found, known });
-        }
-        Ok(description)
+        let found: serde_json::Value = artifact::read_json(&path)?;
+        let format = found["format"].as_u64().unwrap_or_default();
+        let of_this_format = match format {
+            2 => of_format_2(found),
+            _ if format == u64::from(Self::FORMAT) => found,
+            _ => {
+                let found = u32::try_from(format).unwrap_or(u32::MAX);
+                return Err(ClassifierError::Format { path, found, known: Self::FORMAT });
+            }
+        };
+        serde_json::from_value(of_this_format).map_err(|error| ClassifierError::Description {
+            path,
+            reason: error.to_string(),
+        })
     }
 }
 
@@ -131,6 +145,7 @@ pub fn write(
             valid_loss: metadata.valid_loss,
         },
         training: metadata.training.clone(),
+        solved: metadata.solved.clone(),
         digests: ModelDigests {
             data: metadata.data,
             base: metadata.base,
@@ -270,9 +285,9 @@ impl Model {
         Ok(both.map(|(logits, pooled)| Look { logits, pooled }).collect())
     }
 
-    /// Where in a preprocessed image the model finds what speaks for a class: Grad-CAM of the last
-    /// convolution. With the multi-scale head it shows the part of block 5 only; the other blocks
-    /// have a part in the answer that no map shows.
+    /// Where in a preprocessed image the model finds what speaks for a class. For a solved head:
+    /// Grad-CAM of all cut points that it reads. For any other: of the last convolution; with the
+    /// multi-scale head of old models that is the part of block 5 only.
     ///
     /// # Errors
     /// When the image has another size, the class does not exist, or libtorch refuses.

@@ -7,16 +7,16 @@ use config::HeadKind;
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::architecture::{
-    Architecture, MULTI_SCALE_CELLS, STANDARDISE_MEAN, STANDARDISE_STD, multi_scale_inputs,
-};
+use crate::architecture::{Architecture, MULTI_SCALE_CELLS, Taken};
 use crate::backend::Backend;
 use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
 
 use self::frozen::FrozenConvolutions;
 
+mod explain;
 mod frozen;
+mod head;
 mod host;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -130,14 +130,12 @@ impl Network {
         self.frozen_scales() + self.activation_shape().iter().product::<i64>() as usize
     }
 
-    /// Values that the multi-scale head takes from blocks that are frozen whole.
+    /// Values that the head takes from blocks that are frozen whole.
     fn frozen_scales(&self) -> usize {
-        if self.architecture.head.kind != HeadKind::MultiScale {
-            return 0;
-        }
+        let Some(taken) = self.architecture.taken() else { return 0 };
         let blocks =
             LAYERS[..self.frozen_layers].iter().filter(|l| l.kind == LayerKind::MaxPool).count();
-        BLOCK_CHANNELS[..blocks].iter().map(|channels| multi_scale_inputs(*channels)).sum()
+        BLOCK_CHANNELS[..blocks].iter().map(|channels| taken.values(*channels)).sum()
     }
 
     /// `[C, H, W]` where the frozen part ends.
@@ -149,7 +147,8 @@ impl Network {
     /// The frozen part: images `[N, 3, S, S]` to records `[N, record_length]`, both fp32.
     pub(crate) fn records(&self, images: &Tensor) -> Result<Tensor> {
         let mut scales = Vec::new();
-        let end = self.run(images, 0..self.frozen_layers, &mut scales)?;
+        let taken = self.architecture.taken();
+        let end = self.run(images, 0..self.frozen_layers, taken, &mut scales)?;
         if self.frozen_layers == LAYERS.len() {
             return self.pool(&end, &scales);
         }
@@ -194,39 +193,26 @@ impl Network {
         if scales_length > 0 {
             scales.push(records.f_narrow(1, 0, scales_length)?);
         }
-        let end = self.run(&activation, self.frozen_layers..LAYERS.len(), &mut scales)?;
+        let taken = self.architecture.taken();
+        let end = self.run(&activation, self.frozen_layers..LAYERS.len(), taken, &mut scales)?;
         self.pool(&end, &scales)
     }
 
-    /// The dense layers: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active where
-    /// `is_training`, and draws from libtorch's generator.
-    pub(crate) fn logits(&self, head_inputs: &Tensor, is_training: bool) -> Result<Tensor> {
-        let mut x = match (self.learnt.get(STANDARDISE_MEAN), self.learnt.get(STANDARDISE_STD)) {
-            (Some(mean), Some(std)) => head_inputs.f_sub(mean)?.f_div(std)?,
-            _ => head_inputs.shallow_clone(),
-        };
-        for (index, dense) in self.architecture.dense_layers().iter().enumerate() {
-            if index > 0 {
-                x = x.f_relu()?.f_dropout(self.architecture.head.dropout, is_training)?;
-            }
-            let weight = &self.learnt[&dense.tensor_name("weight")];
-            let bias = &self.learnt[&dense.tensor_name("bias")];
-            x = x.f_linear(weight, Some(bias))?;
-        }
-        Ok(x)
-    }
-
-    /// Runs some of the base's layers; what the multi-scale head takes from each pooling is added
-    /// to `scales`.
-    fn run(&self, x: &Tensor, layers: Range<usize>, scales: &mut Vec<Tensor>) -> Result<Tensor> {
-        let takes_scales = self.architecture.head.kind == HeadKind::MultiScale;
+    /// Runs some of the base's layers; what is `taken` after each pooling is added to `scales`.
+    fn run(
+        &self,
+        x: &Tensor,
+        layers: Range<usize>,
+        taken: Option<Taken>,
+        scales: &mut Vec<Tensor>,
+    ) -> Result<Tensor> {
         let (x, layers) = match &self.frozen {
             // From the image on. What Grad-CAM runs apart, beginning at the last layer's maps, is
             // libtorch's, which knows gradients.
             FrozenPart::Winograd(winograd) if layers.start == 0 && self.frozen_layers > 0 => {
                 let end = layers.end.min(self.frozen_layers);
-                let (maps, taken) = winograd.run(x, end, takes_scales)?;
-                scales.extend(taken);
+                let (maps, parts) = winograd.run(x, end, taken)?;
+                scales.extend(parts);
                 (maps, end..layers.end)
             }
             _ => (x.shallow_clone(), layers),
@@ -237,8 +223,8 @@ impl Network {
                 LayerKind::Convolution { .. } => self.convolve(&x, layer)?,
                 LayerKind::MaxPool => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
             };
-            if layer.kind == LayerKind::MaxPool && takes_scales {
-                scales.push(multi_scale(&x)?);
+            if let Some(taken) = taken.filter(|_| layer.kind == LayerKind::MaxPool) {
+                scales.push(take(&x, taken)?);
             }
         }
         Ok(x)
@@ -266,28 +252,10 @@ impl Network {
         Ok(match self.architecture.head.kind {
             HeadKind::Flatten => maps.f_to_kind(Kind::Float)?.f_flatten(1, -1)?,
             HeadKind::GlobalPool => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
-            HeadKind::MultiScale => Tensor::f_cat(scales, 1)?,
+            HeadKind::Linear | HeadKind::Kernel | HeadKind::MultiScale => {
+                Tensor::f_cat(scales, 1)?
+            }
         })
-    }
-
-    /// Grad-CAM of one image `[1, 3, S, S]` for a class: what the last convolution saw (after its
-    /// ReLU), weighted by how much the class's logit depends on each channel, negative parts cut
-    /// off. `[side, side]`, f32, not scaled.
-    ///
-    /// Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-    /// Localization", ICCV 2017, equations 1 and 2.
-    pub(crate) fn grad_cam(&self, image: &Tensor, class: usize) -> Result<Tensor> {
-        let last = LAYERS.len() - 1;
-        let mut scales = Vec::new();
-        let maps = tch::no_grad(|| self.run(image, 0..last, &mut scales))?;
-        let maps = maps.f_to_kind(Kind::Float)?.f_detach()?.f_set_requires_grad(true)?;
-        let end = self.run(&maps, last..LAYERS.len(), &mut scales)?;
-        let logits = self.logits(&self.pool(&end, &scales)?, false)?;
-        let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
-        let gradients = Tensor::f_run_backward(&[logit], &[&maps], false, false)?;
-        let weights = gradients[0].f_mean_dim(&[2_i64, 3][..], true, Kind::Float)?;
-        let weighted = maps.f_detach()?.f_mul(&weights)?;
-        Ok(weighted.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?.f_relu()?.f_squeeze()?)
     }
 
     /// The mean of each of the last block's 512 channels, from what the dense layers see:
@@ -305,6 +273,9 @@ impl Network {
         match self.architecture.head.kind {
             HeadKind::GlobalPool => Ok(head_inputs.shallow_clone()),
             HeadKind::Flatten => mean_of(head_inputs),
+            HeadKind::Linear | HeadKind::Kernel => {
+                Ok(head_inputs.f_narrow(1, head_inputs.size()[1] - channels, channels)?)
+            }
             HeadKind::MultiScale => {
                 let cells = channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS) as i64;
                 // The last block's part is the last one: cells first, then deviations.
@@ -346,14 +317,20 @@ impl Drop for OneThread {
     }
 }
 
-/// The 4×4 average pooling and the population standard deviation of each channel of
-/// `[N, C, H, W]`: `[N, 17·C]`, fp32; cells first, channel by channel, then deviations.
-fn multi_scale(maps: &Tensor) -> Result<Tensor> {
+/// What is taken of maps `[N, C, H, W]`, fp32. Of cells and deviations: `[N, 17·C]`, cells first,
+/// channel by channel, then deviations.
+fn take(maps: &Tensor, taken: Taken) -> Result<Tensor> {
     let cells = MULTI_SCALE_CELLS as i64;
     let maps = maps.f_to_kind(Kind::Float)?;
-    let average = maps.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1)?;
-    let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
-    Ok(Tensor::f_cat(&[average, deviation], 1)?)
+    Ok(match taken {
+        Taken::Maps => maps,
+        Taken::Means => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
+        Taken::CellsAndDeviations => {
+            let average = maps.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1)?;
+            let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
+            Tensor::f_cat(&[average, deviation], 1)?
+        }
+    })
 }
 
 /// Number format, and channels last where there are channels: the layout in which libtorch's

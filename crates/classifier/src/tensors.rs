@@ -176,10 +176,10 @@ pub fn check(tensors: &TensorMap, expected: &[TensorSpec], origin: &str) -> Resu
         Err(ClassifierError::Tensor { origin: origin.into(), name: name.into(), expected, found })
     };
     for spec in expected {
-        let wanted = format!("shape {:?}", spec.shape);
+        let wanted = format!("shape {}", spec.shape_in_words());
         match tensors.get(&spec.name) {
             None => return refuse(&spec.name, wanted, "nothing".into()),
-            Some(tensor) if tensor.shape != spec.shape => {
+            Some(tensor) if !spec.fits(&tensor.shape) => {
                 return refuse(&spec.name, wanted, format!("shape {:?}", tensor.shape));
             }
             Some(_) => {}

@@ -3,6 +3,8 @@
 //! Layers carry Keras' names (`block1_conv1` … `block5_pool`), which people know from its summary;
 //! tensors carry torchvision's (`features.0.weight`), so that Python loads them.
 
+use std::ops::Range;
+
 /// Channels of the input image.
 pub const INPUT_CHANNELS: usize = 3;
 
@@ -75,6 +77,23 @@ pub const LAYERS: [Layer; 18] = [
     pool("block5_pool", 4),
 ];
 
+/// Columns that solved heads read: the mean of each channel at each cut point.
+pub const POOLED_FEATURES: usize = 64 + 128 + 256 + 512 + 512;
+
+/// Where a solved head may read: the base's poolings, each with its columns among the
+/// [`POOLED_FEATURES`] means, one column for each channel.
+pub fn cut_points() -> Vec<(&'static str, Range<usize>)> {
+    let mut start = 0;
+    let poolings = LAYERS.iter().filter(|layer| layer.kind == LayerKind::MaxPool);
+    poolings
+        .map(|layer| {
+            let columns = start..start + BLOCK_CHANNELS[layer.block];
+            start = columns.end;
+            (layer.name, columns)
+        })
+        .collect()
+}
+
 /// A tensor that must be there: torchvision's name and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSpec {
@@ -82,12 +101,37 @@ pub struct TensorSpec {
     pub name: String,
     /// Such as `[64, 3, 3, 3]` (outputs, inputs, height, width).
     pub shape: Vec<usize>,
+    /// Whether there may be any number of rows, one or more, as of the support vectors of a kernel
+    /// head; `shape` then has 1 for them.
+    pub has_any_rows: bool,
 }
 
 impl TensorSpec {
     /// Names a tensor and its shape.
     pub fn new(name: impl Into<String>, shape: &[usize]) -> Self {
-        Self { name: name.into(), shape: shape.to_vec() }
+        Self { name: name.into(), shape: shape.to_vec(), has_any_rows: false }
+    }
+
+    /// Names a matrix of one or more rows, each of `columns` values.
+    pub fn with_any_rows(name: impl Into<String>, columns: usize) -> Self {
+        Self { name: name.into(), shape: vec![1, columns], has_any_rows: true }
+    }
+
+    /// Whether a tensor of this shape is one.
+    pub fn fits(&self, shape: &[usize]) -> bool {
+        match (self.has_any_rows, shape) {
+            (true, [rows, rest @ ..]) => *rows > 0 && *rest == self.shape[1..],
+            (true, []) => false,
+            (false, _) => *shape == self.shape,
+        }
+    }
+
+    /// Its shape, for people: `[64, 3, 3, 3]`, `[any, 1472]`.
+    pub fn shape_in_words(&self) -> String {
+        if self.has_any_rows {
+            return format!("[any, {}]", self.shape[1]);
+        }
+        format!("{:?}", self.shape)
     }
 
     /// Number of values.

@@ -17,10 +17,10 @@ mod tracking;
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
 pub use params::{
-    Augmentation, CalibrateParams, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams,
+    Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping, EvaluateParams,
     FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, Normalisation,
     NoticePolicy, OnUnreadable, Optimizer, Params, Precision, PrepareBaseParams, SampleParams,
-    Schedule, ScheduleKind, SelectParams, SplitRatios, TrainParams, ValidationParams,
+    Schedule, ScheduleKind, SelectParams, SolveParams, SplitRatios, TrainParams, ValidationParams,
     ValidationPolicy, WeightsSource,
 };
 pub use promotion::{

@@ -10,8 +10,8 @@ mod train;
 mod validation;
 
 pub use train::{
-    Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, Normalisation, Optimizer,
-    Precision, Schedule, ScheduleKind, TrainParams,
+    Augmentation, ClassWeights, DescentParams, DeviceChoice, EarlyStopping, FillMode, Normalisation,
+    Optimizer, Precision, Schedule, ScheduleKind, SolveParams, TrainParams,
 };
 pub use validation::{FindingPolicy, NoticePolicy, ValidationParams, ValidationPolicy};
 
@@ -176,7 +176,7 @@ impl fmt::Display for Freeze {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadParams {
-    /// How the feature maps become one vector.
+    /// What it reads, and how it answers.
     pub kind: HeadKind,
     /// Units of a hidden dense layer with ReLU between that vector and the classes; 0 for none.
     pub hidden_units: u32,
@@ -184,17 +184,40 @@ pub struct HeadParams {
     pub dropout: f64,
 }
 
-/// How the feature maps become one vector.
+/// What a head reads of the base, and how it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeadKind {
-    /// The last block's map, flattened: `512 × (size/32)²` values.
+    /// Multinomial logistic regression on the mean of each channel at the cut points, solved to its
+    /// optimum.
+    Linear,
+    /// A support vector machine with a Gaussian kernel on the same, solved to its optimum.
+    Kernel,
+    /// Dense layers on the last block's map, flattened: `512 × (size/32)²` values. Learns by epochs.
     Flatten,
-    /// The mean of each of the last block's 512 channels.
+    /// Dense layers on the mean of each of the last block's 512 channels. Learns by epochs.
     GlobalPool,
-    /// Of each of the five blocks' outputs the 4×4 average pooling and the standard deviation of
-    /// each channel, standardised over the training set: 25,024 values.
+    /// Dense layers on 4×4 averages and deviations of all five blocks. Models that have it are
+    /// still read; none is made any more, since a kernel head is better on every set it was tried on.
     MultiScale,
+}
+
+impl HeadKind {
+    /// Whether it is solved to its optimum, in one step; else it learns by epochs.
+    pub fn is_solved(self) -> bool {
+        matches!(self, Self::Linear | Self::Kernel)
+    }
+
+    /// Its name in `params.yaml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Kernel => "kernel",
+            Self::Flatten => "flatten",
+            Self::GlobalPool => "global_pool",
+            Self::MultiScale => "multi_scale",
+        }
+    }
 }
 
 /// Section `select`.

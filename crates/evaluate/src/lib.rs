@@ -24,6 +24,7 @@ use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
 use dataset::{BASELINES_FILE, ValidatedManifest};
+use inference::looks::{self, Look, Looks};
 use inference::{Prediction, TestSet, predict, predict_with_records, write_predictions};
 use metrics::{Bootstrap, Predictions};
 use stage::Settings;
@@ -84,6 +85,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     warn_of_few_images(&scores);
     writeln!(io::stdout(), "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)
         .context("print the scores")?;
+    if let Some(looks) = evaluation.note_look(&scores) {
+        tracked::tell_looks(&tracked, &looks);
+        writeln!(io::stdout(), "Looks: {looks}.").context("print the looks")?;
+    }
     tracked.finish();
     Ok(())
 }
@@ -198,6 +203,13 @@ impl Evaluation {
             positive: self.calibration.as_ref().and_then(|it| it.positive.as_ref()),
         };
         Ok(Scores::new(&scored, worth)?)
+    }
+
+    /// Notes in the project's ledger that this model was scored on this test split.
+    fn note_look(&self, scores: &Scores) -> Option<Looks> {
+        let accuracy = scores.accuracy.filter(|_| self.source == Source::TestSplit)?;
+        let look = Look::new(&self.test, self.model.description().digests.weights, accuracy);
+        looks::note_here(&look)
     }
 
     fn baselines(&self) -> Result<Vec<dataset::BaselinePredictions>> {

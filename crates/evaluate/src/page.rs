@@ -2,6 +2,7 @@
 
 use classifier::checkpoint::EpochRow;
 use classifier::model::ModelDescription;
+use classifier::solved::Solved;
 use config::HeadKind;
 use dataset::{ClassIndex, ClassIndices};
 use inference::Unit;
@@ -12,6 +13,7 @@ use crate::Source;
 use crate::examples::Examples;
 use crate::scores::Scores;
 
+mod choice;
 mod classes;
 mod confusion;
 mod examples;
@@ -45,6 +47,8 @@ pub(crate) struct ModelInWords {
     pub(crate) description: String,
     /// Its head, on which depends what a Grad-CAM shows.
     pub(crate) head: HeadKind,
+    /// How its head was chosen and solved; none where it learnt by epochs.
+    pub(crate) solved: Option<Solved>,
     /// Whether its probabilities were calibrated.
     pub(crate) is_calibrated: bool,
 }
@@ -54,14 +58,14 @@ impl ModelInWords {
     pub(crate) fn of(model: &ModelDescription, is_calibrated: bool) -> Self {
         let ModelDescription { architecture, source, .. } = model;
         let head = architecture.head.kind;
-        let description = format!(
-            "Model {}, epoch {} · {} head · {size} × {size} pixels",
-            source.run,
-            source.epoch,
-            words::head(head),
-            size = architecture.image_size
-        );
-        Self { description, head, is_calibrated }
+        let solved = model.solved.clone();
+        let how = match &solved {
+            Some(solved) => format!("{} head, {}", words::head(head), solved.choice),
+            None => format!("{} head, epoch {}", words::head(head), source.epoch),
+        };
+        let description =
+            format!("Model {} · {how} · {size} × {size} pixels", source.run, size = architecture.image_size);
+        Self { description, head, solved, is_calibrated }
     }
 }
 
@@ -96,7 +100,10 @@ impl Evaluated<'_> {
             Some(roc::section(self)),
             Some(reliability::section(self)),
             positive::section(self),
-            training::section(self.history),
+            match &self.model.solved {
+                Some(solved) => Some(choice::section(solved)),
+                None => training::section(self.history),
+            },
             Some(examples::mistakes(self)),
             Some(examples::right(self)),
         ];

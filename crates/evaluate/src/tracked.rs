@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use figures::Confusion;
 use inference::Prediction;
+use inference::looks::Looks;
 use tracking::{DataUse, Program, TrackedRun};
 
 use crate::scores::Scores;
@@ -44,6 +45,12 @@ pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
     ] {
         run.file(&format!("evaluation/{file}"), &folder.join(file));
     }
+}
+
+/// Tells how often the test set was looked at.
+pub(crate) fn tell_looks(run: &TrackedRun, looks: &Looks) {
+    run.scores("test_looks", looks);
+    run.tag("test_looks", looks);
 }
 
 /// Logs the confusion matrix as a picture, and some of the images with what the model said.

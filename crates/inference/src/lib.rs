@@ -7,9 +7,10 @@
 //! one row for each image                                              predictions
 //! ```
 //!
-//! [`overlay()`] shows where a model looked.
+//! [`looks`] counts how often a test set was scored. [`overlay()`] shows where a model looked.
 
 mod images;
+pub mod looks;
 mod overlay;
 mod predict;
 mod predictions;

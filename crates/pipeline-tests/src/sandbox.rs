@@ -120,13 +120,15 @@ impl Sandbox {
         self.git(&["init", "--quiet", "--initial-branch=main"]);
     }
 
-    /// Two dozen images of 32 pixels a side, two epochs, on the CPU; no results yet.
+    /// Two dozen images of 32 pixels a side, two folds, on the CPU; no results yet.
     fn shrink(&self) {
         let file = self.root.join("params.yaml");
         let mut params = Params::load(&file).expect("the project's parameters are accepted");
         params.ingest.sample.images = 48;
         params.prepare_base.image_size = 32;
-        params.train.epochs = 2;
+        let solve = params.train.solve.as_mut().expect("the sample's head is solved");
+        solve.folds = 2;
+        solve.cuts.truncate(1);
         params.train.precision = config::Precision::Fp32;
         params.train.device = config::DeviceChoice::Cpu;
         params.calibrate.device = config::DeviceChoice::Cpu;

@@ -23,7 +23,14 @@ const PATIENTS: [&str; 3] =
     ["{kind: unknown}", "{kind: path, pattern: '(p)'}", "{kind: csv, path: data/patients.csv}"];
 
 fn known_keys() -> BTreeSet<String> {
-    let mut keys = leaves(&Params::load(&project().join("params.yaml")).unwrap());
+    // A solved head and one that learns by epochs have keys of their own.
+    let mut keys = BTreeSet::new();
+    for file in ["params.yaml", "tests/params/by-epochs.yaml"] {
+        keys.extend(leaves(&Params::load(&project().join(file)).unwrap()));
+    }
+    for section in ["train.solve", "train.descent"] {
+        keys.remove(section);
+    }
     let kinds = SOURCES.iter().flat_map(|source| PATIENTS.map(|patients| (source, patients)));
     for (source, patients) in kinds {
         let text = format!(

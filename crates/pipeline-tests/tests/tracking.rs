@@ -81,7 +81,7 @@ fn training_and_evaluation_are_one_run_and_dvc_notices_nothing() {
         assert!((800..=1200).contains(&width), "{name}: {picture}");
         assert!(picture["colours"].as_u64().unwrap() > 20, "{name}: {picture}");
     }
-    for (name, value) in [("train.epochs", "2"), ("evaluate.bootstrap_resamples", "100")] {
+    for (name, value) in [("train.solve.folds", "2"), ("evaluate.bootstrap_resamples", "100")] {
         assert_eq!(run["params"][name], value, "{name}");
     }
     let head = sandbox.git(&["rev-parse", "HEAD"]).output;
@@ -103,10 +103,10 @@ fn training_and_evaluation_are_one_run_and_dvc_notices_nothing() {
     // An experiment is a run of its own, of its own name.
     track(&sandbox, &server.url());
     sandbox.commit("tracked");
-    sandbox.dvc(&["exp", "run", "--name", "slower", "-S", "train.learning_rate=0.01"]);
+    sandbox.dvc(&["exp", "run", "--name", "slower", "-S", "train.seed=18"]);
     assert_eq!(names(&mut python), json!([name, "slower"]));
     let run = python.read_run("whole", "slower");
     assert_eq!(run["tags"]["dvc.experiment"], "slower");
-    assert_eq!(run["params"]["train.learning_rate"], "0.01");
+    assert_eq!(run["params"]["train.seed"], "18");
     assert!(run["metrics"].get("test/accuracy").is_some());
 }

@@ -7,6 +7,7 @@ use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::model::{Model, ModelDescription};
 use dataset::{Split, ValidatedManifest};
+use inference::looks::{self, Looks};
 use inference::{Prediction, TestSet, predict};
 use registered_model::Package;
 use serde::Deserialize;
@@ -48,6 +49,8 @@ pub(crate) struct Candidate {
     pub(crate) test: TestSet,
     pub(crate) predictions: Vec<Prediction>,
     pub(crate) classes: dataset::ClassIndices,
+    /// How often the test images were scored, where that is known.
+    pub(crate) looks: Option<Looks>,
 }
 
 impl Candidate {
@@ -81,7 +84,8 @@ impl Candidate {
         let temperature = temperature_of(calibration.as_ref());
         let predictions = predict(&model, &test.images, temperature)?;
         let package = Package::new(&paths.model, scores_file, &training_images(&validated))?;
-        Ok(Self { package, scores, validated, test, predictions, classes: model.classes().clone() })
+        let (classes, looks) = (model.classes().clone(), looks::known(&test));
+        Ok(Self { package, scores, validated, test, predictions, classes, looks })
     }
 
     /// The test images that training of the candidate has no copy of, by place; of these, with

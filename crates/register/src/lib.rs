@@ -74,7 +74,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .and_then(|()| registration.decide(&candidate, &version, &turn));
     drop(turn);
     let verdict = decided.inspect_err(|_| registration.tag_as_failed(&version))?;
-    print(&version::in_words(&registration.gate, &version, &verdict))?;
+    let mut text = version::in_words(&registration.gate, &version, &verdict);
+    if let Some(looks) = candidate.looks {
+        // The gate decides by the same test images, so it is a look as well.
+        text += &format!("\nlooks: {looks}");
+    }
+    print(&text)?;
     Ok(match verdict.outcome {
         Outcome::Promoted => ExitCode::SUCCESS,
         Outcome::Challenger => ExitCode::from(NOT_PROMOTED),

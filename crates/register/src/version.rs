@@ -57,6 +57,7 @@ fn first_tags(candidate: &Candidate) -> Vec<Tag> {
     ];
     let provenance = Provenance::of_source("register", Path::new("."));
     tags.extend(provenance.git_commit.map(|commit| tag("git.commit", &commit)));
+    tags.extend(candidate.looks.map(|looks| tag("test_looks", &looks)));
     tags.extend(provenance.git_is_dirty.map(|is_dirty| tag("git.dirty", &is_dirty)));
     for score in SCORES {
         if let Some(value) = candidate.scores.values.get(score).filter(|it| it.is_number()) {
@@ -80,6 +81,9 @@ fn description(candidate: &Candidate) -> String {
         };
         let value = if score == "images" { value.to_string() } else { format!("{value:.4}") };
         let _ = writeln!(text, "| {} | {value} |", score.replace('_', " "));
+    }
+    if let Some(looks) = candidate.looks {
+        let _ = write!(text, "\nLooks: {looks}.");
     }
     text
 }

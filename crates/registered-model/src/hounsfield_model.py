@@ -41,8 +41,8 @@ class Model:
 
     def __init__(self, folder, device="cpu"):
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if description["format"] != 2:
-            raise ValueError(f"model.json is of format {description['format']}; this reads format 2")
+        if description["format"] not in (2, 3):
+            raise ValueError(f"model.json is of format {description['format']}; this reads 2 and 3")
         architecture = description["architecture"]
         self.classes = architecture["classes"]
         self.head = architecture["head"]
@@ -102,13 +102,26 @@ class Model:
     def logits(self, images):
         x = self.head_inputs(images)
         if "standardise.mean" in self.weights:
-            x = (x - self.weights["standardise.mean"]) / self.weights["standardise.std"]
+            x = x - self.weights["standardise.mean"]
+        if "standardise.scale" in self.weights:
+            x = x * self.weights["standardise.scale"]
+        elif "standardise.std" in self.weights:
+            x = x / self.weights["standardise.std"]
+        if self.head["kind"] == "kernel":
+            return self.kernel(x)
         dense = sorted({int(n.split(".")[1]) for n in self.weights if n.startswith("classifier.")})
         for place, layer in enumerate(dense):
             x = x.relu() if place > 0 else x
             weight, bias = (self.weights[f"classifier.{layer}.{part}"] for part in ("weight", "bias"))
             x = functional.linear(x, weight, bias)
         return x
+
+    def kernel(self, x):
+        """k(x, vectors) · coefficients + bias, where k is exp(−gamma · squared distance)."""
+        vectors, gamma = self.weights["kernel.vectors"], self.weights["kernel.gamma"]
+        squares = x.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
+        distances = (squares - 2 * x @ vectors.T).clamp_min(0)
+        return torch.exp(-gamma * distances) @ self.weights["kernel.coefficients"] + self.weights["kernel.bias"]
 
     def head_inputs(self, images):
         x = images.to(self.format).contiguous(memory_format=torch.channels_last)
@@ -120,11 +133,13 @@ class Model:
                 number += 1
                 if self.head["kind"] == "multi_scale":
                     scales.append(multi_scale(x.float()))
+                elif self.head["kind"] in ("linear", "kernel"):
+                    scales.append(x.mean(dim=(2, 3), dtype=torch.float32))
                 continue
             weight, bias = (self.weights[f"features.{number}.{part}"] for part in ("weight", "bias"))
             x = functional.conv2d(x, weight, bias, padding=1).relu_()
             number += 2
-        if self.head["kind"] == "multi_scale":
+        if scales:
             return torch.cat(scales, dim=1)
         if self.head["kind"] == "global_pool":
             return x.mean(dim=(2, 3), dtype=torch.float32)

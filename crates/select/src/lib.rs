@@ -22,6 +22,7 @@ mod candidates;
 mod error;
 mod from_registry;
 mod history;
+mod metrics;
 mod pattern;
 mod publish;
 mod ranking;

@@ -12,10 +12,11 @@ use classifier::registered::Registered;
 use classifier::tensors::{self, TensorFile, TensorMap};
 
 use crate::error::SelectError;
+use crate::metrics::{METRICS_FILE, Metrics};
 use crate::ranking::Candidate;
 
-/// Writes the model folder: the checkpoint on its base, class indices, description, and the curves
-/// of its run, so that `evaluate` needs this folder alone.
+/// Writes the model folder: the checkpoint on its base, class indices, description, metrics, and the
+/// curves of its run, so that `evaluate` needs this folder alone.
 ///
 /// # Errors
 /// When the checkpoint or the base is not the file that was recorded, they do not belong together,
@@ -37,6 +38,8 @@ pub(crate) fn publish(
         &checkpoint.metadata,
         (&candidate.file_name, checkpoint.sha256),
     )?;
+    let metrics = Metrics::of(&checkpoint.metadata);
+    artifact::write_json(&staged.path().join(METRICS_FILE), &metrics)?;
     let history = artifact::read_bytes(&run_folder.join(HISTORY_FILE))?;
     artifact::write_file(&staged.path().join(HISTORY_FILE), &history)?;
     staged.publish()?;

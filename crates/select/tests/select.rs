@@ -11,7 +11,9 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
-use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, RunId};
+use classifier::checkpoint::{
+    self, CheckpointDigests, CheckpointMetadata, RunId, ValidationScores,
+};
 use classifier::model::ModelDescription;
 use classifier::{initialise, tensors};
 use config::{Freeze, HeadKind, HeadParams, Normalisation};
@@ -25,7 +27,7 @@ use tempfile::TempDir;
 type Epoch = (f64, f64);
 
 fn training_params() -> config::TrainParams {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params.yaml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/params/by-epochs.yaml");
     config::Params::load(&file).unwrap().train
 }
 
@@ -74,7 +76,7 @@ impl Project {
         project.ingest("present");
         let config = "data: {source: {kind: sample}, classes: {cancer: [a], normal: [b]}}\n";
         artifact::write_file(&project.path("config.yaml"), config.as_bytes()).unwrap();
-        let params = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../params.yaml");
+        let params = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/params/by-epochs.yaml");
         std::fs::copy(params, project.path("params.yaml")).unwrap();
         project
     }
@@ -121,6 +123,8 @@ impl Project {
                 epoch,
                 valid_accuracy,
                 valid_loss,
+                validation: ValidationScores::default(),
+                solved: None,
                 architecture: architecture(),
                 preprocessing: Preprocessing {
                     image_size: 32,

@@ -2,30 +2,32 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::Parser;
-use config::{DeviceChoice, Precision};
+use config::{DescentParams, DeviceChoice, Precision};
 use stage::{CommonArguments, Settings};
 
-/// Train the classifier: one checkpoint an epoch, resumable at any moment
+/// Train the classifier, resumable at any moment
 ///
 /// Reads the split folders that `ingest` wrote and the base that `prepare-base` wrote, and leaves
-/// artifacts/model_training/Checkpoint_RUN. A run that was stopped, even by kill -9, goes on
-/// where it was and ends with the same bytes.
+/// artifacts/model_training/Checkpoint_RUN. A head that is solved (linear, kernel) chooses its
+/// settings by cross-validation on the training split and leaves one checkpoint; any other leaves
+/// one an epoch. A run that was stopped, even by kill -9, goes on where it was and ends with the
+/// same bytes.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Passes over the training set [params: train.epochs]
+    /// Passes over the training set [params: train.descent.epochs]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
 
-    /// Images per optimizer step [params: train.batch_size]
+    /// Images per optimizer step [params: train.descent.batch_size]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<u32>,
 
-    /// Step size at the start [params: train.learning_rate]
+    /// Step size at the start [params: train.descent.learning_rate]
     #[arg(long, value_name = "RATE")]
     pub learning_rate: Option<f64>,
 
-    /// Decides order, augmentation and dropout [params: train.seed]
+    /// Decides folds, order, augmentation and dropout [params: train.seed]
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
 
@@ -49,10 +51,11 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  train                                     as params.yaml says
-  train --epochs 3 --learning-rate 0.0003   a quick try; params.yaml stays as it is
-  train --permute-labels                    what is a score worth without learning?
-  dvc exp run -S train.epochs=40            the same through DVC, kept as an experiment
+  train                            as params.yaml says
+  train --seed 18                  other folds; params.yaml stays as it is
+  train --epochs 3                 a quick try of a head that learns by epochs
+  train --permute-labels           what is a score worth without learning?
+  dvc exp run -S train.seed=18     the same through DVC, kept as an experiment
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 Research use only. Not a medical device.";
@@ -74,9 +77,13 @@ impl Arguments {
     pub fn settings(&self) -> Result<Settings> {
         let mut settings = self.common.settings()?;
         let train = &mut settings.params.train;
-        train.epochs = self.epochs.unwrap_or(train.epochs);
-        train.batch_size = self.batch_size.unwrap_or(train.batch_size);
-        train.learning_rate = self.learning_rate.unwrap_or(train.learning_rate);
+        if self.epochs.is_some() || self.batch_size.is_some() || self.learning_rate.is_some() {
+            // A head without epochs refuses the section, and says why.
+            let descent = train.descent.get_or_insert_with(DescentParams::default);
+            descent.epochs = self.epochs.unwrap_or(descent.epochs);
+            descent.batch_size = self.batch_size.unwrap_or(descent.batch_size);
+            descent.learning_rate = self.learning_rate.unwrap_or(descent.learning_rate);
+        }
         train.seed = self.seed.unwrap_or(train.seed);
         train.device = self.device.unwrap_or(train.device);
         train.precision = self.precision.unwrap_or(train.precision);

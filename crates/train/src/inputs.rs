@@ -5,12 +5,13 @@ use artifact::Digest;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::{Backend, Fingerprint};
 use classifier::checkpoint::RunId;
+use classifier::solved;
 use classifier::tensors::TensorMap;
 use config::TrainParams;
-use dataset::{Manifest, ValidatedManifest};
+use dataset::{GroupNumber, Manifest, ValidatedManifest};
 use imaging::Preprocessing;
 use serde::{Deserialize, Serialize};
-use stage::Settings;
+use stage::{Settings, UsageError};
 
 /// Everything that decides a training's result (`params_used.json`). Its digest names the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,7 @@ impl RunInputs {
 pub(crate) struct Inputs {
     pub(crate) run: RunInputs,
     pub(crate) manifest: Manifest,
+    validated: ValidatedManifest,
     pub(crate) base: BaseDescription,
     pub(crate) weights: TensorMap,
 }
@@ -61,14 +63,15 @@ pub(crate) struct Inputs {
 impl Inputs {
     pub(crate) fn read(settings: &Settings, backend: Backend) -> Result<Self> {
         let paths = &settings.config.paths;
-        let manifest = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
-            .context("find the images; run validate first")?
-            .included();
+        let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
+            .context("find the images; run validate first")?;
+        let manifest = validated.included();
         let base = BaseDescription::read(&paths.base_model)
             .context("find the base; run prepare-base first")?;
         let weights = base.read_weights(&paths.base_model)?;
         check_classes(&manifest, &base.architecture)?;
         let train = settings.params.train.clone();
+        check_cuts(&train)?;
         let run = RunInputs {
             data: manifest.digest(),
             base: base.base_sha256,
@@ -81,8 +84,22 @@ impl Inputs {
             train,
             machine: backend.fingerprint(),
         };
-        Ok(Self { run, manifest, base, weights })
+        Ok(Self { run, manifest, validated, base, weights })
     }
+
+    /// The group of each of these images, which are named as in the manifest: what must not be parted
+    /// from it in a cross-validation.
+    pub(crate) fn groups<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<GroupNumber> {
+        let by_path = self.validated.by_path();
+        names.map(|name| by_path[name].group).collect()
+    }
+}
+
+/// A cut point that does not exist is a mistake in the configuration: exit code 2.
+fn check_cuts(train: &TrainParams) -> Result<()> {
+    let Some(solve) = &train.solve else { return Ok(()) };
+    Ok(solved::check_cuts(&solve.cuts)
+        .map_err(|error| UsageError(format!("accept train.solve.cuts: {error}")))?)
 }
 
 /// The images' classes must be the network's: all of them, and no others.

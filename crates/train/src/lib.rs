@@ -1,22 +1,27 @@
-//! Stage 3: trains the head, and the layers that are not frozen; one checkpoint an epoch.
+//! Stage 3: trains the head, and the layers that are not frozen.
+//!
+//! A head that is solved (`linear`, `kernel`) chooses its settings by cross-validation on the training
+//! split and leaves one checkpoint; any other learns by epochs, and leaves one each.
 //!
 //! Works in an untracked folder named after the run, from which it resumes, and publishes
 //! `Checkpoint_<run>` whole when it is done. The run is named after everything that decides its
 //! result ([`RunInputs`]), so that the same inputs give the same folder and the same bytes.
 
 mod arguments;
+mod epochs;
 mod inputs;
 mod publish;
+mod solving;
 mod tracked;
 mod work;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use classifier::backend::Backend;
 use classifier::features::{Extractor, RecordCounts, StoreSettings, Views};
-use classifier::learner::{Learner, learning_rate};
 use config::TrainParams;
 use stage::Settings;
-use training::{Epoch, TrainingImages, standardise};
+use tracking::TrackedRun;
+use training::TrainingImages;
 
 pub use arguments::Arguments;
 pub use inputs::RunInputs;
@@ -29,8 +34,8 @@ use work::WorkFolder;
 /// same inputs stopped.
 ///
 /// # Errors
-/// When an input is missing or does not fit, the loss is no longer finite, or a file cannot be
-/// written. What was reached stays in the work folder.
+/// When an input is missing or does not fit, a head cannot be solved, the loss is no longer finite,
+/// or a file cannot be written. What was reached stays in the work folder.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = arguments.settings()?;
     let params = &settings.params.train;
@@ -44,30 +49,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     tracing::info!("run {run} on {backend}");
 
-    let mut work = WorkFolder::open(&paths.training_work, &inputs.run)?;
+    let work = WorkFolder::open(&paths.training_work, &inputs.run)?;
     let tracked = tracked::begin(&settings, &inputs, backend);
     let images =
         TrainingImages::new(&inputs.manifest, &inputs.base.architecture.class_indices(), params)?;
-    let mut learner = new_learner(&inputs, &images, backend, params)?;
     let extractor = new_extractor(&inputs, backend, &settings)?;
-    match work.resume(&mut learner)? {
-        0 => standardise(&mut learner, &extractor, &images)?,
-        done => tracing::info!("going on after epoch {done} of {}", params.epochs),
+    let mut training = Training { inputs, images, extractor, backend, work, tracked };
+    match (&params.solve, &params.descent) {
+        (Some(solve), None) => training.solve(solve, params)?,
+        (solve, Some(descent)) => training.go_through_epochs(descent, solve.as_ref(), params)?,
+        (None, None) => bail!("train: neither train.solve nor train.descent says how"),
     }
-    tracked::tell_history(&tracked, work.history());
-    while let Some(number) = work.history().next_epoch(params) {
-        let epoch =
-            Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
-        let report = epoch.run(&mut learner, &extractor, &images)?;
-        tracing::info!("{report}");
-        tracked::tell_epoch(&tracked, &report);
-        work.keep(&learner, &inputs, report.row)?;
-    }
-    let RecordCounts { computed, found } = extractor.record_counts();
+    let RecordCounts { computed, found } = training.extractor.record_counts();
     tracing::info!("features: {computed} computed, {found} found in {}", paths.features.display());
-    if let Some(reason) = work.history().stopped_early(params) {
-        tracing::info!("{reason}");
-    }
+
+    let Training { inputs, work, tracked, .. } = training;
     let folder = publish::publish(&work, &inputs, &paths.model_training)?;
     tracked::tell_published(&tracked, work.history(), &folder);
     print_result(work.history(), &folder)?;
@@ -76,30 +72,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn new_learner(
-    inputs: &Inputs,
-    images: &TrainingImages,
+/// A training under way.
+struct Training {
+    inputs: Inputs,
+    images: TrainingImages,
+    extractor: Extractor,
     backend: Backend,
-    params: &TrainParams,
-) -> Result<Learner> {
-    Ok(Learner::new(
-        &inputs.base.architecture,
-        &inputs.weights,
-        backend,
-        params,
-        images.class_weights(params.class_weights).as_deref(),
-        classifier::architecture::BaseDescription::UPDATED_BASE_FILE,
-    )?)
+    work: WorkFolder,
+    tracked: TrackedRun,
 }
 
 fn new_extractor(inputs: &Inputs, backend: Backend, settings: &Settings) -> Result<Extractor> {
-    let TrainParams { augmentation, seed, .. } = settings.params.train;
+    let train = &settings.params.train;
     Ok(Extractor::new(
         &inputs.base,
         &inputs.weights,
         backend,
         inputs.run.preprocessing,
-        Views { augmentation, seed },
+        Views { augmentation: train.augmentation(), seed: train.seed },
         Some(&StoreSettings::of(&settings.config)),
     )?)
 }
@@ -107,11 +97,11 @@ fn new_extractor(inputs: &Inputs, backend: Backend, settings: &Settings) -> Resu
 fn print_result(history: &History, folder: &std::path::Path) -> Result<()> {
     let best = history.best().context("finish a training without an epoch")?;
     println!(
-        "trained {} epochs; best validation accuracy {:.4} (loss {:.4}) in epoch {}",
-        history.rows().len(),
+        "trained; best validation accuracy {:.4} (loss {:.4}) in epoch {} of {}",
         best.valid_accuracy,
         best.valid_loss,
-        best.epoch
+        best.epoch,
+        history.rows().len(),
     );
     println!("{}", folder.display());
     Ok(())

@@ -6,6 +6,7 @@ use classifier::backend::Backend;
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::summary_table;
 use dataset::ClassIndices;
+use fit::Search;
 use figures::{Curves, Epoch, FigureError};
 use stage::Settings;
 use tracking::{DataUse, Program, TrackedRun};
@@ -41,6 +42,13 @@ pub(crate) fn tell_epoch(run: &TrackedRun, report: &EpochReport) {
         ("images_per_second", report.images_per_second),
     ];
     run.epoch(report.row.epoch, scores(&report.row).into_iter().chain(speed));
+}
+
+/// Tells what cross-validation chose, and what it scored.
+pub(crate) fn tell_search(run: &TrackedRun, search: &Search) {
+    let best = search.best();
+    run.tag("head.choice", &best.choice);
+    run.scores("cv", best);
 }
 
 fn scores(row: &EpochRow) -> [(&'static str, f64); 5] {

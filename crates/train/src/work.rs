@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use artifact::{Digest, WithPath};
-use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, EpochRow};
+use classifier::checkpoint::{
+    self, CheckpointDigests, CheckpointMetadata, EpochRow, ValidationScores,
+};
 use classifier::learner::{Learner, LearnerState};
-use classifier::tensors;
+use classifier::solved::Solved;
+use classifier::tensors::{self, TensorMap};
 use serde::{Deserialize, Serialize};
 use training::History;
 
@@ -45,6 +48,13 @@ struct Progress {
 struct StateMetadata {
     inputs: Digest,
     progress: Progress,
+}
+
+/// What an epoch came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scored {
+    pub(crate) row: EpochRow,
+    pub(crate) validation: ValidationScores,
 }
 
 impl WorkFolder {
@@ -107,7 +117,39 @@ impl WorkFolder {
     }
 
     /// Writes the epoch's checkpoint, then the state that makes it count.
-    pub(crate) fn keep(&mut self, learner: &Learner, inputs: &Inputs, row: EpochRow) -> Result<()> {
+    pub(crate) fn keep(
+        &mut self,
+        learner: &Learner,
+        inputs: &Inputs,
+        scored: Scored,
+    ) -> Result<()> {
+        self.write_checkpoint(&learner.checkpoint()?, inputs, scored, None)?;
+        let LearnerState { tensors, steps } = learner.state()?;
+        self.progress.optimizer_steps = steps;
+        let metadata = StateMetadata { inputs: self.inputs, progress: self.progress.clone() };
+        tensors::write(&self.path.join(STATE_FILE), &tensors, &metadata)?;
+        Ok(())
+    }
+
+    /// Writes the one checkpoint of a solved head. There is no state: whoever stops before it starts
+    /// over, and comes here in seconds.
+    pub(crate) fn keep_solved(
+        &mut self,
+        head: &TensorMap,
+        inputs: &Inputs,
+        scored: Scored,
+        solved: Solved,
+    ) -> Result<()> {
+        self.write_checkpoint(head, inputs, scored, Some(solved))
+    }
+
+    fn write_checkpoint(
+        &mut self,
+        tensors: &TensorMap,
+        inputs: &Inputs,
+        Scored { row, validation }: Scored,
+        solved: Option<Solved>,
+    ) -> Result<()> {
         let name = checkpoint::file_name(row.epoch, row.train_accuracy, row.valid_accuracy);
         let metadata = CheckpointMetadata {
             format: CheckpointMetadata::FORMAT,
@@ -115,6 +157,8 @@ impl WorkFolder {
             epoch: row.epoch,
             valid_accuracy: row.valid_accuracy,
             valid_loss: row.valid_loss,
+            validation,
+            solved,
             architecture: inputs.run.architecture.clone(),
             preprocessing: inputs.run.preprocessing,
             precision: inputs.run.machine.precision,
@@ -123,13 +167,9 @@ impl WorkFolder {
             params: inputs.run.params_digest(),
             training: inputs.run.train.clone(),
         };
-        let digest = checkpoint::write(&self.path.join(&name), &learner.checkpoint()?, &metadata)?;
+        let digest = checkpoint::write(&self.path.join(&name), tensors, &metadata)?;
         self.progress.checkpoints.insert(name, digest);
         self.progress.history.push(row);
-        let LearnerState { tensors, steps } = learner.state()?;
-        self.progress.optimizer_steps = steps;
-        let metadata = StateMetadata { inputs: self.inputs, progress: self.progress.clone() };
-        tensors::write(&self.path.join(STATE_FILE), &tensors, &metadata)?;
         Ok(())
     }
 

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use classifier::ClassifierError;
-use classifier::checkpoint::EpochRow;
+use classifier::checkpoint::{EpochRow, ValidationScores};
 use classifier::features::Extractor;
 use classifier::learner::{Batch, Learner, Score};
 use dataset::Split;
 
 use crate::images::TrainingImages;
+use crate::validation_scores;
 
 /// Which epoch, of how many, at which learning rate.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ pub struct Epoch {
 pub struct EpochReport {
     /// Its scores.
     pub row: EpochRow,
+    /// All that it scores on the validation images.
+    pub validation: ValidationScores,
     /// Time to learn and to score.
     pub duration: Duration,
     /// Training images per second of learning.
@@ -67,8 +70,10 @@ impl Epoch {
         let train = self.learn(learner, extractor, images)?;
         self.refuse_divergence(train)?;
         let learning = started.elapsed().as_secs_f64();
-        let valid = self.score(learner, extractor, images)?;
+        let (valid, logits) = self.score(learner, extractor, images)?;
         self.refuse_divergence(valid)?;
+        let labels = images.labels_in_order(Split::Valid);
+        let validation = validation_scores(images.classes(), &labels, &logits)?;
         let row = EpochRow {
             epoch: self.number,
             learning_rate: self.learning_rate,
@@ -79,6 +84,7 @@ impl Epoch {
         };
         Ok(EpochReport {
             row,
+            validation,
             duration: started.elapsed(),
             images_per_second: images.count(Split::Train) as f64 / learning,
             of: self.of,
@@ -121,15 +127,17 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
-    ) -> Result<Score> {
+    ) -> Result<(Score, Vec<Vec<f32>>)> {
         let requests = images.requests(Split::Valid, self.number);
         let labels = images.labels(Split::Valid, self.number);
         let mut label_batches = labels.chunks(images.batch_size());
+        let mut logits = Vec::with_capacity(labels.len());
         extractor.for_each_batch(&requests, images.batch_size(), |records| {
             let labels = label_batches.next().expect("as many labels as records");
-            learner.score(Batch { records, labels })
+            logits.extend(learner.score(Batch { records, labels })?);
+            Ok(())
         })?;
-        Ok(learner.take_score()?)
+        Ok((learner.take_score()?, logits))
     }
 
     fn refuse_divergence(self, score: Score) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What each epoch came to.
 
 use classifier::checkpoint::EpochRow;
-use config::TrainParams;
+use config::DescentParams;
 use serde::{Deserialize, Serialize};
 
 /// The epochs so far.
@@ -21,13 +21,13 @@ impl History {
     }
 
     /// The next epoch's number, or `None` when training is done.
-    pub fn next_epoch(&self, params: &TrainParams) -> Option<u32> {
+    pub fn next_epoch(&self, params: &DescentParams) -> Option<u32> {
         let done = self.0.len() as u32;
         (done < params.epochs && self.stopped_early(params).is_none()).then_some(done + 1)
     }
 
     /// Why training stopped before the last epoch, if it did.
-    pub fn stopped_early(&self, params: &TrainParams) -> Option<String> {
+    pub fn stopped_early(&self, params: &DescentParams) -> Option<String> {
         let stopping = params.early_stopping;
         if stopping.patience == 0 || self.0.len() as u32 >= params.epochs {
             return None;
@@ -74,7 +74,7 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use config::{EarlyStopping, Params};
+    use config::EarlyStopping;
 
     use super::*;
 
@@ -90,12 +90,9 @@ mod tests {
         History(valid.iter().enumerate().map(row).collect())
     }
 
-    fn params(epochs: u32, patience: u32) -> TrainParams {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../params.yaml");
-        let mut params = Params::load(file.as_ref()).unwrap().train;
-        params.epochs = epochs;
-        params.early_stopping = EarlyStopping { patience, min_delta: 0.01 };
-        params
+    fn params(epochs: u32, patience: u32) -> DescentParams {
+        let early_stopping = EarlyStopping { patience, min_delta: 0.01 };
+        DescentParams { epochs, early_stopping, ..DescentParams::default() }
     }
 
     #[test]

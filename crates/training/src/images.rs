@@ -9,6 +9,9 @@ use classifier::features::ImageRequest;
 use config::{ClassWeights, TrainParams};
 use dataset::{ClassIndices, Manifest, Split};
 
+/// Images whose records are taken at once where there are no optimizer steps.
+const WITHOUT_STEPS: usize = 64;
+
 /// An image and its label.
 #[derive(Debug, Clone)]
 struct LabelledImage {
@@ -67,8 +70,9 @@ impl TrainingImages {
             );
             permute_labels(&mut train, params.seed);
         }
-        let views = match params.augmentation.views {
-            _ if !params.augmentation.is_on() => None,
+        let augmentation = params.augmentation();
+        let views = match augmentation.views {
+            _ if !augmentation.is_on() => None,
             0 => Some(Views::FreshEachEpoch),
             count => Some(Views::InTurn(u64::from(count))),
         };
@@ -77,19 +81,19 @@ impl TrainingImages {
             valid: labelled(Split::Valid)?,
             classes: classes.len(),
             seed: params.seed,
-            batch_size: params.batch_size as usize,
+            batch_size: params.descent.as_ref().map_or(WITHOUT_STEPS, |it| it.batch_size as usize),
             views,
         })
     }
 
-    /// Images per optimizer step.
+    /// Images per optimizer step, or whose records are taken at once where a head is solved.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
     /// How many images a split has.
     pub fn count(&self, split: Split) -> usize {
-        if split == Split::Train { self.train.len() } else { self.valid.len() }
+        self.of(split).len()
     }
 
     /// The order in which an epoch sees a split: training images shuffled anew each epoch,
@@ -118,6 +122,35 @@ impl TrainingImages {
             .into_iter()
             .map(|image| ImageRequest { path: image.path.clone(), sha256: image.sha256, view })
             .collect()
+    }
+
+    /// What to ask the extractor for of a split, as the images are, in the order of the manifest.
+    pub fn requests_in_order(&self, split: Split) -> Vec<ImageRequest> {
+        let request = |image: &LabelledImage| ImageRequest {
+            path: image.path.clone(),
+            sha256: image.sha256,
+            view: None,
+        };
+        self.of(split).iter().map(request).collect()
+    }
+
+    /// The class of each image of a split, in the order of the manifest.
+    pub fn labels_in_order(&self, split: Split) -> Vec<usize> {
+        self.of(split).iter().map(|image| image.label as usize).collect()
+    }
+
+    /// The path of each image of a split in the manifest, in its order.
+    pub fn names_in_order(&self, split: Split) -> impl Iterator<Item = &str> {
+        self.of(split).iter().map(|image| image.name.as_str())
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn of(&self, split: Split) -> &[LabelledImage] {
+        if split == Split::Train { &self.train } else { &self.valid }
     }
 
     /// The labels, in the order of [`requests`](Self::requests).

@@ -1,6 +1,8 @@
 //! The training loop: which image is seen when ([`TrainingImages`]), one pass over them
 //! ([`Epoch`]), when to stop and which epoch was best ([`History`]).
 //!
+//! A head that is solved takes one step: [`solve`] gathers what it learns from, chooses and solves.
+//!
 //! `train` adds to it what makes it resumable; `calibrate` and `evaluate` use it to train a head
 //! again without some of the images ([`Refit`]).
 
@@ -8,10 +10,13 @@ mod epoch;
 mod history;
 mod images;
 mod refit;
+pub mod solve;
 mod standardise;
+mod validation;
 
 pub use epoch::{Epoch, EpochReport};
 pub use history::History;
 pub use images::TrainingImages;
 pub use refit::{Length, Refit, RefitHead};
 pub use standardise::standardise;
+pub use validation::validation_scores;

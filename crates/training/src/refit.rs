@@ -6,10 +6,12 @@ use classifier::backend::Backend;
 use classifier::features::{Extractor, ImageRequest, StoreSettings, Views};
 use classifier::learner::{Learner, learning_rate};
 use classifier::model::Model;
+use classifier::solved::{Solved, SolvedHead};
 use classifier::tensors::TensorMap;
-use config::TrainParams;
-use dataset::Manifest;
+use config::{DescentParams, TrainParams};
+use dataset::{Manifest, Split};
 
+use crate::solve::{Examples, Problem, solver_of};
 use crate::{Epoch, History, TrainingImages, standardise};
 
 /// Everything but the images that a training starts from: what `train` used.
@@ -21,12 +23,14 @@ pub struct Refit {
     pub weights: TensorMap,
     /// Section `train`, as used.
     pub params: TrainParams,
+    /// How the head was solved; none where it learnt by epochs.
+    solved: Option<Solved>,
     /// Device and number format.
     pub backend: Backend,
     extractor: Extractor,
 }
 
-/// How long a refit trains.
+/// How long a refit trains; for heads that learn by epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     /// As `train` does; the head of the epoch that `select` would choose is used.
@@ -38,11 +42,18 @@ pub enum Length {
 /// A head that was trained again.
 #[derive(Debug)]
 pub struct RefitHead<'a> {
-    learner: Learner,
+    answers: Answers,
     extractor: &'a Extractor,
     batch_size: usize,
     /// The epoch it stands after.
     pub epoch: u32,
+}
+
+/// What answers.
+#[derive(Debug)]
+enum Answers {
+    Learnt(Learner),
+    Solved(SolvedHead),
 }
 
 impl Refit {
@@ -66,11 +77,12 @@ impl Refit {
         }
         let weights = base.read_weights(base_folder)?;
         let (params, backend) = (description.training.clone(), model.backend());
-        let views = Views { augmentation: params.augmentation, seed: params.seed };
+        let views = Views { augmentation: params.augmentation(), seed: params.seed };
         let preprocessing = description.preprocessing;
         let extractor =
             Extractor::new(&base, &weights, backend, preprocessing, views, Some(features))?;
-        Ok(Self { base, weights, params, backend, extractor })
+        let solved = description.solved.clone();
+        Ok(Self { base, weights, params, solved, backend, extractor })
     }
 
     /// What the frozen part of the network makes of images. Records that `train` left in the store
@@ -84,26 +96,48 @@ impl Refit {
         self.base.architecture.is_frozen()
     }
 
-    /// Trains a head on the training images of `manifest`, from the same first weights.
+    /// Trains a head on the training images of `manifest`, from the same first weights; a solved head
+    /// is solved again with what was chosen for the model.
     ///
     /// # Errors
     /// As in training.
     pub fn train(&self, manifest: &Manifest, length: Length) -> Result<RefitHead<'_>> {
-        let params = &self.params;
         let classes = self.base.architecture.class_indices();
-        let images = TrainingImages::new(manifest, &classes, params)?;
+        let images = TrainingImages::new(manifest, &classes, &self.params)?;
+        let (answers, epoch) = match (&self.solved, &self.params.descent) {
+            (Some(solved), None) => (Answers::Solved(self.solve(&images, solved)?), 1),
+            (None, Some(descent)) => self.learn(&images, descent, length)?,
+            _ => bail!("train the head again: layers below a solved head were trained too"),
+        };
+        let batch_size = images.batch_size();
+        Ok(RefitHead { answers, extractor: &self.extractor, batch_size, epoch })
+    }
+
+    fn solve(&self, images: &TrainingImages, solved: &Solved) -> Result<SolvedHead> {
+        let kind = solver_of(self.base.architecture.head.kind)
+            .context("train the head again: it learns by epochs, and its model says otherwise")?;
+        let examples = Examples::gather(&self.extractor, images, Split::Train)?;
+        let problem = Problem::new(kind, &examples, images, self.params.class_weights);
+        problem.solve(&solved.choice, &self.base, &self.weights, self.backend)
+    }
+
+    fn learn(
+        &self,
+        images: &TrainingImages,
+        descent: &DescentParams,
+        length: Length,
+    ) -> Result<(Answers, u32)> {
         let mut learner = Learner::new(
             &self.base.architecture,
             &self.weights,
             self.backend,
-            params,
-            images.class_weights(params.class_weights).as_deref(),
+            descent,
+            images.class_weights(self.params.class_weights).as_deref(),
             BaseDescription::UPDATED_BASE_FILE,
         )?;
-        let extractor = &self.extractor;
-        standardise(&mut learner, extractor, &images)?;
-        let epoch = run_epochs(&mut learner, extractor, &images, params, length)?;
-        Ok(RefitHead { learner, extractor, batch_size: images.batch_size(), epoch })
+        standardise(&mut learner, &self.extractor, images)?;
+        let epoch = run_epochs(&mut learner, &self.extractor, images, descent, length)?;
+        Ok((Answers::Learnt(learner), epoch))
     }
 }
 
@@ -112,7 +146,7 @@ fn run_epochs(
     learner: &mut Learner,
     extractor: &Extractor,
     images: &TrainingImages,
-    params: &TrainParams,
+    params: &DescentParams,
     length: Length,
 ) -> Result<u32> {
     let mut history = History::default();
@@ -152,7 +186,10 @@ impl RefitHead<'_> {
     pub fn logits(&self, images: &[ImageRequest]) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(images.len());
         self.extractor.for_each_batch(images, self.batch_size, |records| {
-            rows.extend(self.learner.logits(records)?);
+            rows.extend(match &self.answers {
+                Answers::Learnt(learner) => learner.logits(records)?,
+                Answers::Solved(head) => head.logits(records)?,
+            });
             Ok(())
         })?;
         Ok(rows)

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use artifact::Digest;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
-use classifier::checkpoint::{CheckpointMetadata, RunId};
+use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::initialise::{fresh_head, random_base};
 use classifier::model;
 use classifier::tensors::{self, HostTensor, TensorMap};
@@ -64,12 +64,11 @@ impl Project {
     fn write_configuration(&self, changes: &[(&str, &str)]) {
         let shared = [
             ("image_size: 128", "image_size: 32"),
-            ("kind: multi_scale", "kind: global_pool"),
             ("epochs: 20", "epochs: 3"),
             ("normalisation: imagenet", "normalisation: unit"),
         ];
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut params = fs::read_to_string(root.join("params.yaml")).unwrap();
+        let mut params = fs::read_to_string(root.join("tests/params/by-epochs.yaml")).unwrap();
         for (from, to) in shared.iter().chain(changes) {
             assert!(params.contains(from), "params.yaml has no {from:?}");
             params = params.replacen(from, to, 1);
@@ -131,6 +130,8 @@ impl Project {
             epoch: 1,
             valid_accuracy: 0.5,
             valid_loss: 0.625,
+            validation: ValidationScores::default(),
+            solved: None,
             architecture,
             preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
             precision: NumberFormat::Fp32,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{Optimizer as Kind, TrainParams};
+use config::{Optimizer as Kind, DescentParams};
 use tch::Tensor;
 
 use crate::Result;
@@ -55,7 +55,7 @@ impl Slot {
 }
 
 impl Optimizer {
-    pub(super) fn new(params: &TrainParams, parameters: Vec<String>) -> Self {
+    pub(super) fn new(params: &DescentParams, parameters: Vec<String>) -> Self {
         Self {
             kind: params.optimizer,
             momentum: params.momentum,
@@ -217,47 +217,21 @@ impl Optimizer {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use config::{
-        Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, Normalisation,
-        Precision, Schedule, ScheduleKind,
-    };
-
     use super::*;
 
-    pub(in crate::learner) fn params(optimizer: Kind) -> TrainParams {
-        TrainParams {
-            seed: 1,
+    pub(in crate::learner) fn params(optimizer: Kind) -> DescentParams {
+        DescentParams {
             epochs: 1,
             batch_size: 1,
             optimizer,
             learning_rate: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            schedule: Schedule { kind: ScheduleKind::Constant, step_epochs: 1, gamma: 1.0 },
-            label_smoothing: 0.0,
-            class_weights: ClassWeights::None,
-            early_stopping: EarlyStopping { patience: 0, min_delta: 0.0 },
-            precision: Precision::Fp32,
-            device: DeviceChoice::Cpu,
-            normalisation: Normalisation::Unit,
-            augmentation: Augmentation {
-                rotation_degrees: 0.0,
-                width_shift: 0.0,
-                height_shift: 0.0,
-                shear_degrees: 0.0,
-                zoom: 0.0,
-                horizontal_flip: false,
-                fill_mode: FillMode::Nearest,
-                fill_value: 0.0,
-                views: 0,
-            },
-            permute_labels: false,
+            ..DescentParams::default()
         }
     }
 
     /// Three parameters after four steps down `Σ c·x² + x`, c = (0.5, 1, 2), from (1, -2, 3).
     fn after_four_steps(kind: Kind, weight_decay: f64, momentum: f64) -> Vec<f64> {
-        let params = TrainParams { weight_decay, momentum, ..params(kind) };
+        let params = DescentParams { weight_decay, momentum, ..params(kind) };
         let mut optimizer = Optimizer::new(&params, vec!["x".into()]);
         let curvature = Tensor::from_slice(&[0.5_f64, 1.0, 2.0]);
         let mut x = Tensor::from_slice(&[1.0_f64, -2.0, 3.0]);

@@ -1,12 +1,12 @@
 use std::f64::consts::PI;
 
-use config::{ScheduleKind, TrainParams};
+use config::{ScheduleKind, DescentParams};
 
 /// The learning rate of an epoch, counted from 1.
 ///
 /// `cosine` is `η·½(1 + cos(π·e/E))` with `e` the epochs that are done (Loshchilov & Hutter 2017,
 /// without restarts; PyTorch's `CosineAnnealingLR`); `step` is `η·γ^⌊e/step_epochs⌋` (`StepLR`).
-pub fn learning_rate(params: &TrainParams, epoch: u32) -> f64 {
+pub fn learning_rate(params: &DescentParams, epoch: u32) -> f64 {
     let done = f64::from(epoch.saturating_sub(1));
     let full = params.learning_rate;
     match params.schedule.kind {

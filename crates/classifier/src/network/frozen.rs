@@ -8,6 +8,7 @@ use tch::Tensor;
 use winograd::{Buffer, Convolution, InstructionSet, Then};
 
 use crate::Result;
+use crate::architecture::Taken;
 use crate::tensors::TensorMap;
 use crate::vgg16::{INPUT_CHANNELS, LAYERS, LayerKind};
 
@@ -42,21 +43,21 @@ impl FrozenConvolutions {
     }
 
     /// Runs the first `end` layers on images `[N, 3, S, S]`: the last one's maps `[N, C, H, W]`, and
-    /// where it `takes_scales` what the multi-scale head takes from each pooling.
+    /// what is `taken` after each pooling.
     pub(super) fn run(
         &self,
         images: &Tensor,
         end: usize,
-        takes_scales: bool,
+        taken: Option<Taken>,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let at_once = IMAGES_PER_THREAD * rayon::current_num_threads();
         let mut buffers = self.buffers.borrow_mut();
         let mut ends = Vec::new();
         let mut scales: Vec<Vec<Tensor>> = Vec::new();
         for images in images.f_split(at_once as i64, 0)? {
-            let (maps, taken) = self.run_together(&images, end, takes_scales, &mut buffers)?;
+            let (maps, parts) = self.run_together(&images, end, taken, &mut buffers)?;
             ends.push(maps);
-            scales.push(taken);
+            scales.push(parts);
         }
         let poolings = scales.first().map_or(0, Vec::len);
         let joined = (0..poolings).map(|pooling| {
@@ -71,7 +72,7 @@ impl FrozenConvolutions {
         &self,
         images: &Tensor,
         end: usize,
-        takes_scales: bool,
+        taken: Option<Taken>,
         buffers: &mut Buffers,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let (count, _, height, width) = images.size4()?;
@@ -97,14 +98,22 @@ impl FrozenConvolutions {
             let (images, maps) = buffers.read_and_write(before.values(), shape.values());
             convolution.run(images, (before.height, before.width), then, self.instructions, maps);
             buffers.turn();
-            if is_pooled && takes_scales {
-                scales.push(scale::of_maps(buffers.readable(shape.values()), shape)?);
+            if let Some(taken) = taken.filter(|_| is_pooled) {
+                let maps = buffers.readable(shape.values());
+                scales.push(match taken {
+                    Taken::Means => scale::means(maps, shape)?,
+                    Taken::CellsAndDeviations => scale::cells_and_deviations(maps, shape)?,
+                    Taken::Maps => planes_of(maps, shape)?,
+                });
             }
         }
-        let maps = Tensor::f_from_slice(buffers.readable(shape.values()))?;
-        let maps = maps.f_reshape(shape.dimensions())?.f_permute([0, 3, 1, 2])?;
-        Ok((maps, scales))
+        Ok((planes_of(buffers.readable(shape.values()), shape)?, scales))
     }
+}
+
+/// Maps `[N, H, W, C]` as a tensor `[N, C, H, W]`.
+fn planes_of(maps: &[f32], shape: Shape) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(maps)?.f_reshape(shape.dimensions())?.f_permute([0, 3, 1, 2])?)
 }
 
 /// Of images or maps `[N, H, W, C]`.

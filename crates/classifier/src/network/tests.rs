@@ -4,6 +4,7 @@ use config::{DeviceChoice, Freeze, HeadKind, Precision};
 
 use super::*;
 use crate::architecture::tests::architecture;
+use crate::architecture::{KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS};
 use crate::initialise::{fresh_head, random_base};
 use crate::tensors::HostTensor;
 
@@ -11,15 +12,38 @@ pub(crate) fn cpu() -> Backend {
     Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
 }
 
-/// A whole model's weights; the output layer drawn at random, so that logits tell something.
+/// A whole model's weights; the head's drawn at random, so that logits tell something.
 pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
     let mut weights = random_base(5);
     weights.extend(fresh_head(architecture, 6));
+    let drawn = |count: usize, size: f32| -> Vec<f32> {
+        (0..count).map(|i| (i as f32 * 0.7).sin() * size).collect()
+    };
+    if architecture.head.kind == HeadKind::Kernel {
+        let (inputs, classes) = (architecture.head_inputs(), architecture.classes.len());
+        let mut insert = |name: &str, shape: &[usize], size| {
+            let values = drawn(shape.iter().product(), size);
+            weights.insert(name.into(), HostTensor::new(shape, values));
+        };
+        insert(KERNEL_VECTORS, &[3, inputs], 0.1);
+        insert(KERNEL_COEFFICIENTS, &[3, classes], 1.0);
+        insert(KERNEL_BIAS, &[classes], 0.1);
+        weights.insert(KERNEL_GAMMA.into(), HostTensor::new(&[1], vec![1.0 / inputs as f32]));
+        return weights;
+    }
     let output = weights["classifier.0.weight"].clone();
-    let values = (0..output.values().len()).map(|i| (i as f32 * 0.7).sin() * 0.01).collect();
+    let values = drawn(output.values().len(), 0.01);
     weights.insert("classifier.0.weight".into(), HostTensor::new(output.shape(), values));
     weights
 }
+
+const ALL_KINDS: [HeadKind; 5] = [
+    HeadKind::Linear,
+    HeadKind::Kernel,
+    HeadKind::Flatten,
+    HeadKind::GlobalPool,
+    HeadKind::MultiScale,
+];
 
 fn network(kind: HeadKind, freeze: Freeze) -> Network {
     let architecture = architecture(kind, 0, freeze);
@@ -46,7 +70,7 @@ fn where_the_base_is_cut_does_not_change_the_logits() {
             assert!((found - expected).abs() < 1e-6, "{what}: {found} and not {expected}");
         }
     };
-    for kind in [HeadKind::Flatten, HeadKind::GlobalPool, HeadKind::MultiScale] {
+    for kind in ALL_KINDS {
         let whole = logits(&network(kind, Freeze::All), &images(2), 2);
         assert!(whole.iter().any(|logit| logit.abs() > 1e-3), "{whole:?}");
         for layer in ["block1_conv1", "block2_pool", "block4_conv2", "block5_conv3"] {
@@ -61,17 +85,58 @@ fn where_the_base_is_cut_does_not_change_the_logits() {
 
 #[test]
 fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
-    let heat = |freeze| {
-        let network = network(HeadKind::MultiScale, freeze);
-        let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
-        to_host(&network.grad_cam(&image, 1).unwrap()).unwrap()
+    for kind in [HeadKind::MultiScale, HeadKind::Linear, HeadKind::Kernel] {
+        let heat = |freeze| {
+            let network = network(kind, freeze);
+            let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
+            to_host(&network.grad_cam(&image, 1).unwrap()).unwrap()
+        };
+        let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));
+        assert_eq!((frozen.shape(), frozen.values().len()), (learnt.shape(), 4), "{kind:?}");
+        let largest = learnt.values().iter().fold(0.0_f32, |one, other| one.max(*other));
+        assert!(largest > 0.0, "{kind:?}: {learnt:?}");
+        for (frozen, learnt) in frozen.values().iter().zip(learnt.values()) {
+            assert!((frozen - learnt).abs() < 1e-4 * largest, "{kind:?}: {frozen}, not {learnt}");
+        }
+    }
+}
+
+#[test]
+fn the_map_of_a_linear_head_adds_up_to_what_its_logit_says() {
+    // The map's mean is the logit's distance from that of the mean training image, here 0, where no
+    // part of it is negative: so with weights that speak for one class alone.
+    let architecture = architecture(HeadKind::Linear, 0, Freeze::All);
+    let mut weights = weights(&architecture);
+    let length = weights["classifier.0.weight"].values().len();
+    let positive = HostTensor::new(&[2, length / 2], vec![0.01; length]);
+    weights.insert("classifier.0.weight".into(), positive);
+    let network = Network::new(&architecture, &weights, cpu(), "test").unwrap();
+    let logit = logits(&network, &images(1), 1)[1];
+    let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
+    let map = to_host(&network.grad_cam(&image, 1).unwrap()).unwrap();
+    let mean = map.values().iter().sum::<f32>() / map.values().len() as f32;
+    assert!(logit > 0.0 && (mean - logit).abs() < 1e-4 * logit, "{mean} and not {logit}");
+}
+
+#[test]
+fn a_kernel_head_answers_by_its_formula() {
+    let network = network(HeadKind::Kernel, Freeze::All);
+    let weights = weights(&architecture(HeadKind::Kernel, 0, Freeze::All));
+    let inputs: Vec<f32> = (0..vgg16::POOLED_FEATURES).map(|i| (i as f32 * 0.2).cos()).collect();
+    let row = network.upload(&inputs, &[1, inputs.len() as i64]).unwrap();
+    let found = to_host(&network.logits(&row, false).unwrap()).unwrap();
+    let gamma = f64::from(weights[KERNEL_GAMMA].values()[0]);
+    let kernel = |vector: &[f32]| {
+        let squares = vector.iter().zip(&inputs).map(|(v, x)| f64::from(v - x).powi(2));
+        (-gamma * squares.sum::<f64>()).exp()
     };
-    let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));
-    assert_eq!(frozen.shape(), learnt.shape());
-    let largest = learnt.values().iter().fold(0.0_f32, |one, other| one.max(*other));
-    assert!(largest > 0.0, "{learnt:?}");
-    for (frozen, learnt) in frozen.values().iter().zip(learnt.values()) {
-        assert!((frozen - learnt).abs() < 1e-4 * largest, "{frozen} and not {learnt}");
+    let vectors = weights[KERNEL_VECTORS].values().chunks(inputs.len());
+    let kernels: Vec<f64> = vectors.map(kernel).collect();
+    for (class, found) in found.values().iter().enumerate() {
+        let coefficient = |at: usize| f64::from(weights[KERNEL_COEFFICIENTS].values()[at * 2 + class]);
+        let expected = kernels.iter().enumerate().map(|(at, it)| it * coefficient(at)).sum::<f64>()
+            + f64::from(weights[KERNEL_BIAS].values()[class]);
+        assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} and not {expected}");
     }
 }
 
@@ -96,6 +161,8 @@ fn a_record_does_not_depend_on_its_place_in_the_batch() {
 fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
     for (kind, freeze) in [
         (HeadKind::MultiScale, Freeze::All),
+        (HeadKind::Kernel, Freeze::All),
+        (HeadKind::Linear, Freeze::Until("block4_conv2".into())),
         (HeadKind::Flatten, Freeze::All),
         (HeadKind::GlobalPool, Freeze::All),
         (HeadKind::MultiScale, Freeze::Until("block4_conv2".into())),
@@ -121,7 +188,7 @@ fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
 fn multi_scale_takes_cells_and_population_deviation() {
     // One channel of 4×4 cells, each cell one pixel: 0, 1, …, 15. Mean 7.5, variance 21.25.
     let maps = Tensor::arange(16, (Kind::Float, tch::Device::Cpu)).reshape([1, 1, 4, 4]);
-    let taken = to_host(&multi_scale(&maps).unwrap()).unwrap();
+    let taken = to_host(&take(&maps, Taken::CellsAndDeviations).unwrap()).unwrap();
     let expected: Vec<f32> = (0..16).map(|i| i as f32).chain([21.25_f32.sqrt()]).collect();
     for (found, expected) in taken.values().iter().zip(expected) {
         assert!((found - expected).abs() < 1e-6, "{taken:?}");

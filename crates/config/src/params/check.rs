@@ -3,8 +3,8 @@
 use regex::Regex;
 
 use super::{
-    CalibrateParams, EvaluateParams, HeadParams, IngestParams, Params, PrepareBaseParams,
-    SelectParams, TrainParams,
+    CalibrateParams, DescentParams, EvaluateParams, Freeze, HeadKind, HeadParams, IngestParams,
+    Params, PrepareBaseParams, SelectParams, SolveParams, TrainParams,
 };
 use crate::load::{Refusal, require};
 
@@ -13,10 +13,81 @@ impl Params {
         self.ingest.check()?;
         self.prepare_base.check()?;
         self.train.check()?;
+        self.check_head_and_training()?;
         self.select.check()?;
         self.calibrate.check()?;
         self.evaluate.check()
     }
+}
+
+impl Params {
+    /// A head that is solved and one that learns by epochs have keys of their own; those without
+    /// effect are refused, so that nobody tunes them in vain.
+    fn check_head_and_training(&self) -> Result<(), Refusal> {
+        let PrepareBaseParams { head, freeze, .. } = &self.prepare_base;
+        let TrainParams { solve, descent, .. } = &self.train;
+        let kind = head.kind.name();
+        let is_tuned = *freeze != Freeze::All;
+        let wants = |key, is_there: bool, expected: &str| {
+            require(is_there, key, "null", &format!("the head is {kind}: {expected}"))
+        };
+        let refuses = |key, is_there: bool, expected: &str| {
+            require(!is_there, key, "set", &format!("the head is {kind}: {expected}"))
+        };
+        if !head.kind.is_solved() {
+            refuses("train.solve", solve.is_some(), "it learns by epochs; set train.solve to null")?;
+            return wants("train.descent", descent.is_some(), "it learns by epochs, which are set here");
+        }
+        wants("train.solve", solve.is_some(), "what it chooses from is set here")?;
+        if let Some(solve) = solve {
+            solve.check_for(head.kind)?;
+        }
+        if !is_tuned {
+            return refuses(
+                "train.descent",
+                descent.is_some(),
+                "it is solved, and a frozen base learns nothing; set train.descent to null",
+            );
+        }
+        require(
+            head.kind == HeadKind::Linear,
+            "prepare_base.freeze",
+            freeze,
+            "a kernel head knows no gradient into the base: freeze all, or take the linear head",
+        )?;
+        wants("train.descent", descent.is_some(), "the layers that are not frozen learn by epochs")
+    }
+}
+
+impl SolveParams {
+    fn check_for(&self, kind: HeadKind) -> Result<(), Refusal> {
+        let folds = self.folds;
+        require((2..=20).contains(&folds), "train.solve.folds", folds, "2 to 20")?;
+        positive_numbers("train.solve.strengths", &self.strengths)?;
+        if kind == HeadKind::Kernel {
+            positive_numbers("train.solve.widths", &self.widths)?;
+        } else {
+            let widths = format!("{:?}", self.widths);
+            let expected = "empty: a linear head has no width";
+            require(self.widths.is_empty(), "train.solve.widths", widths, expected)?;
+        }
+        require(!self.cuts.is_empty(), "train.solve.cuts", "empty", "at least one set of cut points")?;
+        for set in &self.cuts {
+            let mut sorted = set.clone();
+            sorted.sort();
+            sorted.dedup();
+            let is_a_set = !set.is_empty() && sorted.len() == set.len();
+            let expected = "sets of one or more cut points, each named once";
+            require(is_a_set, "train.solve.cuts", format!("{set:?}"), expected)?;
+        }
+        Ok(())
+    }
+}
+
+fn positive_numbers(key: &str, values: &[f64]) -> Result<(), Refusal> {
+    let are_positive = values.iter().all(|value| value.is_finite() && *value > 0.0);
+    let expected = "one or more numbers above 0";
+    require(!values.is_empty() && are_positive, key, format!("{values:?}"), expected)
 }
 
 fn in_range(key: &str, value: f64, holds: bool, expected: &str) -> Result<(), Refusal> {
@@ -64,6 +135,20 @@ impl PrepareBaseParams {
 
 impl HeadParams {
     fn check(&self) -> Result<(), Refusal> {
+        let kind = self.kind;
+        require(
+            kind != HeadKind::MultiScale,
+            "prepare_base.head.kind",
+            kind.name(),
+            "no longer made, though models that have it are still read; take kernel",
+        )?;
+        let hidden = self.hidden_units;
+        require(
+            hidden == 0 || !kind.is_solved(),
+            "prepare_base.head.hidden_units",
+            hidden,
+            "a solved head has no hidden layer: set 0, or take flatten or global_pool",
+        )?;
         let dropout = self.dropout;
         in_range(
             "prepare_base.head.dropout",
@@ -72,7 +157,7 @@ impl HeadParams {
             "a share in [0, 1)",
         )?;
         require(
-            dropout == 0.0 || self.hidden_units > 0,
+            dropout == 0.0 || hidden > 0,
             "prepare_base.head.dropout",
             dropout,
             "dropout follows the hidden layer: set prepare_base.head.hidden_units too",
@@ -82,36 +167,31 @@ impl HeadParams {
 
 impl TrainParams {
     fn check(&self) -> Result<(), Refusal> {
-        require(self.epochs >= 1, "train.epochs", self.epochs, "at least 1")?;
-        require(self.batch_size >= 1, "train.batch_size", self.batch_size, "at least 1")?;
+        self.descent.as_ref().map_or(Ok(()), DescentParams::check)
+    }
+}
+
+impl DescentParams {
+    fn check(&self) -> Result<(), Refusal> {
+        let key = |name| format!("train.descent.{name}");
+        require(self.epochs >= 1, &key("epochs"), self.epochs, "at least 1")?;
+        require(self.batch_size >= 1, &key("batch_size"), self.batch_size, "at least 1")?;
         let rate = self.learning_rate;
-        in_range("train.learning_rate", rate, rate > 0.0, "a number above 0")?;
+        in_range(&key("learning_rate"), rate, rate > 0.0, "a number above 0")?;
         let momentum = self.momentum;
-        in_range("train.momentum", momentum, (0.0..1.0).contains(&momentum), "in [0, 1)")?;
+        in_range(&key("momentum"), momentum, (0.0..1.0).contains(&momentum), "in [0, 1)")?;
         let decay = self.weight_decay;
-        in_range("train.weight_decay", decay, decay >= 0.0, "0 or above")?;
+        in_range(&key("weight_decay"), decay, decay >= 0.0, "0 or above")?;
         let smoothing = self.label_smoothing;
-        in_range(
-            "train.label_smoothing",
-            smoothing,
-            (0.0..1.0).contains(&smoothing),
-            "a share in [0, 1)",
-        )?;
+        let is_share = (0.0..1.0).contains(&smoothing);
+        in_range(&key("label_smoothing"), smoothing, is_share, "a share in [0, 1)")?;
         let schedule = self.schedule;
-        require(
-            schedule.step_epochs >= 1,
-            "train.schedule.step_epochs",
-            schedule.step_epochs,
-            "at least 1",
-        )?;
-        in_range(
-            "train.schedule.gamma",
-            schedule.gamma,
-            schedule.gamma > 0.0 && schedule.gamma <= 1.0,
-            "in (0, 1]",
-        )?;
+        let steps = schedule.step_epochs;
+        require(steps >= 1, &key("schedule.step_epochs"), steps, "at least 1")?;
+        let gamma = schedule.gamma;
+        in_range(&key("schedule.gamma"), gamma, gamma > 0.0 && gamma <= 1.0, "in (0, 1]")?;
         let delta = self.early_stopping.min_delta;
-        in_range("train.early_stopping.min_delta", delta, delta >= 0.0, "0 or above")?;
+        in_range(&key("early_stopping.min_delta"), delta, delta >= 0.0, "0 or above")?;
         self.check_augmentation()
     }
 
@@ -127,7 +207,7 @@ impl TrainParams {
             ("zoom", augmentation.zoom, 0.99, "a share in [0, 1)"),
             ("fill_value", augmentation.fill_value, 1.0, "a grey value between 0 and 1"),
         ] {
-            let key = format!("train.augmentation.{name}");
+            let key = format!("train.descent.augmentation.{name}");
             in_range(&key, value, (0.0..=most).contains(&value), expected)?;
         }
         Ok(())

@@ -4,42 +4,96 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Section `train`.
+///
+/// A head is either solved or learns by epochs ([`HeadKind::is_solved`](crate::HeadKind::is_solved)),
+/// and each way has its own keys. Those of the other way must be null, so that no key stands there
+/// without effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainParams {
-    /// Decides the order of the images, augmentation and dropout.
+    /// Decides the folds of the cross-validation, the order of the images, augmentation, dropout.
     pub seed: u64,
-    /// Passes over the training set.
-    pub epochs: u32,
-    /// Images per optimizer step.
-    pub batch_size: u32,
-    /// The rule that turns gradients into steps.
-    pub optimizer: Optimizer,
-    /// Step size at the start.
-    pub learning_rate: f64,
-    /// Momentum of SGD and RMSprop; Adam and AdamW do not use it.
-    pub momentum: f64,
-    /// L2 penalty (decoupled for AdamW), as PyTorch's `weight_decay`.
-    pub weight_decay: f64,
-    /// How the learning rate changes over the epochs.
-    pub schedule: Schedule,
-    /// Share of the target spread evenly over all classes, in [0, 1).
-    pub label_smoothing: f64,
+    /// What cross-validation chooses from, for heads that are solved.
+    pub solve: Option<SolveParams>,
+    /// How to go down the gradient, for heads that learn by epochs.
+    pub descent: Option<DescentParams>,
     /// Weight of each class in the loss.
     pub class_weights: ClassWeights,
-    /// When to stop before the last epoch.
-    pub early_stopping: EarlyStopping,
     /// Number format of the base's forward pass.
     pub precision: Precision,
     /// Where the model runs.
     pub device: DeviceChoice,
     /// What the base sees: how pixels become numbers.
     pub normalisation: Normalisation,
-    /// Random changes to training images.
-    pub augmentation: Augmentation,
     /// The control: shuffles the training labels, so that nothing true can be learnt. What a model
     /// scores with this on is what a score is worth without learning.
     pub permute_labels: bool,
+}
+
+/// What a solved head has to choose, and how it is chosen: by cross-validation on the training
+/// split alone, whose folds keep groups (patients, scans, copies) whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SolveParams {
+    /// Parts into which the training images are cut.
+    pub folds: u32,
+    /// How much an error costs, as scikit-learn's `C`: the higher, the closer the fit.
+    pub strengths: Vec<f64>,
+    /// How far a training image's influence reaches, for a kernel head: its gamma is
+    /// 1 / (width × features). 1 is scikit-learn's `gamma="scale"`. Empty for a linear head.
+    pub widths: Vec<f64>,
+    /// Sets of cut points, such as `[block4_pool, block5_pool]`, whose features are used.
+    pub cuts: Vec<Vec<String>>,
+}
+
+/// How to go down the gradient. A key that is left out has its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DescentParams {
+    /// Passes over the training set. Default 20.
+    pub epochs: u32,
+    /// Images per optimizer step. Default 32.
+    pub batch_size: u32,
+    /// The rule that turns gradients into steps. Default Adam.
+    pub optimizer: Optimizer,
+    /// Step size at the start. Default 0.0001.
+    pub learning_rate: f64,
+    /// Momentum of SGD and RMSprop; Adam and AdamW do not use it. Default 0.9.
+    pub momentum: f64,
+    /// L2 penalty (decoupled for AdamW), as PyTorch's `weight_decay`. Default 0.
+    pub weight_decay: f64,
+    /// How the learning rate changes over the epochs. Default constant.
+    pub schedule: Schedule,
+    /// Share of the target spread evenly over all classes, in [0, 1). Default 0.
+    pub label_smoothing: f64,
+    /// When to stop before the last epoch. Default never.
+    pub early_stopping: EarlyStopping,
+    /// Random changes to training images. Default none.
+    pub augmentation: Augmentation,
+}
+
+impl Default for DescentParams {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 32,
+            optimizer: Optimizer::Adam,
+            learning_rate: 1e-4,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            schedule: Schedule { kind: ScheduleKind::Constant, step_epochs: 10, gamma: 0.1 },
+            label_smoothing: 0.0,
+            early_stopping: EarlyStopping { patience: 0, min_delta: 0.0 },
+            augmentation: Augmentation::NONE,
+        }
+    }
+}
+
+impl TrainParams {
+    /// The random changes to training images: none for a head that is solved.
+    pub fn augmentation(&self) -> Augmentation {
+        self.descent.as_ref().map_or(Augmentation::NONE, |descent| descent.augmentation)
+    }
 }
 
 /// The rule that turns gradients into steps; the formulas are PyTorch's.
@@ -199,6 +253,19 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
+    /// The image as it is.
+    pub const NONE: Self = Self {
+        rotation_degrees: 0.0,
+        width_shift: 0.0,
+        height_shift: 0.0,
+        shear_degrees: 0.0,
+        zoom: 0.0,
+        horizontal_flip: false,
+        fill_mode: FillMode::Nearest,
+        fill_value: 0.0,
+        views: 0,
+    };
+
     /// Whether any change is switched on.
     pub fn is_on(&self) -> bool {
         self.horizontal_flip

@@ -56,6 +56,10 @@ fn scale(head: HeadKind) -> Markup {
             "block 5 only: what speaks for the predicted class in the last convolution. The head \
              also reads blocks 1 to 4, whose part no map shows"
         }
+        HeadKind::Linear | HeadKind::Kernel => {
+            "what speaks for the predicted class at all cut points that the head reads, against an \
+             average training image"
+        }
         HeadKind::Flatten | HeadKind::GlobalPool => {
             "what speaks for the predicted class, in the last convolution"
         }
@@ -82,7 +86,7 @@ fn card(evaluated: &Evaluated<'_>, example: &Example) -> Markup {
                 div {
                     @match &example.overlay {
                         Some(overlay) => (overlay.markup()),
-                        None => div.blank { "Empty map: no place of the last convolution speaks for it." },
+                        None => div.blank { "Empty map: no place speaks for it." },
                     }
                 }
             }

@@ -19,9 +19,11 @@ pub(super) fn kind(kind: BaselineKind) -> &'static str {
     }
 }
 
-/// What the dense layers read.
+/// The kind of head.
 pub(super) fn head(kind: HeadKind) -> &'static str {
     match kind {
+        HeadKind::Linear => "linear",
+        HeadKind::Kernel => "kernel",
         HeadKind::Flatten => "flatten",
         HeadKind::GlobalPool => "global-pool",
         HeadKind::MultiScale => "multi-scale",

@@ -65,10 +65,12 @@ fn validated(data: &Path, exclude_copies: bool) -> ValidatedManifest {
 /// Long enough to learn the hard ones by heart.
 fn training() -> TrainParams {
     let mut training = crate::project::params().train;
-    training.epochs = 30;
-    training.batch_size = 8;
-    training.learning_rate = 0.001;
-    training.label_smoothing = 0.0;
+    training.descent = Some(config::DescentParams {
+        epochs: 30,
+        batch_size: 8,
+        learning_rate: 0.001,
+        ..config::DescentParams::default()
+    });
     training.precision = config::Precision::Fp32;
     training
 }

@@ -9,7 +9,7 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use classifier::architecture::Architecture;
 use classifier::backend::NumberFormat;
-use classifier::checkpoint::{CheckpointMetadata, RunId};
+use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::tensors::{HostTensor, TensorMap};
 use classifier::{initialise, model};
 use config::{Freeze, HeadKind, HeadParams, Normalisation};
@@ -74,6 +74,8 @@ pub(crate) fn metadata(kind: HeadKind, data: Digest, base: Digest) -> Checkpoint
         epoch: 1,
         valid_accuracy: 0.5,
         valid_loss: 0.625,
+        validation: ValidationScores::default(),
+        solved: None,
         architecture: architecture(kind),
         preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
         precision: NumberFormat::Fp32,
@@ -85,7 +87,7 @@ pub(crate) fn metadata(kind: HeadKind, data: Digest, base: Digest) -> Checkpoint
 }
 
 pub(crate) fn params() -> config::Params {
-    config::Params::load(&root_file("params.yaml")).unwrap()
+    config::Params::load(&root_file("tests/params/by-epochs.yaml")).unwrap()
 }
 
 fn root_file(name: &str) -> PathBuf {
@@ -201,7 +203,7 @@ impl Project {
         let project = Self { folder: tempfile::tempdir().unwrap(), model };
         let config = "data: {source: {kind: sample}, classes: {cancer: [a], normal: [b]}}\n";
         artifact::write_file(&project.path("config.yaml"), config.as_bytes()).unwrap();
-        std::fs::copy(root_file("params.yaml"), project.path("params.yaml")).unwrap();
+        std::fs::copy(root_file("tests/params/by-epochs.yaml"), project.path("params.yaml")).unwrap();
         project
     }
 

@@ -12,7 +12,7 @@ use classifier::backend::NumberFormat;
 use classifier::calibration::{
     BeforeAndAfter, Calibration, CalibrationImages, ForeignChecks, PositiveClasses,
 };
-use classifier::checkpoint::{CheckpointMetadata, RunId};
+use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::foreign::{FeatureReference, HistogramReference};
 use classifier::initialise::random_base;
 use classifier::model::{self, Model};
@@ -54,7 +54,7 @@ impl Project {
             fs::remove_dir_all(&folder).unwrap();
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut params = Params::load(&root.join("params.yaml")).unwrap();
+        let mut params = Params::load(&root.join("tests/params/by-epochs.yaml")).unwrap();
         params.prepare_base.image_size = 32;
         params.prepare_base.head.kind = config::HeadKind::GlobalPool;
         let classes = ClassIndices::of_names(["bright", "dark"]);
@@ -70,6 +70,8 @@ impl Project {
             epoch: 1,
             valid_accuracy: 0.5,
             valid_loss: 0.625,
+            validation: ValidationScores::default(),
+            solved: None,
             architecture,
             preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
             precision: NumberFormat::Fp32,

@@ -62,8 +62,7 @@ fn another_learning_rate_number_of_epochs_or_dense_layer_leaves_the_base_alone()
 fn a_partly_frozen_base_is_kept_up_to_its_deepest_frozen_layer() {
     let project = Project::new(&[
         ("freeze: all", "freeze: {until: block4_pool}"),
-        ("kind: multi_scale", "kind: global_pool"),
-    ]);
+        ]);
     project.succeed(&["--epochs", "2"]);
     let cold = project.published();
     // 512 channels of 2×2 after four poolings of 32 pixels, and the file's own 44 bytes.
@@ -169,7 +168,6 @@ fn nothing_is_kept_with_a_limit_of_nothing() {
 const SMALL_HEAD: &[(&str, &str)] = &[
     ("image_size: 32", "image_size: 128"),
     ("freeze: all", "freeze: {until: block5_conv3}"),
-    ("kind: multi_scale", "kind: global_pool"),
     ("epochs: 5", "epochs: 1"),
 ];
 

@@ -18,20 +18,28 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Two classes of 32×32 images, bright and dark, and the base that `params.yaml` with
-    /// `changes` (pairs of old and new text) asks for.
+    /// Two classes of 32×32 images, bright and dark, and the base with a head that learns by epochs,
+    /// as the parameters with `changes` (pairs of old and new text) ask for.
     pub(crate) fn new(changes: &[(&str, &str)]) -> Self {
+        let few_steps = [("epochs: 20", "epochs: 5"), ("batch_size: 32", "batch_size: 8")];
+        Self::of("tests/params/by-epochs.yaml", &[&few_steps, changes].concat())
+    }
+
+    /// The same with the head of `params.yaml`, which is solved.
+    pub(crate) fn solved(changes: &[(&str, &str)]) -> Self {
+        Self::of("params.yaml", changes)
+    }
+
+    fn of(params_file: &str, changes: &[(&str, &str)]) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let shared = [
             ("image_size: 128", "image_size: 32"),
-            ("epochs: 20", "epochs: 5"),
-            ("batch_size: 32", "batch_size: 8"),
             ("precision: auto", "precision: fp32"),
             ("device: auto               #", "device: cpu #"),
         ];
-        let mut params = root_file("params.yaml");
+        let mut params = root_file(params_file);
         for (from, to) in shared.iter().chain(changes) {
-            assert!(params.contains(from), "params.yaml has no {from:?}");
+            assert!(params.contains(from), "{params_file} has no {from:?}");
             params = params.replacen(from, to, 1);
         }
         fs::write(project.path("params.yaml"), params).expect("params.yaml");

@@ -31,7 +31,6 @@ const SECRET: &str = "open-sesame";
 /// Epochs that take long enough to be interrupted.
 const FINE_TUNED: &[(&str, &str)] = &[
     ("freeze: all", "freeze: {until: block5_conv2}"),
-    ("kind: multi_scale", "kind: global_pool"),
     ("hidden_units: 0", "hidden_units: 16"),
 ];
 
@@ -139,8 +138,8 @@ fn on_off_and_a_dead_server_make_the_same_bytes(server: &MlflowServer, python: &
     assert_eq!(run["metrics"]["epoch_seconds"].as_array().unwrap().len(), 5);
     assert_eq!(run["metrics"]["images_per_second"].as_array().unwrap().len(), 5);
     for (name, value) in [
-        ("train.epochs", "5"),
-        ("train.schedule.kind", "constant"),
+        ("train.descent.epochs", "5"),
+        ("train.descent.schedule.kind", "constant"),
         ("ingest.sample.images", "600"),
         ("prepare_base.freeze", "all"),
         ("validation.policy.leaks", "warn"),

@@ -1,17 +1,16 @@
-//! What the multi-scale head takes from maps, as [`super::super::multi_scale`] takes it from
-//! libtorch's.
+//! What heads take from maps, as [`super::super::take`] takes it from libtorch's.
 
 use rayon::prelude::*;
 use tch::Tensor;
 
 use super::Shape;
 use crate::Result;
-use crate::architecture::{MULTI_SCALE_CELLS, multi_scale_inputs};
+use crate::architecture::{MULTI_SCALE_CELLS, Taken};
 
 /// The 4×4 average pooling and the population standard deviation of each channel of maps
 /// `[N, H, W, C]`: `[N, 17·C]`; cells first, channel by channel, then deviations.
-pub(super) fn of_maps(maps: &[f32], shape: Shape) -> Result<Tensor> {
-    let length = multi_scale_inputs(shape.channels);
+pub(super) fn cells_and_deviations(maps: &[f32], shape: Shape) -> Result<Tensor> {
+    let length = Taken::CellsAndDeviations.values(shape.channels);
     let mut taken = vec![0.0; shape.images * length];
     let image = shape.height * shape.width * shape.channels;
     let images = maps.par_chunks_exact(image);
@@ -21,6 +20,26 @@ pub(super) fn of_maps(maps: &[f32], shape: Shape) -> Result<Tensor> {
         deviate(maps, shape, deviations);
     });
     Ok(Tensor::f_from_slice(&taken)?.f_reshape([shape.images as i64, length as i64])?)
+}
+
+/// The mean of each channel of maps `[N, H, W, C]`: `[N, C]`.
+pub(super) fn means(maps: &[f32], shape: Shape) -> Result<Tensor> {
+    let mut means = vec![0.0; shape.images * shape.channels];
+    let image = shape.height * shape.width * shape.channels;
+    let images = means.par_chunks_exact_mut(shape.channels).zip(maps.par_chunks_exact(image));
+    images.for_each(|(means, maps)| {
+        for (mean, total) in means.iter_mut().zip(mean_of_channels(maps, shape)) {
+            *mean = total;
+        }
+    });
+    Ok(Tensor::f_from_slice(&means)?.f_reshape([shape.images as i64, shape.channels as i64])?)
+}
+
+/// The mean of each channel of one image's maps.
+fn mean_of_channels(maps: &[f32], shape: Shape) -> Vec<f32> {
+    let pixels = (shape.height * shape.width) as f64;
+    let totals = add_up(maps, shape, &vec![0.0; shape.channels], |value, _| value);
+    totals.iter().map(|total| (total / pixels) as f32).collect()
 }
 
 /// Cells of uneven sizes overlap, as in torch.nn.AdaptiveAvgPool2d.
@@ -48,8 +67,7 @@ fn average_cells(maps: &[f32], shape: Shape, cells: &mut [f32]) {
 /// In two passes, so that no digit is lost where a mean is far larger than the deviation.
 fn deviate(maps: &[f32], shape: Shape, deviations: &mut [f32]) {
     let pixels = (shape.height * shape.width) as f64;
-    let totals = add_up(maps, shape, &vec![0.0; shape.channels], |value, _| value);
-    let means: Vec<f32> = totals.iter().map(|total| (total / pixels) as f32).collect();
+    let means = mean_of_channels(maps, shape);
     let squares = add_up(maps, shape, &means, |value, mean| (value - mean) * (value - mean));
     for (deviation, squares) in deviations.iter_mut().zip(squares) {
         *deviation = (squares / pixels).sqrt() as f32;
@@ -76,7 +94,7 @@ fn add_up(maps: &[f32], shape: Shape, means: &[f32], term: impl Fn(f32, f32) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{multi_scale, to_host};
+    use crate::network::{take, to_host};
 
     #[test]
     fn the_same_is_taken_as_by_libtorch() {
@@ -85,11 +103,18 @@ mod tests {
             let maps: Vec<f32> =
                 (0..shape.values()).map(|at| 50.0 + (at as f32 * 0.37).sin()).collect();
             let tensor = Tensor::from_slice(&maps).reshape(shape.dimensions());
-            let expected = to_host(&multi_scale(&tensor.permute([0, 3, 1, 2])).unwrap()).unwrap();
-            let found = to_host(&of_maps(&maps, shape).unwrap()).unwrap();
-            assert_eq!(found.shape(), expected.shape());
-            for (found, expected) in found.values().iter().zip(expected.values()) {
-                assert!((found - expected).abs() < 2e-5, "{shape:?}: {found} and not {expected}");
+            let planes = tensor.permute([0, 3, 1, 2]);
+            for (taken, found) in [
+                (Taken::CellsAndDeviations, cells_and_deviations(&maps, shape)),
+                (Taken::Means, means(&maps, shape)),
+            ] {
+                let expected = to_host(&take(&planes, taken).unwrap()).unwrap();
+                let found = to_host(&found.unwrap()).unwrap();
+                assert_eq!(found.shape(), expected.shape());
+                for (found, expected) in found.values().iter().zip(expected.values()) {
+                    let is_near = (found - expected).abs() < 2e-5;
+                    assert!(is_near, "{shape:?} {taken:?}: {found} and not {expected}");
+                }
             }
         }
     }

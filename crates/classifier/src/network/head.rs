@@ -1,0 +1,61 @@
+//! From what the head reads to its answer.
+
+use config::HeadKind;
+use tch::{Kind, Tensor};
+
+use super::Network;
+use crate::Result;
+use crate::architecture::{
+    KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS, STANDARDISE_MEAN,
+    STANDARDISE_SCALE, STANDARDISE_STD,
+};
+
+impl Network {
+    /// The head: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active where
+    /// `is_training`, and draws from libtorch's generator.
+    pub(crate) fn logits(&self, head_inputs: &Tensor, is_training: bool) -> Result<Tensor> {
+        let standardised = self.standardised(head_inputs)?;
+        match self.architecture.head.kind {
+            HeadKind::Kernel => self.kernel(&standardised),
+            _ => self.dense(standardised, is_training),
+        }
+    }
+
+    fn standardised(&self, head_inputs: &Tensor) -> Result<Tensor> {
+        let Some(mean) = self.learnt.get(STANDARDISE_MEAN) else {
+            return Ok(head_inputs.shallow_clone());
+        };
+        let centred = head_inputs.f_sub(mean)?;
+        match self.learnt.get(STANDARDISE_SCALE) {
+            Some(scale) => Ok(centred.f_mul(scale)?),
+            None => Ok(centred.f_div(&self.learnt[STANDARDISE_STD])?),
+        }
+    }
+
+    fn dense(&self, mut x: Tensor, is_training: bool) -> Result<Tensor> {
+        for (index, dense) in self.architecture.dense_layers().iter().enumerate() {
+            if index > 0 {
+                x = x.f_relu()?.f_dropout(self.architecture.head.dropout, is_training)?;
+            }
+            let weight = &self.learnt[&dense.tensor_name("weight")];
+            let bias = &self.learnt[&dense.tensor_name("bias")];
+            x = x.f_linear(weight, Some(bias))?;
+        }
+        Ok(x)
+    }
+
+    /// `k(x, vectors) · coefficients + bias`, where `k = exp(−gamma · |x − v|²)`, and the squared
+    /// distance is |x|² + |v|² − 2·x·v: one matrix product.
+    fn kernel(&self, x: &Tensor) -> Result<Tensor> {
+        let vectors = &self.learnt[KERNEL_VECTORS];
+        let squares = |rows: &Tensor| {
+            rows.f_mul(rows)?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)
+        };
+        let products = x.f_matmul(&vectors.f_transpose(0, 1)?)?.f_mul_scalar(2.0)?;
+        let distances = squares(x)?.f_add(&squares(vectors)?.f_transpose(0, 1)?)?.f_sub(&products)?;
+        // Rounding may leave a hair below 0 between equal rows.
+        let gamma = self.learnt[KERNEL_GAMMA].f_neg()?;
+        let kernel = distances.f_clamp_min(0.0)?.f_mul(&gamma)?.f_exp()?;
+        Ok(kernel.f_matmul(&self.learnt[KERNEL_COEFFICIENTS])?.f_add(&self.learnt[KERNEL_BIAS])?)
+    }
+}

@@ -1,0 +1,130 @@
+//! Heads that are solved to their optimum: how they were chosen, and their tensors.
+//!
+//! The crate `fit` does the mathematics on plain rows; here they get names and shapes.
+
+use fit::{Choice, Cut, Fitted, Search};
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::{
+    Architecture, KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS, STANDARDISE_MEAN,
+    STANDARDISE_SCALE,
+};
+use crate::backend::Backend;
+use crate::network::{Network, rows};
+use crate::tensors::{HostTensor, TensorMap};
+use crate::vgg16;
+use crate::{ClassifierError, Result};
+
+/// How a solved head came to be: a part of the checkpoint's and the model's description.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Solved {
+    /// What the head was solved with.
+    pub choice: Choice,
+    /// The cross-validation that chose it.
+    pub search: Search,
+}
+
+/// Where a solved head may read, with the columns of a record that belong to each.
+pub fn cuts() -> Vec<Cut> {
+    let cut = |(name, columns): (&str, std::ops::Range<usize>)| Cut { name: name.to_owned(), columns };
+    vgg16::cut_points().into_iter().map(cut).collect()
+}
+
+/// Refuses cut points that the base does not have.
+///
+/// # Errors
+/// Names the first one, and those there are.
+pub fn check_cuts(wanted: &[Vec<String>]) -> Result<()> {
+    let known = vgg16::cut_points();
+    let is_known = |name: &&String| known.iter().any(|(it, _)| it == name);
+    match wanted.iter().flatten().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(layer) => Err(ClassifierError::UnknownCut {
+            cut: layer.clone(),
+            known: known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+        }),
+    }
+}
+
+/// The head's tensors, as a checkpoint holds them.
+pub fn tensors_of(fitted: &Fitted) -> TensorMap {
+    let vector = |values: &[f32]| HostTensor::new(&[values.len()], values.to_vec());
+    let matrix = |values: &[f32], columns: usize| {
+        HostTensor::new(&[values.len() / columns, columns], values.to_vec())
+    };
+    let inputs = fitted.standardisation.mean.len();
+    let mut tensors = TensorMap::from([
+        (STANDARDISE_MEAN.to_owned(), vector(&fitted.standardisation.mean)),
+        (STANDARDISE_SCALE.to_owned(), vector(&fitted.standardisation.scale)),
+    ]);
+    let mut add = |name: &str, tensor| tensors.insert(name.to_owned(), tensor);
+    match &fitted.head {
+        fit::Head::Linear { weights, bias } => {
+            add("classifier.0.weight", matrix(weights, inputs));
+            add("classifier.0.bias", vector(bias));
+        }
+        fit::Head::Kernel { vectors, coefficients, bias, gamma } => {
+            add(KERNEL_VECTORS, matrix(vectors, inputs));
+            add(KERNEL_COEFFICIENTS, transposed(coefficients, bias.len()));
+            add(KERNEL_BIAS, vector(bias));
+            add(KERNEL_GAMMA, vector(&[*gamma]));
+        }
+    }
+    tensors
+}
+
+/// `[rows, M]` as `[M, rows]`.
+fn transposed(values: &[f32], rows: usize) -> HostTensor {
+    let columns = values.len() / rows;
+    let turned = (0..columns).flat_map(|column| (0..rows).map(move |row| (row, column)));
+    let turned = turned.map(|(row, column)| values[row * columns + column]).collect();
+    HostTensor::new(&[columns, rows], turned)
+}
+
+/// A head that answers from records, and learns no more.
+#[derive(Debug)]
+pub struct SolvedHead {
+    network: Network,
+}
+
+impl SolvedHead {
+    /// Puts a head on the base whose `weights` these are: those of a whole model, in which the
+    /// head's are replaced.
+    ///
+    /// # Errors
+    /// When a tensor is missing or of another shape.
+    pub fn new(
+        architecture: &Architecture,
+        weights: &TensorMap,
+        head: TensorMap,
+        backend: Backend,
+    ) -> Result<Self> {
+        let mut weights = weights.clone();
+        weights.extend(head);
+        let network = Network::of_records(architecture, &weights, backend, "the solved head")?;
+        Ok(Self { network })
+    }
+
+    /// Logits of records, one after the other: one row per record, one value per class.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn logits(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let _few_threads = self.network.few_threads();
+        let _no_grad = tch::no_grad_guard();
+        let length = self.network.record_length();
+        let shape = [(records.len() / length) as i64, length as i64];
+        let head_inputs = self.network.head_inputs(&self.network.upload(records, &shape)?)?;
+        rows(&self.network.logits(&head_inputs, false)?)
+    }
+
+    /// The tensors of a checkpoint.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn checkpoint(&self) -> Result<TensorMap> {
+        let own = self.network.learnt().iter();
+        own.map(|(name, tensor)| Ok((name.clone(), crate::network::to_host(tensor)?))).collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! `model/metrics.json`: what experiments are ranked by.
+//!
+//! None of it has seen the test split. Scores of the validation split are those of the bare
+//! probabilities, which are calibrated later; those of the cross-validation are of the training split
+//! alone, by heads that were not trained on the images they are asked about.
+
+use classifier::checkpoint::CheckpointMetadata;
+use serde::Serialize;
+
+/// The file's name in the model folder.
+pub(crate) const METRICS_FILE: &str = "metrics.json";
+
+/// Flat, so that `dvc exp show` has a column for each. What is undefined is left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Metrics {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cv_accuracy: Option<f64>,
+    /// Of `cv_accuracy`: differences below two of these are ties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cv_accuracy_standard_error: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cv_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cv_auroc: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_balanced_accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_macro_f1: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_auroc: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_average_precision: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_loss: Option<f64>,
+}
+
+impl Metrics {
+    /// What a checkpoint says of itself.
+    pub(crate) fn of(checkpoint: &CheckpointMetadata) -> Self {
+        let cv = checkpoint.solved.as_ref().map(|solved| solved.search.best());
+        let valid = checkpoint.validation;
+        Self {
+            cv_accuracy: cv.map(|it| it.accuracy),
+            cv_accuracy_standard_error: cv.map(|it| it.standard_error),
+            cv_loss: cv.and_then(|it| it.loss),
+            cv_auroc: cv.and_then(|it| it.auroc),
+            valid_accuracy: valid.accuracy,
+            valid_balanced_accuracy: valid.balanced_accuracy,
+            valid_macro_f1: valid.macro_f1,
+            valid_auroc: valid.auroc,
+            valid_average_precision: valid.average_precision,
+            valid_loss: valid.loss,
+        }
+    }
+}

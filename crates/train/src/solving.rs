@@ -1,0 +1,83 @@
+//! Heads that are solved: chosen by cross-validation on the training split, then solved on all of it.
+
+use anyhow::{Context, Result};
+use classifier::checkpoint::{EpochRow, ValidationScores};
+use classifier::learner::Learner;
+use classifier::solved::{self, Solved, SolvedHead};
+use classifier::tensors::TensorMap;
+use config::{SolveParams, TrainParams};
+use dataset::Split;
+use fit::Search;
+use training::solve::{Examples, Problem, solver_of};
+use training::validation_scores;
+
+use crate::work::Scored;
+use crate::{Training, tracked};
+
+/// There is no step, so it has no size.
+const NO_LEARNING_RATE: f64 = 0.0;
+
+impl Training {
+    /// Chooses, solves, scores, and keeps the checkpoint.
+    pub(crate) fn solve(&mut self, solve: &SolveParams, params: &TrainParams) -> Result<()> {
+        let train = Examples::gather(&self.extractor, &self.images, Split::Train)?;
+        let valid = Examples::gather(&self.extractor, &self.images, Split::Valid)?;
+        let problem = self.problem(&train, params)?;
+        let search = self.search(&problem, solve, params)?;
+        let choice = search.choice().clone();
+        let head =
+            problem.solve(&choice, &self.inputs.base, &self.inputs.weights, self.backend)?;
+        let on_train = self.score(&head, &train)?;
+        let on_valid = self.score(&head, &valid)?;
+        let row = EpochRow {
+            epoch: 1,
+            learning_rate: NO_LEARNING_RATE,
+            train_loss: on_train.loss.unwrap_or(f64::NAN),
+            train_accuracy: on_train.accuracy.unwrap_or(f64::NAN),
+            valid_loss: on_valid.loss.unwrap_or(f64::NAN),
+            valid_accuracy: on_valid.accuracy.unwrap_or(f64::NAN),
+        };
+        tracked::tell_search(&self.tracked, &search);
+        let scored = Scored { row, validation: on_valid };
+        let solved = Solved { choice, search };
+        tracked::tell_history(&self.tracked, self.work.history());
+        self.work.keep_solved(&head.checkpoint()?, &self.inputs, scored, solved)
+    }
+
+    /// The head to start from where layers below it learn too: solved on what these see at first.
+    pub(crate) fn solve_below(
+        &self,
+        learner: &Learner,
+        solve: &SolveParams,
+        params: &TrainParams,
+    ) -> Result<TensorMap> {
+        let examples = Examples::through(learner, &self.extractor, &self.images)?;
+        let problem = self.problem(&examples, params)?;
+        let search = self.search(&problem, solve, params)?;
+        tracked::tell_search(&self.tracked, &search);
+        Ok(solved::tensors_of(&problem.fit(search.choice())?))
+    }
+
+    fn problem<'a>(&self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
+        let kind = solver_of(self.inputs.base.architecture.head.kind)
+            .context("solve the head: the base was prepared for one that learns by epochs; run prepare-base")?;
+        Ok(Problem::new(kind, examples, &self.images, params.class_weights))
+    }
+
+    fn search(
+        &self,
+        problem: &Problem<'_>,
+        solve: &SolveParams,
+        params: &TrainParams,
+    ) -> Result<Search> {
+        let groups = self.inputs.groups(self.images.names_in_order(Split::Train));
+        let search = problem.search(&groups, solve, params.seed)?;
+        tracing::info!("{search}");
+        Ok(search)
+    }
+
+    fn score(&self, head: &SolvedHead, examples: &Examples) -> Result<ValidationScores> {
+        let logits = head.logits(examples.records())?;
+        validation_scores(self.images.classes(), examples.labels(), &logits)
+    }
+}
