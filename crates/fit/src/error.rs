@@ -115,6 +115,9 @@ pub enum Error {
     /// Groups that cannot be dealt out.
     #[error("the groups cannot be dealt to two folds that both leave every class to train on")]
     NoFolds,
+    /// A fit that says nothing of an image.
+    #[error("a logit is not finite: features differ by too many orders of magnitude")]
+    NoLogits,
     /// A search among nothing.
     #[error("no {what} to choose from")]
     NoCandidate {

@@ -34,7 +34,7 @@ pub const LANDMARKS: usize = 2048;
 /// # Errors
 /// When a class has no image, a number is not one, nothing varies, or the optimum is not reached.
 pub fn fit(data: &Labelled<'_>, cuts: &[Cut], choice: &Choice, seed: u64) -> Result<Fitted> {
-    fit_with_limit(data, cuts, choice, seed, Limit { exact: EXACT_LIMIT, landmarks: LANDMARKS })
+    fit_with_limit(data, cuts, choice, seed, Limit::DEFAULT)
 }
 
 /// Where exact machines end, and what comes after.
@@ -42,6 +42,10 @@ pub fn fit(data: &Labelled<'_>, cuts: &[Cut], choice: &Choice, seed: u64) -> Res
 pub(crate) struct Limit {
     pub(crate) exact: usize,
     pub(crate) landmarks: usize,
+}
+
+impl Limit {
+    pub(crate) const DEFAULT: Self = Self { exact: EXACT_LIMIT, landmarks: LANDMARKS };
 }
 
 pub(crate) fn fit_with_limit(
@@ -67,12 +71,12 @@ pub(crate) fn fit_with_limit(
     } else {
         let places = landmarks::draw(&by_class, limit.landmarks, seed);
         let vectors = design.rows_of(&places);
-        let equations = landmarks::Equations::of(data, &by_class, &design, &vectors, gamma);
-        let solution = equations.solve(choice.strength)?;
+        let equations = landmarks::Equations::of(data, &by_class, &design, &vectors, &[gamma]);
+        let solution = equations[0].solve(choice.strength)?;
         (places, solution.coefficients, solution.bias)
     };
     let head = Head::Kernel {
-        vectors: design.whole_rows(&places),
+        vectors: design.spread(&design.rows_of(&places)),
         coefficients: coefficients.into_iter().map(|it| it as f32).collect(),
         bias: bias.into_iter().map(|it| it as f32).collect(),
         gamma,

@@ -24,10 +24,12 @@ pub mod kernel;
 pub mod linear;
 mod product;
 mod rows;
+mod search;
 mod standardise;
 
 pub use choice::{Choice, Kind};
 pub use error::{Error, Result};
 pub use head::{Fitted, Head};
 pub use rows::{Cut, Labelled, Rows};
+pub use search::{Candidate, Search, SearchSpace, Searched, TIE_STANDARD_ERRORS, search};
 pub use standardise::Standardisation;

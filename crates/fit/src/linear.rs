@@ -60,7 +60,9 @@ pub fn fit(data: &Labelled<'_>, cuts: &[Cut], choice: &Choice) -> Result<Fitted>
     let design = Design::fitted(data.rows, images, used)?;
     let mut regression = Regression::new(&design, labels, data)?;
     regression.solve(choice.strength)?;
-    Ok(regression.fitted(&design))
+    let (weights, bias) = regression.head(&design);
+    let head = Head::Linear { weights: design.spread(&weights), bias };
+    Ok(Fitted { standardisation: design.standardisation().clone(), head })
 }
 
 /// A regression on some images, solved for one strength after the other.
@@ -172,18 +174,16 @@ impl<'a> Regression<'a> {
         if self.classes == 2 { 2.0 } else { 1.0 }
     }
 
-    /// The head of the last solution.
-    pub(crate) fn fitted(&self, design: &Design<'_>) -> Fitted {
-        let columns = design.columns();
+    /// The weights of the columns that the design reads, `[classes, columns]`, and a bias for each
+    /// class, of the last solution.
+    pub(crate) fn head(&self, design: &Design<'_>) -> (Vec<f32>, Vec<f32>) {
         let (weights, bias) = self.solution.split_at(self.classes * self.features.columns());
         let weights: Cow<'_, [f64]> = match &self.features {
             Features::Own(_) => Cow::Borrowed(weights),
             Features::Factor { .. } => Cow::Owned(self.weights_of_images(design)),
         };
-        let weights = weights.chunks_exact(columns).flat_map(|row| design.spread(row)).collect();
-        let bias = bias.iter().map(|it| *it as f32).collect();
-        let head = Head::Linear { weights, bias };
-        Fitted { standardisation: design.standardisation().clone(), head }
+        let narrow = |values: &[f64]| values.iter().map(|it| *it as f32).collect();
+        (narrow(&weights), narrow(bias))
     }
 
     /// At the optimum the penalty's pull on the weights is what the images pull:

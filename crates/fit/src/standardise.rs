@@ -111,7 +111,6 @@ impl<'a> Design<'a> {
     }
 
     /// Other images, standardised as these are.
-    #[allow(dead_code)]
     pub(crate) fn others(&self, images: Vec<usize>) -> Self {
         Self {
             rows: self.rows,
@@ -133,25 +132,14 @@ impl<'a> Design<'a> {
         &self.standardisation
     }
 
-    /// The standardised features of the images at `places`, row by row, all columns of the
-    /// matrix: 0 in those that are not read.
-    pub(crate) fn whole_rows(&self, places: &[usize]) -> Vec<f32> {
-        let columns = self.rows.columns();
-        let mut values = vec![0.0; places.len() * columns];
-        for (&place, values) in places.iter().zip(values.chunks_exact_mut(columns)) {
-            let row = self.rows.row(self.images[place]);
-            for &column in &self.used {
-                values[column] = self.standardisation.of_value(row, column);
+    /// Spreads rows of the columns read over all columns of the matrix, 0 elsewhere.
+    pub(crate) fn spread(&self, rows: &[f32]) -> Vec<f32> {
+        let (read, columns) = (self.used.len(), self.rows.columns());
+        let mut spread = vec![0.0; rows.len() / read * columns];
+        for (row, spread) in rows.chunks_exact(read).zip(spread.chunks_exact_mut(columns)) {
+            for (value, &column) in row.iter().zip(&self.used) {
+                spread[column] = *value;
             }
-        }
-        values
-    }
-
-    /// Spreads values of the columns read over all columns of the matrix, 0 elsewhere.
-    pub(crate) fn spread(&self, values: &[f64]) -> Vec<f32> {
-        let mut spread = vec![0.0; self.rows.columns()];
-        for (&column, &value) in self.used.iter().zip(values) {
-            spread[column] = value as f32;
         }
         spread
     }

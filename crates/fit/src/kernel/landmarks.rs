@@ -71,45 +71,53 @@ pub(crate) struct Equations {
 }
 
 impl Equations {
-    /// One pass over the images. `labels` are theirs, `vectors` the landmarks' features.
+    /// One pass over the images, for kernels of several widths. `vectors` are the landmarks'
+    /// features.
     pub(crate) fn of(
         data: &Labelled<'_>,
         by_class: &ByClass,
         design: &Design<'_>,
         vectors: &[f32],
-        gamma: f32,
-    ) -> Self {
+        gammas: &[f32],
+    ) -> Vec<Self> {
         let columns = design.columns();
-        let landmarks = vectors.len() / columns;
-        let classes = by_class.parts.len();
-        let mut equations = Self {
-            landmarks,
-            classes,
-            own: kernel(vectors, vectors, columns, gamma),
-            squares: vec![0.0; landmarks * landmarks],
-            sums: vec![0.0; classes * landmarks],
-            weights: (0..classes)
-                .map(|class| data.weight(class) * by_class.parts[class].len() as f64)
-                .collect(),
-        };
+        let own = distances(vectors, vectors, columns);
+        let start = |gamma: &f32| Self::start(data, by_class, kernel(&own, *gamma, 1.0));
+        let mut equations: Vec<Self> = gammas.iter().map(start).collect();
         for (class, part) in by_class.parts.iter().enumerate() {
             let root = data.weight(class).sqrt();
             for first in part.clone().step_by(IMAGES_OF_A_CHUNK) {
-                let images = first..(first + IMAGES_OF_A_CHUNK).min(part.end);
-                let blocks: Vec<usize> = images.clone().step_by(ROWS_OF_A_BLOCK).collect();
-                let chunk: Vec<Vec<f64>> = blocks
+                let end = (first + IMAGES_OF_A_CHUNK).min(part.end);
+                let blocks: Vec<usize> = (first..end).step_by(ROWS_OF_A_BLOCK).collect();
+                let distances: Vec<Vec<f32>> = blocks
                     .into_par_iter()
                     .map(|first| {
-                        let rows = design.rows_at(first..(first + ROWS_OF_A_BLOCK).min(images.end));
-                        let mut values = kernel(&rows, vectors, columns, gamma);
-                        values.iter_mut().for_each(|value| *value *= root);
-                        values
+                        let rows = design.rows_at(first..(first + ROWS_OF_A_BLOCK).min(end));
+                        distances(&rows, vectors, columns)
                     })
                     .collect();
-                equations.add(class, root, &chunk.concat());
+                for (equations, gamma) in equations.iter_mut().zip(gammas) {
+                    let blocks = distances.par_iter().map(|block| kernel(block, *gamma, root));
+                    equations.add(class, root, &blocks.collect::<Vec<_>>().concat());
+                }
             }
         }
         equations
+    }
+
+    /// No image yet.
+    fn start(data: &Labelled<'_>, by_class: &ByClass, own: Vec<f64>) -> Self {
+        let classes = by_class.parts.len();
+        let landmarks = own.len().isqrt();
+        let weight = |class| data.weight(class) * by_class.parts[class].len() as f64;
+        Self {
+            landmarks,
+            classes,
+            own,
+            squares: vec![0.0; landmarks * landmarks],
+            sums: vec![0.0; classes * landmarks],
+            weights: (0..classes).map(weight).collect(),
+        }
     }
 
     /// Images of one class, their kernel multiplied by the root of its weight.
@@ -158,8 +166,7 @@ impl Equations {
     }
 }
 
-/// Values of the kernel in double precision, from distances in single precision.
-fn kernel(rows: &[f32], vectors: &[f32], columns: usize, gamma: f32) -> Vec<f64> {
-    let distances = distances(rows, vectors, columns);
-    distances.into_iter().map(|distance| f64::from((-gamma * distance).exp())).collect()
+/// Values of the kernel, times a factor, in double precision, from distances in single precision.
+fn kernel(distances: &[f32], gamma: f32, factor: f64) -> Vec<f64> {
+    distances.iter().map(|distance| factor * f64::from((-gamma * *distance).exp())).collect()
 }
