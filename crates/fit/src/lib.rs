@@ -26,6 +26,7 @@ mod product;
 mod rows;
 mod search;
 mod standardise;
+mod words;
 
 pub use choice::{Choice, Kind};
 pub use error::{Error, Result};
@@ -33,3 +34,21 @@ pub use head::{Fitted, Head};
 pub use rows::{Cut, Labelled, Rows};
 pub use search::{Candidate, Search, SearchSpace, Searched, TIE_STANDARD_ERRORS, search};
 pub use standardise::Standardisation;
+
+/// Fits a head of either kind. `seed` draws landmarks, where there are so many images that a kernel
+/// head needs them.
+///
+/// # Errors
+/// As [`linear::fit`] and [`kernel::fit`].
+pub fn fit(
+    kind: Kind,
+    data: &Labelled<'_>,
+    cuts: &[Cut],
+    choice: &Choice,
+    seed: u64,
+) -> Result<Fitted> {
+    match kind {
+        Kind::Linear => linear::fit(data, cuts, choice),
+        Kind::Kernel => kernel::fit(data, cuts, choice, seed),
+    }
+}

@@ -44,7 +44,7 @@ impl Metrics {
         Self {
             cv_accuracy: cv.map(|it| it.accuracy),
             cv_accuracy_standard_error: cv.map(|it| it.standard_error),
-            cv_loss: cv.and_then(|it| it.loss),
+            cv_loss: cv.map(|it| it.log_loss),
             cv_auroc: cv.and_then(|it| it.auroc),
             valid_accuracy: valid.accuracy,
             valid_balanced_accuracy: valid.balanced_accuracy,

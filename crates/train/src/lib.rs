@@ -18,7 +18,6 @@ mod work;
 use anyhow::{Context, Result, bail};
 use classifier::backend::Backend;
 use classifier::features::{Extractor, RecordCounts, StoreSettings, Views};
-use config::TrainParams;
 use stage::Settings;
 use tracking::TrackedRun;
 use training::TrainingImages;

@@ -23,7 +23,7 @@ impl Training {
         let train = Examples::gather(&self.extractor, &self.images, Split::Train)?;
         let valid = Examples::gather(&self.extractor, &self.images, Split::Valid)?;
         let problem = self.problem(&train, params)?;
-        let search = self.search(&problem, solve, params)?;
+        let search = self.search(&problem, solve)?;
         let choice = search.choice().clone();
         let head =
             problem.solve(&choice, &self.inputs.base, &self.inputs.weights, self.backend)?;
@@ -53,7 +53,7 @@ impl Training {
     ) -> Result<TensorMap> {
         let examples = Examples::through(learner, &self.extractor, &self.images)?;
         let problem = self.problem(&examples, params)?;
-        let search = self.search(&problem, solve, params)?;
+        let search = self.search(&problem, solve)?;
         tracked::tell_search(&self.tracked, &search);
         Ok(solved::tensors_of(&problem.fit(search.choice())?))
     }
@@ -61,17 +61,12 @@ impl Training {
     fn problem<'a>(&self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
         let kind = solver_of(self.inputs.base.architecture.head.kind)
             .context("solve the head: the base was prepared for one that learns by epochs; run prepare-base")?;
-        Ok(Problem::new(kind, examples, &self.images, params.class_weights))
+        Ok(Problem::new(kind, examples, &self.images, params))
     }
 
-    fn search(
-        &self,
-        problem: &Problem<'_>,
-        solve: &SolveParams,
-        params: &TrainParams,
-    ) -> Result<Search> {
+    fn search(&self, problem: &Problem<'_>, solve: &SolveParams) -> Result<Search> {
         let groups = self.inputs.groups(self.images.names_in_order(Split::Train));
-        let search = problem.search(&groups, solve, params.seed)?;
+        let search = problem.search(&groups, solve)?;
         tracing::info!("{search}");
         Ok(search)
     }

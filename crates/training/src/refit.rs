@@ -117,7 +117,7 @@ impl Refit {
         let kind = solver_of(self.base.architecture.head.kind)
             .context("train the head again: it learns by epochs, and its model says otherwise")?;
         let examples = Examples::gather(&self.extractor, images, Split::Train)?;
-        let problem = Problem::new(kind, &examples, images, self.params.class_weights);
+        let problem = Problem::new(kind, &examples, images, &self.params);
         problem.solve(&solved.choice, &self.base, &self.weights, self.backend)
     }
 

@@ -7,7 +7,7 @@ use classifier::features::Extractor;
 use classifier::learner::Learner;
 use classifier::solved::{self, SolvedHead};
 use classifier::tensors::TensorMap;
-use config::{ClassWeights, HeadKind, SolveParams};
+use config::{HeadKind, SolveParams, TrainParams};
 use dataset::{GroupNumber, Split};
 use fit::{Choice, Fitted, Kind, Labelled, Rows, Search, SearchSpace};
 
@@ -85,6 +85,8 @@ pub struct Problem<'a> {
     pub classes: usize,
     /// A weight per class, or none for equal weights.
     pub class_weights: Option<Vec<f64>>,
+    /// Deals the folds, and draws landmarks.
+    pub seed: u64,
 }
 
 /// The solver's word for a kind of head; `None` for one that learns by epochs.
@@ -102,33 +104,34 @@ impl<'a> Problem<'a> {
         kind: Kind,
         examples: &'a Examples,
         images: &TrainingImages,
-        class_weights: ClassWeights,
+        params: &TrainParams,
     ) -> Self {
-        let class_weights = images.class_weights(class_weights);
-        Self { kind, examples, classes: images.classes(), class_weights }
+        let class_weights = images.class_weights(params.class_weights);
+        Self { kind, examples, classes: images.classes(), class_weights, seed: params.seed }
     }
 
     /// Chooses by cross-validation; `groups` has the group of each training image.
     ///
     /// # Errors
     /// When there is too little to choose by, such as a class in one group alone.
-    pub fn search(&self, groups: &[GroupNumber], params: &SolveParams, seed: u64) -> Result<Search> {
+    pub fn search(&self, groups: &[GroupNumber], params: &SolveParams) -> Result<Search> {
         let space = SearchSpace {
-            folds: params.folds,
-            seed,
+            folds: params.folds as usize,
+            seed: self.seed,
             strengths: params.strengths.clone(),
             widths: params.widths.clone(),
             cuts: params.cuts.clone(),
         };
         let bar = stage::items_bar(0, "cross-validation");
-        let search =
-            fit::search(self.kind, &self.labelled()?, groups, &solved::cuts(), &space, |done, of| {
-                bar.set_length(of as u64);
-                bar.set_position(done as u64);
-            })
+        let progress = |done: usize, of: usize| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        };
+        let data = self.labelled()?;
+        let searched = fit::search(self.kind, &data, groups, &solved::cuts(), &space, &progress)
             .context("choose by cross-validation")?;
         bar.finish_and_clear();
-        Ok(search)
+        Ok(searched.search)
     }
 
     /// Solves it with a choice.

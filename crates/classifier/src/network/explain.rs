@@ -74,7 +74,7 @@ impl Network {
     /// `[1, C, H, W]` after each pooling, fp32.
     fn maps_at_cut_points(&self, image: &Tensor) -> Result<Vec<Tensor>> {
         let mut maps = Vec::new();
-        self.run(image, 0..LAYERS.len(), Some(Taken::Maps), &mut maps)?;
+        let _last = self.run(image, 0..LAYERS.len(), Some(Taken::Maps), &mut maps)?;
         maps.iter().map(|maps| convert(maps, Kind::Float)).collect()
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn section(solved: &Solved) -> Section {
             candidate.choice.width.map_or(String::new(), |width| width.to_string()).into(),
             Cell::score(Some(candidate.accuracy)),
             Cell::score(Some(candidate.standard_error)),
-            Cell::score(candidate.loss),
+            Cell::score(Some(candidate.log_loss)),
         ]
     });
     let table = Table {
