@@ -38,8 +38,10 @@ pub enum Error {
         /// The class, counted from 0.
         class: usize,
     },
-    /// A NaN or an infinity among the features.
-    #[error("feature {column} of image {image} is {value}")]
+    /// A NaN, an infinity or a number next to it among the features.
+    #[error(
+        "feature {column} of image {image} is {value}; expected a number between −1e30 and 1e30"
+    )]
     NotFinite {
         /// The image, counted from 0.
         image: usize,

@@ -112,3 +112,83 @@ impl<'a> Dealt<'a> {
         self.groups.iter().map(|group| fold_of[group]).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images of three classes in turn, each in a group of its own.
+    fn images(count: u32) -> (Vec<usize>, Vec<GroupNumber>) {
+        ((0..count).map(|i| i as usize % 3).collect(), (0..count).map(GroupNumber).collect())
+    }
+
+    #[test]
+    fn folds_are_of_one_size_and_so_are_their_classes() {
+        let (labels, groups) = images(150);
+        let folds = assign(&labels, &groups, 5, 17).unwrap();
+        for fold in 0..5 {
+            for class in 0..3 {
+                let members = labels.iter().zip(folds.of_images());
+                let count = members.filter(|(it, of)| **it == class && **of == fold).count();
+                assert_eq!(count, 10, "fold {fold}, class {class}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_is_never_divided() {
+        let labels: Vec<usize> = (0..100).map(|i| i % 2).collect();
+        let groups: Vec<_> = (0..100).map(|i| GroupNumber(i / 7)).collect();
+        let folds = assign(&labels, &groups, 4, 17).unwrap();
+        for (index, group) in groups.iter().enumerate() {
+            let first = groups.iter().position(|it| it == group).unwrap();
+            assert_eq!(folds.of_images()[index], folds.of_images()[first]);
+        }
+    }
+
+    #[test]
+    fn another_seed_deals_otherwise() {
+        let (labels, groups) = images(60);
+        let with = |seed| assign(&labels, &groups, 5, seed).unwrap();
+        assert_eq!(with(17), with(17));
+        assert_ne!(with(17), with(18));
+    }
+
+    #[test]
+    fn a_class_of_few_groups_gets_fewer_folds_and_they_are_counted() {
+        let labels = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1];
+        let groups: Vec<_> = [0, 1, 2, 3, 4, 5, 6, 6, 7, 8].map(GroupNumber).into();
+        let folds = assign(&labels, &groups, 5, 1).unwrap();
+        assert_eq!(folds.count(), 3);
+        for fold in 0..3 {
+            let (fitted, held) = folds.divide(fold);
+            assert!(!held.is_empty());
+            for class in 0..2 {
+                assert!(fitted.iter().any(|image| labels[*image] == class), "{fold}, {class}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_that_cannot_be_left_out_is_named() {
+        let groups: Vec<_> = [0, 1, 2, 2].map(GroupNumber).into();
+        assert_eq!(assign(&[0, 0, 1, 1], &groups, 5, 1), Err(Error::TooFewGroups { class: 1 }));
+        let expected = Error::Count { what: "groups", found: 4, expected: 1 };
+        assert_eq!(assign(&[0], &groups, 5, 1), Err(expected));
+        assert_eq!(assign(&[0, 0, 1, 1], &groups, 1, 1), Err(Error::TooFewGroups { class: 1 }));
+    }
+
+    #[test]
+    fn groups_of_mixed_classes_never_take_a_class_out_of_a_training_part() {
+        // Class 1 is in groups 0 and 1 alone, which are dealt as groups of class 0.
+        let labels = [0, 1, 0, 1, 0, 0, 2, 2];
+        let groups: Vec<_> = [0, 0, 1, 1, 2, 3, 4, 5].map(GroupNumber).into();
+        for seed in 0..50 {
+            let Ok(folds) = assign(&labels, &groups, 2, seed) else { continue };
+            for fold in 0..folds.count() {
+                let (fitted, _) = folds.divide(fold);
+                assert!((0..3).all(|class| fitted.iter().any(|image| labels[*image] == class)));
+            }
+        }
+    }
+}

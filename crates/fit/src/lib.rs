@@ -26,6 +26,8 @@ mod product;
 mod rows;
 mod search;
 mod standardise;
+#[cfg(test)]
+mod testing;
 mod words;
 
 pub use choice::{Choice, Kind};

@@ -321,3 +321,77 @@ fn blocks(images: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let end = images.end;
     images.step_by(IMAGES_OF_A_BLOCK).map(move |first| first..(first + IMAGES_OF_A_BLOCK).min(end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rows;
+
+    fn fitted(values: &[f32], columns: usize, labels: &[usize], strength: f64) -> Result<Fitted> {
+        let rows = Rows::new(values, columns)?;
+        let classes = labels.iter().max().map_or(0, |last| last + 1);
+        let data = Labelled { rows, labels, classes, class_weights: None };
+        let cuts = [Cut { name: "all".to_owned(), columns: 0..columns }];
+        fit(&data, &cuts, &Choice { cuts: vec!["all".to_owned()], strength, width: None })
+    }
+
+    /// Two images at −1 and 1, once each feature is standardised: the slope `s` of the difference
+    /// of logits minimises `s² / 2n + 2C ln(1 + exp(−s))` with `n` equal features, where
+    /// `s (1 + exp(s)) = 2 n C`.
+    fn assert_slope(columns: usize, strength: f64) {
+        let values = [vec![3.0; columns], vec![5.0; columns]].concat();
+        let fitted = fitted(&values, columns, &[0, 1], strength).unwrap();
+        let logits = fitted.logits(&Rows::new(&values, columns).unwrap()).unwrap();
+        let slope = f64::from(logits[1][1] - logits[1][0]);
+        let right = 2.0 * columns as f64 * strength;
+        assert!((slope * (1.0 + slope.exp()) / right - 1.0).abs() < 1e-4, "{slope}");
+        assert!((f64::from(logits[0][1] - logits[0][0]) + slope).abs() < 1e-5);
+        assert!((logits[0][0] + logits[0][1]).abs() < 1e-5);
+    }
+
+    #[test]
+    fn two_images_have_the_slope_worked_out_by_hand() {
+        for strength in [0.01, 1.0, 100.0] {
+            assert_slope(1, strength);
+            assert_slope(2, strength);
+        }
+    }
+
+    #[test]
+    fn fewer_images_than_features_have_it_too() {
+        for strength in [0.01, 1.0, 100.0] {
+            assert_slope(3, strength);
+            assert_slope(50, strength);
+        }
+    }
+
+    #[test]
+    fn images_that_can_be_separated_are_solved_at_a_huge_strength() {
+        let values: Vec<f32> = (0..40).map(|i| i as f32).collect();
+        let labels: Vec<usize> = (0..40).map(|i| i / 14).collect();
+        let fitted = fitted(&values, 1, &labels, 1e4).unwrap();
+        let logits = fitted.logits(&Rows::new(&values, 1).unwrap()).unwrap();
+        for (row, label) in logits.iter().zip(labels) {
+            assert!(row.iter().all(|logit| *logit <= row[label]), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn images_on_which_labels_contradict_each_other_are_solved() {
+        let values = [1.0, 1.0, 1.0, 2.0, 2.0, 2.0];
+        let fitted = fitted(&values, 1, &[0, 1, 2, 0, 1, 2], 10.0).unwrap();
+        let Head::Linear { weights, .. } = fitted.head else { panic!("a linear head") };
+        assert!(weights.iter().all(|weight| weight.abs() < 1e-4), "{weights:?}");
+    }
+
+    #[test]
+    fn what_a_linear_head_cannot_use_is_refused() {
+        let strengths = [0.0, -1.0, f64::NAN, f64::INFINITY];
+        for strength in strengths {
+            let error = fitted(&[1.0, 2.0], 1, &[0, 1], strength).unwrap_err();
+            assert!(matches!(error, Error::NotPositive { what: "strength", .. }), "{error}");
+        }
+        assert_eq!(fitted(&[1.0, 1.0], 1, &[0, 1], 1.0), Err(Error::NothingVaries));
+        assert_eq!(fitted(&[1.0], 1, &[0], 1.0), Err(Error::OneClass));
+    }
+}

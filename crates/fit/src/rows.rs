@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use crate::{Error, Result};
 
+/// Sums and differences of larger features could leave what an f32 holds.
+const LARGEST_FEATURE: f32 = 1e30;
+
 /// Features of some images: a matrix `[images, columns]`, row by row.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -103,7 +106,9 @@ impl Labelled<'_> {
     }
 
     fn check_finite(&self) -> Result<()> {
-        let Some(place) = self.rows.values.iter().position(|value| !value.is_finite()) else {
+        // A NaN is not within anything.
+        let within = |value: &f32| value.abs() <= LARGEST_FEATURE;
+        let Some(place) = self.rows.values.iter().position(|value| !within(value)) else {
             return Ok(());
         };
         let (image, column) = (place / self.rows.columns, place % self.rows.columns);
@@ -148,4 +153,78 @@ pub(crate) fn columns_of(names: &[String], cuts: &[Cut], columns: usize) -> Resu
     }
     let used: Vec<usize> = (0..columns).filter(|column| used[*column]).collect();
     if used.is_empty() { Err(Error::NoCandidate { what: "cut" }) } else { Ok(used) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUES: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+
+    fn checked(values: &[f32], labels: &[usize], classes: usize) -> Result<()> {
+        let rows = Rows::new(values, 2)?;
+        Labelled { rows, labels, classes, class_weights: None }.check()
+    }
+
+    #[test]
+    fn what_cannot_be_learnt_from_is_refused_in_words() {
+        let refused = |result: Result<()>| result.unwrap_err().to_string();
+        assert_eq!(checked(&VALUES, &[0, 1, 0], 2), Ok(()));
+        assert_eq!(
+            refused(checked(&VALUES[..5], &[0, 1, 0], 2)),
+            "5 values do not divide into rows of 2"
+        );
+        assert_eq!(refused(checked(&VALUES, &[0, 1], 2)), "there are 2 labels; expected 3");
+        assert_eq!(
+            refused(checked(&VALUES, &[0, 0, 0], 1)),
+            "there is only one class: nothing can be told apart"
+        );
+        assert_eq!(refused(checked(&VALUES, &[0, 2, 0], 3)), "class 1 has no training image");
+        assert_eq!(
+            refused(checked(&VALUES, &[0, 2, 1], 2)),
+            "image 1 has the class 2; there are only 2 classes"
+        );
+        assert_eq!(refused(checked(&[], &[], 2)), "class 0 has no training image");
+    }
+
+    #[test]
+    fn a_feature_that_is_no_number_is_named() {
+        for value in [f32::NAN, f32::INFINITY, -f32::MAX] {
+            let mut values = VALUES;
+            values[3] = value;
+            let error = checked(&values, &[0, 1, 0], 2).unwrap_err().to_string();
+            assert!(error.starts_with("feature 1 of image 1 is "), "{error}");
+        }
+    }
+
+    #[test]
+    fn weights_of_classes_are_positive_and_one_for_each() {
+        let rows = Rows::new(&VALUES, 2).unwrap();
+        let with = |weights: &[f64]| {
+            Labelled { rows, labels: &[0, 1, 0], classes: 2, class_weights: Some(weights) }.check()
+        };
+        assert_eq!(with(&[1.0, 2.0]), Ok(()));
+        let expected = Error::Count { what: "class weights", found: 1, expected: 2 };
+        assert_eq!(with(&[1.0]), Err(expected));
+        let refused = Err(Error::NotPositive { what: "weight of a class", value: 0.0 });
+        assert_eq!(with(&[1.0, 0.0]), refused);
+    }
+
+    #[test]
+    fn cuts_are_found_by_name_and_may_not_overlap() {
+        let cut = |name: &str, columns| Cut { name: name.to_owned(), columns };
+        let cuts = [cut("a", 0..2), cut("b", 4..6), cut("ab", 1..5), cut("far", 5..9)];
+        let read = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            columns_of(&names, &cuts, 6).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&["b", "a"]), Ok(vec![0, 1, 4, 5]));
+        assert_eq!(read(&["c"]), Err("there is no cut \"c\"; there are a, b, ab, far".to_owned()));
+        let shared = "is named twice, or shares columns with another";
+        assert_eq!(read(&["a", "a"]), Err(format!("cut \"a\" {shared}")));
+        assert_eq!(read(&["a", "ab"]), Err(format!("cut \"ab\" {shared}")));
+        let beyond = "is empty, or reaches beyond the last column";
+        assert_eq!(read(&["far"]), Err(format!("cut \"far\" {beyond}")));
+        assert_eq!(read(&[]), Err("no cut to choose from".to_owned()));
+    }
 }

@@ -242,3 +242,134 @@ pub(crate) fn search_with_limit(
     };
     Ok(Searched { search, folds, logits: scored.logits })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::testing::{Drawn, cuts, on_threads};
+
+    const ON_LANDMARKS: Limit = Limit { exact: 0, landmarks: 20 };
+
+    fn space(kind: Kind) -> SearchSpace {
+        SearchSpace {
+            folds: 4,
+            seed: 7,
+            strengths: vec![10.0, 0.1, 1.0],
+            widths: if kind == Kind::Kernel { vec![0.5, 2.0] } else { Vec::new() },
+            cuts: vec![vec!["all".to_owned()], vec!["half".to_owned()]],
+        }
+    }
+
+    /// Pairs of images of one class share a group.
+    fn groups(images: usize) -> Vec<GroupNumber> {
+        (0..images).map(|image| GroupNumber((image / 6 * 3 + image % 3) as u32)).collect()
+    }
+
+    fn found(kind: Kind, limit: Limit) -> Searched {
+        let drawn = Drawn::new(120, 12, 3);
+        let (space, groups) = (space(kind), groups(120));
+        search_with_limit(kind, &drawn.data(), &groups, &cuts(12), &space, &|_, _| {}, limit)
+            .unwrap()
+    }
+
+    #[test]
+    fn every_combination_is_scored_on_every_image() {
+        let cases = [
+            (Kind::Linear, Limit::DEFAULT),
+            (Kind::Kernel, Limit::DEFAULT),
+            (Kind::Kernel, ON_LANDMARKS),
+        ];
+        for (kind, limit) in cases {
+            let Searched { search, folds, logits } = found(kind, limit);
+            let combinations = if kind == Kind::Kernel { 12 } else { 6 };
+            assert_eq!(search.candidates.len(), combinations);
+            assert_eq!((search.folds, search.images, search.groups), (4, 120, 60));
+            let strengths: Vec<f64> =
+                search.candidates[..3].iter().map(|it| it.choice.strength).collect();
+            assert_eq!(strengths, [0.1, 1.0, 10.0]);
+
+            let drawn = Drawn::new(120, 12, 3);
+            let is_right = |image: &usize| {
+                let row: &Vec<f32> = &logits[*image];
+                row.iter().all(|logit| *logit <= row[drawn.labels[*image]])
+            };
+            let right = (0..120).filter(is_right).count();
+            let chosen = &search.candidates[search.chosen];
+            assert!((chosen.accuracy - right as f64 / 120.0).abs() < 1e-12);
+            assert!(chosen.accuracy > 0.7, "{kind:?} {limit:?} {}", chosen.accuracy);
+            assert_eq!(chosen.accuracy_of_folds.len(), 4);
+            let held = |fold| folds.of_images().iter().filter(|of| **of == fold).count() as f64;
+            let of_folds = chosen.accuracy_of_folds.iter().enumerate();
+            let mean: f64 = of_folds.map(|(fold, it)| it * held(fold) / 120.0).sum();
+            assert!((mean - chosen.accuracy).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_candidate_is_what_fitting_without_the_fold_gives() {
+        let drawn = Drawn::new(120, 12, 3);
+        let Searched { search, folds, logits } = found(Kind::Linear, Limit::DEFAULT);
+        let (fitted, held) = folds.divide(0);
+        let features: Vec<f32> =
+            fitted.iter().flat_map(|image| drawn.data().rows.row(*image).to_vec()).collect();
+        let labels: Vec<usize> = fitted.iter().map(|image| drawn.labels[*image]).collect();
+        let rows = crate::Rows::new(&features, 12).unwrap();
+        let data = Labelled { rows, labels: &labels, classes: 3, class_weights: None };
+        let alone = crate::linear::fit(&data, &cuts(12), search.choice()).unwrap();
+        let expected = alone.logits(&drawn.data().rows).unwrap();
+        for image in held {
+            for (found, expected) in logits[image].iter().zip(&expected[image]) {
+                assert!((found - expected).abs() < 1e-3, "{found}, {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        for limit in [Limit::DEFAULT, ON_LANDMARKS] {
+            let on = |threads| on_threads(threads, || found(Kind::Kernel, limit));
+            assert_eq!(on(1), on(3));
+        }
+        let on = |threads| on_threads(threads, || found(Kind::Linear, Limit::DEFAULT));
+        assert_eq!(on(1), on(3));
+    }
+
+    #[test]
+    fn progress_counts_every_fit_once() {
+        let drawn = Drawn::new(120, 12, 3);
+        let told = Mutex::new(Vec::new());
+        let tell = |done, of| told.lock().unwrap().push((done, of));
+        let (space, groups) = (space(Kind::Linear), groups(120));
+        search(Kind::Linear, &drawn.data(), &groups, &cuts(12), &space, &tell).unwrap();
+        let mut told = told.into_inner().unwrap();
+        told.sort_unstable();
+        assert_eq!(told, (1..=24).map(|done| (done, 24)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_search_is_read_back_as_it_was_written() {
+        let Searched { search, .. } = found(Kind::Kernel, Limit::DEFAULT);
+        let text = serde_json::to_string(&search).unwrap();
+        assert_eq!(serde_json::from_str::<Search>(&text).unwrap(), search);
+    }
+
+    #[test]
+    fn an_empty_space_is_refused_by_what_is_missing() {
+        let drawn = Drawn::new(12, 12, 3);
+        let refused = |kind, space: &SearchSpace| {
+            search(kind, &drawn.data(), &groups(12), &cuts(12), space, &|_, _| {}).unwrap_err()
+        };
+        let missing = |what| Error::NoCandidate { what };
+        let kernel = space(Kind::Kernel);
+        let none = SearchSpace { widths: Vec::new(), ..kernel.clone() };
+        assert_eq!(refused(Kind::Kernel, &none), missing("width"));
+        let none = SearchSpace { strengths: Vec::new(), ..kernel.clone() };
+        assert_eq!(refused(Kind::Kernel, &none), missing("strength"));
+        let none = SearchSpace { cuts: Vec::new(), ..kernel.clone() };
+        assert_eq!(refused(Kind::Kernel, &none), missing("set of cuts"));
+        let has = Error::Width { kind: "linear", needs: "has no width" };
+        assert_eq!(refused(Kind::Linear, &kernel), has);
+    }
+}

@@ -178,3 +178,50 @@ impl<'a> Design<'a> {
         values
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitted(values: &[f32], columns: usize, used: &[usize]) -> Result<Standardisation> {
+        let rows = Rows::new(values, columns)?;
+        let images: Vec<usize> = (0..rows.len()).collect();
+        Standardisation::of(&rows, &images, used)
+    }
+
+    #[test]
+    fn features_get_mean_0_and_the_deviation_of_the_population_1() {
+        // 1 and 5 are 2 from their mean 3; −1 and 7 are 4 from 3.
+        let fitted = fitted(&[1.0, -1.0, 5.0, 7.0], 2, &[0, 1]).unwrap();
+        let expected = Standardisation { mean: vec![3.0, 3.0], scale: vec![0.5, 0.25] };
+        assert_eq!(fitted, expected);
+    }
+
+    #[test]
+    fn a_feature_that_does_not_vary_is_not_scaled_up() {
+        let fitted = fitted(&[7.0, 0.0, 7.0, 4.0], 2, &[0, 1]).unwrap();
+        assert_eq!(fitted.scale, [1.0, 0.5]);
+    }
+
+    #[test]
+    fn a_feature_that_hardly_varies_is_scaled_up_ten_times_the_median_at_most() {
+        // Deviations of 0.002, 2 and 4; the median is 2.
+        let fitted = fitted(&[0.0, 0.0, 0.0, 0.004, 4.0, 8.0], 3, &[0, 1, 2]).unwrap();
+        assert_eq!(fitted.scale, [1.0 / 0.2, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn columns_that_are_not_read_count_for_nothing() {
+        // Were the first column read, the median would be its 1000.
+        let values = [0.0, 0.0, 0.0, 2000.0, 4.0, 1.0];
+        let fitted = fitted(&values, 3, &[1, 2]).unwrap();
+        assert_eq!(fitted.scale, [0.0, 0.5, 2.0]);
+        assert_eq!(fitted.mean, [0.0, 2.0, 0.5]);
+    }
+
+    #[test]
+    fn images_that_are_all_alike_are_refused() {
+        assert_eq!(fitted(&[1.0, 2.0, 1.0, 2.0], 2, &[0, 1]), Err(Error::NothingVaries));
+        assert_eq!(fitted(&[1.0, 2.0], 2, &[0, 1]), Err(Error::NothingVaries));
+    }
+}

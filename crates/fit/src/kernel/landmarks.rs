@@ -170,3 +170,76 @@ impl Equations {
 fn kernel(distances: &[f32], gamma: f32, factor: f64) -> Vec<f64> {
     distances.iter().map(|distance| factor * f64::from((-gamma * *distance).exp())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Drawn;
+
+    const GAMMA: f32 = 0.1;
+    const STRENGTH: f64 = 3.0;
+
+    /// What is minimised, for one class, computed as it is written.
+    fn objective(
+        data: &Labelled<'_>,
+        by_class: &ByClass,
+        (own, images): (&[f64], &[f64]),
+        (class, coefficients, bias): (usize, &[f64], f64),
+    ) -> f64 {
+        let landmarks = coefficients.len();
+        let dot = |row: &[f64]| row.iter().zip(coefficients).map(|(a, b)| a * b).sum::<f64>();
+        let own = own.chunks_exact(landmarks).zip(coefficients);
+        let mut value: f64 = own.map(|(row, it)| it * dot(row) / 2.0).sum();
+        for (of, part) in by_class.parts.iter().enumerate() {
+            let target = if of == class { 1.0 } else { -1.0 };
+            for row in images[part.start * landmarks..part.end * landmarks].chunks(landmarks) {
+                let off = target - dot(row) - bias;
+                value += STRENGTH / 2.0 * data.weight(of) * off * off;
+            }
+        }
+        value
+    }
+
+    #[test]
+    fn the_solution_is_the_minimum_of_the_weighted_squares() {
+        let drawn = Drawn::new(90, 6, 3);
+        let data = Labelled { class_weights: Some(&[0.5, 1.0, 4.0]), ..drawn.data() };
+        let by_class = ByClass::of(&data, (0..90).collect());
+        let used: Vec<usize> = (0..6).collect();
+        let design = Design::fitted(data.rows, by_class.images.clone(), used).unwrap();
+        let vectors = design.rows_of(&draw(&by_class, 12, 5));
+        let equations = Equations::of(&data, &by_class, &design, &vectors, &[GAMMA]);
+        let solution = equations[0].solve(STRENGTH).unwrap();
+
+        let own = kernel(&distances(&vectors, &vectors, 6), GAMMA, 1.0);
+        let images = kernel(&distances(&design.all_rows(), &vectors, 6), GAMMA, 1.0);
+        for class in 0..3 {
+            let coefficients = &solution.coefficients[class * 12..][..12];
+            let at = |coefficients: &[f64], bias: f64| {
+                objective(&data, &by_class, (&own, &images), (class, coefficients, bias))
+            };
+            let bias = solution.bias[class];
+            let least = at(coefficients, bias);
+            for by in [-1e-2, 1e-2] {
+                assert!(at(coefficients, bias + by) > least);
+                for place in 0..12 {
+                    let mut moved = coefficients.to_vec();
+                    moved[place] += by;
+                    assert!(at(&moved, bias) > least, "class {class}, landmark {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_class_has_its_share_of_landmarks_and_at_least_one() {
+        let parts = vec![0..900, 900..999, 999..1000];
+        let by_class = ByClass { images: (0..1000).collect(), parts };
+        let drawn = draw(&by_class, 100, 3);
+        let of = |part: std::ops::Range<usize>| drawn.iter().filter(|it| part.contains(it)).count();
+        assert_eq!((of(0..900), of(900..999), of(999..1000)), (90, 10, 1));
+        assert!(drawn.is_sorted_by(|a, b| a < b));
+        assert_eq!(drawn, draw(&by_class, 100, 3));
+        assert_ne!(drawn, draw(&by_class, 100, 4));
+    }
+}

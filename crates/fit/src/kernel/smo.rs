@@ -198,3 +198,65 @@ fn fall(short: &mut [f64], up: &[f32], down: &[f32], by: f64) {
         *short -= by * (f64::from(*up) - f64::from(*down));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The dual objective, as it is written.
+    fn objective(matrix: &[f32], beta: &[f64], signs: &[f64]) -> f64 {
+        let size = beta.len();
+        let entry = |i: usize, j: usize| beta[i] * beta[j] * f64::from(matrix[i * size + j]);
+        let bent: f64 =
+            (0..size).flat_map(|i| (0..size).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).sum();
+        bent / 2.0 - beta.iter().zip(signs).map(|(beta, sign)| beta * sign).sum::<f64>()
+    }
+
+    /// A kernel matrix of points on a line, of which the first three are of the first class.
+    fn on_a_line(points: [f32; 6]) -> Vec<f32> {
+        let of = |a: f32| points.map(|b| (-(a - b) * (a - b)).exp());
+        points.iter().flat_map(|a| of(*a)).collect()
+    }
+
+    #[test]
+    fn no_exchange_between_two_images_lowers_the_dual() {
+        let values = on_a_line([0.0, 0.4, 1.1, 0.7, 1.9, 2.5]);
+        let matrix = Matrix { values: &values, size: 6, first: 0..3, second: 3..6 };
+        let signs = [1.0, 1.0, 1.0, -1.0, -1.0, -1.0];
+        for bounds in [[0.3, 0.3], [5.0, 5.0], [1.0, 8.0]] {
+            let mut pair = Pair::new(3, 3);
+            pair.solve(&matrix, bounds).unwrap();
+            let (beta, _) = pair.solution();
+            assert!(beta.iter().sum::<f64>().abs() < 1e-12);
+            let least = objective(&values, beta, &signs);
+            for (up, down) in (0..6).flat_map(|i| (0..6).map(move |j| (i, j))) {
+                let mut moved = beta.to_vec();
+                moved[up] += 1e-2;
+                moved[down] -= 1e-2;
+                let allowed = |place: usize| {
+                    let (low, high) = pair.limits(place, bounds);
+                    moved[place] >= low && moved[place] <= high
+                };
+                if up != down && allowed(up) && allowed(down) {
+                    assert!(objective(&values, &moved, &signs) > least, "{up}, {down}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_solution_that_is_carried_on_is_the_one_from_the_start() {
+        let values = on_a_line([0.0, 0.4, 1.1, 0.7, 1.9, 2.5]);
+        let matrix = Matrix { values: &values, size: 6, first: 0..3, second: 3..6 };
+        let mut carried = Pair::new(3, 3);
+        for strength in [0.1, 1.0, 4.0] {
+            carried.solve(&matrix, [strength; 2]).unwrap();
+        }
+        let mut fresh = Pair::new(3, 3);
+        fresh.solve(&matrix, [4.0; 2]).unwrap();
+        for (a, b) in carried.solution().0.iter().zip(fresh.solution().0) {
+            assert!((a - b).abs() < 0.02, "{a}, {b}");
+        }
+        assert!((carried.solution().1 - fresh.solution().1).abs() < 2.0 * TOLERANCE);
+    }
+}

@@ -72,7 +72,7 @@ pub(super) fn score(
                 auroc,
                 behind: behind.mean,
                 behind_standard_error: behind.standard_error,
-                tie: behind.mean <= TIE_STANDARD_ERRORS * behind.standard_error,
+                tie: is_tie(&behind),
             })
         })
         .collect::<Result<_>>()?;
@@ -80,6 +80,12 @@ pub(super) fn score(
     let chosen = ties.min_by(|a, b| simpler(&tried[*a], &tried[*b])).unwrap_or(best);
     let logits = std::mem::take(&mut tried[chosen].logits);
     Ok(Scored { groups: groups.of_group.len(), candidates, chosen, logits })
+}
+
+/// One image more or less among groups of one is a standard error to the last digit: rounding must
+/// not decide.
+fn is_tie(behind: &Mean) -> bool {
+    behind.mean <= TIE_STANDARD_ERRORS * behind.standard_error * (1.0 + 1e-9)
 }
 
 /// Fewest features, then the largest width, then the smallest strength.
@@ -153,5 +159,74 @@ impl Clusters {
         let squares: f64 = self.of_group.iter().map(|group| off(group).powi(2)).sum();
         let groups = self.of_group.len() as f64;
         Mean { mean, standard_error: (groups / (groups - 1.0) * squares).sqrt() / images }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rows, folds};
+
+    fn numbers<const N: usize>(groups: [u32; N]) -> Vec<GroupNumber> {
+        groups.map(GroupNumber).to_vec()
+    }
+
+    #[test]
+    fn images_of_one_group_count_as_one_in_the_standard_error() {
+        // Right, right, wrong, right: each alone is off the mean 3/4 by 1/4, 1/4, −3/4, 1/4.
+        let right = [1.0, 1.0, 0.0, 1.0];
+        let alone = Clusters::of(&numbers([0, 1, 2, 3])).mean(|image| right[image]);
+        assert_eq!(alone.mean, 0.75);
+        assert!((alone.standard_error - (4.0 / 3.0 * 0.75_f64).sqrt() / 4.0).abs() < 1e-12);
+        // Of two pairs the sums are off by 1/2 and −1/2.
+        let pairs = Clusters::of(&numbers([5, 5, 9, 9])).mean(|image| right[image]);
+        assert!((pairs.standard_error - (2.0 * 0.5_f64).sqrt() / 4.0).abs() < 1e-12);
+    }
+
+    /// Logits of two classes that are right on some images.
+    fn tried(right: &[bool], labels: &[usize], features: usize, strength: f64) -> Tried {
+        let row = |(right, label): (&bool, &usize)| {
+            let mut row = vec![0.0; 2];
+            row[if *right { *label } else { 1 - *label }] = 1.0;
+            row
+        };
+        let logits = right.iter().zip(labels).map(row).collect();
+        let choice = Choice { cuts: Vec::new(), strength, width: Some(1.0) };
+        Tried { choice, features, logits }
+    }
+
+    /// The chosen one of candidates with so many wrong answers, which come first.
+    fn chosen(candidates: &[(usize, usize, f64)]) -> Scored {
+        const IMAGES: usize = 100;
+        let labels: Vec<usize> = (0..IMAGES).map(|image| image % 2).collect();
+        let groups: Vec<_> = (0..IMAGES as u32).map(GroupNumber).collect();
+        let features = vec![0.0; IMAGES];
+        let rows = Rows::new(&features, 1).unwrap();
+        let data = Labelled { rows, labels: &labels, classes: 2, class_weights: None };
+        let folds = folds::assign(&labels, &groups, 5, 1).unwrap();
+        let tried = candidates.iter().map(|(wrong, features, strength)| {
+            let right: Vec<bool> = (0..IMAGES).map(|image| image >= *wrong).collect();
+            tried(&right, &labels, *features, *strength)
+        });
+        score(tried.collect(), &data, &groups, &folds).unwrap()
+    }
+
+    #[test]
+    fn a_simpler_candidate_that_is_behind_by_chance_is_taken() {
+        // One image of a hundred: the difference is 0.01, and so is its standard error.
+        assert_eq!(chosen(&[(10, 8, 1.0), (11, 4, 1.0)]).chosen, 1);
+        assert_eq!(chosen(&[(10, 8, 1.0), (10, 8, 0.5)]).chosen, 1);
+    }
+
+    #[test]
+    fn a_simpler_candidate_that_is_clearly_behind_is_not() {
+        // Twenty images: 0.2 with a standard error of 0.04.
+        let scored = chosen(&[(20, 4, 1.0), (0, 8, 1.0), (0, 8, 2.0)]);
+        assert_eq!(scored.chosen, 1);
+        assert_eq!(scored.candidates[0].behind, 0.2);
+        assert!(!scored.candidates[0].tie);
+        let error = (100.0 / 99.0 * 100.0 * 0.2 * 0.8_f64).sqrt() / 100.0;
+        assert!((scored.candidates[0].behind_standard_error - error).abs() < 1e-12);
+        assert_eq!(scored.candidates[1].auroc, Some(1.0));
     }
 }
