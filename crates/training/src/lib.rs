@@ -7,10 +7,12 @@
 mod epoch;
 mod history;
 mod images;
+mod pace;
 mod refit;
 mod standardise;
 
 pub use epoch::{Epoch, EpochReport};
+pub use pace::FeaturePass;
 pub use history::History;
 pub use images::TrainingImages;
 pub use refit::{Length, Refit, RefitHead};
