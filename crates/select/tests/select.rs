@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use artifact::Digest;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
 use classifier::checkpoint::{
@@ -16,9 +17,9 @@ use classifier::checkpoint::{
 };
 use classifier::model::ModelDescription;
 use classifier::{initialise, tensors};
-use config::{Freeze, HeadKind, HeadParams, Normalisation};
+use config::{Freeze, HeadKind, HeadParams};
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -68,7 +69,7 @@ impl Project {
         let description = BaseDescription {
             format: BaseDescription::FORMAT,
             architecture: architecture(),
-            weights: "random".into(),
+            weights: BaseWeights::drawn("random"),
             base_sha256: *base,
             updated_base_sha256: *base,
         };

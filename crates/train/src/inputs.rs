@@ -2,14 +2,15 @@
 
 use anyhow::{Context, Result, bail};
 use artifact::Digest;
+use classifier::ClassifierError;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::{Backend, Fingerprint};
 use classifier::checkpoint::RunId;
 use classifier::solved;
 use classifier::tensors::TensorMap;
-use config::TrainParams;
+use config::{NormalisationChoice, TrainParams};
 use dataset::{GroupNumber, Manifest, ValidatedManifest};
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 use serde::{Deserialize, Serialize};
 use stage::{Settings, UsageError};
 
@@ -79,7 +80,7 @@ impl Inputs {
             architecture: base.architecture.clone(),
             preprocessing: Preprocessing {
                 image_size: base.architecture.image_size,
-                normalisation: train.normalisation,
+                normalisation: normalisation(&base, train.normalisation)?,
             },
             train,
             machine: backend.fingerprint(),
@@ -100,6 +101,15 @@ fn check_cuts(train: &TrainParams) -> Result<()> {
     let Some(solve) = &train.solve else { return Ok(()) };
     Ok(solved::check_cuts(&solve.cuts)
         .map_err(|error| UsageError(format!("accept train.solve.cuts: {error}")))?)
+}
+
+/// What the base's weights see. A choice that contradicts them is a mistake in the configuration:
+/// exit code 2.
+fn normalisation(base: &BaseDescription, choice: NormalisationChoice) -> Result<Normalisation> {
+    base.weights.normalisation(choice).map_err(|error| match error {
+        ClassifierError::Normalisation { .. } => UsageError(error.to_string()).into(),
+        other => other.into(),
+    })
 }
 
 /// The images' classes must be the network's: all of them, and no others.

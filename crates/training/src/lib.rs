@@ -9,12 +9,14 @@
 mod epoch;
 mod history;
 mod images;
+mod pace;
 mod refit;
 pub mod solve;
 mod standardise;
 mod validation;
 
 pub use epoch::{Epoch, EpochReport};
+pub use pace::FeaturePass;
 pub use history::History;
 pub use images::TrainingImages;
 pub use refit::{Length, Refit, RefitHead};
