@@ -1,8 +1,9 @@
 //! The choice of strength, width and cuts by cross-validation on the training images alone.
 //!
 //! Groups stay whole, each fold is standardised by the images outside it, and every candidate is
-//! scored on the same held-out images. What differs by less than chance does not decide: of those
-//! candidates the simplest is taken.
+//! scored on the same held-out images, by the log loss of its calibrated probabilities: of a few
+//! hundred answers that are right or wrong, chance decides more. What differs by less than chance does
+//! not decide either: of those candidates the simplest is taken.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -79,13 +80,15 @@ pub struct Candidate {
     pub standard_error: f64,
     /// Share of right answers in each fold.
     pub accuracy_of_folds: Vec<f64>,
-    /// Mean cross-entropy in nats, after one temperature for all folds.
+    /// Mean cross-entropy in nats, after one temperature for all folds: what is chosen by.
     pub log_loss: f64,
+    /// The standard error of `log_loss`, over groups.
+    pub log_loss_standard_error: f64,
     /// That temperature.
     pub temperature: f64,
     /// The mean AUROC of each class against all others.
     pub auroc: Option<f64>,
-    /// By how much the best is more accurate.
+    /// By how much the log loss of the best is lower.
     pub behind: f64,
     /// The standard error of `behind`, over groups, from answers to the same images.
     pub behind_standard_error: f64,

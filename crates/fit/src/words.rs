@@ -25,14 +25,14 @@ impl Search {
     }
 }
 
-/// `cross-validation in 5 folds of 349 groups: C 3, …: accuracy 0.891 ± 0.025`
+/// `cross-validation of 27 candidates in 5 folds of 309 groups chooses C 3, …: log loss 0.42, …`
 impl fmt::Display for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Candidate { choice, accuracy, standard_error, .. } = self.best();
+        let Candidate { choice, accuracy, standard_error, log_loss, .. } = self.best();
         write!(
             f,
-            "cross-validation of {} candidates in {} folds of {} groups chooses {choice}: accuracy \
-             {accuracy:.4} ± {standard_error:.4} (standard error)",
+            "cross-validation of {} candidates in {} folds of {} groups chooses {choice}: log loss \
+             {log_loss:.4}, accuracy {accuracy:.4} ± {standard_error:.4} (standard error)",
             self.candidates.len(),
             self.folds,
             self.groups,

@@ -31,10 +31,13 @@ pub(super) fn rule(kind: Kind) -> String {
         Kind::Linear => "fewest features, then the smallest strength",
         Kind::Kernel => "fewest features, then the largest width, then the smallest strength",
     };
+    let errors = match TIE_STANDARD_ERRORS {
+        1.0 => "one standard error".to_owned(),
+        errors => format!("{errors} standard errors"),
+    };
     format!(
-        "the highest accuracy on held-out images; of all that are behind it by at most \
-         {TIE_STANDARD_ERRORS} standard errors of the difference (paired, over groups), the \
-         simplest: {simplest}"
+        "The lowest calibrated log loss on held-out images; of all that are behind it by at most \
+         {errors} of the difference (paired, over groups), the simplest: {simplest}."
     )
 }
 
@@ -45,37 +48,37 @@ pub(super) fn score(
     folds: &Folds,
 ) -> Result<Scored> {
     let groups = Clusters::of(groups);
-    let right: Vec<Vec<bool>> = tried.iter().map(|it| right(it, data)).collect();
-    let accuracy: Vec<f64> = right.iter().map(|right| share(right)).collect();
+    let calibrated: Vec<Calibrated> =
+        tried.par_iter().map(|it| Calibrated::of(it, data)).collect::<Result<_>>()?;
+    let loss = |place: usize| groups.mean(|image| calibrated[place].losses[image]).mean;
     let best = (0..tried.len())
         .min_by(|a, b| {
-            accuracy[*b].total_cmp(&accuracy[*a]).then_with(|| simpler(&tried[*a], &tried[*b]))
+            loss(*a).total_cmp(&loss(*b)).then_with(|| simpler(&tried[*a], &tried[*b]))
         })
         .ok_or(Error::NoCandidate { what: "candidate" })?;
 
-    let candidates: Vec<Candidate> = (0..tried.len())
-        .into_par_iter()
-        .map(|place| {
-            let behind = groups.mean(|image| {
-                f64::from(u8::from(right[best][image])) - f64::from(u8::from(right[place][image]))
-            });
-            let (log_loss, temperature, auroc) = probabilistic(&tried[place], data)?;
-            let own = groups.mean(|image| f64::from(u8::from(right[place][image])));
-            Ok(Candidate {
-                choice: tried[place].choice.clone(),
-                features: tried[place].features,
-                accuracy: accuracy[place],
-                standard_error: own.standard_error,
-                accuracy_of_folds: by_fold(&right[place], folds),
-                log_loss,
-                temperature,
-                auroc,
-                behind: behind.mean,
-                behind_standard_error: behind.standard_error,
-                tie: is_tie(&behind),
-            })
-        })
-        .collect::<Result<_>>()?;
+    let candidate = |place: usize| {
+        let (own, best) = (&calibrated[place], &calibrated[best]);
+        let behind = groups.mean(|image| own.losses[image] - best.losses[image]);
+        let right = right(&tried[place], data);
+        let accuracy = groups.mean(|image| f64::from(u8::from(right[image])));
+        let log_loss = groups.mean(|image| own.losses[image]);
+        Candidate {
+            choice: tried[place].choice.clone(),
+            features: tried[place].features,
+            accuracy: accuracy.mean,
+            standard_error: accuracy.standard_error,
+            accuracy_of_folds: by_fold(&right, folds),
+            log_loss: log_loss.mean,
+            log_loss_standard_error: log_loss.standard_error,
+            temperature: own.temperature,
+            auroc: own.auroc,
+            behind: behind.mean,
+            behind_standard_error: behind.standard_error,
+            tie: is_tie(&behind),
+        }
+    };
+    let candidates: Vec<Candidate> = (0..tried.len()).into_par_iter().map(candidate).collect();
     let ties = (0..tried.len()).filter(|place| candidates[*place].tie);
     let chosen = ties.min_by(|a, b| simpler(&tried[*a], &tried[*b])).unwrap_or(best);
     let logits = std::mem::take(&mut tried[chosen].logits);
@@ -118,15 +121,28 @@ fn by_fold(right: &[bool], folds: &Folds) -> Vec<f64> {
     (0..folds.count()).map(of_fold).collect()
 }
 
-/// Log loss, its temperature, and the AUROC.
-fn probabilistic(tried: &Tried, data: &Labelled<'_>) -> Result<(f64, f64, Option<f64>)> {
-    let rows = tried.logits.iter().zip(data.labels).map(|(row, label)| {
-        (ClassIndex(*label), row.iter().map(|it| f64::from(*it)).collect::<Vec<_>>())
-    });
-    let logits = LabelledLogits::new(data.classes, rows).map_err(|_| Error::NoLogits)?;
-    let fit = logits.fit_temperature();
-    let loss = logits.cross_entropy(fit.temperature).ok_or(Error::NoLogits)?;
-    Ok((loss, fit.temperature.get(), auroc_one_vs_rest(&logits.probabilities(fit.temperature))))
+/// A candidate's probabilities, at the temperature that suits all of its logits best.
+struct Calibrated {
+    /// Of each image, −ln of the probability of its class.
+    losses: Vec<f64>,
+    temperature: f64,
+    auroc: Option<f64>,
+}
+
+impl Calibrated {
+    fn of(tried: &Tried, data: &Labelled<'_>) -> Result<Self> {
+        let rows = tried.logits.iter().zip(data.labels).map(|(row, label)| {
+            (ClassIndex(*label), row.iter().map(|it| f64::from(*it)).collect::<Vec<_>>())
+        });
+        let logits = LabelledLogits::new(data.classes, rows).map_err(|_| Error::NoLogits)?;
+        let temperature = logits.fit_temperature().temperature;
+        let predictions = logits.probabilities(temperature);
+        // As scikit-learn's log_loss, no probability counts as smaller than the smallest step above 0.
+        let loss = |(class, row): (ClassIndex, &[f64])| -row[class.0].max(f64::EPSILON).ln();
+        let losses = predictions.rows().map(loss).collect();
+        let auroc = auroc_one_vs_rest(&predictions);
+        Ok(Self { losses, temperature: temperature.get(), auroc })
+    }
 }
 
 /// The images of each group.
@@ -195,8 +211,9 @@ mod tests {
         Tried { choice, features, logits }
     }
 
-    /// The chosen one of candidates with so many wrong answers, which come first.
-    fn chosen(candidates: &[(usize, usize, f64)]) -> Scored {
+    /// The chosen one of candidates with so many wrong answers, which come first, or last where the
+    /// number is negative.
+    fn chosen(candidates: &[(i32, usize, f64)]) -> Scored {
         const IMAGES: usize = 100;
         let labels: Vec<usize> = (0..IMAGES).map(|image| image % 2).collect();
         let groups: Vec<_> = (0..IMAGES as u32).map(GroupNumber).collect();
@@ -205,7 +222,9 @@ mod tests {
         let data = Labelled { rows, labels: &labels, classes: 2, class_weights: None };
         let folds = folds::assign(&labels, &groups, 5, 1).unwrap();
         let tried = candidates.iter().map(|(wrong, features, strength)| {
-            let right: Vec<bool> = (0..IMAGES).map(|image| image >= *wrong).collect();
+            let place = |image: usize| if *wrong < 0 { IMAGES - 1 - image } else { image };
+            let wrong = wrong.unsigned_abs() as usize;
+            let right: Vec<bool> = (0..IMAGES).map(|image| place(image) >= wrong).collect();
             tried(&right, &labels, *features, *strength)
         });
         score(tried.collect(), &data, &groups, &folds).unwrap()
@@ -213,20 +232,24 @@ mod tests {
 
     #[test]
     fn a_simpler_candidate_that_is_behind_by_chance_is_taken() {
-        // One image of a hundred: the difference is 0.01, and so is its standard error.
-        assert_eq!(chosen(&[(10, 8, 1.0), (11, 4, 1.0)]).chosen, 1);
+        // Ten and eleven of a hundred, all others: that is chance.
+        assert_eq!(chosen(&[(10, 8, 1.0), (-11, 4, 1.0)]).chosen, 1);
         assert_eq!(chosen(&[(10, 8, 1.0), (10, 8, 0.5)]).chosen, 1);
     }
 
     #[test]
     fn a_simpler_candidate_that_is_clearly_behind_is_not() {
-        // Twenty images: 0.2 with a standard error of 0.04.
+        // Twenty images of a hundred: calibrated, four fifths of the probability is right, and the
+        // losses are ln 5/4 and ln 5. None wrong: next to no loss.
         let scored = chosen(&[(20, 4, 1.0), (0, 8, 1.0), (0, 8, 2.0)]);
         assert_eq!(scored.chosen, 1);
-        assert_eq!(scored.candidates[0].behind, 0.2);
+        let loss = 0.8 * 1.25_f64.ln() + 0.2 * 5.0_f64.ln();
+        assert!((scored.candidates[0].behind - loss).abs() < 1e-6);
         assert!(!scored.candidates[0].tie);
-        let error = (100.0 / 99.0 * 100.0 * 0.2 * 0.8_f64).sqrt() / 100.0;
-        assert!((scored.candidates[0].behind_standard_error - error).abs() < 1e-12);
+        let variance = 0.2 * 0.8 * 4.0_f64.ln().powi(2);
+        let error = (100.0 / 99.0 * 100.0 * variance).sqrt() / 100.0;
+        assert!((scored.candidates[0].behind_standard_error - error).abs() < 1e-6);
+        assert_eq!(scored.candidates[0].accuracy, 0.8);
         assert_eq!(scored.candidates[1].auroc, Some(1.0));
     }
 }

@@ -35,7 +35,7 @@ fn a_solved_head_leaves_one_checkpoint_with_what_was_chosen_and_why() {
         assert_eq!(metadata.valid_accuracy, 1.0, "bright and dark are told apart");
         let solved = metadata.solved.expect("how it was solved");
         let widths = if kind == HeadKind::Kernel { 3 } else { 1 };
-        assert_eq!(solved.search.candidates.len(), 3 * widths * 2);
+        assert_eq!(solved.search.candidates.len(), 3 * widths * 3);
         assert_eq!(solved.choice.width.is_some(), kind == HeadKind::Kernel);
     }
 }
