@@ -133,8 +133,19 @@ def test_a_kernel_head_adds_up_the_decision_values_of_svc(fitted, shape, width, 
     gamma = 1 / (width * data.columns)
     model = SVC(C=strength, gamma=gamma, decision_function_shape="ovo", tol=1e-5).fit(train, data.labels)
     close(found["logits"], pair_sums(model, test, data.classes), 1e-3)
-    assert found["accuracy"] == pytest.approx(model.score(test, data.test_labels), abs=0.01)
     assert found["head"]["of"]["gamma"] == pytest.approx(gamma, rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [3, 4, 5])
+def test_a_kernel_head_is_right_as_often_as_svc_which_counts_votes(fitted, classes):
+    """Over several draws: a single one of a thousand images has a standard error of 0.01."""
+    behind = []
+    for seed in range(3, 9):
+        data = drawn(seed, 600, 100, classes)
+        train, test = data.standardised()
+        accuracy = SVC(C=3.0, gamma=1 / 100).fit(train, data.labels).score(test, data.test_labels)
+        behind.append(accuracy - fitted(data, kind="kernel", strength=3.0, width=1.0)["accuracy"])
+    assert abs(numpy.mean(behind)) <= 0.01
 
 
 def pair_sums(model, test, classes):
