@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test fuzz bench bench-gpu bench-serve lint lock clean-features
+.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -74,6 +74,10 @@ bench: setup ## speed beside Keras and PyTorch, on an idle machine: DATA=… ROU
 
 bench-gpu: ## the same on an NVIDIA GPU, from the built programs alone: nothing is compiled or fetched
 	@scripts/bench --gpu
+
+bench-heads: ## heads that are solved, beside scikit-learn's, on an idle machine: IMAGES=685,7000,100000 ROUNDS=3
+	@scripts/setup reference
+	@.venv-reference/bin/python bench/heads.py $(if $(IMAGES),--images "$(IMAGES)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
 bench-serve: setup ## the prediction server beside Flask + Keras, on an idle machine: PROFILE=… DATA=folder ROUNDS=3 ONLY=…
 	@scripts/bench-serve "$(root)" "$(DATA)" "$(ROUNDS)" "$(ONLY)" "$(SECOND)"

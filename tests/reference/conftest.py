@@ -190,3 +190,12 @@ def score():
         return json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"printed {name}"))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def fit_program():
+    """An example program of the crate `fit` by its name, built."""
+    command = ["cargo", "build", "--release", "--locked", "--package", "fit", "--examples"]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    folder = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples"
+    return lambda name: folder / name

@@ -2,20 +2,21 @@
 //!
 //! ```sh
 //! echo '{"kind": "linear", "columns": 8, "classes": 3, "train": {"features": "train.f32",
-//!   "labels": "train.u8"}, "test": "test.f32", "strength": 1, "seed": 1}' |
-//!     cargo run --release -p fit --example head
+//!   "labels": "train.u8"}, "test": {"features": "test.f32", "labels": "test.u8"}, "strength": 1,
+//!   "seed": 1}' | cargo run --release -p fit --example head
 //! ```
 //!
-//! Features are f32 in the machine's order of bytes, row by row (`array.tofile` of NumPy), labels
-//! are bytes. `tests/reference/test_fit_crate.py` holds the output against scikit-learn,
-//! `bench/heads.py` the time.
+//! The description is a file where one is named, or standard input. Features are f32 in the
+//! machine's order of bytes, row by row (`array.tofile` of NumPy), labels are bytes.
+//! `tests/reference/test_fit_crate.py` holds the output against scikit-learn, `bench/heads.py` the
+//! time.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fit::{Choice, Cut, Fitted, Head, Kind, Labelled, Rows};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,17 +28,17 @@ struct Input {
     columns: usize,
     classes: usize,
     train: Files,
-    /// Features of images whose logits are printed.
-    test: PathBuf,
+    /// What the head is tried on.
+    test: Files,
     strength: f64,
     width: Option<f64>,
     /// First and last column, exclusive, of what is read; all where there is none.
     read: Option<(usize, usize)>,
     class_weights: Option<Vec<f64>>,
     seed: u64,
-    /// Whether the head itself is printed.
+    /// Whether the head and the logits of `test` are printed.
     #[serde(default)]
-    print_head: bool,
+    whole: bool,
 }
 
 #[derive(Deserialize)]
@@ -47,11 +48,23 @@ struct Files {
     labels: PathBuf,
 }
 
+impl Files {
+    fn read(&self) -> Result<(Vec<f32>, Vec<usize>)> {
+        let (features, labels) = (&self.features, &self.labels);
+        let classes = fs::read(labels).with_context(|| format!("read {}", labels.display()))?;
+        let features =
+            read_features(features).with_context(|| format!("read {}", features.display()))?;
+        Ok((features, classes.into_iter().map(usize::from).collect()))
+    }
+}
+
 fn main() -> Result<()> {
-    let input: Input = serde_json::from_reader(io::stdin().lock()).context("read the input")?;
-    let features = read_features(&input.train.features)?;
-    let labels: Vec<usize> = read(&input.train.labels)?.into_iter().map(usize::from).collect();
-    let test = read_features(&input.test)?;
+    let input: Input = match std::env::args_os().nth(1) {
+        Some(path) => serde_json::from_slice(&fs::read(path).context("read the description")?),
+        None => serde_json::from_reader(io::stdin().lock()),
+    }
+    .context("understand the description")?;
+    let (features, labels) = input.train.read()?;
     let data = Labelled {
         rows: Rows::new(&features, input.columns)?,
         labels: &labels,
@@ -68,9 +81,20 @@ fn main() -> Result<()> {
         Kind::Kernel => fit::kernel::fit(&data, &cuts, &choice, input.seed)?,
     };
     let seconds = start.elapsed().as_secs_f64();
-    let logits = fitted.logits(&Rows::new(&test, input.columns)?)?;
-    let head = if input.print_head { described(&fitted) } else { Value::Null };
-    println!("{}", json!({"seconds": seconds, "logits": logits, "head": head}));
+
+    let (features, labels) = input.test.read()?;
+    let logits = fitted.logits(&Rows::new(&features, input.columns)?)?;
+    ensure!(logits.len() == labels.len(), "{} images, {} labels", logits.len(), labels.len());
+    let largest = |row: &[f32]| row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let first = |row: &[f32]| row.iter().position(|logit| *logit == largest(row));
+    let right = logits.iter().zip(&labels).filter(|(row, label)| first(row) == Some(**label));
+    let accuracy = right.count() as f64 / labels.len() as f64;
+    let (head, logits) =
+        if input.whole { (described(&fitted), json!(logits)) } else { (Value::Null, Value::Null) };
+    println!(
+        "{}",
+        json!({"seconds": seconds, "accuracy": accuracy, "head": head, "logits": logits})
+    );
     Ok(())
 }
 
@@ -85,11 +109,10 @@ fn described(fitted: &Fitted) -> Value {
     json!({"mean": standardisation.mean, "scale": standardisation.scale, "of": head})
 }
 
-fn read_features(path: &Path) -> Result<Vec<f32>> {
-    let bytes = read(path)?;
-    Ok(bytes.as_chunks().0.iter().map(|it| f32::from_ne_bytes(*it)).collect())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("read {}", path.display()))
+/// Straight into the numbers: a copy as bytes would double the memory that is measured.
+fn read_features(path: &Path) -> io::Result<Vec<f32>> {
+    let mut file = File::open(path)?;
+    let mut values = vec![0.0; file.metadata()?.len() as usize / size_of::<f32>()];
+    file.read_exact(bytemuck::cast_slice_mut(&mut values))?;
+    Ok(values)
 }

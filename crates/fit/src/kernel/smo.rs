@@ -10,14 +10,16 @@
 //! Each step moves one `β` up and another down by as much. Which two is told by second-order
 //! information: Fan, Chen & Lin 2005, "Working Set Selection Using Second Order Information for
 //! Training Support Vector Machines", the rule of LIBSVM, whose stopping condition and offset these
-//! are too. There is no shrinking: whole rows of the kernel matrix are at hand.
+//! are too, with a smaller tolerance. There is no shrinking: whole rows of the kernel matrix are at hand.
 
 use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// How far the optimality conditions may be violated, as in LIBSVM and scikit-learn.
-pub(super) const TOLERANCE: f64 = 1e-3;
+/// How far the optimality conditions may be violated: by how much two decision values of one pair may
+/// disagree on the offset. LIBSVM and scikit-learn allow 1e-3, with which what is added up over
+/// pairs depends in its third digit on where a solution started.
+pub(super) const TOLERANCE: f64 = 1e-4;
 
 /// What a curvature of zero counts as: two images with the same features.
 const SMALLEST_CURVATURE: f64 = 1e-12;
@@ -255,8 +257,8 @@ mod tests {
         let mut fresh = Pair::new(3, 3);
         fresh.solve(&matrix, [4.0; 2]).unwrap();
         for (a, b) in carried.solution().0.iter().zip(fresh.solution().0) {
-            assert!((a - b).abs() < 0.02, "{a}, {b}");
+            assert!((a - b).abs() < 1e-2, "{a}, {b}");
         }
-        assert!((carried.solution().1 - fresh.solution().1).abs() < 2.0 * TOLERANCE);
+        assert!((carried.solution().1 - fresh.solution().1).abs() < 10.0 * TOLERANCE);
     }
 }
