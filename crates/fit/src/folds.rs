@@ -1,0 +1,114 @@
+//! Parts that are held out in turn.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use artifact::Digest;
+use dataset::GroupNumber;
+
+use crate::{Error, Result};
+
+/// Which images are held out together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folds {
+    of_image: Vec<usize>,
+    count: usize,
+}
+
+impl Folds {
+    /// The fold of each image, from 0.
+    pub fn of_images(&self) -> &[usize] {
+        &self.of_image
+    }
+
+    /// How many folds there are: as many as were asked for, or as the groups allow.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The images outside a fold, and those in it.
+    pub fn divide(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
+        (0..self.of_image.len()).partition(|image| self.of_image[*image] != fold)
+    }
+}
+
+/// Deals images to folds: groups stay whole, classes are spread evenly, and the draw depends on the
+/// seed and the groups alone.
+///
+/// Groups are dealt out class by class (by the class of the group's first image), the largest
+/// first, each to the fold that has fewest images of the class so far. Where a class has fewer
+/// groups than `folds`, there are fewer folds. Every fold holds an image, and leaves every class an
+/// image to train on.
+///
+/// # Errors
+/// When there are not as many groups as labels, or no two folds are possible.
+pub fn assign(labels: &[usize], groups: &[GroupNumber], folds: usize, seed: u64) -> Result<Folds> {
+    if groups.len() != labels.len() {
+        let (found, expected) = (groups.len(), labels.len());
+        return Err(Error::Count { what: "groups", found, expected });
+    }
+    let dealt = Dealt::of(labels, groups, seed);
+    let fewest = dealt.groups_of_class.iter().min_by_key(|(_, groups)| **groups);
+    let most = match fewest {
+        Some((class, 1)) => return Err(Error::TooFewGroups { class: *class }),
+        Some((_, groups)) => folds.min(*groups),
+        None => 0,
+    };
+    let possible = (2..=most).rev().map(|count| Folds { of_image: dealt.to(count), count });
+    possible.into_iter().find(|folds| folds.are_whole(labels)).ok_or(Error::NoFolds)
+}
+
+impl Folds {
+    fn are_whole(&self, labels: &[usize]) -> bool {
+        let mut held: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (label, fold) in labels.iter().zip(&self.of_image) {
+            held.entry(*label).or_insert_with(|| vec![0; self.count])[*fold] += 1;
+        }
+        let somewhere_else = |counts: &Vec<usize>| {
+            let total: usize = counts.iter().sum();
+            counts.iter().all(|count| *count < total)
+        };
+        let filled = |fold| held.values().any(|counts| counts[fold] > 0);
+        held.values().all(somewhere_else) && (0..self.count).all(filled)
+    }
+}
+
+/// Groups in the order in which they are dealt.
+struct Dealt<'a> {
+    groups: &'a [GroupNumber],
+    ordered: Vec<(GroupNumber, (usize, usize))>,
+    groups_of_class: BTreeMap<usize, usize>,
+}
+
+impl<'a> Dealt<'a> {
+    fn of(labels: &[usize], groups: &'a [GroupNumber], seed: u64) -> Self {
+        let mut sizes: BTreeMap<GroupNumber, (usize, usize)> = BTreeMap::new();
+        let mut of_class: BTreeMap<usize, std::collections::BTreeSet<GroupNumber>> =
+            BTreeMap::new();
+        for (class, group) in labels.iter().zip(groups) {
+            sizes.entry(*group).or_insert((*class, 0)).1 += 1;
+            of_class.entry(*class).or_default().insert(*group);
+        }
+        let mut ordered: Vec<_> = sizes.into_iter().collect();
+        ordered.sort_by_cached_key(|(group, (class, size))| {
+            let key = Digest::of_fields([&seed.to_le_bytes()[..], &group.0.to_le_bytes()[..]]);
+            (*class, Reverse(*size), key)
+        });
+        let groups_of_class = of_class.iter().map(|(class, it)| (*class, it.len())).collect();
+        Self { groups, ordered, groups_of_class }
+    }
+
+    fn to(&self, folds: usize) -> Vec<usize> {
+        let mut filled: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut fold_of = BTreeMap::new();
+        for (group, (class, size)) in &self.ordered {
+            // Each class begins with another fold, so that what is left over is spread as well.
+            let counts = filled.entry(*class).or_insert_with(|| vec![0; folds]);
+            let turn = |place: usize| (class + place) % folds;
+            let fold = (0..folds).map(turn).min_by_key(|fold| counts[*fold]).unwrap_or(0);
+            counts[fold] += size;
+            fold_of.insert(*group, fold);
+        }
+        self.groups.iter().map(|group| fold_of[group]).collect()
+    }
+}
