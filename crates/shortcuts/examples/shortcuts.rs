@@ -199,6 +199,7 @@ fn print_scores(report: &BaselineReport) {
         fitted.images,
         fitted.of
     );
+    report.remark.iter().for_each(|remark| println!("  {remark}"));
     for scores in &report.scores {
         println!("  {:5} {}", scores.split.name(), line(&scores.all));
         if let Some(without_copies) = &scores.without_copies {

@@ -4,6 +4,7 @@ use picture_checks::Facts;
 use crate::baseline::{Baseline, Learner, View};
 use crate::features::{Feature, varying};
 use crate::forest::{Forest, Tried};
+use crate::kernel::{Kernel, KernelLesson};
 use crate::neighbour::Neighbours;
 use crate::picture::LabelledPicture;
 use crate::rows::{Rows, Scaled};
@@ -36,6 +37,9 @@ pub struct Prediction {
     pub baseline: Baseline,
     /// What it was fitted on.
     pub fitted_on: FittedOn,
+    /// How what it had to choose was chosen, for people; or why it could not be fitted, and knows no
+    /// more than how frequent each class is.
+    pub remark: Option<String>,
     /// How many classes there are.
     pub classes: usize,
     /// Probabilities of the classes, `[images, classes]`, row by row, in the order in which the
@@ -55,7 +59,6 @@ pub(crate) struct Lesson<'a> {
     pub(crate) pictures: Vec<&'a Facts>,
     pub(crate) labels: Vec<usize>,
     /// What must not be divided between learning and judging.
-    #[allow(dead_code)]
     pub(crate) groups: Vec<GroupNumber>,
     pub(crate) classes: usize,
     pub(crate) seed: u64,
@@ -70,6 +73,7 @@ pub struct Baselines {
 struct FittedBaseline {
     on: FittedOn,
     model: Model,
+    remark: Option<String>,
 }
 
 enum Model {
@@ -78,6 +82,7 @@ enum Model {
     Forest(Forest),
     Thumbnails(Neighbours),
     Neighbours(Scaled, Neighbours),
+    Kernel(Vec<Feature>, Kernel),
 }
 
 impl Baselines {
@@ -101,6 +106,7 @@ impl Baselines {
         let predict = |(baseline, fitted): &(Baseline, FittedBaseline)| Prediction {
             baseline: *baseline,
             fitted_on: fitted.on,
+            remark: fitted.remark.clone(),
             classes: self.classes,
             probabilities: fitted.model.probabilities(images),
         };
@@ -131,22 +137,37 @@ impl<'a> Lesson<'a> {
 
     fn fit(&self, baseline: Baseline) -> FittedBaseline {
         let model = match baseline {
-            Baseline::MajorityClass => None,
-            Baseline::THUMBNAIL_NEIGHBOUR => Some(Model::Thumbnails(self.thumbnails())),
+            Baseline::MajorityClass => Ok(None),
+            Baseline::THUMBNAIL_NEIGHBOUR => Ok(Some(Model::Thumbnails(self.thumbnails()))),
             Baseline::Of(view, learner) => self.learn(view, learner),
         };
-        let model = model.unwrap_or_else(|| Model::Constant(self.shares()));
-        FittedBaseline { on: FittedOn::all(self.pictures.len()), model }
+        let on = FittedOn::all(self.pictures.len());
+        let shares = || Model::Constant(self.shares());
+        match model {
+            Ok(model) => {
+                let remark = match &model {
+                    Some(Model::Kernel(_, kernel)) => Some(kernel.remark.clone()),
+                    _ => None,
+                };
+                FittedBaseline { on, model: model.unwrap_or_else(shares), remark }
+            }
+            // Whoever compares a model with it is told that it saw nothing.
+            Err(error) => FittedBaseline {
+                on: FittedOn { images: 0, ..on },
+                model: shares(),
+                remark: Some(format!("not fitted: {error}")),
+            },
+        }
     }
 
     /// None where there is nothing to tell apart, or nothing to tell it by.
-    fn learn(&self, view: View, learner: Learner) -> Option<Model> {
+    fn learn(&self, view: View, learner: Learner) -> fit::Result<Option<Model>> {
         let features = varying(view.features(&self.pictures), &self.pictures);
         let has_several_classes = self.labels.iter().any(|label| *label != self.labels[0]);
         if features.is_empty() || !has_several_classes {
-            return None;
+            return Ok(None);
         }
-        Some(match learner {
+        Ok(Some(match learner {
             Learner::Forest => Model::Forest(self.forest(view, features)),
             Learner::Neighbour => {
                 let scaled = view.scaled(features, &self.pictures);
@@ -154,8 +175,18 @@ impl<'a> Lesson<'a> {
                 let neighbours = Neighbours::of(rows, &self.labels, self.classes, SMALL_DIFFERENCE);
                 Model::Neighbours(scaled, neighbours)
             }
-            Learner::Kernel => return None,
-        })
+            Learner::Kernel => {
+                let kernel = Kernel::fit(&KernelLesson {
+                    values: &values(&features, &self.pictures),
+                    columns: features.len(),
+                    labels: &self.labels,
+                    groups: &self.groups,
+                    classes: self.classes,
+                    seed: self.seed,
+                })?;
+                Model::Kernel(features, kernel)
+            }
+        }))
     }
 
     pub(crate) fn forest(&self, view: View, features: Vec<Feature>) -> Forest {
@@ -186,8 +217,17 @@ impl Model {
             Self::Neighbours(scaled, neighbours) => {
                 neighbours.probabilities(&Rows::of_features(scaled, images))
             }
+            Self::Kernel(features, kernel) => kernel
+                .probabilities(&values(features, images))
+                .expect("as many features as it was fitted on"),
         }
     }
+}
+
+/// These features of the pictures, row by row.
+fn values(features: &[Feature], pictures: &[&Facts]) -> Vec<f32> {
+    let row = |facts: &&Facts| features.iter().map(|feature| feature.of(facts)).collect::<Vec<_>>();
+    pictures.iter().flat_map(row).collect()
 }
 
 impl View {

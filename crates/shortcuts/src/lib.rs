@@ -22,7 +22,8 @@
 //! facts of all pictures, with class, split and groups            LabelledPicture
 //!   ↓ one classifier for each baseline, on all training images     Baselines
 //!   │    ├─ numbers in bins, trees that cut between them             table, tree, forest
-//!   │    └─ the nearest of all known rows                            rows, neighbour
+//!   │    ├─ the nearest of all known rows                            rows, neighbour
+//!   │    └─ strength and width by grouped cross-validation           kernel, crate fit
 //!   ↓ probabilities for all other pictures                         Prediction
 //!   ├─ accuracy, AUROC: overall, by class, by pair, by split       scores
 //!   └─ pairs told apart: clearly and by much                       significance, verdict
@@ -54,7 +55,9 @@
 //! # Cost
 //!
 //! Forests take a time that grows as their images do, but for a logarithm; nearest neighbours take
-//! one that grows with training images times images asked for. The result depends on the images,
+//! one that grows with training images times images asked for. Kernels are exact up to the limit of
+//! the crate `fit`, and have landmarks beyond, as the model's head has; what they choose, they choose
+//! on about 2,000 training images, and are fitted on all. The result depends on the images,
 //! their order and the seed, not on the number of threads.
 
 mod audit;
@@ -63,6 +66,7 @@ mod baselines;
 mod features;
 mod forest;
 mod giveaway;
+mod kernel;
 mod neighbour;
 mod picture;
 mod random;

@@ -34,6 +34,8 @@ pub struct BaselineReport {
     pub looks_at: String,
     /// How many of the training images it was fitted on.
     pub fitted_on: FittedOn,
+    /// How what it had to choose was chosen, or why it could not be fitted.
+    pub remark: Option<String>,
     /// Validation and test, those that have images.
     pub scores: Vec<SplitScores>,
 }
@@ -146,6 +148,7 @@ impl<'a> Judged<'a> {
             kind: prediction.baseline.kind(),
             looks_at: prediction.baseline.looks_at(),
             fitted_on: prediction.fitted_on,
+            remark: prediction.remark.clone(),
             scores: [Split::Valid, Split::Test].into_iter().filter_map(of_split).collect(),
         }
     }

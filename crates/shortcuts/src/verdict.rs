@@ -263,6 +263,7 @@ mod tests {
         let prediction = Prediction {
             baseline: Baseline::METADATA,
             fitted_on: FittedOn::all(9),
+            remark: None,
             classes: 3,
             probabilities: rows.iter().flat_map(|(_, row)| *row).collect(),
         };

@@ -14,8 +14,8 @@ use classifier::tensors::{HostTensor, TensorMap};
 use classifier::{initialise, model};
 use config::{Freeze, HeadKind, HeadParams, Normalisation};
 use dataset::{
-    BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, ImageRecord, Manifest, Split,
-    ValidatedManifest,
+    BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, FittedOn, ImageRecord,
+    Manifest, Split, ValidatedManifest,
 };
 use imaging::Preprocessing;
 use serde_json::Value;
@@ -254,6 +254,7 @@ impl Project {
         let majority = BaselinePredictions {
             name: "majority_class".into(),
             kind: BaselineKind::Majority,
+            fitted_on: FittedOn::all(included.split(Split::Train).count()),
             images: images.collect(),
         };
         let file = self.validation().join(BASELINES_FILE);
