@@ -13,7 +13,7 @@ const FOLDS: usize = 5;
 
 /// What is chosen from.
 const STRENGTHS: [f64; 3] = [1.0, 10.0, 100.0];
-const WIDTHS: [f64; 3] = [0.25, 1.0, 4.0];
+const WIDTHS: [f64; 4] = [1.0 / 16.0, 0.25, 1.0, 4.0];
 
 /// Where a class has images of one group only, nothing can be held out, and these are taken.
 const STRENGTH_UNCHOSEN: f64 = 10.0;
