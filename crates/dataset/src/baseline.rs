@@ -21,6 +21,29 @@ pub enum BaselineKind {
     CoarseLook,
 }
 
+/// How many of the training images a baseline was fitted on. A model that was fitted on more is no
+/// better than a baseline for that alone, so whoever compares the two must ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedOn {
+    /// The images that it was fitted on.
+    pub images: usize,
+    /// The images of the training split that take part: what a model is trained on.
+    pub of: usize,
+}
+
+impl FittedOn {
+    /// All of so many images.
+    pub fn all(images: usize) -> Self {
+        Self { images, of: images }
+    }
+
+    /// Whether it was fitted on every one.
+    pub fn is_all(self) -> bool {
+        self.images == self.of
+    }
+}
+
 /// What a baseline says about the images that it was not fitted on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselinePredictions {
@@ -28,6 +51,8 @@ pub struct BaselinePredictions {
     pub name: String,
     /// What it looks at.
     pub kind: BaselineKind,
+    /// What it was fitted on.
+    pub fitted_on: FittedOn,
     /// Probabilities in index order, by the image's path in the manifest.
     pub images: BTreeMap<String, Vec<f64>>,
 }
@@ -59,12 +84,15 @@ pub enum BaselinesError {
     },
 }
 
+/// Baseline, kind, fitted on, of, path, probabilities.
+type Row = (String, BaselineKind, usize, usize, String, Vec<f64>);
+
 fn header(classes: &ClassIndices) -> Vec<String> {
-    let fixed = ["baseline", "kind", "path"].map(str::to_owned);
+    let fixed = ["baseline", "kind", "fitted_on", "of", "path"].map(str::to_owned);
     fixed.into_iter().chain(classes.names().iter().map(|name| format!("prob_{name}"))).collect()
 }
 
-/// Writes one row per baseline and image: `baseline,kind,path`, then `prob_<class>` for each class.
+/// Writes one row per baseline and image: `baseline,kind,fitted_on,of,path`, then `prob_<class>` for each class.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -77,9 +105,10 @@ pub fn write_baselines(
         let mut writer = csv::Writer::from_writer(file);
         writer.write_record(header(classes)).map_err(std::io::Error::other)?;
         for baseline in baselines {
+            let FittedOn { images, of } = baseline.fitted_on;
             for (image, probabilities) in &baseline.images {
                 writer
-                    .serialize((&baseline.name, baseline.kind, image, probabilities))
+                    .serialize((&baseline.name, baseline.kind, images, of, image, probabilities))
                     .map_err(std::io::Error::other)?;
             }
         }
@@ -106,15 +135,16 @@ pub fn read_baselines(
     }
     let mut baselines: Vec<BaselinePredictions> = Vec::new();
     for row in reader.deserialize() {
-        let (name, kind, image, probabilities): (String, BaselineKind, String, Vec<f64>) =
-            row.map_err(refuse)?;
+        let row: Row = row.map_err(refuse)?;
+        let (name, kind, images, of, image, probabilities) = row;
+        let fitted_on = FittedOn { images, of };
         match baselines.iter_mut().find(|baseline| baseline.name == name) {
             Some(baseline) => {
                 baseline.images.insert(image, probabilities);
             }
             None => {
                 let images = BTreeMap::from([(image, probabilities)]);
-                baselines.push(BaselinePredictions { name, kind, images });
+                baselines.push(BaselinePredictions { name, kind, fitted_on, images });
             }
         }
     }
@@ -136,11 +166,13 @@ mod tests {
             BaselinePredictions {
                 name: "majority_class".into(),
                 kind: BaselineKind::Majority,
+                fitted_on: FittedOn::all(3000),
                 images: images(1.0),
             },
             BaselinePredictions {
                 name: "grey_histogram".into(),
                 kind: BaselineKind::Shortcut,
+                fitted_on: FittedOn { images: 2000, of: 3000 },
                 images: images(1.0 / 3.0),
             },
         ]
@@ -153,8 +185,14 @@ mod tests {
         let classes = ClassIndices::of_names(["cancer", "normal"]);
         write_baselines(&path, &classes, &baselines()).unwrap();
         let text = artifact::read_text(&path).unwrap();
-        assert!(text.starts_with("baseline,kind,path,prob_cancer,prob_normal\n"), "{text}");
-        assert!(text.contains("\ngrey_histogram,shortcut,\"test/a, b.png\",0.3333"), "{text}");
+        assert!(
+            text.starts_with("baseline,kind,fitted_on,of,path,prob_cancer,prob_normal\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\ngrey_histogram,shortcut,2000,3000,\"test/a, b.png\",0.3333"),
+            "{text}"
+        );
         assert_eq!(read_baselines(&path, &classes).unwrap(), baselines());
     }
 
@@ -168,10 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_does_not_say_what_its_baselines_saw_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(BASELINES_FILE);
+        let text = "baseline,kind,path,prob_a,prob_b\nx,shortcut,1.png,0.5,0.5\n";
+        artifact::write_file(&path, text.as_bytes()).unwrap();
+        let error = read_baselines(&path, &ClassIndices::of_names(["a", "b"])).unwrap_err();
+        assert!(error.to_string().contains("run validate again"), "{error}");
+    }
+
+    #[test]
     fn a_bad_number_names_file_and_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(BASELINES_FILE);
-        let text = "baseline,kind,path,prob_a,prob_b\nx,shortcut,1.png,half,0.5\n";
+        let text = "baseline,kind,fitted_on,of,path,prob_a,prob_b\nx,shortcut,3,3,1.png,half,0.5\n";
         artifact::write_file(&path, text.as_bytes()).unwrap();
         let error = read_baselines(&path, &ClassIndices::of_names(["a", "b"])).unwrap_err();
         let message = error.to_string();

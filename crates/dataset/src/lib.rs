@@ -7,14 +7,18 @@ mod class;
 mod image_file;
 mod manifest;
 mod split;
+mod split_audit;
 mod validated;
 
 pub use baseline::{
-    BASELINES_FILE, BaselineKind, BaselinePredictions, BaselinesError, read_baselines,
+    BASELINES_FILE, BaselineKind, BaselinePredictions, BaselinesError, FittedOn, read_baselines,
     write_baselines,
 };
 pub use class::{ClassIndex, ClassIndices, ClassIndicesError};
 pub use image_file::{ImageFileError, read_image};
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
+pub use split_audit::{
+    AuditAmong, BaselineAudit, DrawnScores, Flattery, SPLIT_AUDIT_FILE, SplitAudit,
+};
 pub use validated::{Exclusion, GroupNumber, ValidatedManifest, ValidatedRecord};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{BaselineKind, BaselinePredictions, ClassIndices};
+use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FittedOn};
 use inference::TestSet;
 use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
 use serde::Serialize;
@@ -39,6 +39,9 @@ pub(crate) struct Worth {
 pub(crate) enum WorthVerdict {
     /// The model is clearly better than every baseline.
     BeatsAllBaselines,
+    /// It is clearly better than those there are, but one of them was fitted on fewer training images
+    /// than the model, which may be all that makes the difference.
+    BaselinesSawFewer,
     /// It is clearly better than every shortcut, but not than a coarse look at the picture.
     BeatsShortcutsOnly,
     /// A shortcut may do as well.
@@ -51,6 +54,8 @@ pub(crate) enum WorthVerdict {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct BaselineScore {
     pub(crate) kind: BaselineKind,
+    /// How many training images it was fitted on, of how many the model was.
+    pub(crate) fitted_on: FittedOn,
     pub(crate) accuracy: Estimate,
 }
 
@@ -89,6 +94,7 @@ pub(crate) struct Contest<'a> {
 struct Rival {
     name: String,
     kind: BaselineKind,
+    fitted_on: FittedOn,
     predictions: Predictions,
 }
 
@@ -110,7 +116,8 @@ impl Contest<'_> {
             .iter()
             .map(|rival| {
                 let summary = Scorer::new(&rival.predictions).estimates(&self.bootstrap, &groups);
-                let score = BaselineScore { kind: rival.kind, accuracy: summary.accuracy };
+                let (kind, fitted_on) = (rival.kind, rival.fitted_on);
+                let score = BaselineScore { kind, fitted_on, accuracy: summary.accuracy };
                 (rival.name.clone(), score)
             })
             .collect();
@@ -123,9 +130,9 @@ impl Contest<'_> {
         };
         let best_baseline = best(|_| true);
         let best_shortcut = best(|kind| kind != BaselineKind::CoarseLook);
-        let verdict = WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref());
+        let verdict = WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), &rivals);
         Ok(Worth {
-            in_words: in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref()),
+            in_words: in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), &rivals),
             verdict,
             unit: self.test.unit.in_words().into(),
             accuracy,
@@ -156,6 +163,7 @@ impl Contest<'_> {
             rivals.push(Rival {
                 name: baseline.name.clone(),
                 kind: baseline.kind,
+                fitted_on: baseline.fitted_on,
                 predictions: Predictions::new(self.classes.len(), rows)?,
             });
         }
@@ -201,9 +209,11 @@ impl Comparison {
 }
 
 impl WorthVerdict {
-    fn of(baseline: Option<&Comparison>, shortcut: Option<&Comparison>) -> Self {
+    fn of(baseline: Option<&Comparison>, shortcut: Option<&Comparison>, rivals: &[Rival]) -> Self {
+        let saw_all = rivals.iter().all(|rival| rival.fitted_on.is_all());
         match (baseline.map(Comparison::is_won), shortcut.map(Comparison::is_won)) {
             (None, _) => Self::NothingToCompare,
+            (Some(true), _) | (Some(false), Some(true)) if !saw_all => Self::BaselinesSawFewer,
             (Some(true), _) => Self::BeatsAllBaselines,
             (Some(false), Some(true)) => Self::BeatsShortcutsOnly,
             (Some(false), _) => Self::NotBetterThanAShortcut,
@@ -215,12 +225,19 @@ fn in_words(
     verdict: WorthVerdict,
     baseline: Option<&Comparison>,
     shortcut: Option<&Comparison>,
+    rivals: &[Rival],
 ) -> String {
     let told = |it: Option<&Comparison>| it.map(Comparison::in_words).unwrap_or_default();
     match verdict {
         WorthVerdict::BeatsAllBaselines => {
             format!("The model is better than every baseline; the best is {}.", told(baseline))
         }
+        WorthVerdict::BaselinesSawFewer => format!(
+            "The model is not shown to be better than the baselines, for some saw fewer training \
+             images than it did: {}. As they are, the best is {}.",
+            saw_fewer(rivals),
+            told(baseline)
+        ),
         WorthVerdict::BeatsShortcutsOnly => format!(
             "The model is better than every shortcut, but {} a coarse look at the picture: {}.",
             baseline.map_or("not shown to be better than", Comparison::standing),
@@ -237,6 +254,15 @@ fn in_words(
                 .into()
         }
     }
+}
+
+/// `grey histogram 2000 of 5301`, for those that did not see every image.
+fn saw_fewer(rivals: &[Rival]) -> String {
+    let fewer = rivals.iter().filter(|rival| !rival.fitted_on.is_all()).map(|rival| {
+        let FittedOn { images, of } = rival.fitted_on;
+        format!("{} {images} of {of}", rival.name.replace('_', " "))
+    });
+    fewer.collect::<Vec<_>>().join(", ")
 }
 
 impl Comparison {
@@ -300,7 +326,8 @@ mod tests {
 
     fn baseline(name: &str, kind: BaselineKind, right: usize) -> BaselinePredictions {
         let images = (0..IMAGES).map(|number| (format!("{number}.png"), row(number, right)));
-        BaselinePredictions { name: name.into(), kind, images: images.collect() }
+        let fitted_on = FittedOn::all(5_301);
+        BaselinePredictions { name: name.into(), kind, fitted_on, images: images.collect() }
     }
 
     fn decide(right: usize, baselines: &[BaselinePredictions]) -> Worth {
@@ -320,6 +347,25 @@ mod tests {
         let worth = decide(55, &baselines);
         assert_eq!(worth.verdict, WorthVerdict::BeatsAllBaselines);
         assert!(worth.in_words.contains("grey histogram, 0.500 against the model's 0.917"));
+    }
+
+    #[test]
+    fn nothing_is_better_than_baselines_that_saw_fewer_images() {
+        let mut neighbour = baseline("thumbnail_neighbour", BaselineKind::CoarseLook, 40);
+        neighbour.fitted_on.images = 2_000;
+        let forest = baseline("grey_histogram", BaselineKind::Shortcut, 30);
+        let worth = decide(55, &[forest.clone(), neighbour.clone()]);
+        assert_eq!(worth.verdict, WorthVerdict::BaselinesSawFewer);
+        assert!(worth.in_words.contains("thumbnail neighbour 2000 of 5301"), "{}", worth.in_words);
+        assert!(!worth.in_words.contains("better than every"), "{}", worth.in_words);
+        // Not even better than every shortcut, where it does not beat the coarse look.
+        let good = baseline("thumbnail_forest", BaselineKind::CoarseLook, 56);
+        let worth = decide(55, &[forest.clone(), neighbour.clone(), good]);
+        assert_eq!(worth.verdict, WorthVerdict::BaselinesSawFewer);
+        // What beats the model although it saw fewer beats it all the same.
+        neighbour.kind = BaselineKind::Shortcut;
+        let worth = decide(20, &[forest, neighbour]);
+        assert_eq!(worth.verdict, WorthVerdict::NotBetterThanAShortcut);
     }
 
     #[test]

@@ -42,9 +42,30 @@ pub struct Facts {
     pub uniform_share: f64,
     /// Text, pen strokes and coloured marks that were found.
     pub marks: Vec<Mark>,
+    /// Share of the pixels with each of the 256 levels of grey. Not serialised: reports show the
+    /// histogram.
+    #[serde(skip)]
+    pub level_shares: LevelShares,
     /// The picture at 32×32. Not serialised: no report shows numbers of it.
     #[serde(skip)]
     pub thumbnail: GreyThumbnail,
+}
+
+/// Shares of the 256 levels of grey, black to white; they add up to 1.
+#[derive(Clone, PartialEq)]
+pub struct LevelShares(Box<[f32; 256]>);
+
+impl LevelShares {
+    /// The share of each level: 256 values.
+    pub fn shares(&self) -> &[f32] {
+        self.0.as_slice()
+    }
+}
+
+impl std::fmt::Debug for LevelShares {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LevelShares(256)")
+    }
 }
 
 /// A picture's grey at 32×32, proportions not kept, resized as the model's input is.
@@ -75,6 +96,7 @@ impl Facts {
             white_share: share(counts[255]),
             uniform_share: share(around_the_most_common(&counts)),
             marks: marks::find(picture, &grey),
+            level_shares: LevelShares(Box::new(counts.map(|count| share(count) as f32))),
             thumbnail: GreyThumbnail::of(&grey),
         }
     }
@@ -179,6 +201,10 @@ mod tests {
         assert_eq!(facts.grey_histogram[0], 0.5);
         assert_eq!(facts.grey_histogram[100 / 8], 0.25);
         assert_eq!(facts.grey_histogram[31], 0.25);
+        let levels: Vec<_> =
+            [0, 99, 100, 101, 255].map(|at| facts.level_shares.shares()[at]).into();
+        assert_eq!(levels, [0.5, 0.0, 0.25, 0.0, 0.25]);
+        assert_eq!(facts.level_shares.shares().iter().sum::<f32>(), 1.0);
         assert_eq!((facts.black_share, facts.white_share), (0.5, 0.25));
         assert_eq!((facts.saturated_share(), facts.aspect_ratio()), (0.75, 4.0));
         assert_eq!(facts.bytes_per_pixel(), facts.file_bytes as f64 / 4.0);
@@ -212,7 +238,9 @@ mod tests {
     #[test]
     fn facts_stay_small() {
         let facts = facts(ImageBuffer::from_pixel(600, 400, Luma([17_u8])));
-        let heap = facts.thumbnail.levels().len() + facts.marks.capacity() * size_of::<Mark>();
+        let levels = size_of_val(facts.level_shares.shares());
+        let heap =
+            facts.thumbnail.levels().len() + levels + facts.marks.capacity() * size_of::<Mark>();
         assert!(size_of::<Facts>() + heap < 6 * 1024);
     }
 
@@ -231,6 +259,6 @@ mod tests {
             serde_json::to_value(facts(ImageBuffer::from_pixel(3, 2, Luma([0_u8])))).unwrap();
         assert_eq!(json["colour_mode"], "grey");
         assert_eq!(json["black_share"], 1.0);
-        assert!(json.get("thumbnail").is_none());
+        assert!(json.get("thumbnail").is_none() && json.get("level_shares").is_none());
     }
 }

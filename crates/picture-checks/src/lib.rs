@@ -20,7 +20,7 @@ mod outliers;
 mod statistics;
 
 pub use balance::{ClassBalance, SplitBalance};
-pub use facts::{BLANK_SHARE, Facts, GreyThumbnail, THUMBNAIL_SIDE};
+pub use facts::{BLANK_SHARE, Facts, GreyThumbnail, LevelShares, THUMBNAIL_SIDE};
 pub use marks::{Mark, MarkKind, Region};
 pub use outliers::{Outlier, OutlierMeasure, Outliers, TypicalRange};
 pub use statistics::{Described, IntensityStatistics, Quantiles, intensity_statistics};

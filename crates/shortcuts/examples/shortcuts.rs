@@ -17,13 +17,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use artifact::Digest;
 use clap::Parser;
-use dataset::{ClassIndices, GroupNumber, Split};
+use dataset::{ClassIndices, GroupNumber, Split, SplitAudit};
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat};
 use ingest::sample::{SampleClass, phantom};
 use picture_checks::Facts;
 use rayon::prelude::*;
-use shortcuts::{BaselineReport, Findings, LabelledPicture, Scores, Verdict};
+use shortcuts::{BaselineReport, Findings, LabelledPicture, Scores, Verdict, audit_split};
 use walkdir::{DirEntry, WalkDir};
 
 /// Looks for shortcuts and prints what it finds, and how long that takes.
@@ -38,6 +38,9 @@ struct Arguments {
     /// Width and height of the phantoms in pixels.
     #[arg(long, default_value_t = 224)]
     side: u32,
+    /// Classes to audit the split among.
+    #[arg(long, value_delimiter = ',')]
+    positive: Vec<String>,
     /// The seed of the baselines, and of phantoms.
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -83,13 +86,19 @@ fn main() -> Result<()> {
     let finding = started.elapsed();
 
     let report = &findings.report;
-    println!("fitted on {} of {} training images", report.fitted_on, report.training_images);
+    println!("{} training images", report.training_images);
     report.baselines.iter().for_each(print_scores);
     print_verdict(&report.verdict);
+    let positive = arguments.positive.iter().map(|class| names.index(class));
+    let positive = positive.collect::<Result<Vec<_>, _>>()?;
+    let started = Instant::now();
+    let audit = audit_split(&pictures, &names, &positive, arguments.seed);
+    let auditing = started.elapsed();
+    print_audit(&audit);
     let total = |of: fn(&Looked) -> Duration| looked.iter().map(of).sum::<Duration>();
     println!(
         "{} images: decoded in {:.1?}, measured in {:.1?} (sums over {} threads); baselines and \
-         verdict in {finding:.1?}; {}",
+         verdict in {finding:.1?}, the split audited in {auditing:.1?}; {}",
         looked.len(),
         total(|looked| looked.decoding),
         total(|looked| looked.measuring),
@@ -182,7 +191,15 @@ fn groups(looked: &[Looked]) -> Vec<(GroupNumber, usize)> {
 }
 
 fn print_scores(report: &BaselineReport) {
-    println!("\n{}: looks at {}", report.baseline.name(), report.looks_at);
+    let fitted = report.fitted_on;
+    println!(
+        "\n{}: looks at {}; fitted on {} of {} images",
+        report.baseline.name(),
+        report.looks_at,
+        fitted.images,
+        fitted.of
+    );
+    report.remark.iter().for_each(|remark| println!("  {remark}"));
     for scores in &report.scores {
         println!("  {:5} {}", scores.split.name(), line(&scores.all));
         if let Some(without_copies) = &scores.without_copies {
@@ -212,6 +229,25 @@ fn line(scores: &Scores) -> String {
 fn print_verdict(verdict: &Verdict) {
     println!("\nverdict");
     verdict.in_words.iter().for_each(|sentence| println!("  {sentence}"));
+    println!();
+}
+
+fn print_audit(audit: &SplitAudit) {
+    println!("split audit");
+    for among in &audit.among {
+        println!("  {}", among.in_words);
+        for it in &among.baselines {
+            println!(
+                "    {}: {:.3} as it is; {:.3} ± {:.3} grouped; {:.3} ± {:.3} random",
+                it.baseline,
+                it.given,
+                it.grouped.mean,
+                it.grouped.deviation,
+                it.random.mean,
+                it.random.deviation
+            );
+        }
+    }
     println!();
 }
 

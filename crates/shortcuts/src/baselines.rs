@@ -1,87 +1,18 @@
-use dataset::{BaselineKind, ClassIndex};
+use dataset::{ClassIndex, FittedOn, GroupNumber};
 use picture_checks::Facts;
-use serde::Serialize;
 
+use crate::baseline::{Baseline, Learner, View};
 use crate::features::{Feature, varying};
 use crate::forest::{Forest, Tried};
+use crate::kernel::{Kernel, KernelLesson};
 use crate::neighbour::Neighbours;
-use crate::sample;
+use crate::picture::LabelledPicture;
+use crate::rows::{Rows, Scaled};
 use crate::tree::Labels;
 
-/// A classifier that cannot know anything about tumours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Baseline {
-    /// Always the most frequent class; its probabilities are the shares of the classes.
-    MajorityClass,
-    /// A random forest on width, height, colour mode, format and bytes per pixel.
-    Metadata,
-    /// A random forest on the shares of 32 bins of grey.
-    GreyHistogram,
-    /// A random forest on the outermost eighth of the picture at 16×16.
-    Frame,
-    /// The nearest neighbour of the picture at 32×32.
-    ThumbnailNeighbour,
-    /// A random forest on the picture at 16×16.
-    ThumbnailForest,
-}
-
-impl Baseline {
-    /// Every baseline, in the order of reports.
-    pub const ALL: [Self; 6] = [
-        Self::MajorityClass,
-        Self::Metadata,
-        Self::GreyHistogram,
-        Self::Frame,
-        Self::ThumbnailNeighbour,
-        Self::ThumbnailForest,
-    ];
-
-    /// Its name in files: `grey_histogram`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MajorityClass => "majority_class",
-            Self::Metadata => "metadata",
-            Self::GreyHistogram => "grey_histogram",
-            Self::Frame => "frame",
-            Self::ThumbnailNeighbour => "thumbnail_neighbour",
-            Self::ThumbnailForest => "thumbnail_forest",
-        }
-    }
-
-    /// What it looks at, for people: "brightness (a grey histogram of 32 bins)".
-    pub fn looks_at(self) -> &'static str {
-        match self {
-            Self::MajorityClass => "nothing",
-            Self::Metadata => "the file (size, colour mode, format, bytes per pixel)",
-            Self::GreyHistogram => "brightness (a grey histogram of 32 bins)",
-            Self::Frame => "the picture's edge (its outermost eighth)",
-            Self::ThumbnailNeighbour => "the picture at 32×32 (nearest neighbour)",
-            Self::ThumbnailForest => "the picture at 16×16 (random forest)",
-        }
-    }
-
-    /// What it means when it does well.
-    pub fn kind(self) -> BaselineKind {
-        match self {
-            Self::MajorityClass => BaselineKind::Majority,
-            Self::Metadata | Self::GreyHistogram | Self::Frame => BaselineKind::Shortcut,
-            Self::ThumbnailNeighbour | Self::ThumbnailForest => BaselineKind::CoarseLook,
-        }
-    }
-
-    /// The features that its forest looks at, and how; `None` where it has no forest.
-    fn features(self, training: &[&Facts]) -> Option<(Vec<Feature>, Tried)> {
-        let (features, tried) = match self {
-            Self::MajorityClass | Self::ThumbnailNeighbour => return None,
-            Self::Metadata => (Feature::metadata(training), Tried::SquareRoot),
-            Self::GreyHistogram => (Feature::histogram(), Tried::SquareRoot),
-            Self::Frame => (Feature::frame(), Tried::Third),
-            Self::ThumbnailForest => (Feature::grid(), Tried::SquareRoot),
-        };
-        Some((varying(features, training), tried))
-    }
-}
+/// The difference between features, in standard deviations, that counts as small: what is nearer
+/// than this is hardly more probable for it. For thumbnails it is one level of grey.
+const SMALL_DIFFERENCE: f64 = 1.0 / 32.0;
 
 /// Baselines that cannot be fitted.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +35,11 @@ pub enum FitError {
 pub struct Prediction {
     /// Which baseline.
     pub baseline: Baseline,
+    /// What it was fitted on.
+    pub fitted_on: FittedOn,
+    /// How what it had to choose was chosen, for people; or why it could not be fitted, and knows no
+    /// more than how frequent each class is.
+    pub remark: Option<String>,
     /// How many classes there are.
     pub classes: usize,
     /// Probabilities of the classes, `[images, classes]`, row by row, in the order in which the
@@ -118,96 +54,232 @@ impl Prediction {
     }
 }
 
+/// Pictures to learn from.
+pub(crate) struct Lesson<'a> {
+    pub(crate) pictures: Vec<&'a Facts>,
+    pub(crate) labels: Vec<usize>,
+    /// What must not be divided between learning and judging.
+    pub(crate) groups: Vec<GroupNumber>,
+    pub(crate) classes: usize,
+    pub(crate) seed: u64,
+}
+
 /// Every baseline, fitted on one training set.
 pub struct Baselines {
     classes: usize,
-    fitted_on: usize,
-    fitted: Vec<(Baseline, Fitted)>,
+    fitted: Vec<(Baseline, FittedBaseline)>,
 }
 
-enum Fitted {
+struct FittedBaseline {
+    on: FittedOn,
+    model: Model,
+    remark: Option<String>,
+}
+
+enum Model {
     /// The same probabilities for any image.
     Constant(Vec<f64>),
     Forest(Forest),
-    Neighbours(Neighbours),
+    Thumbnails(Neighbours),
+    Neighbours(Scaled, Neighbours),
+    Kernel(Vec<Feature>, Kernel),
 }
 
 impl Baselines {
-    /// Fits every baseline on training images, or on a stratified draw of
-    /// [`MOST_TRAINING_IMAGES`](crate::MOST_TRAINING_IMAGES) of them. `classes` is how many classes
-    /// there are; some may have no training image, and are then never predicted.
+    /// Fits every baseline on all of the training images. `classes` is how many classes there are;
+    /// some may have no training image, and are then never predicted.
     ///
     /// # Errors
     /// When there are no training images, or a label is beyond the last class.
     pub fn fit(
         classes: usize,
-        training: &[(&Facts, ClassIndex)],
+        training: &[&LabelledPicture<'_>],
         seed: u64,
     ) -> Result<Self, FitError> {
-        if let Some((_, found)) = training.iter().find(|(_, class)| class.0 >= classes) {
-            return Err(FitError::UnknownClass { found: *found, classes });
-        }
-        if training.is_empty() {
-            return Err(FitError::NoTrainingImages);
-        }
-        let labels: Vec<usize> = training.iter().map(|(_, class)| class.0).collect();
-        let shares = shares(&labels, classes);
-        let drawn = sample::stratified(&labels, classes, sample::MOST_TRAINING_IMAGES, seed);
-        let pictures: Vec<&Facts> = drawn.iter().map(|at| training[*at].0).collect();
-        let labels: Vec<usize> = drawn.iter().map(|at| labels[*at]).collect();
-        let fit = |baseline: Baseline| {
-            let fitted = match baseline {
-                Baseline::ThumbnailNeighbour => {
-                    Fitted::Neighbours(Neighbours::of(&pictures, &labels))
-                }
-                _ => grow(baseline, &pictures, Labels { of_rows: &labels, classes }, seed)
-                    .map_or_else(|| Fitted::Constant(shares.clone()), Fitted::Forest),
-            };
-            (baseline, fitted)
-        };
-        let fitted = Baseline::ALL.into_iter().map(fit).collect();
-        Ok(Self { classes, fitted_on: drawn.len(), fitted })
+        let lesson = Lesson::of(classes, training, seed)?;
+        let fit = |baseline| (baseline, lesson.fit(baseline));
+        Ok(Self { classes, fitted: Baseline::all().map(fit).collect() })
     }
 
-    /// How many training images the baselines were fitted on.
-    pub fn fitted_on(&self) -> usize {
-        self.fitted_on
-    }
-
-    /// What every baseline says about images, in the order of [`Baseline::ALL`].
+    /// What every baseline says about images, in the order of [`Baseline::all`].
     pub fn predict(&self, images: &[&Facts]) -> Vec<Prediction> {
-        let predict = |(baseline, fitted): &(Baseline, Fitted)| {
-            let probabilities = match fitted {
-                Fitted::Constant(shares) => {
-                    std::iter::repeat_n(shares, images.len()).flatten().copied().collect()
-                }
-                Fitted::Neighbours(neighbours) => neighbours.probabilities(images, self.classes),
-                Fitted::Forest(forest) => forest.probabilities(images),
-            };
-            Prediction { baseline: *baseline, classes: self.classes, probabilities }
+        let predict = |(baseline, fitted): &(Baseline, FittedBaseline)| Prediction {
+            baseline: *baseline,
+            fitted_on: fitted.on,
+            remark: fitted.remark.clone(),
+            classes: self.classes,
+            probabilities: fitted.model.probabilities(images),
         };
         self.fitted.iter().map(predict).collect()
     }
 }
 
-/// The share of each class.
-fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
-    let count = |class| labels.iter().filter(|label| **label == class).count();
-    (0..classes).map(|class| count(class) as f64 / labels.len() as f64).collect()
+impl<'a> Lesson<'a> {
+    pub(crate) fn of(
+        classes: usize,
+        training: &[&LabelledPicture<'a>],
+        seed: u64,
+    ) -> Result<Self, FitError> {
+        if let Some(picture) = training.iter().find(|picture| picture.class.0 >= classes) {
+            return Err(FitError::UnknownClass { found: picture.class, classes });
+        }
+        if training.is_empty() {
+            return Err(FitError::NoTrainingImages);
+        }
+        Ok(Self {
+            pictures: training.iter().map(|picture| picture.facts).collect(),
+            labels: training.iter().map(|picture| picture.class.0).collect(),
+            groups: training.iter().map(|picture| picture.group).collect(),
+            classes,
+            seed,
+        })
+    }
+
+    fn fit(&self, baseline: Baseline) -> FittedBaseline {
+        let model = match baseline {
+            Baseline::MajorityClass => Ok(None),
+            Baseline::THUMBNAIL_NEIGHBOUR => Ok(Some(Model::Thumbnails(self.thumbnails()))),
+            Baseline::Of(view, learner) => self.learn(view, learner),
+        };
+        let on = FittedOn::all(self.pictures.len());
+        let shares = || Model::Constant(self.shares());
+        match model {
+            Ok(model) => {
+                let remark = match &model {
+                    Some(Model::Kernel(_, kernel)) => Some(kernel.remark.clone()),
+                    _ => None,
+                };
+                FittedBaseline { on, model: model.unwrap_or_else(shares), remark }
+            }
+            // Whoever compares a model with it is told that it saw nothing.
+            Err(error) => FittedBaseline {
+                on: FittedOn { images: 0, ..on },
+                model: shares(),
+                remark: Some(format!("not fitted: {error}")),
+            },
+        }
+    }
+
+    /// None where there is nothing to tell apart, or nothing to tell it by.
+    fn learn(&self, view: View, learner: Learner) -> fit::Result<Option<Model>> {
+        let features = varying(view.features(&self.pictures), &self.pictures);
+        let has_several_classes = self.labels.iter().any(|label| *label != self.labels[0]);
+        if features.is_empty() || !has_several_classes {
+            return Ok(None);
+        }
+        Ok(Some(match learner {
+            Learner::Forest => Model::Forest(self.forest(view, features)),
+            Learner::Neighbour => {
+                let scaled = view.scaled(features, &self.pictures);
+                let rows = Rows::of_features(&scaled, &self.pictures);
+                let neighbours = Neighbours::of(rows, &self.labels, self.classes, SMALL_DIFFERENCE);
+                Model::Neighbours(scaled, neighbours)
+            }
+            Learner::Kernel => {
+                let kernel = Kernel::fit(&KernelLesson {
+                    values: &values(&features, &self.pictures),
+                    columns: features.len(),
+                    labels: &self.labels,
+                    groups: &self.groups,
+                    classes: self.classes,
+                    seed: self.seed,
+                })?;
+                Model::Kernel(features, kernel)
+            }
+        }))
+    }
+
+    pub(crate) fn forest(&self, view: View, features: Vec<Feature>) -> Forest {
+        let labels = Labels { of_rows: &self.labels, classes: self.classes };
+        Forest::fit(features, view.tried(), &self.pictures, labels, self.seed, view.stream())
+    }
+
+    fn thumbnails(&self) -> Neighbours {
+        Neighbours::of(Rows::of_thumbnails(&self.pictures), &self.labels, self.classes, 1.0)
+    }
+
+    /// The share of each class.
+    fn shares(&self) -> Vec<f64> {
+        let count = |class| self.labels.iter().filter(|label| **label == class).count();
+        (0..self.classes).map(|class| count(class) as f64 / self.labels.len() as f64).collect()
+    }
 }
 
-/// Grows a baseline's forest; `None` where it has none, or there is nothing to tell apart.
-fn grow(baseline: Baseline, pictures: &[&Facts], labels: Labels<'_>, seed: u64) -> Option<Forest> {
-    let (features, tried) = baseline.features(pictures)?;
-    let has_several_classes = labels.of_rows.iter().any(|label| *label != labels.of_rows[0]);
-    if features.is_empty() || !has_several_classes {
-        return None;
+impl Model {
+    /// `[images, classes]`, row by row.
+    fn probabilities(&self, images: &[&Facts]) -> Vec<f64> {
+        match self {
+            Self::Constant(shares) => {
+                std::iter::repeat_n(shares, images.len()).flatten().copied().collect()
+            }
+            Self::Forest(forest) => forest.probabilities(images),
+            Self::Thumbnails(neighbours) => neighbours.probabilities(&Rows::of_thumbnails(images)),
+            Self::Neighbours(scaled, neighbours) => {
+                neighbours.probabilities(&Rows::of_features(scaled, images))
+            }
+            Self::Kernel(features, kernel) => kernel
+                .probabilities(&values(features, images))
+                .expect("as many features as it was fitted on"),
+        }
     }
-    Some(Forest::fit(features, tried, pictures, labels, seed, baseline as u64))
+}
+
+/// These features of the pictures, row by row.
+fn values(features: &[Feature], pictures: &[&Facts]) -> Vec<f32> {
+    let row = |facts: &&Facts| features.iter().map(|feature| feature.of(facts)).collect::<Vec<_>>();
+    pictures.iter().flat_map(row).collect()
+}
+
+impl View {
+    /// What is seen; for thumbnails the grid that forests and kernels look at.
+    pub(crate) fn features(self, training: &[&Facts]) -> Vec<Feature> {
+        match self {
+            Self::Metadata => Feature::metadata(training),
+            Self::GreyHistogram => Feature::histogram(),
+            Self::GreyHistogram256 => Feature::levels(),
+            Self::Frame => Feature::frame(),
+            Self::Together => {
+                [Feature::metadata(training), Feature::histogram(), Feature::frame()].concat()
+            }
+            Self::Thumbnail => Feature::grid(),
+        }
+    }
+
+    fn scaled(self, features: Vec<Feature>, training: &[&Facts]) -> Scaled {
+        match self {
+            Self::Metadata | Self::Together => Scaled::each(features, training),
+            Self::GreyHistogram | Self::GreyHistogram256 | Self::Frame | Self::Thumbnail => {
+                Scaled::alike(features, training)
+            }
+        }
+    }
+
+    fn tried(self) -> Tried {
+        match self {
+            Self::Frame | Self::Together => Tried::Third,
+            Self::Metadata | Self::GreyHistogram | Self::GreyHistogram256 | Self::Thumbnail => {
+                Tried::SquareRoot
+            }
+        }
+    }
+
+    /// Forests of different views share no random numbers.
+    fn stream(self) -> u64 {
+        match self {
+            Self::Metadata => 1,
+            Self::GreyHistogram => 2,
+            Self::Frame => 3,
+            Self::Thumbnail => 5,
+            Self::GreyHistogram256 => 6,
+            Self::Together => 7,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use dataset::Split;
+
     use super::*;
     use crate::picture::tests::facts_of;
 
@@ -217,19 +289,30 @@ mod tests {
         (0..20).map(picture).collect()
     }
 
-    fn borrowed(training: &[(Facts, ClassIndex)]) -> Vec<(&Facts, ClassIndex)> {
-        training.iter().map(|(facts, class)| (facts, *class)).collect()
+    fn fit(classes: usize, training: &[(Facts, ClassIndex)]) -> Result<Baselines, FitError> {
+        let numbered = (0..).zip(training);
+        let pictures: Vec<_> = numbered
+            .map(|(group, (facts, class))| LabelledPicture {
+                facts,
+                class: *class,
+                split: Split::Train,
+                duplicate_group: None,
+                group: GroupNumber(group),
+            })
+            .collect();
+        Baselines::fit(classes, &pictures.iter().collect::<Vec<_>>(), 1)
     }
 
     #[test]
     fn every_baseline_gives_every_image_probabilities() {
         let training = training();
-        let baselines = Baselines::fit(3, &borrowed(&training), 1).unwrap();
+        let baselines = fit(3, &training).unwrap();
         let asked: Vec<&Facts> = training.iter().map(|(facts, _)| facts).take(7).collect();
         let predictions = baselines.predict(&asked);
-        assert_eq!(predictions.iter().map(|it| it.baseline).collect::<Vec<_>>(), Baseline::ALL);
+        assert!(predictions.iter().map(|it| it.baseline).eq(Baseline::all()));
         for prediction in predictions {
             assert_eq!(prediction.rows().len(), 7);
+            assert_eq!(prediction.fitted_on, FittedOn::all(20));
             for row in prediction.rows() {
                 assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{prediction:?}");
             }
@@ -239,7 +322,7 @@ mod tests {
     #[test]
     fn the_majority_baseline_knows_the_shares_of_the_classes() {
         let training = training();
-        let baselines = Baselines::fit(3, &borrowed(&training), 1).unwrap();
+        let baselines = fit(3, &training).unwrap();
         let predictions = baselines.predict(&[&training[3].0]);
         assert_eq!(predictions[0].probabilities, [0.75, 0.25, 0.0]);
     }
@@ -248,7 +331,7 @@ mod tests {
     fn one_class_alone_is_always_predicted() {
         let training: Vec<_> =
             training().into_iter().map(|(facts, _)| (facts, ClassIndex(1))).collect();
-        let baselines = Baselines::fit(2, &borrowed(&training), 1).unwrap();
+        let baselines = fit(2, &training).unwrap();
         for prediction in baselines.predict(&[&training[3].0]) {
             assert_eq!(prediction.probabilities, [0.0, 1.0], "{prediction:?}");
         }
@@ -256,9 +339,9 @@ mod tests {
 
     #[test]
     fn no_training_images_and_unknown_classes_are_refused() {
-        assert!(matches!(Baselines::fit(2, &[], 1), Err(FitError::NoTrainingImages)));
+        assert!(matches!(fit(2, &[]), Err(FitError::NoTrainingImages)));
         let training = training();
-        let Err(error) = Baselines::fit(1, &borrowed(&training), 1) else { panic!("fitted") };
+        let Err(error) = fit(1, &training) else { panic!("fitted") };
         assert!(error.to_string().contains("is of class 1; the last of 1 is 0"), "{error}");
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Feature {
     Format(PictureFormat),
     /// Share of the pixels in a bin of grey.
     GreyShare(usize),
+    /// Share of the pixels with a level of grey.
+    LevelShare(usize),
     /// Mean grey of the picture, 0 to 255.
     MeanGrey,
     /// Mean grey of a cell of the grid, 0 to 255.
@@ -46,6 +48,7 @@ impl Feature {
             Self::ColourMode(mode) => f32::from(u8::from(facts.colour_mode == mode)),
             Self::Format(format) => f32::from(u8::from(facts.format == format)),
             Self::GreyShare(bin) => facts.grey_histogram[bin] as f32,
+            Self::LevelShare(level) => facts.level_shares.shares()[level],
             Self::MeanGrey => facts.mean_grey as f32,
             Self::Cell { column, row } => cell(facts, column, row),
         }
@@ -67,6 +70,11 @@ impl Feature {
     /// The grey histogram.
     pub(crate) fn histogram() -> Vec<Self> {
         (0..GREY_BINS).map(Self::GreyShare).collect()
+    }
+
+    /// The grey histogram at its finest.
+    pub(crate) fn levels() -> Vec<Self> {
+        (0..=255).map(Self::LevelShare).collect()
     }
 
     /// The whole picture as a grid, row by row.

@@ -6,12 +6,12 @@
 //! which there is no AUROC.
 
 use picture_checks::Facts;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use crate::features::Feature;
-use crate::tree::{Labels, Lesson, Table, Tree, bootstrap};
+use crate::random;
+use crate::table::Table;
+use crate::tree::{Labels, Lesson, Tree, bootstrap};
 
 /// Trees of a forest, as scikit-learn's default.
 const TREES: usize = 100;
@@ -74,9 +74,8 @@ impl Forest {
 fn grow(table: &Table, tried: Tried, labels: Labels<'_>, seed: u64, stream: u64) -> Vec<Tree> {
     let lesson = Lesson { table, labels, tried: tried.of(table.columns()) };
     let tree = |number: usize| {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(stream * TREES as u64 + number as u64);
-        let drawn = bootstrap(table.rows(), &mut random);
+        let mut random = random::stream(seed, stream * TREES as u64 + number as u64);
+        let drawn = bootstrap(labels, &mut random);
         Tree::grow(&lesson, drawn, &mut random)
     };
     (0..TREES).into_par_iter().map(tree).collect()
@@ -93,8 +92,7 @@ fn mean_shares(trees: &[Tree], row: &[f32]) -> Vec<f64> {
 }
 
 fn table(features: &[Feature], pictures: &[&Facts]) -> Table {
-    let column = |feature: Feature| pictures.iter().map(move |facts| feature.of(facts));
-    Table::new(pictures.len(), features.iter().copied().flat_map(column).collect())
+    Table::new(pictures.len(), features.len(), |column, row| features[column].of(pictures[row]))
 }
 
 #[cfg(test)]
@@ -178,8 +176,7 @@ mod tests {
             ([300.0, 4.0, 100.0, 1.0], [0.004, 0.040, 0.956]),
         ];
         let (rows, labels) = toy(150);
-        let columns = (0..4).flat_map(|column| rows.iter().map(move |row| row[column])).collect();
-        let table = Table::new(rows.len(), columns);
+        let table = Table::new(rows.len(), 4, |column, row| rows[row][column]);
         let labels = Labels { of_rows: &labels, classes: 3 };
         let forests: Vec<Vec<Tree>> =
             (0..30).map(|seed| grow(&table, Tried::SquareRoot, labels, seed, 0)).collect();

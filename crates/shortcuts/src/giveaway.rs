@@ -6,7 +6,7 @@ use picture_checks::{Facts, Quantiles};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::baselines::Baseline;
+use crate::baseline::{Baseline, Learner, View};
 use crate::features::{FRAME, Feature, GRID};
 use crate::picture::LabelledPicture;
 use crate::significance::mann_whitney;
@@ -190,20 +190,19 @@ pub(crate) fn find(
 
 /// The measurements that can explain what a baseline knows, simplest first.
 fn explanations(baseline: Baseline, training: &Sides<'_>) -> Vec<Feature> {
-    match baseline {
-        Baseline::Metadata => {
+    let Baseline::Of(view, Learner::Forest) = baseline else { return Vec::new() };
+    match view {
+        View::Metadata => {
             let pictures: Vec<&Facts> =
                 training.class.iter().chain(&training.others).copied().collect();
             Feature::metadata(&pictures)
         }
-        Baseline::GreyHistogram => {
+        View::GreyHistogram => {
             let bins = (0..GREY_BINS).map(Feature::GreyShare);
             std::iter::once(Feature::MeanGrey).chain(bins).collect()
         }
-        Baseline::Frame => Feature::frame(),
-        Baseline::MajorityClass | Baseline::ThumbnailNeighbour | Baseline::ThumbnailForest => {
-            Vec::new()
-        }
+        View::Frame => Feature::frame(),
+        View::GreyHistogram256 | View::Together | View::Thumbnail => Vec::new(),
     }
 }
 
@@ -273,7 +272,7 @@ mod tests {
         let class = sized(&[(50, 30), (60, 31), (40, 32)]);
         let others = sized(&[(30, 20), (45, 20), (42, 21)]);
         let sides = sides(&class, &others);
-        let found = find(Baseline::Metadata, &sides, &sides).unwrap();
+        let found = find(Baseline::METADATA, &sides, &sides).unwrap();
         assert_eq!((found.measure.as_str(), found.auroc), ("height in pixels", 1.0));
         assert_eq!(found.in_words, "its pictures are higher: 30 to 32 pixels against 20 to 21");
         let width = sides.auroc(Feature::Width, Direction::Higher).unwrap();
@@ -287,7 +286,7 @@ mod tests {
         let sides = sides(&class, &others);
         let candidate = sides.candidate(Feature::Width).unwrap();
         assert_eq!((candidate.direction, candidate.auroc), (Direction::Around(51.5), 1.0));
-        let words = find(Baseline::Metadata, &sides, &sides).unwrap().in_words;
+        let words = find(Baseline::METADATA, &sides, &sides).unwrap().in_words;
         assert!(words.starts_with("width in pixels is "), "{words}");
         assert!(words.ends_with(" of its pictures and none of the others"), "{words}");
     }
@@ -297,10 +296,10 @@ mod tests {
         let narrow = sized(&[(20, 20), (21, 20), (22, 20)]);
         let wide = sized(&[(30, 20), (31, 20), (32, 20)]);
         let chosen = sides(&narrow, &wide);
-        assert!(find(Baseline::Metadata, &chosen, &chosen).is_some());
-        assert_eq!(find(Baseline::Metadata, &chosen, &sides(&wide, &narrow)), None);
-        assert_eq!(find(Baseline::Metadata, &chosen, &sides(&[], &wide)), None);
-        assert_eq!(find(Baseline::Metadata, &sides(&[], &wide), &chosen), None);
+        assert!(find(Baseline::METADATA, &chosen, &chosen).is_some());
+        assert_eq!(find(Baseline::METADATA, &chosen, &sides(&wide, &narrow)), None);
+        assert_eq!(find(Baseline::METADATA, &chosen, &sides(&[], &wide)), None);
+        assert_eq!(find(Baseline::METADATA, &sides(&[], &wide), &chosen), None);
     }
 
     #[test]
@@ -310,7 +309,7 @@ mod tests {
         };
         let (bright, dark) = (of_levels([150, 160, 170]), of_levels([20, 30, 40]));
         let sides = sides(&bright, &dark);
-        let found = find(Baseline::GreyHistogram, &sides, &sides).unwrap();
+        let found = find(Baseline::GREY_HISTOGRAM, &sides, &sides).unwrap();
         assert_eq!(found.measure, "mean grey, 0 to 255");
         assert!(found.in_words.starts_with("its pictures are brighter: "), "{}", found.in_words);
     }
@@ -321,16 +320,16 @@ mod tests {
         let cell = |x, y| (x, y) == (14, 1);
         let (class, others) = (with_cell(&bright, cell), with_cell(&dark, cell));
         let told = sides(&class, &others);
-        let words = find(Baseline::Frame, &told, &told).unwrap().in_words;
+        let words = find(Baseline::FRAME, &told, &told).unwrap().in_words;
         assert!(words.starts_with("a bright mark in the upper right corner: "), "{words}");
         let told = sides(&others, &class);
-        let words = find(Baseline::Frame, &told, &told).unwrap().in_words;
+        let words = find(Baseline::FRAME, &told, &told).unwrap().in_words;
         assert!(words.starts_with("a dark mark in the upper right corner: "), "{words}");
 
         let side = |x, _| x < 4;
         let (class, others) = (with_cell(&bright, side), with_cell(&dark, side));
         let told = sides(&class, &others);
-        let words = find(Baseline::Frame, &told, &told).unwrap().in_words;
+        let words = find(Baseline::FRAME, &told, &told).unwrap().in_words;
         assert!(words.starts_with("its pictures are brighter at the upper left corner"), "{words}");
     }
 
@@ -339,7 +338,7 @@ mod tests {
         let class = sized(&[(50, 30)]);
         let others = sized(&[(30, 20)]);
         let sides = sides(&class, &others);
-        assert_eq!(find(Baseline::ThumbnailForest, &sides, &sides), None);
+        assert_eq!(find(Baseline::Of(View::Thumbnail, Learner::Forest), &sides, &sides), None);
     }
 
     #[test]

@@ -1,66 +1,89 @@
 //! Classifiers that cannot know anything about tumours, and what they score.
 //!
 //! Where one of them tells classes apart, so can any network, and a good score says nothing about
-//! tumours. They look at what is known of a picture without looking at what it shows:
+//! tumours. Each sees no more of a picture than one of these, by a random forest, by the nearest
+//! neighbour, and by a kernel as in the model's head:
 //!
-//! | baseline | looks at | classifier | a verdict? |
-//! |---|---|---|---|
-//! | `majority_class` | nothing | the most frequent class | |
-//! | `metadata` | width, height, colour mode, format, bytes per pixel | random forest | yes |
-//! | `grey_histogram` | shares of 32 bins of grey | random forest | yes |
-//! | `frame` | the outermost eighth, at 16×16 | random forest | yes |
-//! | `thumbnail_neighbour` | the picture at 32×32 | nearest neighbour | |
-//! | `thumbnail_forest` | the picture at 16×16 | random forest | |
+//! | name | sees | a shortcut? |
+//! |---|---|---|
+//! | `majority_class` | nothing, and names the most frequent class | |
+//! | `metadata` | width, height, colour mode, format, bytes per pixel | yes |
+//! | `grey_histogram` | shares of 32 bins of grey | yes |
+//! | `grey_histogram_256` | shares of 256 levels of grey | yes |
+//! | `frame` | the outermost eighth, at 16×16 | yes |
+//! | `together` | metadata, 32 bins of grey and the frame | yes |
+//! | `thumbnail` | the picture at 16×16; at 32×32 for neighbours | a coarse look |
 //!
-//! A thumbnail shows large lesions, so that it may rightly tell classes apart: the last two are told
-//! as how far a coarse look gets, and never as a shortcut. In CT the frame lies outside of
-//! the body, or nearly; what stands there is a mark, a collimator or a crop, and no lesion.
+//! A thumbnail shows large lesions, so that it may rightly tell classes apart: it tells how far a
+//! coarse look gets, and is never called a shortcut. In CT the frame lies outside of the body, or
+//! nearly; what stands there is a mark, a collimator or a crop, and no lesion.
 //!
 //! ```text
 //! facts of all pictures, with class, split and groups            LabelledPicture
-//!   ↓ those of training, at most 2,000, every class in its share   sample
-//!   ↓ one classifier for each baseline                             Baselines
+//!   ↓ one classifier for each baseline, on all training images     Baselines
+//!   │    ├─ numbers in bins, trees that cut between them             table, tree, forest
+//!   │    ├─ the nearest of all known rows                            rows, neighbour
+//!   │    └─ strength and width by grouped cross-validation           kernel, crate fit
 //!   ↓ probabilities for all other pictures                         Prediction
 //!   ├─ accuracy, AUROC: overall, by class, by pair, by split       scores
 //!   └─ pairs told apart: clearly and by much                       significance, verdict
 //!        └─ by which measurement, in words                         giveaway
+//! the same, with splits that are drawn                             audit
 //! ```
+//!
+//! # Every training image
+//!
+//! A baseline is fitted on every training image that a model is fitted on: a model that is compared
+//! with a neighbour that saw half of them beats it for that alone. What each one saw travels with its
+//! predictions ([`dataset::FittedOn`]), and whoever compares reads it.
+//!
+//! The best of so many baselines on the test images is a little better than any of them is: that
+//! favours the baselines, on purpose.
 //!
 //! # When a shortcut is claimed
 //!
-//! For a baseline that gives verdicts and a pair of classes, on all validation and test images
-//! together that have no copy in training: when the AUROC of the one class against the other is
-//! 0.80 or more ([`PAIR_AUROC_LIMIT`]), *and* a Mann-Whitney test says with p < 0.001
-//! ([`SIGNIFICANCE`]), multiplied by the number of such tests (Bonferroni), that it is above one
-//! half. The unit of the test is the group (patient, scan, copies), whose images count once, by
-//! their mean: thirty slices of a patient are one observation. Of a thousand sets that have no
-//! shortcut about one is accused; one that is too small to tell is not.
+//! By the forests on metadata, histogram and frame ([`Baseline::JUDGING`]), for a pair of classes, on
+//! all validation and test images together that have no copy in training: when the AUROC of the one
+//! class against the other is 0.80 or more ([`PAIR_AUROC_LIMIT`]), *and* a Mann-Whitney test says
+//! with p < 0.001 ([`SIGNIFICANCE`]), multiplied by the number of such tests (Bonferroni), that it is
+//! above one half. The unit of the test is the group (patient, scan, copies), whose images count
+//! once, by their mean: thirty slices of a patient are one observation. Of a thousand sets that have
+//! no shortcut about one is accused; one that is too small to tell is not. The other baselines see
+//! nothing that these three do not; with them there would be five times as many tests, and weaker
+//! shortcuts would go unseen. They compete by accuracy alone.
 //!
 //! # Cost
 //!
-//! Trees grow on at most [`MOST_TRAINING_IMAGES`] images, a stratified draw keyed by the seed, and
-//! the nearest neighbour is looked for among these: the work is bounded for fitting and linear in
-//! the images that are asked for. The result depends on the images, their order and the seed, not on
-//! the number of threads.
+//! Forests take a time that grows as their images do, but for a logarithm; nearest neighbours take
+//! one that grows with training images times images asked for. Kernels are exact up to the limit of
+//! the crate `fit`, and have landmarks beyond, as the model's head has; what they choose, they choose
+//! on about 2,000 training images, and are fitted on all. The result depends on the images,
+//! their order and the seed, not on the number of threads.
 
+mod audit;
+mod baseline;
 mod baselines;
 mod features;
 mod forest;
 mod giveaway;
+mod kernel;
 mod neighbour;
 mod picture;
+mod random;
 mod report;
-mod sample;
+mod rows;
 mod scores;
 mod significance;
+mod table;
 mod tree;
 mod verdict;
 mod words;
 
-pub use baselines::{Baseline, Baselines, FitError, Prediction};
+pub use audit::{MOST_AUDITED_IMAGES, audit_split};
+pub use baseline::{Baseline, Learner, View};
+pub use baselines::{Baselines, FitError, Prediction};
 pub use giveaway::Giveaway;
 pub use picture::LabelledPicture;
 pub use report::{BaselineReport, Findings, ShortcutReport};
-pub use sample::MOST_TRAINING_IMAGES;
 pub use scores::{ClassScore, PairScore, Scores, SplitScores};
 pub use verdict::{PAIR_AUROC_LIMIT, PairVerdict, SIGNIFICANCE, Shortcut, Verdict};

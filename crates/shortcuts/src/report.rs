@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use dataset::{BaselineKind, BaselinePredictions, ClassIndices, GroupNumber, Split};
+use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FittedOn, GroupNumber, Split};
 use metrics::Predictions;
 use serde::Serialize;
 
-use crate::baselines::{Baseline, Baselines, FitError, Prediction};
+use crate::baseline::Baseline;
+use crate::baselines::{Baselines, FitError, Prediction};
 use crate::picture::LabelledPicture;
 use crate::scores::{Scores, SplitScores};
 use crate::verdict::{Evidence, Verdict};
@@ -14,11 +15,9 @@ use crate::verdict::{Evidence, Verdict};
 pub struct ShortcutReport {
     /// Images of the training split.
     pub training_images: usize,
-    /// How many of these the baselines were fitted on.
-    pub fitted_on: usize,
-    /// Decides the draw of these, and the forests.
+    /// Decides the forests, and the folds of what is chosen by cross-validation.
     pub seed: u64,
-    /// Every baseline, in the order of [`Baseline::ALL`].
+    /// Every baseline, in the order of [`Baseline::all`].
     pub baselines: Vec<BaselineReport>,
     /// Which classes are told apart without looking at the anatomy.
     pub verdict: Verdict,
@@ -32,7 +31,11 @@ pub struct BaselineReport {
     /// What it means when it does well.
     pub kind: BaselineKind,
     /// What it looks at, for people.
-    pub looks_at: &'static str,
+    pub looks_at: String,
+    /// How many of the training images it was fitted on.
+    pub fitted_on: FittedOn,
+    /// How what it had to choose was chosen, or why it could not be fitted.
+    pub remark: Option<String>,
     /// Validation and test, those that have images.
     pub scores: Vec<SplitScores>,
 }
@@ -45,7 +48,7 @@ pub struct Findings {
     /// The pictures that were predicted, those outside of training: positions among the pictures
     /// given, ascending.
     pub predicted: Vec<usize>,
-    /// What each baseline says about these, in the order of [`Baseline::ALL`].
+    /// What each baseline says about these, in the order of [`Baseline::all`].
     pub predictions: Vec<Prediction>,
 }
 
@@ -69,8 +72,7 @@ impl Findings {
                 return Err(FitError::UnknownClass { found, classes: names.len() });
             }
         }
-        let known: Vec<_> =
-            training.iter().map(|at| (pictures[*at].facts, pictures[*at].class)).collect();
+        let known: Vec<_> = training.iter().map(|at| &pictures[*at]).collect();
         let baselines = Baselines::fit(names.len(), &known, seed)?;
         let asked: Vec<_> = predicted.iter().map(|at| pictures[*at].facts).collect();
         let predictions = baselines.predict(&asked);
@@ -78,7 +80,7 @@ impl Findings {
         let judged = Judged::new(pictures, &training, &predicted);
         let evidence = Evidence {
             names,
-            training: training.iter().map(|at| &pictures[*at]).collect(),
+            training: known,
             judged: judged
                 .without_copies
                 .iter()
@@ -89,7 +91,6 @@ impl Findings {
         };
         let report = ShortcutReport {
             training_images: training.len(),
-            fitted_on: baselines.fitted_on(),
             seed,
             baselines: predictions.iter().map(|it| judged.report(it, names)).collect(),
             verdict: Verdict::of(&evidence),
@@ -105,7 +106,8 @@ impl Findings {
             let images: BTreeMap<String, Vec<f64>> =
                 rows.map(|(at, row)| (path(*at), row.to_vec())).collect();
             let baseline = prediction.baseline;
-            BaselinePredictions { name: baseline.name().to_owned(), kind: baseline.kind(), images }
+            let fitted_on = prediction.fitted_on;
+            BaselinePredictions { name: baseline.name(), kind: baseline.kind(), fitted_on, images }
         };
         self.predictions.iter().map(of_one).collect()
     }
@@ -145,6 +147,8 @@ impl<'a> Judged<'a> {
             baseline: prediction.baseline,
             kind: prediction.baseline.kind(),
             looks_at: prediction.baseline.looks_at(),
+            fitted_on: prediction.fitted_on,
+            remark: prediction.remark.clone(),
             scores: [Split::Valid, Split::Test].into_iter().filter_map(of_split).collect(),
         }
     }

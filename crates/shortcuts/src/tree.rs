@@ -2,69 +2,51 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::sample::below;
-
-/// Numbers known of each row, column by column: trees look at one column of many rows at a time.
-pub(crate) struct Table {
-    rows: usize,
-    values: Vec<f32>,
-}
-
-impl Table {
-    /// `values` holds `rows` numbers for each column.
-    pub(crate) fn new(rows: usize, values: Vec<f32>) -> Self {
-        debug_assert!(values.len().is_multiple_of(rows.max(1)));
-        Self { rows, values }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(crate) fn columns(&self) -> usize {
-        self.values.len() / self.rows.max(1)
-    }
-
-    fn column(&self, column: usize) -> &[f32] {
-        &self.values[column * self.rows..][..self.rows]
-    }
-}
+use crate::random::below;
+use crate::table::{Column, Table};
 
 /// A row that a tree learns from, and how many times it was drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Drawn {
-    pub(crate) row: usize,
-    pub(crate) times: u64,
+    pub(crate) row: u32,
+    pub(crate) class: u32,
+    pub(crate) times: u32,
 }
 
-/// As many draws from `rows` rows as there are rows, with replacement; those that were drawn, in
+/// As many draws from the rows as there are rows, with replacement; those that were drawn, in
 /// ascending order.
-pub(crate) fn bootstrap(rows: usize, random: &mut ChaCha8Rng) -> Vec<Drawn> {
+pub(crate) fn bootstrap(labels: Labels<'_>, random: &mut ChaCha8Rng) -> Vec<Drawn> {
+    let rows = labels.of_rows.len();
     let mut times = vec![0; rows];
     for _ in 0..rows {
         times[below(random, rows)] += 1;
     }
-    let drawn = times.into_iter().enumerate().map(|(row, times)| Drawn { row, times });
+    let drawn = times.into_iter().zip(labels.of_rows).zip(0..);
+    let drawn = drawn.map(|((times, class), row)| Drawn { row, class: *class as u32, times });
     drawn.filter(|drawn| drawn.times > 0).collect()
 }
 
 /// A tree grown until its leaves are pure, or their rows alike: Breiman's CART with Gini's
-/// impurity, as scikit-learn's `DecisionTreeClassifier`.
+/// impurity, as scikit-learn's `DecisionTreeClassifier`, but that columns of more than
+/// [`MOST_BINS`](crate::table::MOST_BINS) values are cut between bins only.
 pub(crate) struct Tree {
     /// A branch stands before the node that its rows of low values go to.
     nodes: Vec<Node>,
+    /// The share of each class among the rows that came to a leaf, leaf by leaf.
+    shares: Vec<f64>,
+    classes: usize,
 }
 
 enum Node {
     Branch {
-        column: usize,
+        column: u32,
         /// Rows of at most this value go to the next node.
         threshold: f32,
         /// Where the others go.
-        above: usize,
+        above: u32,
     },
-    /// The share of each class among the rows that came here.
-    Leaf(Vec<f64>),
+    /// Which leaf it is.
+    Leaf(u32),
 }
 
 /// The classes of rows.
@@ -92,34 +74,37 @@ impl Tree {
         random: &mut ChaCha8Rng,
     ) -> Self {
         let mut search = Search::new(lesson);
-        let mut nodes = Vec::new();
+        let mut tree =
+            Self { nodes: Vec::new(), shares: Vec::new(), classes: lesson.labels.classes };
         // Ranges of `drawn`, with the branch whose high values they are.
         let mut waiting = vec![(0..drawn.len(), None)];
         while let Some((range, parent)) = waiting.pop() {
-            let at = nodes.len();
+            let at = tree.nodes.len();
             if let Some(parent) = parent
-                && let Node::Branch { above, .. } = &mut nodes[parent]
+                && let Node::Branch { above, .. } = &mut tree.nodes[parent]
             {
-                *above = at;
+                *above = at as u32;
             }
             let members = &mut drawn[range.clone()];
             let counts = search.count(members);
             let Some(cut) = search.best_cut(members, &counts, random) else {
-                let all: u64 = counts.iter().sum();
-                let share = |count: &u64| *count as f64 / all as f64;
-                nodes.push(Node::Leaf(counts.iter().map(share).collect()));
+                tree.leaf(&counts);
                 continue;
             };
-            let values = lesson.table.column(cut.column);
-            members.sort_by_key(|member| values[member.row] > cut.threshold);
-            let low = members.partition_point(|member| values[member.row] <= cut.threshold);
-            let middle = range.start + low;
-            nodes.push(Node::Branch { column: cut.column, threshold: cut.threshold, above: 0 });
+            let middle = range.start + search.part(members, cut);
+            let threshold = lesson.table.column(cut.column).between(cut.low, cut.high);
+            tree.nodes.push(Node::Branch { column: cut.column as u32, threshold, above: 0 });
             // Last in, first out: the low values become the next node.
             waiting.push((middle..range.end, Some(at)));
             waiting.push((range.start..middle, None));
         }
-        Self { nodes }
+        tree
+    }
+
+    fn leaf(&mut self, counts: &[u64]) {
+        self.nodes.push(Node::Leaf((self.shares.len() / self.classes) as u32));
+        let all: u64 = counts.iter().sum();
+        self.shares.extend(counts.iter().map(|count| *count as f64 / all as f64));
     }
 
     /// The share of each class among the rows of the leaf that `row` comes to.
@@ -127,9 +112,12 @@ impl Tree {
         let mut at = 0;
         loop {
             match &self.nodes[at] {
-                Node::Leaf(shares) => return shares,
+                Node::Leaf(leaf) => {
+                    return &self.shares[*leaf as usize * self.classes..][..self.classes];
+                }
                 Node::Branch { column, threshold, above } => {
-                    at = if row[*column] <= *threshold { at + 1 } else { *above };
+                    let is_low = row[*column as usize] <= *threshold;
+                    at = if is_low { at + 1 } else { *above as usize };
                 }
             }
         }
@@ -137,19 +125,15 @@ impl Tree {
 }
 
 /// Where a node is cut in two.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Cut {
     column: usize,
-    threshold: f32,
+    /// The highest bin on the low side.
+    low: usize,
+    /// The lowest bin of the high side.
+    high: usize,
     /// Higher is purer.
     purity: f64,
-}
-
-/// A row as seen in one column.
-struct Seen {
-    value: f32,
-    class: usize,
-    times: u64,
 }
 
 /// Looks for cuts. Keeps its memory from node to node.
@@ -157,19 +141,48 @@ struct Search<'a> {
     lesson: &'a Lesson<'a>,
     /// A permutation of the columns.
     columns: Vec<usize>,
-    seen: Vec<Seen>,
+    /// Rows with their bins, in the order of these.
+    seen: Vec<(u8, Drawn)>,
+    /// Rows of each class in each bin.
+    in_bins: Vec<u32>,
+    /// Rows of high values, while those of low values move up.
+    high: Vec<Drawn>,
 }
 
 impl<'a> Search<'a> {
     fn new(lesson: &'a Lesson<'a>) -> Self {
-        Self { lesson, columns: (0..lesson.table.columns()).collect(), seen: Vec::new() }
+        Self {
+            lesson,
+            columns: (0..lesson.table.columns()).collect(),
+            seen: Vec::new(),
+            in_bins: Vec::new(),
+            high: Vec::new(),
+        }
+    }
+
+    /// Puts the rows of low values first, both sides in their order; how many these are.
+    fn part(&mut self, members: &mut [Drawn], cut: Cut) -> usize {
+        let column = self.lesson.table.column(cut.column);
+        self.high.clear();
+        let mut low = 0;
+        for at in 0..members.len() {
+            let member = members[at];
+            if usize::from(column.bin(member.row)) <= cut.low {
+                members[low] = member;
+                low += 1;
+            } else {
+                self.high.push(member);
+            }
+        }
+        members[low..].copy_from_slice(&self.high);
+        low
     }
 
     /// How many rows of each class were drawn.
     fn count(&self, members: &[Drawn]) -> Vec<u64> {
         let mut counts = vec![0; self.lesson.labels.classes];
         for member in members {
-            counts[self.lesson.labels.of_rows[member.row]] += member.times;
+            counts[member.class as usize] += u64::from(member.times);
         }
         counts
     }
@@ -206,38 +219,81 @@ impl<'a> Search<'a> {
     /// The mean impurity of both sides, weighted by their rows, is 1 − (Σ lₖ² / l + Σ hₖ² / h) / n,
     /// where lₖ and hₖ count class k among the low and the high values.
     fn cut(&mut self, column: usize, members: &[Drawn], counts: &[u64]) -> Option<Cut> {
-        let values = self.lesson.table.column(column);
-        let see = |member: &Drawn| Seen {
-            value: values[member.row],
-            class: self.lesson.labels.of_rows[member.row],
-            times: member.times,
-        };
-        self.seen.clear();
-        self.seen.extend(members.iter().map(see));
-        // Rows of the same value may stand in any order: there is no cut between them.
-        self.seen.sort_unstable_by(|a, b| a.value.total_cmp(&b.value));
-        let (mut low, mut high) = (Side::empty(counts.len()), Side::of(counts));
-        let mut best: Option<Cut> = None;
-        for pair in self.seen.windows(2) {
-            let [here, next] = pair else { continue };
-            low.add(here);
-            high.remove(here);
-            if here.value == next.value {
-                continue;
+        let looked_at = self.lesson.table.column(column);
+        let mut sweep = Sweep::new(column, counts);
+        if members.len() < looked_at.bins() {
+            self.sort(looked_at, members);
+            for (bin, member) in &self.seen {
+                sweep.come_to(usize::from(*bin));
+                sweep.pass(member.class as usize, u64::from(member.times));
             }
-            let purity = low.purity() + high.purity();
-            if best.is_none_or(|best| purity > best.purity) {
-                best = Some(Cut { column, threshold: between(here.value, next.value), purity });
+        } else {
+            self.fill_bins(looked_at, members);
+            for (bin, of_classes) in self.in_bins.chunks_exact(counts.len()).enumerate() {
+                if of_classes.iter().all(|times| *times == 0) {
+                    continue;
+                }
+                sweep.come_to(bin);
+                for (class, times) in of_classes.iter().enumerate() {
+                    sweep.pass(class, u64::from(*times));
+                }
             }
         }
-        best
+        sweep.best
+    }
+
+    /// For few rows: sorts them by their bins. Within a bin there is no cut, and any order will do.
+    fn sort(&mut self, column: &Column, members: &[Drawn]) {
+        self.seen.clear();
+        self.seen.extend(members.iter().map(|member| (column.bin(member.row), *member)));
+        self.seen.sort_unstable_by_key(|(bin, _)| *bin);
+    }
+
+    /// For many rows: counts them bin by bin.
+    fn fill_bins(&mut self, column: &Column, members: &[Drawn]) {
+        let classes = self.lesson.labels.classes;
+        self.in_bins.clear();
+        self.in_bins.resize(column.bins() * classes, 0);
+        for member in members {
+            let bin = usize::from(column.bin(member.row));
+            self.in_bins[bin * classes + member.class as usize] += member.times;
+        }
     }
 }
 
-/// A value between two, below the higher one even where no float lies between.
-fn between(low: f32, high: f32) -> f32 {
-    let middle = low / 2.0 + high / 2.0;
-    if (low..high).contains(&middle) { middle } else { low }
+/// A way through a column from its low to its high values, and the purest cut on it.
+struct Sweep {
+    column: usize,
+    low: Side,
+    high: Side,
+    at: Option<usize>,
+    best: Option<Cut>,
+}
+
+impl Sweep {
+    fn new(column: usize, counts: &[u64]) -> Self {
+        Self {
+            column,
+            low: Side::empty(counts.len()),
+            high: Side::of(counts),
+            at: None,
+            best: None,
+        }
+    }
+
+    /// Looks at the cut before a bin, where that is another than the last.
+    fn come_to(&mut self, bin: usize) {
+        let Some(last) = self.at.replace(bin).filter(|last| *last != bin) else { return };
+        let purity = self.low.purity() + self.high.purity();
+        if self.best.is_none_or(|best| purity > best.purity) {
+            self.best = Some(Cut { column: self.column, low: last, high: bin, purity });
+        }
+    }
+
+    fn pass(&mut self, class: usize, times: u64) {
+        self.low.add(class, times);
+        self.high.remove(class, times);
+    }
 }
 
 /// The rows on one side of a cut.
@@ -261,18 +317,18 @@ impl Side {
         }
     }
 
-    fn add(&mut self, seen: &Seen) {
-        let count = &mut self.counts[seen.class];
-        self.squares += (2 * *count + seen.times) * seen.times;
-        *count += seen.times;
-        self.rows += seen.times;
+    fn add(&mut self, class: usize, times: u64) {
+        let count = &mut self.counts[class];
+        self.squares += (2 * *count + times) * times;
+        *count += times;
+        self.rows += times;
     }
 
-    fn remove(&mut self, seen: &Seen) {
-        let count = &mut self.counts[seen.class];
-        *count -= seen.times;
-        self.squares -= (2 * *count + seen.times) * seen.times;
-        self.rows -= seen.times;
+    fn remove(&mut self, class: usize, times: u64) {
+        let count = &mut self.counts[class];
+        *count -= times;
+        self.squares -= (2 * *count + times) * times;
+        self.rows -= times;
     }
 
     fn purity(&self) -> f64 {
@@ -286,18 +342,29 @@ mod tests {
 
     use super::*;
 
+    fn table(columns: &[&[f32]]) -> Table {
+        Table::new(columns[0].len(), columns.len(), |column, row| columns[column][row])
+    }
+
+    fn once(labels: &[usize]) -> Vec<Drawn> {
+        let drawn = |(row, class): (u32, &usize)| Drawn { row, class: *class as u32, times: 1 };
+        (0..).zip(labels).map(drawn).collect()
+    }
+
     /// A tree of all rows that tries all columns: nothing is left to chance but equally good cuts.
     fn tree(columns: &[&[f32]], labels: &[usize], classes: usize) -> Tree {
-        let table = Table::new(labels.len(), columns.concat());
-        let all = (0..labels.len()).map(|row| Drawn { row, times: 1 }).collect();
-        let labels = Labels { of_rows: labels, classes };
-        let lesson = Lesson { table: &table, labels, tried: columns.len() };
-        Tree::grow(&lesson, all, &mut ChaCha8Rng::seed_from_u64(1))
+        let table = table(columns);
+        let lesson = Lesson {
+            table: &table,
+            labels: Labels { of_rows: labels, classes },
+            tried: columns.len(),
+        };
+        Tree::grow(&lesson, once(labels), &mut ChaCha8Rng::seed_from_u64(1))
     }
 
     fn branches(tree: &Tree) -> Vec<(usize, f32)> {
         let branch = |node: &Node| match node {
-            Node::Branch { column, threshold, .. } => Some((*column, *threshold)),
+            Node::Branch { column, threshold, .. } => Some((*column as usize, *threshold)),
             Node::Leaf(_) => None,
         };
         tree.nodes.iter().filter_map(branch).collect()
@@ -336,11 +403,32 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_sorted_and_rows_that_are_counted_are_cut_alike() {
+        // Sixty bins and two hundred rows: counted. The same search by sorting is done by hand.
+        let values: Vec<f32> = (0..200_u16).map(|at| f32::from(at * 37 % 60)).collect();
+        let labels: Vec<usize> = (0..200).map(|at| (at * 37 % 60 / 13 + at % 3) % 3).collect();
+        let table = table(&[&values]);
+        let lesson =
+            Lesson { table: &table, labels: Labels { of_rows: &labels, classes: 3 }, tried: 1 };
+        let mut search = Search::new(&lesson);
+        let members = once(&labels);
+        let counts = search.count(&members);
+        let counted = search.cut(0, &members, &counts).unwrap();
+        search.sort(table.column(0), &members);
+        let mut sweep = Sweep::new(0, &counts);
+        for (bin, member) in &search.seen {
+            sweep.come_to(usize::from(*bin));
+            sweep.pass(member.class as usize, u64::from(member.times));
+        }
+        assert_eq!(sweep.best, Some(counted));
+    }
+
+    #[test]
     fn rows_count_as_often_as_they_were_drawn() {
-        let table = Table::new(3, vec![5.0; 3]);
+        let table = table(&[&[5.0; 3]]);
         let labels = Labels { of_rows: &[0, 1, 2], classes: 3 };
         let lesson = Lesson { table: &table, labels, tried: 1 };
-        let drawn = vec![Drawn { row: 0, times: 3 }, Drawn { row: 2, times: 1 }];
+        let drawn = [(0, 3), (2, 1)].map(|(row, times)| Drawn { row, class: row, times }).into();
         let tree = Tree::grow(&lesson, drawn, &mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(tree.shares(&[5.0]), [0.75, 0.0, 0.25]);
     }
@@ -349,11 +437,11 @@ mod tests {
     fn columns_that_do_not_vary_do_not_stop_a_tree() {
         let constant = [7.0; 4];
         let telling = [1.0, 2.0, 3.0, 4.0];
-        let table = Table::new(4, [constant, constant, constant, telling].concat());
+        let table = table(&[&constant, &constant, &constant, &telling]);
         let labels = Labels { of_rows: &[0, 0, 1, 1], classes: 2 };
         let lesson = Lesson { table: &table, labels, tried: 1 };
         for seed in 0..20 {
-            let all = (0..4).map(|row| Drawn { row, times: 1 }).collect();
+            let all = once(labels.of_rows);
             let tree = Tree::grow(&lesson, all, &mut ChaCha8Rng::seed_from_u64(seed));
             assert_eq!(branches(&tree), [(3, 2.5)]);
         }
@@ -363,16 +451,15 @@ mod tests {
     fn neighbouring_floats_are_told_apart() {
         let low = 16_777_214.0_f32;
         let high = low.next_up();
-        assert_eq!(between(low, high), low);
-        assert_eq!(between(1.0, 2.0), 1.5);
         let tree = tree(&[&[low, high]], &[1, 0], 2);
         assert_eq!((tree.shares(&[low]), tree.shares(&[high])), (&[0.0, 1.0][..], &[1.0, 0.0][..]));
     }
 
     #[test]
     fn a_bootstrap_draws_as_many_as_there_are_and_leaves_out_a_third() {
-        let drawn = bootstrap(10_000, &mut ChaCha8Rng::seed_from_u64(5));
-        assert_eq!(drawn.iter().map(|drawn| drawn.times).sum::<u64>(), 10_000);
+        let labels = Labels { of_rows: &[0; 10_000], classes: 1 };
+        let drawn = bootstrap(labels, &mut ChaCha8Rng::seed_from_u64(5));
+        assert_eq!(drawn.iter().map(|drawn| drawn.times).sum::<u32>(), 10_000);
         assert!(drawn.is_sorted_by_key(|drawn| drawn.row));
         // 1 − 1/e of 10,000 = 6,321, give or take 31.
         assert!((6_200..6_440).contains(&drawn.len()), "{}", drawn.len());

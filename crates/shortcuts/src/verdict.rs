@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use dataset::{BaselineKind, ClassIndex, ClassIndices, GroupNumber};
+use dataset::{ClassIndex, ClassIndices, GroupNumber};
 use serde::Serialize;
 
-use crate::baselines::{Baseline, Prediction};
+use crate::baseline::Baseline;
+use crate::baselines::Prediction;
 use crate::giveaway::{self, Giveaway, Sides};
 use crate::picture::LabelledPicture;
 use crate::scores::pairs;
@@ -31,7 +32,7 @@ pub struct Verdict {
     pub auroc_limit: f64,
     /// [`SIGNIFICANCE`].
     pub significance: f64,
-    /// Every baseline that gives verdicts with every pair of classes.
+    /// Every baseline that gives verdicts, [`Baseline::JUDGING`], with every pair of classes.
     pub pairs: Vec<PairVerdict>,
     /// What was found; empty where nothing was. A class that is told from several others is one
     /// finding.
@@ -105,7 +106,7 @@ impl Verdict {
         let judging: Vec<&Prediction> = evidence
             .predictions
             .iter()
-            .filter(|it| it.baseline.kind() == BaselineKind::Shortcut)
+            .filter(|it| Baseline::JUDGING.contains(&it.baseline))
             .collect();
         let tests = judging.len() * pairs(evidence.names.len()).count();
         let mut verdicts = Vec::new();
@@ -233,7 +234,7 @@ fn stars(mut told_apart: Vec<ToldApart>) -> Vec<Star> {
 
 #[cfg(test)]
 mod tests {
-    use dataset::Split;
+    use dataset::{FittedOn, Split};
 
     use super::*;
     use crate::picture::tests::facts_of;
@@ -260,7 +261,9 @@ mod tests {
         let pictures: Vec<_> =
             rows.iter().map(|((class, group), _)| picture(*class, *group)).collect();
         let prediction = Prediction {
-            baseline: Baseline::Metadata,
+            baseline: Baseline::METADATA,
+            fitted_on: FittedOn::all(9),
+            remark: None,
             classes: 3,
             probabilities: rows.iter().flat_map(|(_, row)| *row).collect(),
         };

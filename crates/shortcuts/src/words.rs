@@ -2,7 +2,7 @@
 
 use imaging::GREY_BINS;
 
-use crate::baselines::Baseline;
+use crate::baseline::{Baseline, View};
 use crate::features::Feature;
 use crate::giveaway::{Direction, Giveaway, Measured, Values, place};
 use crate::verdict::Verdict;
@@ -52,11 +52,12 @@ pub(crate) fn shortcut(
     let others = others.map_or_else(|| "every other class".to_owned(), |others| listed(others));
     let told = if lowest_auroc >= NEARLY_ALWAYS { "told" } else { "largely told" };
     let by = match baseline {
-        Baseline::Metadata => "the file alone, without a look at the picture",
-        Baseline::GreyHistogram => "brightness alone",
-        Baseline::Frame => "the picture's edge alone",
         Baseline::MajorityClass => "its frequency alone",
-        Baseline::ThumbnailNeighbour | Baseline::ThumbnailForest => "a thumbnail alone",
+        Baseline::Of(View::Metadata, _) => "the file alone, without a look at the picture",
+        Baseline::Of(View::GreyHistogram | View::GreyHistogram256, _) => "brightness alone",
+        Baseline::Of(View::Frame, _) => "the picture's edge alone",
+        Baseline::Of(View::Together, _) => "file, brightness and edge together",
+        Baseline::Of(View::Thumbnail, _) => "a thumbnail alone",
     };
     let why = giveaway.map_or_else(
         || "no single measurement gives it away, several together do".to_owned(),
@@ -79,6 +80,7 @@ pub(crate) fn measure(feature: Feature) -> String {
             let [first, last] = levels(bin);
             format!("share of the pixels with a grey of {first} to {last}")
         }
+        Feature::LevelShare(level) => format!("share of the pixels with a grey of {level}"),
         Feature::MeanGrey => "mean grey, 0 to 255".into(),
         Feature::Cell { column, row } => format!("mean grey in {}, 0 to 255", place(column, row)),
     }
@@ -116,6 +118,10 @@ pub(crate) fn giveaway(measured: &Measured) -> String {
                 class,
                 others,
             )
+        }
+        Feature::LevelShare(level) => {
+            let what = format!("of its pixels have a grey of {level} (black is 0, white 255)");
+            shares(&what, class, others)
         }
         Feature::MeanGrey => compared(
             "its pictures are brighter",
@@ -185,7 +191,7 @@ fn levels(bin: usize) -> [usize; 2] {
 }
 
 /// "a, b and c".
-fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [only] => only.clone(),
@@ -212,12 +218,12 @@ mod tests {
 
     #[test]
     fn an_auroc_is_rounded_down() {
-        let sentence = shortcut(Baseline::GreyHistogram, "normal", None, 0.9961, None);
+        let sentence = shortcut(Baseline::GREY_HISTOGRAM, "normal", None, 0.9961, None);
         assert!(sentence.starts_with(
             "normal is told from every other class by brightness alone (AUROC 0.99): no single"
         ));
         let pair = vec!["b".to_owned(), "c".to_owned()];
-        let sentence = shortcut(Baseline::Metadata, "a", Some(&pair), 0.85, None);
+        let sentence = shortcut(Baseline::METADATA, "a", Some(&pair), 0.85, None);
         assert!(sentence.starts_with("a is largely told from b and c by the file alone"));
     }
 

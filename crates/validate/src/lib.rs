@@ -6,9 +6,11 @@
 //!   ├─ patients                                        patients
 //!   │    ↓ splits in which no group stands in two      split
 //!   ├─ leaks, label conflicts, odd pictures            leaks, findings
-//!   ├─ baselines that know nothing of tumours          shortcut
+//!   ├─ baselines that know nothing of tumours,         shortcut
+//!   │  with the split as it is and with random ones
 //!   ↓ what the policy makes of it                      policy, verdict
-//! manifest.csv, baselines.csv, report.json, report.html, tables   written, page, tables
+//! manifest.csv, baselines.csv, split_audit.json,
+//! report.json, report.html, tables                     written, page, tables
 //! ```
 //!
 //! It changes no file of another stage, and deletes no image: what is dropped is marked in the
@@ -19,7 +21,8 @@ use std::io::{self, Write};
 use anyhow::{Context, Result, bail};
 use artifact::StagedFolder;
 use dataset::{
-    BASELINES_FILE, ClassIndices, GroupNumber, Manifest, Split, ValidatedManifest, ValidatedRecord,
+    BASELINES_FILE, ClassIndices, GroupNumber, Manifest, SPLIT_AUDIT_FILE, Split, SplitAudit,
+    ValidatedManifest, ValidatedRecord,
 };
 use stage::Settings;
 
@@ -116,6 +119,7 @@ struct Validation {
     patients: PatientCounts,
     findings: Findings,
     shortcuts: Shortcuts,
+    split_audit: SplitAudit,
     verdicts: Vec<policy::Verdict>,
     conclusion: Conclusion,
     manifest: ValidatedManifest,
@@ -146,6 +150,8 @@ impl Validation {
             duplicate_groups: &duplicate_groups,
         };
         let shortcuts = Shortcuts::look_for(&placed, &classes, params.seed)?;
+        let positive = &settings.config.data.positive;
+        let split_audit = placed.audit_split(&classes, positive, params.seed);
         let patients = PatientCounts::of(&data.patients, &splits);
         let about = Circumstances {
             policy: &params.policy,
@@ -180,6 +186,7 @@ impl Validation {
             patients,
             findings,
             shortcuts,
+            split_audit,
             verdicts,
             conclusion,
             manifest,
@@ -204,6 +211,7 @@ impl Validation {
         let images = self.data.manifest.records();
         let report = self.report();
         artifact::write_json(&folder.join(REPORT_FILE), &report)?;
+        artifact::write_json(&folder.join(SPLIT_AUDIT_FILE), &self.split_audit)?;
         let copies = folder.join(tables::COPIES_FILE);
         tables::write_copies(&copies, images, &self.splits, &self.ties)?;
         let counts = folder.join(tables::CLASS_COUNTS_FILE);
@@ -217,6 +225,7 @@ impl Validation {
             ties: &self.ties,
             findings: &self.findings,
             shortcuts: &self.shortcuts,
+            split_audit: &self.split_audit,
             report: &report,
         };
         tracing::debug!(

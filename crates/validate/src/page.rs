@@ -1,7 +1,7 @@
 //! `report.html`.
 
 use anyhow::Result;
-use dataset::{ClassIndices, ImageRecord, Manifest, Split};
+use dataset::{ClassIndices, ImageRecord, Manifest, Split, SplitAudit};
 use imaging::Thumbnail;
 use maud::{Markup, html};
 use report::{KeyFigure, Page, Picture, Section, Verdict};
@@ -17,6 +17,7 @@ mod copies;
 mod findings;
 mod pictures;
 mod shortcuts;
+mod split_audit;
 
 /// The file's name in the folder that `validate` writes.
 pub(crate) const PAGE_FILE: &str = "report.html";
@@ -33,6 +34,7 @@ pub(crate) struct Content<'a> {
     pub(crate) ties: &'a Ties,
     pub(crate) findings: &'a Findings,
     pub(crate) shortcuts: &'a Shortcuts,
+    pub(crate) split_audit: &'a SplitAudit,
     pub(crate) report: &'a Report<'a>,
 }
 
@@ -64,6 +66,7 @@ impl Content<'_> {
             to_do: conclusion.to_do.clone(),
             sections: vec![
                 shortcuts::section(self),
+                split_audit::section(self.split_audit),
                 copies::section(self)?,
                 copies::scans_section(self)?,
                 classes::section(self),

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use dataset::{
     BaselineKind, BaselinePredictions, ClassIndices, Exclusion, GroupNumber, ImageRecord, Split,
+    SplitAudit,
 };
 use serde::Serialize;
 use shortcuts::{LabelledPicture, Scores, Shortcut, ShortcutReport};
@@ -37,8 +38,42 @@ pub(crate) struct Placed<'a> {
 
 /// The best that can be done without looking at the anatomy.
 pub(crate) struct BestBaseline<'a> {
-    pub(crate) looks_at: &'static str,
+    pub(crate) looks_at: &'a str,
     pub(crate) scores: &'a Scores,
+}
+
+impl<'a> Placed<'a> {
+    /// The places of the images that take part.
+    fn included(&self) -> Vec<usize> {
+        (0..self.images.len()).filter(|at| self.excluded[*at].is_none()).collect()
+    }
+
+    fn pictures(&self, places: &[usize], classes: &ClassIndices) -> Vec<LabelledPicture<'a>> {
+        let picture = |at: &usize| LabelledPicture {
+            facts: &self.seen[*at].facts,
+            class: classes
+                .index(&self.images[*at].class)
+                .expect("the classes are those of the images"),
+            split: self.splits[*at],
+            duplicate_group: self.duplicate_groups[*at],
+            group: self.groups.of_image(*at),
+        };
+        places.iter().map(picture).collect()
+    }
+
+    /// What the split does to the scores of simple baselines, among all classes and among those of
+    /// `positive` that have images.
+    pub(crate) fn audit_split(
+        &self,
+        classes: &ClassIndices,
+        positive: &[String],
+        seed: u64,
+    ) -> SplitAudit {
+        let pictures = self.pictures(&self.included(), classes);
+        let positive: Vec<_> =
+            positive.iter().filter_map(|class| classes.index(class).ok()).collect();
+        shortcuts::audit_split(&pictures, classes, &positive, seed)
+    }
 }
 
 impl Shortcuts {
@@ -47,21 +82,8 @@ impl Shortcuts {
     /// # Errors
     /// When there are no training images.
     pub(crate) fn look_for(placed: &Placed<'_>, classes: &ClassIndices, seed: u64) -> Result<Self> {
-        let places: Vec<usize> =
-            (0..placed.images.len()).filter(|at| placed.excluded[*at].is_none()).collect();
-        let pictures: Vec<_> = places
-            .iter()
-            .map(|at| LabelledPicture {
-                facts: &placed.seen[*at].facts,
-                class: classes
-                    .index(&placed.images[*at].class)
-                    .expect("the classes are those of the images"),
-                split: placed.splits[*at],
-                duplicate_group: placed.duplicate_groups[*at],
-                group: placed.groups.of_image(*at),
-            })
-            .collect();
-        let findings = shortcuts::Findings::of(&pictures, classes, seed)
+        let places = placed.included();
+        let findings = shortcuts::Findings::of(&placed.pictures(&places, classes), classes, seed)
             .context("find what can be told without looking at the anatomy")?;
         let predictions = findings.by_path(|at| placed.images[places[at]].path.clone());
         let mut shortcuts: Vec<_> = findings.report.verdict.shortcuts.iter().collect();
@@ -83,7 +105,7 @@ impl Shortcuts {
             .filter(|it| it.kind != BaselineKind::CoarseLook)
             .filter_map(|it| {
                 let test = it.scores.iter().find(|scores| scores.split == Split::Test)?;
-                Some(BestBaseline { looks_at: it.looks_at, scores: &test.all })
+                Some(BestBaseline { looks_at: &it.looks_at, scores: &test.all })
             })
             .reduce(|best, it| if it.scores.accuracy > best.scores.accuracy { it } else { best })
     }

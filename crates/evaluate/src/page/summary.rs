@@ -11,6 +11,9 @@ use crate::worth::{Worth, WorthVerdict};
 pub(super) fn verdict(worth: &Worth) -> Verdict {
     let (tone, headline) = match worth.verdict {
         WorthVerdict::BeatsAllBaselines => (Tone::Good, "better than every baseline"),
+        WorthVerdict::BaselinesSawFewer => {
+            (Tone::Warn, "not comparable: baselines saw fewer training images than the model")
+        }
         WorthVerdict::BeatsShortcutsOnly => {
             (Tone::Warn, "better than every shortcut, not shown to beat a coarse look")
         }

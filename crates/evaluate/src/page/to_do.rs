@@ -31,6 +31,11 @@ fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
     let shortcut = worth.best_shortcut.as_ref().filter(|it| it.kind == BaselineKind::Shortcut);
     match worth.verdict {
         WorthVerdict::BeatsAllBaselines => None,
+        WorthVerdict::BaselinesSawFewer => Some(
+            "Run validate again, so that every baseline is fitted on all training images; until then \
+             the comparison says nothing in the model's favour."
+                .into(),
+        ),
         WorthVerdict::BeatsShortcutsOnly => Some(
             "Do not claim that details were learnt: a picture of a few pixels may do as well. \
              Try a larger image_size, or unfreeze part of the base."

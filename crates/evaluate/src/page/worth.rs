@@ -15,9 +15,12 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     Section {
         id: "worth",
         title: "What the score is worth".into(),
-        lead: "A score means little by itself. Baselines that cannot know anything about tumours \
-               were fitted on the same training images and scored on the same test images."
-            .into(),
+        lead: format!(
+            "A score means little by itself. Baselines that cannot know anything about tumours were \
+             fitted on {} and scored on the same test images. The best of so many is a little better \
+             than any of them is: that favours the baselines.",
+            fitted_on(worth)
+        ),
         body: html! {
             @if let Some(best) = &worth.best_baseline {
                 div.charts { (accuracies(worth)) (recall_differences(best)) }
@@ -31,6 +34,17 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
             (leak(worth, evaluated.source))
         },
     }
+}
+
+/// The images that the baselines saw; the page never says that these are the model's where one saw
+/// fewer.
+fn fitted_on(worth: &Worth) -> String {
+    let fitted = || worth.baselines.values().map(|score| score.fitted_on);
+    let of = fitted().map(|it| it.of).max().unwrap_or(0);
+    let Some(fewest) = fitted().filter(|it| !it.is_all()).map(|it| it.images).min() else {
+        return "the same training images".into();
+    };
+    format!("as few as {fewest} of the {of} training images that the model was fitted on")
 }
 
 fn no_baselines(source: Source) -> &'static str {

@@ -14,8 +14,8 @@ use classifier::tensors::{HostTensor, TensorMap};
 use classifier::{initialise, model};
 use config::{Freeze, HeadKind, HeadParams};
 use dataset::{
-    BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, ImageRecord, Manifest, Split,
-    ValidatedManifest,
+    BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, FittedOn, ImageRecord,
+    Manifest, Split, ValidatedManifest,
 };
 use imaging::{Normalisation, Preprocessing};
 use serde_json::Value;
@@ -256,6 +256,7 @@ impl Project {
         let majority = BaselinePredictions {
             name: "majority_class".into(),
             kind: BaselineKind::Majority,
+            fitted_on: FittedOn::all(included.split(Split::Train).count()),
             images: images.collect(),
         };
         let file = self.validation().join(BASELINES_FILE);

@@ -1,5 +1,6 @@
 //! Where there is no shortcut, none is claimed.
 
+use dataset::FittedOn;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use shortcuts::Baseline;
@@ -60,12 +61,13 @@ fn every_image_outside_of_training_is_predicted_by_every_baseline() {
     let set = set(20, 41, |_| ());
     let findings = set.findings(1);
     let handed_on = findings.by_path(|at| format!("{at:02}.png"));
-    assert_eq!(handed_on.len(), Baseline::ALL.len());
+    assert_eq!(handed_on.len(), Baseline::all().count());
     // The fourth and the fifth of five of each class; classes take turns.
     let expected: Vec<String> =
         (0..20).filter(|at| at / 4 % 5 >= 3).map(|at| format!("{at:02}.png")).collect();
-    for (baseline, handed_on) in Baseline::ALL.into_iter().zip(handed_on) {
-        assert_eq!((handed_on.name.as_str(), handed_on.kind), (baseline.name(), baseline.kind()));
+    for (baseline, handed_on) in Baseline::all().zip(handed_on) {
+        assert_eq!((&handed_on.name, handed_on.kind), (&baseline.name(), baseline.kind()));
+        assert_eq!(handed_on.fitted_on, FittedOn::all(12));
         assert!(handed_on.images.keys().eq(&expected), "{:?}", handed_on.images.keys());
         for row in handed_on.images.values() {
             assert_eq!(row.len(), 4);

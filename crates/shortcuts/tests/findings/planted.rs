@@ -29,7 +29,7 @@ fn a_mark_in_a_corner_is_named_with_its_corner() {
         }
     });
     let claims = marked.claims(1);
-    let frame = of_baseline(&claims, Baseline::Frame);
+    let frame = of_baseline(&claims, Baseline::FRAME);
     assert_eq!(frame.len(), 1, "{claims:?}");
     assert_eq!(frame[0].class, "normal");
     assert_eq!(frame[0].others.len(), 3);
@@ -57,7 +57,7 @@ fn of_a_mark_that_half_of_the_others_have_only_the_pair_without_doubt_is_named()
     let report = marked.findings(1).report;
     let told: Vec<_> = report.verdict.pairs.iter().filter(|pair| pair.is_told_apart).collect();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].baseline, Baseline::Frame);
+    assert_eq!(told[0].baseline, Baseline::FRAME);
     assert_eq!(told[0].classes, ["adenocarcinoma", "large_cell_carcinoma"]);
     let [claim] = &report.verdict.shortcuts[..] else { panic!("{:?}", report.verdict.shortcuts) };
     assert_eq!((claim.class.as_str(), claim.others.len()), ("adenocarcinoma", 1));
@@ -76,7 +76,7 @@ fn a_window_of_its_own_is_named_as_brightness() {
         }
     });
     let claims = windowed.claims(1);
-    let brightness = of_baseline(&claims, Baseline::GreyHistogram);
+    let brightness = of_baseline(&claims, Baseline::GREY_HISTOGRAM);
     assert_eq!(brightness.len(), 1, "{claims:?}");
     let sentence = &brightness[0].in_words;
     let told = "squamous_cell_carcinoma is told from every other class by brightness alone (AUROC ";
@@ -97,7 +97,7 @@ fn a_size_of_its_own_is_named_in_pixels() {
         }
     });
     let claims = resized.claims(1);
-    let file = of_baseline(&claims, Baseline::Metadata);
+    let file = of_baseline(&claims, Baseline::METADATA);
     assert_eq!(file.len(), 1, "{claims:?}");
     let sentence = &file[0].in_words;
     let told = "large_cell_carcinoma is told from every other class by the file alone";

@@ -2,10 +2,10 @@
 
 use std::io::Cursor;
 
-use dataset::{ClassIndex, ClassIndices, GroupNumber, Split};
+use dataset::{ClassIndex, ClassIndices, GroupNumber, Split, SplitAudit};
 use image::{GrayImage, ImageFormat};
 use picture_checks::Facts;
-use shortcuts::{Findings, FitError, LabelledPicture, Shortcut};
+use shortcuts::{Findings, FitError, LabelledPicture, Shortcut, audit_split};
 
 pub(crate) struct Item {
     pub(crate) facts: Facts,
@@ -32,9 +32,9 @@ impl Item {
 }
 
 impl Set {
-    pub(crate) fn try_findings(&self, seed: u64) -> Result<Findings, FitError> {
+    fn pictures(&self) -> Vec<LabelledPicture<'_>> {
         let numbered = self.items.iter().enumerate();
-        let pictures: Vec<_> = numbered
+        numbered
             .map(|(at, item)| LabelledPicture {
                 facts: &item.facts,
                 class: ClassIndex(item.class),
@@ -42,8 +42,17 @@ impl Set {
                 duplicate_group: item.duplicate_group.map(GroupNumber),
                 group: GroupNumber(item.group.unwrap_or(1_000_000 + at as u32)),
             })
-            .collect();
-        Findings::of(&pictures, &self.names, seed)
+            .collect()
+    }
+
+    pub(crate) fn try_findings(&self, seed: u64) -> Result<Findings, FitError> {
+        Findings::of(&self.pictures(), &self.names, seed)
+    }
+
+    /// What the split does, among all classes and among these.
+    pub(crate) fn audit(&self, positive: &[usize], seed: u64) -> SplitAudit {
+        let positive: Vec<_> = positive.iter().copied().map(ClassIndex).collect();
+        audit_split(&self.pictures(), &self.names, &positive, seed)
     }
 
     pub(crate) fn findings(&self, seed: u64) -> Findings {

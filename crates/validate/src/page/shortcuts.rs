@@ -21,9 +21,12 @@ pub(super) fn section(content: &Content<'_>) -> Section {
             ul { @for sentence in &verdict.in_words { li { (sentence) } } }
             (baselines(content).markup())
             p.caption {
+                (fitted_on(&content.shortcuts.report.baselines)) " "
                 "A coarse look sees large lesions and the shape of the body, so that its score is \
-                 no shortcut by itself."
+                 no shortcut by itself. The best of so many is a little better than any of them is, \
+                 which favours the baselines."
             }
+            (remarks(&content.shortcuts.report.baselines))
             h3 { "Pairs of classes" }
             (pairs(content))
         },
@@ -37,7 +40,7 @@ fn baselines(content: &Content<'_>) -> Table {
         let without_copies = test.map(|it| it.without_copies.as_ref().unwrap_or(&it.all));
         let test = test.map(|it| &it.all);
         vec![
-            Cell::from(baseline.looks_at),
+            Cell::from(baseline.looks_at.as_str()),
             Cell::from(kind(baseline.kind)),
             Cell::score(valid.map(|it| it.all.accuracy)),
             Cell::score(test.map(|it| it.accuracy)),
@@ -61,6 +64,37 @@ fn baselines(content: &Content<'_>) -> Table {
     }
 }
 
+/// How many images the baselines saw, of how many.
+fn fitted_on(baselines: &[BaselineReport]) -> String {
+    let of = baselines.iter().map(|it| it.fitted_on.of).max().unwrap_or(0);
+    let fewer: Vec<String> = baselines
+        .iter()
+        .filter(|it| !it.fitted_on.is_all())
+        .map(|it| format!("{} {}", it.baseline.name(), it.fitted_on.images))
+        .collect();
+    if fewer.is_empty() {
+        return format!("Each was fitted on all {of} training images.");
+    }
+    format!(
+        "Not every one was fitted on all {of} training images, so that a model may be better for that \
+         alone: {}.",
+        fewer.join(", ")
+    )
+}
+
+/// What baselines chose, and how.
+fn remarks(baselines: &[BaselineReport]) -> Markup {
+    let remarks = || baselines.iter().filter_map(|it| Some((&it.looks_at, it.remark.as_ref()?)));
+    html! {
+        @if remarks().next().is_some() {
+            details {
+                summary { "What they had to choose" }
+                ul { @for (looks_at, remark) in remarks() { li { (looks_at) ": " (remark) } } }
+            }
+        }
+    }
+}
+
 fn kind(kind: BaselineKind) -> &'static str {
     match kind {
         BaselineKind::Majority => "guess",
@@ -73,7 +107,7 @@ fn kind(kind: BaselineKind) -> &'static str {
 fn pairs(content: &Content<'_>) -> Markup {
     let verdict = &content.shortcuts.report.verdict;
     let mut names: Vec<String> = Vec::new();
-    let mut columns: Vec<&'static str> = Vec::new();
+    let mut columns: Vec<String> = Vec::new();
     let mut cells: Vec<Vec<Option<(String, f64)>>> = Vec::new();
     for pair in &verdict.pairs {
         let name = pair.classes.join(" – ");
@@ -95,7 +129,7 @@ fn pairs(content: &Content<'_>) -> Markup {
         row_label: "classes".into(),
         column_label: "looks at".into(),
         rows: names,
-        columns: columns.into_iter().map(str::to_owned).collect(),
+        columns,
         cells,
         caption: format!(
             "On {} validation and test images that have no copy in training; 0.5 is chance. ● told \

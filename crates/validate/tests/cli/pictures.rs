@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dataset::{BASELINES_FILE, ClassIndices, Split};
+use dataset::{BASELINES_FILE, ClassIndices, SPLIT_AUDIT_FILE, Split, SplitAudit};
 use image::{GrayImage, Luma, imageops};
 
 use crate::project::{Project, picture, png, text_of};
@@ -15,7 +15,18 @@ fn classes_that_nothing_tells_apart_have_no_shortcut() {
     let report = project.report();
     assert_eq!(report["conclusion"]["level"], "sound", "{stdout}");
     assert!(stdout.contains("Patients are unknown"), "{stdout}");
-    assert_eq!(report["shortcuts"]["baselines"].as_array().unwrap().len(), 6);
+    let baselines = report["shortcuts"]["baselines"].as_array().unwrap();
+    assert_eq!(baselines.len(), 19);
+    for baseline in baselines {
+        let expected = serde_json::json!({ "images": 120, "of": 120 });
+        assert_eq!(baseline["fitted_on"], expected, "{baseline}");
+    }
+    let page = fs::read_to_string(project.output("report.html")).unwrap();
+    assert!(page.contains("Each was fitted on all 120 training images."));
+    let audit = SplitAudit::read(&project.output(SPLIT_AUDIT_FILE)).unwrap();
+    let shown = audit.among[0].baselines.iter().filter(|it| it.random_flatters_by.is_shown);
+    assert_eq!((audit.images, audit.of, shown.count()), (240, 240, 0), "{audit:?}");
+    assert!(page.contains("The split is about as hard as a random one."), "{audit:?}");
 }
 
 #[test]
@@ -43,6 +54,35 @@ fn a_window_of_its_own_gives_a_class_away_and_the_verdict_says_so() {
         (probabilities[0] > probabilities[1]) == path.contains("adenocarcinoma")
     });
     assert!(right.count() >= 76, "of 80");
+}
+
+#[test]
+fn a_split_that_parts_what_looks_alike_is_shown_beside_random_ones() {
+    // Four pictures of each patient, on a background of their own; the split keeps patients whole, and
+    // nobody says which patient a picture is of.
+    let mut project = Project::new();
+    for patient in 0..48_usize {
+        // A class that nothing else goes by.
+        let class = ["adenocarcinoma", "normal"][(patient * 7 % 16 + patient / 16) / 4 % 2];
+        let split = if patient % 4 == 3 { Split::Test } else { Split::Train };
+        for slice in 0..4 {
+            let mut shown = picture(4 * patient + slice);
+            for (x, y, pixel) in shown.enumerate_pixels_mut() {
+                let tile = (x as usize / 48 + 4 * (y as usize / 48) + 1) * (patient + 3) * 29 % 120;
+                pixel.0[0] = pixel.0[0] / 4 + tile as u8;
+            }
+            project.add(split, class, 4 * patient + slice, &png(&shown));
+        }
+    }
+    project.validate(&[]).success();
+    let audit = SplitAudit::read(&project.output(SPLIT_AUDIT_FILE)).unwrap();
+    let neighbour = &audit.among[0].baselines[0];
+    assert_eq!(neighbour.baseline, "thumbnail_neighbour");
+    assert!(neighbour.random.mean > 0.9 && neighbour.given < 0.75, "{neighbour:?}");
+    assert!(neighbour.random_flatters_by.is_shown, "{neighbour:?}");
+    let page = fs::read_to_string(project.output("report.html")).unwrap();
+    let told = format!("A random split would flatter by {:.2}", neighbour.random_flatters_by.value);
+    assert!(page.contains(&told), "{}", audit.among[0].in_words);
 }
 
 #[test]
@@ -109,7 +149,7 @@ fn neither_threads_nor_a_second_run_change_a_byte() {
         files
     };
     let first = run("1");
-    assert_eq!(first.len(), 7, "manifest, baselines, two reports, three tables");
+    assert_eq!(first.len(), 8, "manifest, baselines, split audit, two reports, three tables");
     for (one, other) in first.iter().zip(run("4")) {
         assert!(*one == other, "{} differs", one.0.display());
     }
