@@ -36,7 +36,8 @@ class Project:
         params["prepare_base"] |= {"image_size": 64}
         params["train"] |= {"epochs": 8, "learning_rate": 0.001} | train
         params["calibrate"] |= {"out_of_fold_below": 0}
-        params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0}
+        params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0,
+                               "probes": False, "explanations": 0}
         (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
