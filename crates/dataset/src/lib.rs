@@ -5,6 +5,7 @@
 mod baseline;
 mod class;
 mod image_file;
+mod lesions;
 mod manifest;
 mod split;
 mod validated;
@@ -15,6 +16,7 @@ pub use baseline::{
 };
 pub use class::{ClassIndex, ClassIndices, ClassIndicesError};
 pub use image_file::{ImageFileError, read_image};
+pub use lesions::{LESIONS_FILE, LesionBox, LesionsError, read_lesions, write_lesions};
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
 pub use validated::{Exclusion, GroupNumber, ValidatedManifest, ValidatedRecord};

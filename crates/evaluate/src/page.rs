@@ -15,6 +15,8 @@ use crate::scores::Scores;
 mod classes;
 mod confusion;
 mod examples;
+mod explanations;
+mod origin;
 mod positive;
 mod reliability;
 mod roc;
@@ -90,6 +92,7 @@ impl Evaluated<'_> {
     fn sections(&self) -> Vec<Section> {
         let sections = [
             Some(worth::section(self)),
+            origin::section(self),
             Some(scores::section(self)),
             Some(classes::section(self)),
             Some(confusion::section(self)),
@@ -97,6 +100,7 @@ impl Evaluated<'_> {
             Some(reliability::section(self)),
             positive::section(self),
             training::section(self.history),
+            Some(explanations::section(self)),
             Some(examples::mistakes(self)),
             Some(examples::right(self)),
         ];

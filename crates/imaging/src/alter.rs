@@ -31,13 +31,18 @@ impl GreyLevels {
 
     /// The mean of several, every picture counting alike; `None` of none.
     pub fn mean(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        Self::weighted_mean(all.into_iter().map(|levels| (levels, 1)))
+    }
+
+    /// The mean of means, each of so many pictures; `None` of none.
+    pub fn weighted_mean(all: impl IntoIterator<Item = (Self, usize)>) -> Option<Self> {
         let mut sum = vec![0.0; 256];
-        let mut pictures = 0_u32;
-        for Self(shares) in all {
-            sum.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
-            pictures += 1;
+        let mut pictures = 0;
+        for (Self(shares), count) in all {
+            sum.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share * count as f64);
+            pictures += count;
         }
-        (pictures > 0).then(|| Self(sum.into_iter().map(|it| it / f64::from(pictures)).collect()))
+        (pictures > 0).then(|| Self(sum.into_iter().map(|it| it / pictures as f64).collect()))
     }
 
     /// The mean level, 0 to 255.
