@@ -116,7 +116,7 @@ fn maps_of_what_counts_pass_every_test() {
     // The bright cell goes first, and nothing else matters: the answer is gone at a tenth.
     let [first, tenth] = [&deletion.curve[0], &deletion.curve[1]];
     assert!(first.marked > 0.98 && first.marked == first.elsewhere, "{first:?}");
-    assert!(tenth.marked < 0.05 && tenth.elsewhere > 0.98, "{tenth:?}");
+    assert!(tenth.marked < 0.05 && tenth.elsewhere > 0.9, "{tenth:?}");
     assert!(deletion.gain.interval.unwrap().low > 0.2, "{:?}", deletion.gain);
     let pointing = found.pointing.as_ref().unwrap();
     assert_eq!((pointing.images, pointing.hits.value), (20, Some(1.0)));

@@ -195,9 +195,10 @@ impl Look<'_> {
         let shortcut = self.best(|kind| kind == BaselineKind::Shortcut);
         let (how_shortcuts, worth) = match shortcut {
             Some(best) => {
-                let beyond = right(&best.predictions).iter().zip(&chance).map(|(a, b)| a - b);
+                let mut beyond = right(&best.predictions);
+                beyond.iter_mut().zip(&chance).for_each(|(right, chance)| *right -= chance);
                 let name = best.name.replace('_', " ");
-                (format!("the best of them, {name}, beyond chance"), Some(beyond.collect()))
+                (format!("the best of them, {name}, beyond chance"), Some(beyond))
             }
             None => ("there are no baselines on these images".into(), None),
         };

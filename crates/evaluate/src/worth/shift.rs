@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn shift(of: f64) -> Shift {
-        let classes = ClassIndices::of_names(["adeno", "normal", "large_cell"]);
+        let classes = ClassIndices::of_names(["adeno", "normal", "squamous_cell"]);
         Shift::of(&classes, &predictions(63, 0.0), &predictions(126, of)).unwrap()
     }
 
@@ -236,7 +236,7 @@ mod tests {
         let found = shift(3.0);
         assert!(found.is_shown, "{found:?}");
         // Centred, 3 nats on one of three classes are +2 on it and −1 on each other.
-        for (class, expected) in [("large_cell", 2.0), ("adeno", -1.0), ("normal", -1.0)] {
+        for (class, expected) in [("squamous_cell", 2.0), ("adeno", -1.0), ("normal", -1.0)] {
             assert!((found.moved[class] - expected).abs() < 1e-9, "{class}: {found:?}");
         }
         assert_eq!(found.test.auroc, Some(1.0));
@@ -245,9 +245,10 @@ mod tests {
         let grown = found.grown.unwrap();
         assert_eq!(
             (grown.predicted.as_str(), grown.test, grown.validation),
-            ("large_cell", [42, 42], [0, 21])
+            ("squamous_cell", [42, 42], [0, 21])
         );
-        for part in ["AUROC 1.000", "42 of 42 adeno are taken for large cell", "rose by 2.00 nats"]
+        for part in
+            ["AUROC 1.000", "42 of 42 adeno are taken for squamous cell", "rose by 2.00 nats"]
         {
             assert!(found.in_words.contains(part), "{}", found.in_words);
         }
