@@ -19,6 +19,9 @@ def worth(scores):
     """What the score is worth, in a few lines."""
     told = scores["worth"]
     yield told["in_words"]
+    for part in ("waterfall", "look_alikes"):
+        if found := told.get(part):
+            yield found["in_words"]
     if rest := told["without_copies"]:
         accuracy = number(rest["accuracy"]["value"])
         yield (

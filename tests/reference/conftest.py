@@ -100,7 +100,8 @@ def params(head):
             "checkpoint_pattern": r"model_e\d+_acc\d\.\d+_vacc(\d\.\d+)\.safetensors",
         },
         "calibrate": {"device": "cpu", "seed": 1, "out_of_fold_below": 0, "folds": 3},
-        "evaluate": {"device": "cpu", "seed": 1, "bootstrap_resamples": 100, "control_refits": 0},
+        "evaluate": {"device": "cpu", "seed": 1, "bootstrap_resamples": 100, "control_refits": 0,
+                     "probes": False, "explanations": 0},
     }
 
 

@@ -41,6 +41,30 @@ pub fn fresh_head(architecture: &Architecture, seed: u64) -> TensorMap {
     })
 }
 
+/// The same tensors with the values of some in another order, each tensor for itself: as large as
+/// before, and worth nothing. `belongs` tells which, by name and shape.
+pub fn shuffled(
+    tensors: TensorMap,
+    belongs: impl Fn(&str, &[usize]) -> bool + Sync,
+    seed: u64,
+) -> TensorMap {
+    let shuffle = |(name, tensor): (String, HostTensor)| {
+        if !belongs(&name, tensor.shape()) {
+            return (name, tensor);
+        }
+        let mut values = tensor.values().to_vec();
+        let mut rng = generator(seed, &name);
+        // Fisher & Yates, from the last value to the second.
+        for last in (1..values.len()).rev() {
+            let drawn = Uniform::new_inclusive(0, last).expect("0 is not above it");
+            values.swap(last, drawn.sample(&mut rng));
+        }
+        let shuffled = HostTensor::new(tensor.shape(), values);
+        (name, shuffled)
+    };
+    tensors.into_par_iter().map(shuffle).collect()
+}
+
 fn draw(
     specs: &[TensorSpec],
     seed: u64,
@@ -87,6 +111,24 @@ mod tests {
         assert!(mean.abs() < expected / 100.0, "{mean}");
         assert!((std / expected - 1.0).abs() < 0.01, "{std} against {expected}");
         assert!(base["features.0.bias"].values().iter().all(|value| *value == 0.0));
+    }
+
+    #[test]
+    fn shuffled_tensors_hold_the_same_values_elsewhere() {
+        let values: Vec<f32> = (0..1000_u16).map(f32::from).collect();
+        let tensors = TensorMap::from([
+            ("a.weight".to_owned(), HostTensor::new(&[10, 100], values.clone())),
+            ("b.weight".to_owned(), HostTensor::new(&[1000], values.clone())),
+        ]);
+        let found =
+            shuffled(tensors.clone(), |name, shape| name == "a.weight" && shape[0] == 10, 1);
+        assert_eq!(found["b.weight"], tensors["b.weight"]);
+        let mut there = found["a.weight"].values().to_vec();
+        let stayed = there.iter().zip(&values).filter(|(a, b)| a == b).count();
+        assert!(stayed < 10, "{stayed} of 1000 stayed");
+        there.sort_by(f32::total_cmp);
+        assert_eq!(there, values);
+        assert_ne!(found, shuffled(tensors, |name, _| name == "a.weight", 2));
     }
 
     #[test]

@@ -190,6 +190,16 @@ impl Model {
         Ok(Self { network, description, classes })
     }
 
+    /// The same network with other weights, such as shuffled ones, on the same device.
+    ///
+    /// # Errors
+    /// When a tensor is missing or of another shape, or libtorch refuses.
+    pub fn with_weights(&self, weights: &TensorMap) -> Result<Self> {
+        let architecture = &self.description.architecture;
+        let network = Network::new(architecture, weights, self.backend(), "the weights given")?;
+        Ok(Self { network, description: self.description.clone(), classes: self.classes.clone() })
+    }
+
     /// What the model is and where it came from.
     pub fn description(&self) -> &ModelDescription {
         &self.description

@@ -258,4 +258,10 @@ pub struct EvaluateParams {
     /// Where training images have copies in the test split: refits of the head without as many
     /// other images, beside the one without the copies. 0: no refit at all.
     pub control_refits: u32,
+    /// Whether the test images are also scored with their grey levels matched, with parts of them
+    /// masked, and encoded alike.
+    pub probes: bool,
+    /// Test images on which the maps of where the model looked are tested. 0: they are not, and are
+    /// shown without.
+    pub explanations: u32,
 }

@@ -5,6 +5,7 @@
 mod baseline;
 mod class;
 mod image_file;
+mod lesions;
 mod manifest;
 mod split;
 mod split_audit;
@@ -16,6 +17,7 @@ pub use baseline::{
 };
 pub use class::{ClassIndex, ClassIndices, ClassIndicesError};
 pub use image_file::{ImageFileError, read_image};
+pub use lesions::{LESIONS_FILE, LesionBox, LesionsError, read_lesions, write_lesions};
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
 pub use split_audit::{

@@ -33,8 +33,10 @@ Research use only. Not a medical device.";
 ///
 /// Runs the model over every test image, each checked against the manifest's digest, and writes
 /// scores, predictions, plots and a report. The model is set beside baselines that cannot know
-/// anything about tumours; where training has copies of test images, the head is trained again
-/// without them to see what they are worth.
+/// anything about tumours; where training has copies of test images, or images that look like them,
+/// the head is trained again without these to see what they are worth. The images are also scored
+/// with something taken from them, and the maps of where the model looked are tested
+/// (evaluate.probes and evaluate.explanations in params.yaml).
 #[derive(Debug, Clone, Parser)]
 #[command(name = "evaluate", version, after_help = EXAMPLES)]
 pub struct Arguments {

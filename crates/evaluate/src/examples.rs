@@ -33,12 +33,23 @@ pub(crate) struct Example {
     pub(crate) prediction: Prediction,
     /// The picture as the model saw it.
     pub(crate) picture: Shown,
-    /// The same with the Grad-CAM of the predicted class; none where the map is 0 everywhere.
-    pub(crate) overlay: Option<Shown>,
+    /// Where the model looked.
+    pub(crate) map: ShownMap,
+}
+
+/// The Grad-CAM of the predicted class, as it is shown.
+#[derive(Debug, Clone)]
+pub(crate) enum ShownMap {
+    /// Laid over the picture.
+    Overlay(Shown),
+    /// It is 0 everywhere.
+    Empty,
+    /// Maps of this model are not shown.
+    NotShown,
 }
 
 impl Examples {
-    /// Chooses the images and asks the model where it looked.
+    /// Chooses the images and, with maps, asks the model where it looked.
     ///
     /// # Errors
     /// When an image cannot be used, or the network cannot run.
@@ -46,15 +57,16 @@ impl Examples {
         model: &Model,
         images: &[TestImage],
         predictions: &[Prediction],
+        with_maps: bool,
     ) -> Result<Self, InferenceError> {
         let mistakes = most_confident_mistakes(predictions);
         let right = right_ones(predictions, model.classes().len());
         let count = mistakes.len() + right.values().map(Vec::len).sum::<usize>();
-        let bar = stage::items_bar(count as u64, "Grad-CAM");
+        let bar = stage::items_bar(count as u64, "examples");
         let show = |places: Vec<usize>| -> Result<Vec<Example>, InferenceError> {
             let shown = places.into_iter().map(|place| {
                 bar.inc(1);
-                Example::of(model, &images[place], &predictions[place])
+                Example::of(model, &images[place], &predictions[place], with_maps)
             });
             shown.collect()
         };
@@ -73,19 +85,23 @@ impl Example {
         model: &Model,
         image: &TestImage,
         prediction: &Prediction,
+        with_map: bool,
     ) -> Result<Self, InferenceError> {
         let picture: Picture = read_picture(image)?;
-        let seen = model.description().preprocessing.apply(&picture);
-        let map = model.grad_cam(&seen, prediction.predicted)?;
         let small = Thumbnail::square(&picture, SIDE);
         let shown = |rgb: &[u8], what: &str| {
             Shown::new(rgb, [small.width, small.height], format!("{}{what}", image.name))
         };
-        Ok(Self {
-            prediction: prediction.clone(),
-            picture: shown(&small.rgb, ""),
-            overlay: overlay(&small, &map).map(|rgb| shown(&rgb, ", where the model looked")),
-        })
+        let map = if with_map {
+            let seen = model.description().preprocessing.apply(&picture);
+            let map = model.grad_cam(&seen, prediction.predicted)?;
+            overlay(&small, &map).map_or(ShownMap::Empty, |rgb| {
+                ShownMap::Overlay(shown(&rgb, ", where the model looked"))
+            })
+        } else {
+            ShownMap::NotShown
+        };
+        Ok(Self { prediction: prediction.clone(), picture: shown(&small.rgb, ""), map })
     }
 }
 

@@ -4,11 +4,11 @@
 //! test images, the model, its temperature            crate inference
 //!   ↓
 //! predictions ─ one row per image
-//!   ├─ beside baselines, on the same images            worth
-//!   ├─ beside heads trained without copies             leak
+//!   ├─ beside baselines, and where the score is from   worth
 //!   ├─ contact sheets, for a run that is tracked        sheets
 //!   ↓ by class, on average, with intervals
 //! scores                                              scores, plots
+//!   ├─ whether maps of where it looked are true        explanations
 //!   ├─ mistakes, and where the model looked            examples
 //!   ↓                                                  page
 //! scores.json, predictions.csv, confusion_matrix.csv, roc.csv, reliability.csv, history.csv,
@@ -23,16 +23,16 @@ use classifier::calibration::{Calibration, temperature_of};
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
-use dataset::{BASELINES_FILE, ValidatedManifest};
-use inference::looks::{self, Look, Looks};
-use inference::{Prediction, TestSet, predict, predict_with_records, write_predictions};
+use dataset::{BASELINES_FILE, Split, ValidatedManifest};
+use inference::looks::{self, Looks};
+use inference::{Mask, Prediction, TestSet, predict, predict_with_records, write_predictions};
 use metrics::{Bootstrap, Predictions};
 use stage::Settings;
 use training::Refit;
 
 mod arguments;
 mod examples;
-mod leak;
+mod explanations;
 mod page;
 mod plots;
 mod scores;
@@ -43,10 +43,13 @@ mod worth;
 pub use arguments::Arguments;
 
 use examples::Examples;
-use leak::{Leak, Measurement};
+use explanations::{Examination, Explanations, with_shuffled};
 use page::{Evaluated, ModelInWords};
 use scores::{FEW_TEST_IMAGES, Scored, Scores};
-use worth::Contest;
+use worth::deeper::{Look, Training, validation_set};
+use worth::leak::{Leak, Measurement};
+use worth::training_pictures::TrainingPictures;
+use worth::{Contest, Refits, Trainings, Worth};
 
 const SCORES_FILE: &str = "scores.json";
 const PREDICTIONS_FILE: &str = "predictions.csv";
@@ -76,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (count, backend) = (evaluation.test.images.len(), evaluation.model.backend());
     tracing::info!("scoring {count} test images on {backend}");
     let refit = evaluation.refit()?;
-    let predictions = evaluation.predict(refit.as_ref())?;
+    let predictions = evaluation.predict(&evaluation.test, refit.as_ref())?;
     let scores = evaluation.score(&predictions, refit.as_ref())?;
     evaluation.write(&predictions, &scores)?;
     tracked::tell_scores(&tracked, &scores, &evaluation.settings.config.paths.evaluation);
@@ -153,10 +156,14 @@ impl Evaluation {
         Bootstrap { seed: params.seed, resamples: params.bootstrap_resamples }
     }
 
-    /// What heads are trained again from, to see what copies in training are worth; only of the data
-    /// that the model was trained on.
+    /// What heads are trained again from, to see what copies and look-alikes in training are worth;
+    /// only of the data that the model was trained on.
     fn refit(&self) -> Result<Option<Refit>> {
-        if self.source == Source::Folder || self.copied_test_images() == 0 {
+        let trained = self.validated.as_ref().filter(|_| self.source == Source::TestSplit);
+        let images = trained.map_or(0, |it| it.included().split(Split::Train).count());
+        let is_cheap = self.model.description().architecture.is_frozen();
+        let asks_again = is_cheap && self.settings.params.evaluate.control_refits > 0;
+        if images == 0 || !asks_again {
             return Ok(None);
         }
         let config = &self.settings.config;
@@ -170,11 +177,9 @@ impl Evaluation {
 
     /// What the model says. Where other heads are to be asked about the same images, what the frozen
     /// layers make of them is kept.
-    fn predict(&self, refit: Option<&Refit>) -> Result<Vec<Prediction>> {
-        let (model, images) = (&self.model, &self.test.images);
-        let asks_again =
-            |refit: &&Refit| refit.is_cheap() && self.settings.params.evaluate.control_refits > 0;
-        Ok(match refit.filter(asks_again) {
+    fn predict(&self, test: &TestSet, refit: Option<&Refit>) -> Result<Vec<Prediction>> {
+        let (model, images) = (&self.model, &test.images);
+        Ok(match refit {
             Some(refit) => {
                 predict_with_records(model, refit.extractor(), images, self.temperature())?
             }
@@ -187,7 +192,9 @@ impl Evaluation {
         let rows: Predictions = inference::for_metrics(classes, predictions)?;
         let contest =
             Contest { classes, test: &self.test, predictions: &rows, bootstrap: self.bootstrap() };
-        let worth = contest.decide(&self.baselines()?, self.leak(predictions, refit)?)?;
+        let pictures = self.training_pictures()?;
+        let worth = self.worth(&contest, predictions, refit, pictures.as_ref())?;
+        let explanations = self.explanations(predictions, pictures.as_ref())?;
         let data = match self.source {
             Source::TestSplit => self.validated.as_ref().map(|it| it.included().digest()),
             Source::Folder => None,
@@ -202,13 +209,93 @@ impl Evaluation {
             temperature: self.temperature().get(),
             positive: self.calibration.as_ref().and_then(|it| it.positive.as_ref()),
         };
-        Ok(Scores::new(&scored, worth)?)
+        Ok(Scores::new(&scored, worth, explanations)?)
+    }
+
+    /// What the score is worth, and where it comes from.
+    fn worth(
+        &self,
+        contest: &Contest<'_>,
+        predictions: &[Prediction],
+        refit: Option<&Refit>,
+        pictures: Option<&TrainingPictures>,
+    ) -> Result<Worth> {
+        let rivals = contest.rivals(&self.baselines()?)?;
+        let (leak, trainings) = self.leak(predictions, refit)?;
+        let validation = self.validation(refit)?;
+        let look = Look {
+            contest,
+            rivals: &rivals,
+            predictions,
+            validation: validation.as_ref(),
+            positive: self.calibration.as_ref().and_then(|it| it.positive.as_ref()),
+            temperature: self.temperature(),
+            params: self.settings.params.evaluate,
+        };
+        let copies = self.validated.as_ref().map(worth::leak::copies).unwrap_or_default();
+        let training = self.validated.as_ref().zip(pictures).map(|(validated, pictures)| {
+            let leak = (&leak, trainings.as_ref());
+            Training { validated, pictures, refit, copies: &copies, leak }
+        });
+        let answer = |images: &[Vec<f32>]| Ok(self.model.logits(images)?);
+        let preprocessing = self.model.description().preprocessing;
+        let deeper = look.look(training.as_ref(), preprocessing, &answer)?;
+        Ok(contest.decide(&rivals, leak).deepened(deeper))
+    }
+
+    /// The training images, to compare the test images with; none for images from elsewhere.
+    fn training_pictures(&self) -> Result<Option<TrainingPictures>> {
+        match (self.source, &self.validated) {
+            (Source::TestSplit, Some(validated)) => Ok(TrainingPictures::read(validated)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the model says of the validation images, where there are any.
+    fn validation(&self, refit: Option<&Refit>) -> Result<Option<Predictions>> {
+        let validated = self.validated.as_ref().filter(|_| self.source == Source::TestSplit);
+        let classes = self.model.classes();
+        let Some(images) = validated.and_then(|it| validation_set(it, classes)) else {
+            return Ok(None);
+        };
+        Ok(Some(inference::for_metrics(classes, &self.predict(&images, refit)?)?))
+    }
+
+    /// Whether maps of where the model looked can be believed.
+    fn explanations(
+        &self,
+        predictions: &[Prediction],
+        pictures: Option<&TrainingPictures>,
+    ) -> Result<Explanations> {
+        let images = self.settings.params.evaluate.explanations as usize;
+        let not_tested = |reason: &str| Explanations::NotTested { reason: reason.into() };
+        if images == 0 {
+            return Ok(not_tested("evaluate.explanations is 0"));
+        }
+        let Some(pictures) = pictures else {
+            return Ok(not_tested("the images that the model was trained on are not there"));
+        };
+        let paths = &self.settings.config.paths;
+        let preprocessing = self.model.description().preprocessing;
+        let examination = Examination {
+            test: &self.test,
+            predictions,
+            preprocessing,
+            temperature: self.temperature(),
+            mask: Mask::new(&preprocessing, pictures.levels.mean_level()),
+            bootstrap: self.bootstrap(),
+            images,
+            lesions: &dataset::read_lesions(&paths.data_ingestion)?,
+        };
+        let seed = self.settings.params.evaluate.seed;
+        let shuffled = |part| with_shuffled(&self.model, &paths.model, part, seed);
+        Ok(Explanations::Tested(examination.examine(&self.model, shuffled)?))
     }
 
     /// Notes in the project's ledger that this model was scored on this test split.
     fn note_look(&self, scores: &Scores) -> Option<Looks> {
         let accuracy = scores.accuracy.filter(|_| self.source == Source::TestSplit)?;
-        let look = Look::new(&self.test, self.model.description().digests.weights, accuracy);
+        let look = looks::Look::new(&self.test, self.model.description().digests.weights, accuracy);
         looks::note_here(&look)
     }
 
@@ -220,25 +307,33 @@ impl Evaluation {
         Ok(dataset::read_baselines(&file, self.model.classes())?)
     }
 
-    /// What the copies are worth.
-    fn leak(&self, predictions: &[Prediction], refit: Option<&Refit>) -> Result<Leak> {
+    /// What the copies are worth, and the heads that tell.
+    fn leak(
+        &self,
+        predictions: &[Prediction],
+        refit: Option<&Refit>,
+    ) -> Result<(Leak, Option<Trainings>)> {
         let copied_test_images = self.copied_test_images();
         if copied_test_images == 0 {
-            return Ok(Leak::NoCopies);
+            return Ok((Leak::NoCopies, None));
         }
         let Some((validated, refit)) = self.validated.as_ref().zip(refit) else {
-            let reason = "these images are not the pipeline's".into();
-            return Ok(Leak::NotMeasured { copied_test_images, reason });
+            let reason = self.why_no_refit().into();
+            return Ok((Leak::NotMeasured { copied_test_images, reason }, None));
         };
-        let measurement = Measurement {
-            validated,
-            refit,
-            classes: self.model.classes(),
-            test: &self.test,
-            temperature: self.temperature(),
-            params: self.settings.params.evaluate,
-        };
-        measurement.take(predictions)
+        let (temperature, params) = (self.temperature(), self.settings.params.evaluate);
+        let refits = Refits { refit, test: &self.test, temperature, params };
+        Measurement { validated, classes: self.model.classes(), refits }.take(predictions)
+    }
+
+    fn why_no_refit(&self) -> &'static str {
+        if self.source == Source::Folder {
+            "these images are not the pipeline's"
+        } else if self.settings.params.evaluate.control_refits == 0 {
+            "evaluate.control_refits is 0"
+        } else {
+            worth::NO_REFIT
+        }
     }
 
     /// Writes the whole output folder.
@@ -250,7 +345,8 @@ impl Evaluation {
         let history = artifact::read_bytes(&history_file)?;
         let epochs =
             read_history(&history).with_context(|| format!("read {}", history_file.display()))?;
-        let examples = Examples::of(&self.model, &self.test.images, predictions)?;
+        let with_maps = scores.explanations.may_be_shown();
+        let examples = Examples::of(&self.model, &self.test.images, predictions, with_maps)?;
         let evaluated = Evaluated {
             scores,
             classes,

@@ -17,6 +17,8 @@ mod choice;
 mod classes;
 mod confusion;
 mod examples;
+mod explanations;
+mod origin;
 mod positive;
 mod reliability;
 mod roc;
@@ -94,6 +96,7 @@ impl Evaluated<'_> {
     fn sections(&self) -> Vec<Section> {
         let sections = [
             Some(worth::section(self)),
+            origin::section(self),
             Some(scores::section(self)),
             Some(classes::section(self)),
             Some(confusion::section(self)),
@@ -104,6 +107,7 @@ impl Evaluated<'_> {
                 Some(solved) => Some(choice::section(solved)),
                 None => training::section(self.history),
             },
+            Some(explanations::section(self)),
             Some(examples::mistakes(self)),
             Some(examples::right(self)),
         ];

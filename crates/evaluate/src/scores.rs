@@ -13,6 +13,7 @@ use metrics::{
 };
 use serde::Serialize;
 
+use crate::explanations::Explanations;
 use crate::worth::Worth;
 
 /// Fewer test images of a class than this say little: at 20 images, half of which are recognised,
@@ -64,6 +65,8 @@ pub(crate) struct Scores {
     pub(crate) positive: Option<PositiveScores>,
     /// 95 % intervals of the above.
     pub(crate) intervals: Intervals,
+    /// Whether the maps of where the model looked can be believed.
+    pub(crate) explanations: Explanations,
 }
 
 /// The scores of one class.
@@ -141,7 +144,11 @@ impl Scores {
     ///
     /// # Errors
     /// When a positive class is not one of the model's.
-    pub(crate) fn new(scored: &Scored<'_>, worth: Worth) -> classifier::Result<Self> {
+    pub(crate) fn new(
+        scored: &Scored<'_>,
+        worth: Worth,
+        explanations: Explanations,
+    ) -> classifier::Result<Self> {
         let scorer = Scorer::new(scored.predictions);
         let groups = scored.test.groups();
         let summary = scorer.summary();
@@ -157,6 +164,7 @@ impl Scores {
         let ks = 2..scored.classes.len().min(6);
         Ok(Self {
             worth,
+            explanations,
             model: scored.model,
             data: scored.data,
             loss: summary.log_loss,
@@ -298,7 +306,7 @@ impl Scores {
                 rest.images
             )?;
         }
-        if let crate::leak::Leak::Measured(effect) = &self.worth.leak {
+        if let crate::worth::leak::Leak::Measured(effect) = &self.worth.leak {
             writeln!(f, "{}", effect.in_words)?;
         }
         Ok(())
@@ -328,8 +336,8 @@ fn four(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leak::Leak;
     use crate::worth::Contest;
+    use crate::worth::leak::Leak;
     use inference::{TestImage, Unit};
 
     /// Three images of `cancer`, one of which is taken for `normal`; one of `normal`, recognised.
@@ -351,7 +359,7 @@ mod tests {
         let bootstrap = Bootstrap { seed: 17, resamples: 200 };
         let contest =
             Contest { classes: &classes, test: &test, predictions: &predictions, bootstrap };
-        let worth = contest.decide(&[], Leak::NoCopies).unwrap();
+        let worth = contest.decide(&[], Leak::NoCopies);
         let scored = Scored {
             model: Digest::of(b"weights"),
             data: None,
@@ -362,7 +370,7 @@ mod tests {
             temperature: 1.0,
             positive: None,
         };
-        Scores::new(&scored, worth).unwrap()
+        Scores::new(&scored, worth, Explanations::NotTested { reason: "of a test".into() }).unwrap()
     }
 
     #[test]

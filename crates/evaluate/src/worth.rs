@@ -8,7 +8,21 @@ use inference::TestSet;
 use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
 use serde::Serialize;
 
-use crate::leak::Leak;
+pub(crate) mod deeper;
+pub(crate) mod finding;
+pub(crate) mod leak;
+pub(crate) mod look_alikes;
+pub(crate) mod probes;
+mod refits;
+pub(crate) mod shift;
+pub(crate) mod training_pictures;
+pub(crate) mod waterfall;
+mod words;
+
+pub(crate) use deeper::Deeper;
+use leak::Leak;
+pub(crate) use refits::{NO_REFIT, Refits, Trainings, mean_over};
+pub(crate) use words::score;
 
 /// First in `scores.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,6 +45,9 @@ pub(crate) struct Worth {
     pub(crate) without_copies: Option<WithoutCopies>,
     /// What the copies are worth.
     pub(crate) leak: Leak,
+    /// Where the score comes from.
+    #[serde(flatten)]
+    pub(crate) deeper: Deeper,
 }
 
 /// The answer.
@@ -91,27 +108,19 @@ pub(crate) struct Contest<'a> {
 }
 
 /// A baseline, with a row for each test image.
-struct Rival {
-    name: String,
-    kind: BaselineKind,
-    fitted_on: FittedOn,
-    predictions: Predictions,
+pub(crate) struct Rival {
+    pub(crate) name: String,
+    pub(crate) kind: BaselineKind,
+    pub(crate) fitted_on: FittedOn,
+    pub(crate) predictions: Predictions,
 }
 
 impl Contest<'_> {
-    /// Compares the model with each baseline that has predicted every image.
-    ///
-    /// # Errors
-    /// When a baseline's probabilities are none.
-    pub(crate) fn decide(
-        &self,
-        baselines: &[BaselinePredictions],
-        leak: Leak,
-    ) -> Result<Worth, LabelledError> {
+    /// Compares the model with each baseline.
+    pub(crate) fn decide(&self, rivals: &[Rival], leak: Leak) -> Worth {
         let groups = self.test.groups();
         let scorer = Scorer::new(self.predictions);
         let accuracy = scorer.estimates(&self.bootstrap, &groups).accuracy;
-        let rivals = self.rivals(baselines)?;
         let scores: BTreeMap<_, _> = rivals
             .iter()
             .map(|rival| {
@@ -122,17 +131,14 @@ impl Contest<'_> {
             })
             .collect();
         let best = |of_kind: fn(BaselineKind) -> bool| {
-            let best = rivals
-                .iter()
-                .filter(|rival| of_kind(rival.kind))
-                .reduce(|best, it| if it.accuracy() > best.accuracy() { it } else { best })?;
+            let best = best_of(rivals, of_kind)?;
             Some(self.compare(&scorer, best, &groups))
         };
         let best_baseline = best(|_| true);
         let best_shortcut = best(|kind| kind != BaselineKind::CoarseLook);
-        let verdict = WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), &rivals);
-        Ok(Worth {
-            in_words: in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), &rivals),
+        let verdict = WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals);
+        Worth {
+            in_words: in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
             verdict,
             unit: self.test.unit.in_words().into(),
             accuracy,
@@ -141,10 +147,18 @@ impl Contest<'_> {
             baselines: scores,
             without_copies: self.without_copies(),
             leak,
-        })
+            deeper: Deeper::default(),
+        }
     }
 
-    fn rivals(&self, baselines: &[BaselinePredictions]) -> Result<Vec<Rival>, LabelledError> {
+    /// The baselines that have predicted every image.
+    ///
+    /// # Errors
+    /// When a baseline's probabilities are none.
+    pub(crate) fn rivals(
+        &self,
+        baselines: &[BaselinePredictions],
+    ) -> Result<Vec<Rival>, LabelledError> {
         let mut rivals = Vec::new();
         for baseline in baselines {
             let rows: Option<Vec<_>> = self
@@ -195,9 +209,28 @@ impl Contest<'_> {
     }
 }
 
+/// The rival of some kinds that is right most often; of several alike the first.
+fn best_of(rivals: &[Rival], of_kind: impl Fn(BaselineKind) -> bool) -> Option<&Rival> {
+    rivals
+        .iter()
+        .filter(|rival| of_kind(rival.kind))
+        .reduce(|best, it| if it.accuracy() > best.accuracy() { it } else { best })
+}
+
 impl Rival {
     fn accuracy(&self) -> f64 {
         self.predictions.confusion_matrix().accuracy()
+    }
+}
+
+impl Worth {
+    /// Adds where the score comes from. What must not be passed over stands before all else.
+    #[must_use]
+    pub(crate) fn deepened(mut self, deeper: Deeper) -> Self {
+        let told = deeper.first_lines().into_iter().chain([self.in_words.as_str()]);
+        self.in_words = told.collect::<Vec<_>>().join(" ");
+        self.deeper = deeper;
+        self
     }
 }
 
@@ -338,7 +371,7 @@ mod tests {
         let bootstrap = Bootstrap { seed: 17, resamples: 400 };
         let contest =
             Contest { classes: &classes, test: &test, predictions: &predictions, bootstrap };
-        contest.decide(baselines, Leak::NoCopies).unwrap()
+        contest.decide(&contest.rivals(baselines).unwrap(), Leak::NoCopies)
     }
 
     #[test]

@@ -5,9 +5,13 @@
 //! serving; [`augment()`] draws a random view of them, in training only, between resizing and
 //! normalising.
 //!
+//! [`GreyLevels`] and the methods beside it take something from a picture, to see whether a model
+//! needs it.
+//!
 //! Every result depends on its arguments alone: not on the number of threads, nor on the order in
 //! which images are handled.
 
+mod alter;
 mod augment;
 mod container;
 mod decode;
@@ -22,6 +26,7 @@ mod resize;
 mod thumbnail;
 mod window;
 
+pub use alter::{GreyLevels, GreyTable, ReencodeError};
 pub use augment::{AffineDraw, View, augment};
 pub use decode::{DecodeError, DecodeOptions, MAX_PIXELS, decode, decode_with};
 pub use format::{PictureFormat, looks_like_image};

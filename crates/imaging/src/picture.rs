@@ -117,6 +117,16 @@ impl Picture {
         Self { format: PictureFormat::Dicom, colour_mode, width, height, samples, window }
     }
 
+    /// The same with other samples, of the same size.
+    pub(crate) fn with(self, change: impl FnOnce(Samples) -> Samples) -> Self {
+        Self { samples: change(self.samples), ..self }
+    }
+
+    /// The same pixels in rows of another length. `size` is width and height.
+    pub(crate) fn of_size(self, [width, height]: [u32; 2]) -> Self {
+        Self { width, height, ..self }
+    }
+
     /// Width in pixels, at least 1.
     pub fn width(&self) -> u32 {
         self.width

@@ -1,7 +1,8 @@
 //! Test images as the model sees them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use artifact::Digest;
 use dataset::ImageFileError;
 use imaging::{DecodeError, Picture, Preprocessing};
 use rayon::prelude::*;
@@ -46,9 +47,17 @@ pub fn read_images(
 /// # Errors
 /// As [`read_images`].
 pub fn read_picture(image: &TestImage) -> Result<Picture, ImageError> {
-    let bytes = dataset::read_image(&image.file, image.sha256)?;
+    read_file(&image.file, image.sha256)
+}
+
+/// Reads the picture in a file, whose content must have the digest.
+///
+/// # Errors
+/// As [`read_images`].
+pub fn read_file(file: &Path, sha256: Digest) -> Result<Picture, ImageError> {
+    let bytes = dataset::read_image(file, sha256)?;
     imaging::decode(&bytes)
-        .map_err(|source| ImageError::Decode { path: image.file.clone(), source })
+        .map_err(|source| ImageError::Decode { path: file.to_path_buf(), source })
 }
 
 #[cfg(test)]

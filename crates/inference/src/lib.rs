@@ -7,16 +7,19 @@
 //! one row for each image                                              predictions
 //! ```
 //!
-//! [`looks`] counts how often a test set was scored. [`overlay()`] shows where a model looked.
+//! [`looks`] counts how often a test set was scored. [`overlay()`] shows where a model looked,
+//! [`Mask`] covers a part of what it sees.
 
 mod images;
 pub mod looks;
+mod mask;
 mod overlay;
 mod predict;
 mod predictions;
 mod test_set;
 
-pub use images::{ImageError, read_images, read_picture};
+pub use images::{ImageError, read_file, read_images, read_picture};
+pub use mask::Mask;
 pub use overlay::{heat_layer, overlay};
 pub use predict::{InferenceError, dump_inputs, predict, predict_with_records, prediction};
 pub use predictions::{Prediction, for_metrics, write_predictions};

@@ -109,11 +109,23 @@ impl TestSet {
         validated: &ValidatedManifest,
         classes: &ClassIndices,
     ) -> Result<Self, TestSetError> {
+        Self::of(validated, classes, Split::Test)
+    }
+
+    /// The images of any split, for comparing the test images with them.
+    ///
+    /// # Errors
+    /// As [`of_split`](Self::of_split).
+    pub fn of(
+        validated: &ValidatedManifest,
+        classes: &ClassIndices,
+        split: Split,
+    ) -> Result<Self, TestSetError> {
         let manifest = validated.included();
         let known = validated.by_path();
         let in_training = validated.duplicate_groups_in_training();
         let images = manifest
-            .non_empty_split(Split::Test)?
+            .non_empty_split(split)?
             .into_iter()
             .map(|record| {
                 let known = known[record.path.as_str()];

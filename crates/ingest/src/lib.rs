@@ -8,7 +8,7 @@
 //!   ↓ splits that the source lacks                              split
 //!   ├─ what people corrected, into training alone               corrections
 //!   ↓ {train,valid,test}/<class>/…, byte for byte               place
-//! manifest.csv, report.json                                     report
+//! manifest.csv, report.json; lesions.csv of the sample set        report
 //! ```
 //!
 //! The output folder appears whole or not at all: it is filled under a temporary name and renamed
@@ -18,7 +18,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use artifact::StagedFolder;
-use dataset::{MANIFEST_FILE, Manifest};
+use dataset::{LESIONS_FILE, MANIFEST_FILE, Manifest};
 
 mod arguments;
 mod corrections;
@@ -74,6 +74,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     let records = place::place_all(&merged.images, folder, source.ownership(), staged.path())?;
     tracing::debug!("placed {} images", records.len());
+    let lesions = place::lesions(&merged.images, &records, &source.lesions);
     let corrections = merged.report(&records);
     let manifest = Manifest::new(output, records);
     let is_drawn = assignment.origins.values().any(|origin| *origin == SplitOrigin::Drawn);
@@ -89,6 +90,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         source: source.provenance.clone(),
     };
     manifest.write(staged.path())?;
+    if !lesions.is_empty() {
+        dataset::write_lesions(&staged.path().join(LESIONS_FILE), &lesions)?;
+    }
     report.write(staged.path())?;
     staged.publish()?;
 

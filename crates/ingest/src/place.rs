@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use artifact::{IoError, Sha256Writer, WithPath};
-use dataset::{ImageRecord, Split};
+use dataset::{ImageRecord, LesionBox, Split};
 use rayon::prelude::*;
 
 use crate::layout::{common_folder, folder_of};
@@ -70,6 +70,23 @@ pub(crate) fn place_all(
     })?;
     progress.finish_and_clear();
     Ok(records)
+}
+
+/// Where lesions are, by the path in the manifest; `known` by the path in the source. `records` are
+/// in the order of `images`.
+pub(crate) fn lesions(
+    images: &[AssignedImage],
+    records: &[ImageRecord],
+    known: &BTreeMap<String, LesionBox>,
+) -> BTreeMap<String, LesionBox> {
+    let of_source = |assigned: &AssignedImage| match assigned.origin {
+        Origin::Source | Origin::Relabelled { .. } => known.get(&assigned.image.file.path).copied(),
+        Origin::Correction { .. } => None,
+    };
+    let pairs = images.iter().zip(records);
+    pairs
+        .filter_map(|(assigned, record)| Some((record.path.clone(), of_source(assigned)?)))
+        .collect()
 }
 
 /// Copies on the way through a digest, so that what the manifest says is what lies there. The

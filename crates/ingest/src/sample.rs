@@ -19,10 +19,12 @@ mod scanner;
 mod shape;
 mod wall;
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use artifact::IoError;
+use dataset::LesionBox;
 use image::{GrayImage, ImageFormat};
 use rayon::prelude::*;
 
@@ -107,33 +109,61 @@ pub fn phantom(seed: u64, index: usize, class: SampleClass) -> Phantom {
     Phantom { picture: grey(&canvas, picture), lesion: grey(&canvas, lesion) }
 }
 
+impl Phantom {
+    /// The box around the pixels that are lesion for the greater part; none where there are none.
+    pub fn lesion_box(&self) -> Option<LesionBox> {
+        let (width, height) = self.lesion.dimensions();
+        let inside = self.lesion.enumerate_pixels().filter(|(_, _, share)| share.0[0] >= 128);
+        let [left, top, right, bottom] = inside.fold([width, height, 0, 0], |found, (x, y, _)| {
+            [found[0].min(x), found[1].min(y), found[2].max(x + 1), found[3].max(y + 1)]
+        });
+        let (across, down) = (f64::from(width), f64::from(height));
+        (right > 0).then(|| LesionBox {
+            left: f64::from(left) / across,
+            top: f64::from(top) / down,
+            right: f64::from(right) / across,
+            bottom: f64::from(bottom) / down,
+        })
+    }
+}
+
 fn grey(canvas: &Canvas, pixels: Vec<u8>) -> GrayImage {
     let (width, height) = (canvas.frame.width as u32, canvas.frame.height as u32);
     GrayImage::from_raw(width, height, pixels).expect("a canvas has a value for every pixel")
 }
 
 /// Writes a sample set as `folder/<class>/<nnn>.png` (8-bit grey), the classes in turn, so that
-/// their counts differ by one at most.
+/// their counts differ by one at most. Returns where the lesions are, by the path below `folder`.
 ///
 /// The bytes depend on `images` and `seed` alone.
 ///
 /// # Errors
 /// When a folder or file cannot be written.
-pub fn write_source(folder: &Path, images: usize, seed: u64) -> Result<(), SampleError> {
+pub fn write_source(
+    folder: &Path,
+    images: usize,
+    seed: u64,
+) -> Result<BTreeMap<String, LesionBox>, SampleError> {
     for class in SampleClass::ALL {
         artifact::create_folder(&folder.join(class.folder()))?;
     }
-    (0..images).into_par_iter().try_for_each(|index| {
+    let draw = |index: usize| {
         let class = SampleClass::ALL[index % SampleClass::ALL.len()];
         let number = index / SampleClass::ALL.len();
-        let path = folder.join(class.folder()).join(format!("{number:03}.png"));
+        let name = format!("{}/{number:03}.png", class.folder());
+        let path = folder.join(&name);
         let mut png = Cursor::new(Vec::new());
-        phantom(seed, index, class)
+        let phantom = phantom(seed, index, class);
+        phantom
             .picture
             .write_to(&mut png, ImageFormat::Png)
             .map_err(|source| SampleError::Encode { path: path.clone(), source })?;
-        Ok(artifact::write_file(&path, png.get_ref())?)
-    })
+        artifact::write_file(&path, png.get_ref())?;
+        Ok(phantom.lesion_box().map(|lesion| (name, lesion)))
+    };
+    let lesions: Vec<Result<Option<_>, SampleError>> =
+        (0..images).into_par_iter().map(draw).collect();
+    lesions.into_iter().filter_map(Result::transpose).collect()
 }
 
 #[cfg(test)]
@@ -281,6 +311,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_box_holds_the_lesion_and_little_else() {
+        for class in SampleClass::ALL {
+            let phantom = phantom(4, 1, class);
+            let Some(found) = phantom.lesion_box() else {
+                assert_eq!(class, SampleClass::Normal);
+                continue;
+            };
+            let (width, height) = phantom.lesion.dimensions();
+            let inside = |x: u32, y: u32| {
+                let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+                (found.left * f64::from(width)..found.right * f64::from(width)).contains(&x)
+                    && (found.top * f64::from(height)..found.bottom * f64::from(height))
+                        .contains(&y)
+            };
+            let pixels = || phantom.lesion.enumerate_pixels();
+            assert!(pixels().all(|(x, y, share)| share.0[0] < 128 || inside(x, y)), "{class:?}");
+            let boxed = pixels().filter(|(x, y, _)| inside(*x, *y)).count();
+            let lesion = pixels().filter(|(_, _, share)| share.0[0] >= 128).count();
+            assert!(boxed < 3 * lesion, "{class:?}: {lesion} of {boxed}");
+        }
+    }
+
     /// The lesion's share of the picture, and how far its middle is from the picture's, in widths.
     fn extent(class: SampleClass, index: usize) -> (f64, f64) {
         let lesion = phantom(9, index, class).lesion;
@@ -317,7 +370,8 @@ mod tests {
     fn written_by(threads: usize) -> Vec<(String, Vec<u8>)> {
         let folder = tempfile::tempdir().unwrap();
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| write_source(folder.path(), 6, 17)).unwrap();
+        let lesions = pool.install(|| write_source(folder.path(), 6, 17)).unwrap();
+        assert_eq!(lesions.len(), 5, "all but the normal one");
         let files = walkdir::WalkDir::new(folder.path()).sort_by_file_name().into_iter();
         files
             .map(Result::unwrap)

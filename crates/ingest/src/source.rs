@@ -1,10 +1,12 @@
 //! Where the images come from, brought to a folder on this machine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use artifact::{Digest, StagedFolder};
 use config::{Config, SourceConfig};
+use dataset::LesionBox;
 use serde::Serialize;
 use stage::{Settings, UsageError};
 
@@ -26,6 +28,8 @@ pub(crate) use text::from_text;
 pub(crate) struct Source {
     files: Files,
     pub(crate) provenance: Provenance,
+    /// Where lesions are known to be, by the path below the folder: of the sample set alone.
+    pub(crate) lesions: BTreeMap<String, LesionBox>,
 }
 
 #[derive(Debug)]
@@ -94,24 +98,25 @@ impl Source {
         let scratch = scratch(config)?;
         extract::unzip(&archive.path, scratch.path(), &config.extraction)?;
         let provenance = Provenance { kind, name, archive_sha256: Some(archive.sha256) };
-        Ok(Self { files: Files::Scratch(scratch), provenance })
+        Ok(Self { files: Files::Scratch(scratch), provenance, lesions: BTreeMap::new() })
     }
 
     fn sample(settings: &Settings) -> anyhow::Result<Self> {
         let ingest = &settings.params.ingest;
         let scratch = scratch(&settings.config)?;
         tracing::info!("drawing {} synthetic scans", ingest.sample.images);
-        sample::write_source(scratch.path(), ingest.sample.images, ingest.seed)
+        let lesions = sample::write_source(scratch.path(), ingest.sample.images, ingest.seed)
             .context("draw the sample set")?;
         let name = "synthetic chest CT".to_owned();
         let provenance = Provenance { kind: SourceKind::Sample, name, archive_sha256: None };
-        Ok(Self { files: Files::Scratch(scratch), provenance })
+        Ok(Self { files: Files::Scratch(scratch), provenance, lesions })
     }
 
     fn folder(path: &Path) -> Self {
         let name = file_name(path);
         let provenance = Provenance { kind: SourceKind::Local, name, archive_sha256: None };
-        Self { files: Files::Foreign(path.to_path_buf()), provenance }
+        let files = Files::Foreign(path.to_path_buf());
+        Self { files, provenance, lesions: BTreeMap::new() }
     }
 
     /// Where the images lie.

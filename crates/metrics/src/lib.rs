@@ -10,6 +10,8 @@
 //! all of them at once                      summary
 //! how far each may be off                  proportion (Wilson), bootstrap
 //! whether one predictor beats another      bootstrap (paired), mcnemar
+//! what constants per class would do        offsets
+//! whether two orders agree                 rank_correlation
 //! ```
 //!
 //! Definitions are scikit-learn's wherever it has one, and `tests/reference` holds them against it.
@@ -22,9 +24,11 @@ mod confusion;
 mod labelled;
 mod loss;
 mod mcnemar;
+mod offsets;
 mod operating_point;
 mod predictions;
 mod proportion;
+mod rank_correlation;
 mod ranking;
 mod reliability;
 mod resample;
@@ -37,9 +41,11 @@ pub use confusion::{AverageScores, ClassScores, ConfusionMatrix, NotSquare};
 pub use labelled::LabelledError;
 pub use loss::{brier, brier_binary, cross_entropy, log_loss};
 pub use mcnemar::{PairedOutcomes, smallest_passing_gain};
+pub use offsets::{ClassOffsets, log_probability};
 pub use operating_point::{AtThreshold, NoOperatingPoint, OperatingPoint};
 pub use predictions::{BinaryScore, NotFinite, Predictions, most_probable};
 pub use proportion::Proportion;
+pub use rank_correlation::spearman;
 pub use ranking::{
     Ranking, RocPoint, RocPoints, auroc_of_pair, auroc_one_vs_one, auroc_one_vs_rest,
 };

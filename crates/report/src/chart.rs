@@ -3,15 +3,19 @@
 
 mod bars;
 mod frame;
+mod interval_lines;
 mod intervals;
 mod lines;
 mod matrix;
+mod waterfall;
 
 pub use bars::{BarChart, BarGroup};
 pub use frame::Axis;
+pub use interval_lines::{IntervalLines, IntervalPoint, IntervalSeries};
 pub use intervals::{Interval, IntervalChart};
 pub use lines::{LineChart, Series, Stroke};
 pub use matrix::Matrix;
+pub use waterfall::{WaterfallBar, WaterfallChart};
 
 use maud::{Markup, html};
 

@@ -251,6 +251,8 @@ impl EvaluateParams {
             "100 to 100000: fewer make no interval",
         )?;
         let refits = self.control_refits;
-        require(refits <= 20, "evaluate.control_refits", refits, "0 to 20")
+        require(refits <= 20, "evaluate.control_refits", refits, "0 to 20")?;
+        let images = self.explanations;
+        require(images <= 10_000, "evaluate.explanations", images, "0 to 10000 images")
     }
 }

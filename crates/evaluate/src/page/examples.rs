@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use report::Section;
 
 use super::Evaluated;
-use crate::examples::Example;
+use crate::examples::{Example, ShownMap};
+use crate::explanations::Explanations;
 
 /// The mistakes.
 pub(super) fn mistakes(evaluated: &Evaluated<'_>) -> Section {
@@ -22,7 +23,7 @@ pub(super) fn mistakes(evaluated: &Evaluated<'_>) -> Section {
         title: "Mistakes".into(),
         lead,
         body: html! {
-            @if !shown.is_empty() { (scale(evaluated.model.head)) (gallery(evaluated, shown)) }
+            @if !shown.is_empty() { (scale(evaluated)) (gallery(evaluated, shown)) }
         },
     }
 }
@@ -36,7 +37,7 @@ pub(super) fn right(evaluated: &Evaluated<'_>) -> Section {
                got right. Looking elsewhere than a radiologist would is a warning, too."
             .into(),
         body: html! {
-            (scale(evaluated.model.head))
+            (scale(evaluated))
             @for (class, shown) in &evaluated.examples.right {
                 h3 { (evaluated.class(*class)) }
                 @if shown.is_empty() {
@@ -49,9 +50,18 @@ pub(super) fn right(evaluated: &Evaluated<'_>) -> Section {
     }
 }
 
-/// What the colours mean.
-fn scale(head: HeadKind) -> Markup {
-    let scope = match head {
+/// What the colours mean, or why there are none.
+fn scale(evaluated: &Evaluated<'_>) -> Markup {
+    let tested = match &evaluated.scores.explanations {
+        Explanations::Tested(tested) if !tested.passes() => {
+            return html! {
+                p.scale { (tested.in_words) " See " a href="#explanations" { "the tests" } "." }
+            };
+        }
+        Explanations::Tested(_) => "These maps were tested",
+        Explanations::NotTested { .. } => "These maps were not tested",
+    };
+    let scope = match evaluated.model.head {
         HeadKind::MultiScale => {
             "block 5 only: what speaks for the predicted class in the last convolution. The head \
              also reads blocks 1 to 4, whose part no map shows"
@@ -66,7 +76,8 @@ fn scale(head: HeadKind) -> Markup {
     };
     html! {
         p.scale {
-            "Grad-CAM, " (scope) ". Each map is scaled to its own maximum: "
+            "Grad-CAM, " (scope) ". " a href="#explanations" { (tested) }
+            ". Each map is scaled to its own maximum: "
             span.nowrap { "little " i {} " most" }
         }
     }
@@ -83,11 +94,12 @@ fn card(evaluated: &Evaluated<'_>, example: &Example) -> Markup {
         figure.pair {
             div.row {
                 div { (example.picture.markup()) }
-                div {
-                    @match &example.overlay {
-                        Some(overlay) => (overlay.markup()),
-                        None => div.blank { "Empty map: no place speaks for it." },
-                    }
+                @match &example.map {
+                    ShownMap::Overlay(overlay) => div { (overlay.markup()) },
+                    ShownMap::Empty => div {
+                        div.blank { "Empty map: no place speaks for it." }
+                    },
+                    ShownMap::NotShown => {},
                 }
             }
             figcaption {

@@ -4,7 +4,7 @@ use metrics::Difference;
 use report::{KeyFigure, Tone, Verdict};
 
 use super::words;
-use crate::leak::{Leak, LeakEffect};
+use crate::worth::leak::{Leak, LeakEffect};
 use crate::worth::{Worth, WorthVerdict};
 
 /// What the score is worth, in a banner.
@@ -22,18 +22,31 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
         }
         WorthVerdict::NothingToCompare => (Tone::Warn, "a score with nothing to compare it with"),
     };
+    let deeper = &worth.deeper;
+    let is_shifted = deeper.shift.as_ref().is_some_and(|it| it.is_shown);
+    let shortcut = deeper.finding.as_ref().filter(|it| it.is_as_good);
+    let (least, headline) = match shortcut {
+        _ if is_shifted => (
+            Tone::Bad,
+            "the images are in the right order, but the classes' scores have moved since validation"
+                .into(),
+        ),
+        Some(finding) => (
+            Tone::Warn,
+            format!("{} alone finds as much as the model", words::spoken(&finding.shortcut)),
+        ),
+        None => (Tone::Good, headline.to_owned()),
+    };
+    let tone = tone.max(least);
     let mut sentences = vec![worth.in_words.clone()];
+    sentences.extend(deeper.waterfall.as_ref().map(|it| it.in_words.clone()));
     let leak = match &worth.leak {
         Leak::Measured(effect) if effect.is_shown() => Some(effect),
         _ => None,
     };
     sentences.extend(leak.map(|effect| effect.in_words.clone()));
     sentences.push(format!("Counted {}.", worth.unit));
-    Verdict {
-        tone: if leak.is_some() { tone.max(Tone::Warn) } else { tone },
-        headline: headline.into(),
-        sentences,
-    }
+    Verdict { tone: if leak.is_some() { tone.max(Tone::Warn) } else { tone }, headline, sentences }
 }
 
 impl LeakEffect {
@@ -53,7 +66,28 @@ pub(super) fn figures(worth: &Worth, images: u64) -> Vec<KeyFigure> {
             words::interval(worth.accuracy.interval, words::score)
         ),
     };
-    vec![accuracy, against_best_baseline(worth), copies(worth)]
+    let figures = [accuracy, against_best_baseline(worth), copies(worth)];
+    figures.into_iter().chain(without_look_alikes(worth)).collect()
+}
+
+fn without_look_alikes(worth: &Worth) -> Option<KeyFigure> {
+    let found = worth.deeper.look_alikes.as_ref()?;
+    let without = found.without.as_ref()?;
+    let model = without.accuracy.first()?;
+    let others: Vec<String> = without.accuracy[1..]
+        .iter()
+        .map(|it| format!("{} {}", words::spoken(&it.name), words::score(it.accuracy.value)))
+        .collect();
+    let others =
+        if others.is_empty() { String::new() } else { format!(" ({})", others.join(", ")) };
+    Some(KeyFigure {
+        value: words::score(model.accuracy.value),
+        label: format!(
+            "accuracy on the {} without a look-alike in training, {}{others}",
+            words::number(without.images as u64, "image", "images"),
+            words::interval(model.accuracy.interval, words::score)
+        ),
+    })
 }
 
 fn against_best_baseline(worth: &Worth) -> KeyFigure {

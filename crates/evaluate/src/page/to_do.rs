@@ -6,9 +6,10 @@ use metrics::Proportion;
 
 use super::{Evaluated, words};
 use crate::Source;
-use crate::leak::Leak;
+use crate::explanations::Explanations;
 use crate::scores::FEW_TEST_IMAGES;
 use crate::worth::WorthVerdict;
+use crate::worth::leak::Leak;
 
 /// Everything that the evaluation gives reason for.
 pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
@@ -21,6 +22,8 @@ pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
         get_more_images(evaluated),
         calibrate(evaluated),
         check_thresholds(evaluated),
+        mend_shift(evaluated),
+        doubt_maps(evaluated),
         Some("Look through the mistakes at the end, and at what the model looked at.".to_owned()),
     ];
     of_data.into_iter().chain(rest).flatten().collect()
@@ -116,6 +119,27 @@ fn check_thresholds(evaluated: &Evaluated<'_>) -> Option<String> {
             "Do not use the thresholds on images like these: the one for specificity {required:.2} \
              comes to {:.2} here. Calibrate on images from the same source.",
             found.share
+        )
+    })
+}
+
+fn mend_shift(evaluated: &Evaluated<'_>) -> Option<String> {
+    let shift = evaluated.scores.worth.deeper.shift.as_ref()?;
+    shift.is_shown.then(|| {
+        "Do not mend the moved scores with these test images: find out in what the validation images \
+         differ from them, get validation images from the source that the model is meant for, and \
+         calibrate again."
+            .into()
+    })
+}
+
+fn doubt_maps(evaluated: &Evaluated<'_>) -> Option<String> {
+    let Explanations::Tested(tested) = &evaluated.scores.explanations else { return None };
+    tested.has_many_empty().then(|| {
+        format!(
+            "Do not rely on the maps: {} of {} are empty, which says that nothing speaks for what \
+             the model answered.",
+            tested.empty, tested.images
         )
     })
 }

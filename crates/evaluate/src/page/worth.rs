@@ -6,7 +6,7 @@ use report::{Cell, Column, Section, Table};
 
 use super::{Evaluated, words};
 use crate::Source;
-use crate::leak::{Leak, LeakEffect};
+use crate::worth::leak::{Leak, LeakEffect};
 use crate::worth::{Comparison, Worth};
 
 /// The section.

@@ -130,8 +130,47 @@ fn copies_of_hard_images_are_found_to_make_the_score() {
     let page = project.output("report.html");
     let summary = page.split("<section").next().unwrap();
     assert!(summary.contains("the copies are worth +1.000 on those"), "{summary}");
-    assert!(page.contains("Grad-CAM, block 5 only"));
+    assert!(summary.contains("Of the accuracy of 0.667, 0.333 copies"), "{summary}");
     assert!(summary.contains("4 test images have a copy in training: set validation.policy.leaks"));
+}
+
+#[test]
+fn the_report_says_where_the_score_comes_from() {
+    let project = project(false);
+    project.evaluate(&[]).success();
+    let scores = project.scores();
+    let worth = &scores["worth"];
+    // Every hard image is in training as it is: a similarity of 1.
+    let look_alikes = &worth["look_alikes"];
+    assert!(look_alikes["images"].as_u64() >= Some(HARD.into()), "{look_alikes}");
+    close(look_alikes, "/training_images", 28.0);
+    let steps = worth["waterfall"]["steps"].as_array().unwrap();
+    let kinds: Vec<_> = steps.iter().map(|step| step["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["copies", "look_alikes", "shortcuts", "chance"]);
+    // Four of twelve images are right with their copies alone.
+    close(&steps[0], "/worth/value", 4.0 / 12.0);
+    assert_eq!(worth["probes"]["probes"].as_array().unwrap().len(), 5);
+    close(worth, "/shift/validation/images", 12.0);
+    // The model's head is all zeros: nothing speaks for anything.
+    assert_eq!(scores["explanations"]["verdict"], "empty");
+    let page = project.output("report.html");
+    for part in ["Where the score comes from", "grey levels matched", "Every map is empty"] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    assert!(!page.contains("where the model looked\""), "no map is shown");
+}
+
+#[test]
+fn what_is_switched_off_says_so() {
+    let project = project(true);
+    let params = artifact::read_text(&project.path("params.yaml")).unwrap();
+    let params = params.replace("probes: true", "probes: false");
+    let params = params.replace("explanations: 30", "explanations: 0");
+    artifact::write_file(&project.path("params.yaml"), params.as_bytes()).unwrap();
+    project.evaluate(&[]).success();
+    let scores = project.scores();
+    assert_eq!(scores["worth"]["probes"]["reason"], "evaluate.probes is false");
+    assert_eq!(scores["explanations"]["reason"], "evaluate.explanations is 0");
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! What is taken from a picture.
+
+use anyhow::Result;
+use imaging::{GreyLevels, Picture, Preprocessing};
+use inference::Mask;
+use serde::Serialize;
+
+/// The quality at which pictures are encoded alike.
+const JPEG_QUALITY: u8 = 90;
+
+/// The border is an eighth of the picture on each side, as for the baseline that sees nothing else.
+const BORDER: usize = 8;
+
+/// A change to a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Alteration {
+    /// Every picture gets the grey levels of the mean training image.
+    LevelsMatched,
+    /// The middle is covered.
+    BorderOnly,
+    /// The border is covered.
+    CentreOnly,
+    /// Every picture is encoded as the same kind of file.
+    EncodedAlike,
+    /// Every picture is brought to one size first.
+    FromOneSize,
+}
+
+impl Alteration {
+    /// Every one.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::LevelsMatched,
+        Self::BorderOnly,
+        Self::CentreOnly,
+        Self::EncodedAlike,
+        Self::FromOneSize,
+    ];
+
+    /// For tables and progress bars.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LevelsMatched => "grey levels matched",
+            Self::BorderOnly => "border only",
+            Self::CentreOnly => "centre only",
+            Self::EncodedAlike => "encoded alike",
+            Self::FromOneSize => "from one size",
+        }
+    }
+}
+
+/// What the changes need to know of the training images.
+pub(crate) struct Alterations {
+    /// The levels that all get.
+    pub(crate) levels: GreyLevels,
+    /// What covers a part: the training images' mean grey.
+    pub(crate) mask: Mask,
+    /// Width and height, in pixels, to which all are brought.
+    pub(crate) side: u32,
+}
+
+impl Alterations {
+    /// What the model sees of the changed picture.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub(crate) fn seen(
+        &self,
+        alteration: Alteration,
+        picture: &Picture,
+        preprocessing: &Preprocessing,
+    ) -> Result<Vec<f32>> {
+        Ok(match alteration {
+            Alteration::LevelsMatched => {
+                let table = GreyLevels::of(picture).matched_to(&self.levels);
+                preprocessing.apply(&picture.through(&table))
+            }
+            Alteration::BorderOnly => {
+                let mut planes = preprocessing.apply(picture);
+                let (first, last) = self.middle();
+                self.mask.cover(&mut planes, &(first..last), &(first..last));
+                planes
+            }
+            Alteration::CentreOnly => {
+                let mut planes = preprocessing.apply(picture);
+                let (first, last, side) = (self.middle().0, self.middle().1, self.mask.side());
+                for outer in [0..first, last..side] {
+                    self.mask.cover(&mut planes, &outer, &(0..side));
+                    self.mask.cover(&mut planes, &(0..side), &outer);
+                }
+                planes
+            }
+            Alteration::EncodedAlike => preprocessing.apply(&picture.reencoded(JPEG_QUALITY)?),
+            Alteration::FromOneSize => preprocessing.apply(&picture.resized(self.side, self.side)),
+        })
+    }
+
+    /// Where the middle begins and ends, in pixels, across and down.
+    fn middle(&self) -> (usize, usize) {
+        let side = self.mask.side();
+        (side / BORDER, side - side / BORDER)
+    }
+
+    /// What is done, after "scored again, …".
+    pub(crate) fn in_words(&self, alteration: Alteration) -> String {
+        match alteration {
+            Alteration::LevelsMatched => {
+                "each with the grey levels of the mean training image".into()
+            }
+            Alteration::BorderOnly => "the middle covered, an eighth left on each side".into(),
+            Alteration::CentreOnly => "an eighth covered on each side".into(),
+            Alteration::EncodedAlike => {
+                format!("all encoded as RGB JPEG of quality {JPEG_QUALITY}")
+            }
+            Alteration::FromOneSize => format!("all brought to {0}×{0} pixels first", self.side),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What some of the training images are worth, measured the only way that shows it: the head is
+//! trained again without them.
+//!
+//! A head that was trained on fewer images is worse for that alone, so controls are trained too: on
+//! as many images of each class, these included.
+
+use anyhow::Result;
+use artifact::Digest;
+use config::EvaluateParams;
+use dataset::{ImageRecord, Manifest, Split};
+use inference::{Prediction, TestImage, TestSet, prediction};
+use metrics::{Bootstrap, Estimate, Temperature};
+use training::{Length, Refit};
+
+mod control;
+
+pub(crate) use control::Copies;
+use control::control;
+
+/// Why heads are not trained again where it would take as long as the training did.
+pub(crate) const NO_REFIT: &str = "part of the base is trained too; compare with a run of dvc exp \
+                                   run -S validation.policy.leaks=drop";
+
+/// What heads are trained again with.
+pub(crate) struct Refits<'a> {
+    pub(crate) refit: &'a Refit,
+    pub(crate) test: &'a TestSet,
+    pub(crate) temperature: Temperature,
+    pub(crate) params: EvaluateParams,
+}
+
+/// What each training says about every test image.
+pub(crate) struct Trainings {
+    /// Trained without the images in question.
+    pub(crate) without: Vec<Prediction>,
+    /// Trained on as many images of each class, those in question included.
+    pub(crate) controls: Vec<Vec<Prediction>>,
+    /// How many images were left out.
+    pub(crate) left_out: usize,
+}
+
+/// The trainings, or in words why there are none.
+pub(crate) type Compared = Result<Trainings, String>;
+
+impl Refits<'_> {
+    /// Trains on the training images of `manifest` without those of `left_out`, and the controls.
+    /// `what` they are stands in the log.
+    ///
+    /// # Errors
+    /// When a head cannot be trained.
+    pub(crate) fn compare(
+        &self,
+        manifest: &Manifest,
+        left_out: &Copies,
+        what: &str,
+    ) -> Result<Compared> {
+        if self.params.control_refits == 0 {
+            return Ok(Err("evaluate.control_refits is 0".into()));
+        }
+        if !self.refit.is_cheap() {
+            return Ok(Err(NO_REFIT.into()));
+        }
+        let without = manifest.filtered(|image| !left_out.contains_key(&image.path));
+        if without.classes() != manifest.classes() || without.split(Split::Train).count() == 0 {
+            return Ok(Err(format!("without the {what} a class has no training images")));
+        }
+        let refits = 1 + self.params.control_refits;
+        tracing::info!("training the head {refits} times, to see what the {what} are worth");
+        let bar = stage::items_bar(u64::from(refits), "refits");
+        let without = self.predict(&without)?;
+        bar.inc(1);
+        let mut controls = Vec::new();
+        for number in 0..self.params.control_refits {
+            let key = |image: &ImageRecord| control_key(self.params.seed, number, image);
+            controls.push(self.predict(&control(manifest, left_out, key))?);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(Ok(Trainings { without, controls, left_out: left_out.len() }))
+    }
+
+    fn predict(&self, manifest: &Manifest) -> Result<Vec<Prediction>> {
+        let head = self.refit.train(manifest, Length::BestEpoch)?;
+        let requests: Vec<_> = self.test.images.iter().map(TestImage::request).collect();
+        let rows = head.logits(&requests)?;
+        let pairs = self.test.images.iter().zip(rows);
+        Ok(pairs
+            .map(|(image, logits)| prediction(image, &logits, self.temperature))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+fn control_key(seed: u64, number: u32, image: &ImageRecord) -> Digest {
+    let (seed, number) = (seed.to_le_bytes(), number.to_le_bytes());
+    Digest::of_fields([&seed[..], &b"control refit"[..], &number[..], image.path.as_bytes()])
+}
+
+impl Trainings {
+    /// How much more often the controls are right about an image than the training without.
+    pub(crate) fn accuracy_gain(&self, place: usize) -> f64 {
+        self.gain(place, |image| f64::from(u8::from(image.is_correct())))
+    }
+
+    /// The same for the probability of the right class.
+    pub(crate) fn probability_gain(&self, place: usize) -> f64 {
+        self.gain(place, |image| image.probabilities[image.actual.0])
+    }
+
+    /// [`accuracy_gain`](Self::accuracy_gain) of every test image.
+    pub(crate) fn accuracy_gains(&self) -> Vec<f64> {
+        (0..self.without.len()).map(|place| self.accuracy_gain(place)).collect()
+    }
+
+    /// The controls' mean minus the training without.
+    fn gain(&self, place: usize, value: fn(&Prediction) -> f64) -> f64 {
+        let controls = self.controls.iter().map(|control| value(&control[place]));
+        mean(controls).unwrap_or(0.0) - value(&self.without[place])
+    }
+}
+
+/// The mean over some of the test images, of one value for each image of the set, with its interval
+/// over groups.
+pub(crate) fn mean_over(
+    bootstrap: &Bootstrap,
+    test: &TestSet,
+    places: &[usize],
+    values: &[f64],
+) -> Estimate {
+    let groups = test.select(places).groups();
+    let mean_of = |drawn: &[usize]| mean(drawn.iter().map(|image| values[places[*image]]));
+    bootstrap.estimate(&groups, |sample| mean_of(sample.images()))
+}
+
+/// The arithmetic mean in the order given; `None` of nothing.
+pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let add = |(sum, count), value| (sum + value, count + 1_usize);
+    let (sum, count) = values.into_iter().fold((0.0, 0), add);
+    (count > 0).then(|| sum / count as f64)
+}
