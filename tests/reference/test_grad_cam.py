@@ -1,6 +1,6 @@
 """Where the selected model looks, computed again with PyTorch's autograd: Grad-CAM of the last
-convolution (Selvaraju et al. 2017) for heads that read it alone; for heads that read channel means at
-several cut points, what each place adds to the logit to first order."""
+convolution (Selvaraju et al. 2017) for heads that read it alone; for heads that read the mean and the
+deviation of each channel at several cut points, what each place adds to the logit to first order."""
 
 import pytest
 import torch
@@ -22,23 +22,34 @@ def dumped(pipeline):
     return load_file(path)
 
 
-def of_means(model_folder, features, logits, image):
-    """Gradient times (activation − training mean), summed over the channels, on one grid."""
-    training_means = load_file(model_folder / "trained_model.safetensors")["standardise.mean"]
+def of_statistics(model_folder, features, logits, image):
+    """Gradients times what each place adds to means and deviations, summed over the channels, on one
+    grid."""
+    training = load_file(model_folder / "trained_model.safetensors")["standardise.mean"]
     pooled = []
     with torch.no_grad():
         for layer in features:
             image = layer(image)
             if isinstance(layer, torch.nn.MaxPool2d):
                 pooled.append(image.clone())
-    read = torch.cat([maps.mean(dim=(2, 3)) for maps in pooled], dim=1).requires_grad_(True)
+    read = [part for it in pooled for part in (it.mean(dim=(2, 3)), it.std(dim=(2, 3), correction=0))]
+    read = torch.cat(read, dim=1).requires_grad_(True)
     row = logits(read)[0]
     row[row.argmax()].backward()
     total, start, side = 0, 0, pooled[-2].shape[-1]
     for maps in pooled:
-        columns = slice(start, start + maps.shape[1])
-        start = columns.stop
-        moved = (maps[0] - training_means[columns, None, None]) * read.grad[0, columns, None, None]
+        channels = maps.shape[1]
+        means, deviations = slice(start, start + channels), slice(start + channels, start + 2 * channels)
+        start = deviations.stop
+
+        def planes(row, columns):
+            return row[columns, None, None]
+
+        seen = read.detach()[0]
+        moved = planes(read.grad[0], means) * (maps[0] - planes(training, means))
+        squares = (maps[0] - planes(seen, means)).square() - planes(training, deviations).square()
+        sums = (planes(seen, deviations) + planes(training, deviations)).clamp_min(1e-38)
+        moved = moved + planes(read.grad[0], deviations) * squares / sums
         moved = moved.sum(dim=0)[None, None]
         if moved.shape[-1] >= side:
             moved = torch.nn.functional.adaptive_avg_pool2d(moved, side)
@@ -52,7 +63,7 @@ def grad_cam(model_folder, image):
     """The map of the most probable class of an image [1, 3, S, S], not scaled."""
     features, logits, head = rebuild(model_folder)
     if head in ("linear", "kernel"):
-        return of_means(model_folder, features, logits, image)
+        return of_statistics(model_folder, features, logits, image)
     seen = {}
 
     def keep(_module, _input, output):

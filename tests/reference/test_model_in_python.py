@@ -32,12 +32,12 @@ def head_input(features, kind, images):
     if kind == "global_pool":
         return features(images).mean(dim=(2, 3))
     assert kind in ("linear", "kernel")
-    means = []
+    statistics = []
     for layer in features:
         images = layer(images)
         if isinstance(layer, nn.MaxPool2d):
-            means.append(images.mean(dim=(2, 3)))
-    return torch.cat(means, dim=1)
+            statistics += [images.mean(dim=(2, 3)), images.std(dim=(2, 3), correction=0)]
+    return torch.cat(statistics, dim=1)
 
 
 def kernel(tensors, x):

@@ -181,7 +181,7 @@ impl Architecture {
     /// What the head takes after each pooling; `None` where it reads the last maps alone.
     pub(crate) fn taken(&self) -> Option<Taken> {
         match self.head.kind {
-            HeadKind::Linear | HeadKind::Kernel => Some(Taken::Means),
+            HeadKind::Linear | HeadKind::Kernel => Some(Taken::Statistics),
             HeadKind::MultiScale => Some(Taken::CellsAndDeviations),
             HeadKind::Flatten | HeadKind::GlobalPool => None,
         }
@@ -266,7 +266,7 @@ impl Architecture {
             })
             .collect();
         let vector = match self.head.kind {
-            HeadKind::Linear | HeadKind::Kernel => "channel_means",
+            HeadKind::Linear | HeadKind::Kernel => "channel_statistics",
             other => other.name(),
         };
         let standardises = !matches!(self.head.kind, HeadKind::Flatten | HeadKind::GlobalPool);
@@ -298,8 +298,8 @@ impl Architecture {
 /// What is taken of the maps `[C, H, W]` after each pooling on the way up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// The mean of each channel: `[C]`.
-    Means,
+    /// The mean of each channel, then the standard deviation of each: `[2·C]`.
+    Statistics,
     /// The 4×4 average pooling and the standard deviation of each channel: `[17·C]`.
     CellsAndDeviations,
     /// The maps themselves: `[C, H, W]`.
@@ -313,7 +313,7 @@ impl Taken {
     /// Of maps themselves, whose number the channels do not tell.
     pub(crate) fn values(self, channels: usize) -> usize {
         match self {
-            Self::Means => channels,
+            Self::Statistics => 2 * channels,
             Self::CellsAndDeviations => channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS + 1),
             Self::Maps => unreachable!("maps are never a part of a record"),
         }

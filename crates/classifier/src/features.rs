@@ -95,14 +95,14 @@ struct SetKey {
 enum RecordContent {
     /// What the dense layers see.
     Pooled(HeadKind),
-    /// The channel means that linear and kernel heads read: the same for both.
-    ChannelMeans,
+    /// The means and deviations of channels that linear and kernel heads read: the same for both.
+    ChannelStatistics,
     /// What the last frozen layer makes of the image.
     Activation,
     /// That, and what the multi-scale head takes from the blocks before.
     ScalesAndActivation,
-    /// That, and the channel means of the blocks before.
-    MeansAndActivation,
+    /// That, and the means and deviations of the channels of the blocks before.
+    StatisticsAndActivation,
 }
 
 /// Everything else that a view depends on: neither how many there are nor, for the image as it
@@ -264,8 +264,10 @@ impl Views {
 impl RecordContent {
     fn of(architecture: &Architecture) -> Result<Self> {
         Ok(match architecture.head.kind {
-            HeadKind::Linear | HeadKind::Kernel if architecture.is_frozen() => Self::ChannelMeans,
-            HeadKind::Linear | HeadKind::Kernel => Self::MeansAndActivation,
+            HeadKind::Linear | HeadKind::Kernel if architecture.is_frozen() => {
+                Self::ChannelStatistics
+            }
+            HeadKind::Linear | HeadKind::Kernel => Self::StatisticsAndActivation,
             kind if architecture.is_frozen() => Self::Pooled(kind),
             HeadKind::MultiScale => Self::ScalesAndActivation,
             HeadKind::Flatten | HeadKind::GlobalPool => Self::Activation,

@@ -274,7 +274,8 @@ impl Network {
             HeadKind::GlobalPool => Ok(head_inputs.shallow_clone()),
             HeadKind::Flatten => mean_of(head_inputs),
             HeadKind::Linear | HeadKind::Kernel => {
-                Ok(head_inputs.f_narrow(1, head_inputs.size()[1] - channels, channels)?)
+                // The last block's part is the last one: means first, then deviations.
+                Ok(head_inputs.f_narrow(1, head_inputs.size()[1] - 2 * channels, channels)?)
             }
             HeadKind::MultiScale => {
                 let cells = channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS) as i64;
@@ -317,14 +318,18 @@ impl Drop for OneThread {
     }
 }
 
-/// What is taken of maps `[N, C, H, W]`, fp32. Of cells and deviations: `[N, 17·C]`, cells first,
-/// channel by channel, then deviations.
+/// What is taken of maps `[N, C, H, W]`, fp32. Of statistics: `[N, 2·C]`, means, then deviations. Of
+/// cells and deviations: `[N, 17·C]`, cells first, channel by channel, then deviations.
 fn take(maps: &Tensor, taken: Taken) -> Result<Tensor> {
     let cells = MULTI_SCALE_CELLS as i64;
     let maps = maps.f_to_kind(Kind::Float)?;
     Ok(match taken {
         Taken::Maps => maps,
-        Taken::Means => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
+        Taken::Statistics => {
+            let mean = maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?;
+            let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
+            Tensor::f_cat(&[mean, deviation], 1)?
+        }
         Taken::CellsAndDeviations => {
             let average = maps.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1)?;
             let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;

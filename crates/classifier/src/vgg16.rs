@@ -77,17 +77,17 @@ pub const LAYERS: [Layer; 18] = [
     pool("block5_pool", 4),
 ];
 
-/// Columns that solved heads read: the mean of each channel at each cut point.
-pub const POOLED_FEATURES: usize = 64 + 128 + 256 + 512 + 512;
+/// Columns that solved heads read: the mean and the deviation of each channel at each cut point.
+pub const POOLED_FEATURES: usize = 2 * (64 + 128 + 256 + 512 + 512);
 
 /// Where a solved head may read: the base's poolings, each with its columns among the
-/// [`POOLED_FEATURES`] means, one column for each channel.
+/// [`POOLED_FEATURES`]: the mean of each channel, then the standard deviation of each.
 pub fn cut_points() -> Vec<(&'static str, Range<usize>)> {
     let mut start = 0;
     let poolings = LAYERS.iter().filter(|layer| layer.kind == LayerKind::MaxPool);
     poolings
         .map(|layer| {
-            let columns = start..start + BLOCK_CHANNELS[layer.block];
+            let columns = start..start + 2 * BLOCK_CHANNELS[layer.block];
             start = columns.end;
             (layer.name, columns)
         })
@@ -126,7 +126,7 @@ impl TensorSpec {
         }
     }
 
-    /// Its shape, for people: `[64, 3, 3, 3]`, `[any, 1472]`.
+    /// Its shape, for people: `[64, 3, 3, 3]`, `[any, 2944]`.
     pub fn shape_in_words(&self) -> String {
         if self.has_any_rows {
             return format!("[any, {}]", self.shape[1]);

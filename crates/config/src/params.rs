@@ -189,8 +189,8 @@ pub struct HeadParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeadKind {
-    /// Multinomial logistic regression on the mean of each channel at the cut points, solved to its
-    /// optimum.
+    /// Multinomial logistic regression on the mean and the deviation of each channel at the cut
+    /// points, solved to its optimum.
     Linear,
     /// A support vector machine with a Gaussian kernel on the same, solved to its optimum.
     Kernel,

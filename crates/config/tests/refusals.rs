@@ -97,9 +97,9 @@ fn keys_without_effect_on_the_head_are_refused() {
 #[test]
 fn what_a_solved_head_cannot_choose_from_is_refused() {
     for (from, to, says) in [
-        ("strengths: [1.0, 3.0, 10.0]", "strengths: []", "train.solve.strengths is []"),
-        ("strengths: [1.0, 3.0, 10.0]", "strengths: [-1.0]", "numbers above 0"),
-        ("widths: [0.5, 1.0, 2.0]", "widths: [.nan]", "train.solve.widths is [NaN]"),
+        ("strengths: [1.0, 3.0, 10.0, 30.0, 100.0]", "strengths: []", "train.solve.strengths is []"),
+        ("strengths: [1.0, 3.0, 10.0, 30.0, 100.0]", "strengths: [-1.0]", "numbers above 0"),
+        ("widths: [0.5, 1.0, 2.0, 4.0]", "widths: [.nan]", "train.solve.widths is [NaN]"),
         ("folds: 5\n    strengths", "folds: 1\n    strengths", "train.solve.folds is 1"),
         ("- [block4_pool]", "- [block4_pool, block4_pool]", "each named once"),
         ("hidden_units: 0", "hidden_units: 8", "a solved head has no hidden layer"),

@@ -137,7 +137,8 @@ class Model:
                 if self.head["kind"] == "multi_scale":
                     scales.append(multi_scale(x.float()))
                 elif self.head["kind"] in ("linear", "kernel"):
-                    scales.append(x.mean(dim=(2, 3), dtype=torch.float32))
+                    scales.append(x.float().mean(dim=(2, 3)))
+                    scales.append(x.float().std(dim=(2, 3), correction=0))
                 continue
             weight, bias = (self.weights[f"features.{number}.{part}"] for part in ("weight", "bias"))
             x = functional.conv2d(x, weight, bias, padding=1).relu_()

@@ -3,7 +3,7 @@
 use config::HeadKind;
 use tch::{Kind, Tensor};
 
-use super::{Network, convert};
+use super::{Network, convert, take};
 use crate::Result;
 use crate::architecture::{STANDARDISE_MEAN, Taken};
 use crate::vgg16::{self, LAYERS};
@@ -13,7 +13,7 @@ impl Network {
     /// scaled. `side` is S/16.
     pub(crate) fn grad_cam(&self, image: &Tensor, class: usize) -> Result<Tensor> {
         match self.architecture.head.kind {
-            HeadKind::Linear | HeadKind::Kernel => self.cam_of_means(image, class),
+            HeadKind::Linear | HeadKind::Kernel => self.cam_of_statistics(image, class),
             HeadKind::Flatten | HeadKind::GlobalPool | HeadKind::MultiScale => {
                 self.cam_of_last_convolution(image, class)
             }
@@ -40,31 +40,42 @@ impl Network {
         Ok(weighted.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?.f_relu()?.f_squeeze()?)
     }
 
-    /// The same for a head that reads the mean of each channel at several cut points, all of which
-    /// have their part in the map.
+    /// The same for a head that reads mean and deviation of each channel at several cut points, all of
+    /// which have their part in the map.
     ///
-    /// The head reads means over places. To first order, the logit differs from that of an average
-    /// training image by the mean over the places of Σ gradient · (activation − training mean), summed
-    /// over the channels. These sums are the map: they are brought to one grid, added over the cut
-    /// points, and negative parts cut off.
-    fn cam_of_means(&self, image: &Tensor, class: usize) -> Result<Tensor> {
+    /// To first order, the logit differs from that of an average training image by
+    /// Σ ∂logit/∂mean · (mean − training mean) + Σ ∂logit/∂deviation · (deviation − training's), summed
+    /// over the channels. Both differences are means over places: of activation − training mean, and of
+    /// ((activation − mean)² − training deviation²) / (deviation + training deviation). What each place
+    /// adds to them is the map. Maps of all cut points are brought to one grid and added, and negative
+    /// parts are cut off.
+    fn cam_of_statistics(&self, image: &Tensor, class: usize) -> Result<Tensor> {
         let maps = tch::no_grad(|| self.maps_at_cut_points(image))?;
-        let means: Vec<Tensor> = maps
-            .iter()
-            .map(|maps| Ok(maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?))
-            .collect::<Result<_>>()?;
-        let head_inputs = Tensor::f_cat(&means, 1)?.f_detach()?.f_set_requires_grad(true)?;
+        let taken: Vec<Tensor> =
+            maps.iter().map(|maps| take(maps, Taken::Statistics)).collect::<Result<_>>()?;
+        let head_inputs = Tensor::f_cat(&taken, 1)?.f_detach()?.f_set_requires_grad(true)?;
         let logits = self.logits(&head_inputs, false)?;
         let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
         let gradients = Tensor::f_run_backward(&[logit], &[&head_inputs], false, false)?;
+        let training = self.learnt[STANDARDISE_MEAN].f_unsqueeze(0)?;
+        let seen = head_inputs.f_detach()?;
         let side = vgg16::size_after(self.architecture.image_size as usize, LAYERS.len() - 1);
         let mut total = Tensor::f_zeros([side as i64, side as i64], (Kind::Float, image.device()))?;
         for ((_, columns), maps) in vgg16::cut_points().into_iter().zip(&maps) {
-            let (start, length) = (columns.start as i64, columns.len() as i64);
-            let column = |row: &Tensor| row.f_narrow(1, start, length)?.f_reshape([1, length, 1, 1]);
-            let gradient = column(&gradients[0])?;
-            let mean = column(&self.learnt[STANDARDISE_MEAN].f_unsqueeze(0)?)?;
-            let moved = maps.f_sub(&mean)?.f_mul(&gradient)?;
+            let channels = (columns.len() / 2) as i64;
+            // Of the means, or of the deviations, as `[1, C, 1, 1]`.
+            let part = |row: &Tensor, second: bool| {
+                let start = columns.start as i64 + if second { channels } else { 0 };
+                row.f_narrow(1, start, channels)?.f_reshape([1, channels, 1, 1])
+            };
+            let of_mean = maps.f_sub(&part(&training, false)?)?.f_mul(&part(&gradients[0], false)?)?;
+            let (own, trained) = (part(&seen, true)?, part(&training, true)?);
+            let squares = maps.f_sub(&part(&seen, false)?)?.f_square()?;
+            // Where neither varies, there is no difference to share out.
+            let sum = own.f_add(&trained)?.f_clamp_min(f64::from(f32::MIN_POSITIVE))?;
+            let of_deviation = squares.f_sub(&trained.f_square()?)?.f_div(&sum)?;
+            let of_deviation = of_deviation.f_mul(&part(&gradients[0], true)?)?;
+            let moved = of_mean.f_add(&of_deviation)?;
             let moved = moved.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)?;
             total = total.f_add(&on_grid(&moved, side as i64)?.f_squeeze()?)?;
         }

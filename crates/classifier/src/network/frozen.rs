@@ -101,7 +101,7 @@ impl FrozenConvolutions {
             if let Some(taken) = taken.filter(|_| is_pooled) {
                 let maps = buffers.readable(shape.values());
                 scales.push(match taken {
-                    Taken::Means => scale::means(maps, shape)?,
+                    Taken::Statistics => scale::statistics(maps, shape)?,
                     Taken::CellsAndDeviations => scale::cells_and_deviations(maps, shape)?,
                     Taken::Maps => planes_of(maps, shape)?,
                 });

@@ -104,7 +104,7 @@ fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
 #[test]
 fn the_map_of_a_linear_head_adds_up_to_what_its_logit_says() {
     // The map's mean is the logit's distance from that of the mean training image, here 0, where no
-    // part of it is negative: so with weights that speak for one class alone.
+    // part of it is negative: so with positive weights.
     let architecture = architecture(HeadKind::Linear, 0, Freeze::All);
     let mut weights = weights(&architecture);
     let length = weights["classifier.0.weight"].values().len();

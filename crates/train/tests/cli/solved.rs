@@ -11,7 +11,7 @@ use crate::{is_checkpoint, wait_for};
 
 const KERNEL: &[(&str, &str)] = &[];
 const LINEAR: &[(&str, &str)] =
-    &[("kind: kernel ", "kind: linear "), ("widths: [0.5, 1.0, 2.0]", "widths: []")];
+    &[("kind: kernel ", "kind: linear "), ("widths: [0.5, 1.0, 2.0, 4.0]", "widths: []")];
 
 /// The one checkpoint of the one run.
 fn checkpoint_of(project: &Project) -> checkpoint::CheckpointMetadata {
@@ -34,8 +34,8 @@ fn a_solved_head_leaves_one_checkpoint_with_what_was_chosen_and_why() {
         assert_eq!(metadata.architecture.head.kind, kind);
         assert_eq!(metadata.valid_accuracy, 1.0, "bright and dark are told apart");
         let solved = metadata.solved.expect("how it was solved");
-        let widths = if kind == HeadKind::Kernel { 3 } else { 1 };
-        assert_eq!(solved.search.candidates.len(), 3 * widths * 3);
+        let widths = if kind == HeadKind::Kernel { 4 } else { 1 };
+        assert_eq!(solved.search.candidates.len(), 5 * widths * 3);
         assert_eq!(solved.choice.width.is_some(), kind == HeadKind::Kernel);
     }
 }
@@ -74,7 +74,7 @@ fn linear_and_kernel_heads_share_the_features_of_a_base() {
     let project = Project::solved(KERNEL);
     assert!(project.succeed(&[]).contains("features: 28 computed, 0 found"));
     // The base stays; only what the head is told changes.
-    project.change_params("strengths: [1.0, 3.0, 10.0]", "strengths: [2.0]");
+    project.change_params("strengths: [1.0, 3.0, 10.0, 30.0, 100.0]", "strengths: [2.0]");
     assert!(project.train_anew(&[]).contains("features: 0 computed, 28 found"));
 }
 

@@ -17,22 +17,23 @@ pub(super) fn cells_and_deviations(maps: &[f32], shape: Shape) -> Result<Tensor>
     taken.par_chunks_exact_mut(length).zip(images).for_each(|(taken, maps)| {
         let (cells, deviations) = taken.split_at_mut(length - shape.channels);
         average_cells(maps, shape, cells);
-        deviate(maps, shape, deviations);
+        deviate(maps, shape, &mean_of_channels(maps, shape), deviations);
     });
     Ok(Tensor::f_from_slice(&taken)?.f_reshape([shape.images as i64, length as i64])?)
 }
 
-/// The mean of each channel of maps `[N, H, W, C]`: `[N, C]`.
-pub(super) fn means(maps: &[f32], shape: Shape) -> Result<Tensor> {
-    let mut means = vec![0.0; shape.images * shape.channels];
+/// The mean of each channel of maps `[N, H, W, C]`, then the population standard deviation of each:
+/// `[N, 2·C]`.
+pub(super) fn statistics(maps: &[f32], shape: Shape) -> Result<Tensor> {
+    let length = Taken::Statistics.values(shape.channels);
+    let mut taken = vec![0.0; shape.images * length];
     let image = shape.height * shape.width * shape.channels;
-    let images = means.par_chunks_exact_mut(shape.channels).zip(maps.par_chunks_exact(image));
-    images.for_each(|(means, maps)| {
-        for (mean, total) in means.iter_mut().zip(mean_of_channels(maps, shape)) {
-            *mean = total;
-        }
+    taken.par_chunks_exact_mut(length).zip(maps.par_chunks_exact(image)).for_each(|(taken, maps)| {
+        let (means, deviations) = taken.split_at_mut(shape.channels);
+        means.copy_from_slice(&mean_of_channels(maps, shape));
+        deviate(maps, shape, means, deviations);
     });
-    Ok(Tensor::f_from_slice(&means)?.f_reshape([shape.images as i64, shape.channels as i64])?)
+    Ok(Tensor::f_from_slice(&taken)?.f_reshape([shape.images as i64, length as i64])?)
 }
 
 /// The mean of each channel of one image's maps.
@@ -65,10 +66,9 @@ fn average_cells(maps: &[f32], shape: Shape, cells: &mut [f32]) {
 }
 
 /// In two passes, so that no digit is lost where a mean is far larger than the deviation.
-fn deviate(maps: &[f32], shape: Shape, deviations: &mut [f32]) {
+fn deviate(maps: &[f32], shape: Shape, means: &[f32], deviations: &mut [f32]) {
     let pixels = (shape.height * shape.width) as f64;
-    let means = mean_of_channels(maps, shape);
-    let squares = add_up(maps, shape, &means, |value, mean| (value - mean) * (value - mean));
+    let squares = add_up(maps, shape, means, |value, mean| (value - mean) * (value - mean));
     for (deviation, squares) in deviations.iter_mut().zip(squares) {
         *deviation = (squares / pixels).sqrt() as f32;
     }
@@ -106,7 +106,7 @@ mod tests {
             let planes = tensor.permute([0, 3, 1, 2]);
             for (taken, found) in [
                 (Taken::CellsAndDeviations, cells_and_deviations(&maps, shape)),
-                (Taken::Means, means(&maps, shape)),
+                (Taken::Statistics, statistics(&maps, shape)),
             ] {
                 let expected = to_host(&take(&planes, taken).unwrap()).unwrap();
                 let found = to_host(&found.unwrap()).unwrap();
