@@ -104,10 +104,8 @@ impl Backend {
         let format = match precision {
             Precision::Fp32 => NumberFormat::Fp32,
             Precision::Bf16 => NumberFormat::Bf16,
-            Precision::Auto if device.is_cuda() || processor::is_faster_in_bf16() => {
-                NumberFormat::Bf16
-            }
-            Precision::Auto => NumberFormat::Fp32,
+            Precision::Auto if device.is_cuda() => NumberFormat::Bf16,
+            Precision::Auto => processor::faster_format(),
         };
         Ok(Self { device, format })
     }
