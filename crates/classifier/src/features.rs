@@ -165,6 +165,11 @@ impl Extractor {
         self.network.record_length()
     }
 
+    /// Whether records are kept, of images that are asked for again.
+    pub fn keeps_records(&self) -> bool {
+        self.loader.store.is_some()
+    }
+
     /// How many records were computed and how many found so far.
     pub fn record_counts(&self) -> RecordCounts {
         RecordCounts {

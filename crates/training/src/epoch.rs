@@ -11,6 +11,7 @@ use classifier::learner::{Batch, Learner, Score};
 use dataset::Split;
 
 use crate::images::TrainingImages;
+use crate::pace::{Clock, FeaturePass, Pace, Pass};
 
 /// Which epoch, of how many, at which learning rate.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +29,13 @@ pub struct Epoch {
 pub struct EpochReport {
     /// Its scores.
     pub row: EpochRow,
-    /// Time to learn and to score.
+    /// Time to learn and to score, features included.
     pub duration: Duration,
-    /// Training images per second of learning.
+    /// Features that were computed in it once, for all epochs.
+    pub features: FeaturePass,
+    /// Training images per second of learning, but for those features.
     pub images_per_second: f64,
+    left: Duration,
     of: u32,
 }
 
@@ -44,10 +48,11 @@ impl fmt::Display for EpochReport {
         write!(
             f,
             "epoch {epoch}/{}: loss {train_loss:.4}, accuracy {train_accuracy:.4}; validation loss \
-             {valid_loss:.4}, accuracy {valid_accuracy:.4}; {:.0} images/s, {seconds:.1} s, {} left",
+             {valid_loss:.4}, accuracy {valid_accuracy:.4}; {}{:.0} images/s, {seconds:.1} s, {} left",
             self.of,
+            self.features,
             self.images_per_second,
-            in_words(seconds * f64::from(self.of - epoch)),
+            in_words(self.left),
         )
     }
 }
@@ -64,10 +69,9 @@ impl Epoch {
         images: &TrainingImages,
     ) -> Result<EpochReport> {
         let started = Instant::now();
-        let train = self.learn(learner, extractor, images)?;
+        let (train, learning) = self.learn(learner, extractor, images)?;
         self.refuse_divergence(train)?;
-        let learning = started.elapsed().as_secs_f64();
-        let valid = self.score(learner, extractor, images)?;
+        let (valid, scoring) = self.score(learner, extractor, images)?;
         self.refuse_divergence(valid)?;
         let row = EpochRow {
             epoch: self.number,
@@ -77,10 +81,14 @@ impl Epoch {
             valid_loss: valid.loss,
             valid_accuracy: valid.accuracy,
         };
+        let Pace { features, left } = Pace::of([learning, scoring], self.of - self.number);
+        let images = images.count(Split::Train) as f64;
         Ok(EpochReport {
             row,
             duration: started.elapsed(),
-            images_per_second: images.count(Split::Train) as f64 / learning,
+            features,
+            images_per_second: images / learning.repeated().as_secs_f64().max(f64::MIN_POSITIVE),
+            left,
             of: self.of,
         })
     }
@@ -90,7 +98,8 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
-    ) -> Result<Score> {
+    ) -> Result<(Score, Pass)> {
+        let mut clock = Clock::start(extractor.record_counts().computed);
         let requests = images.requests(Split::Train, self.number);
         let labels = images.labels(Split::Train, self.number);
         let bar =
@@ -98,22 +107,25 @@ impl Epoch {
         let batch_size = images.batch_size();
         let mut label_batches = labels.chunks(batch_size).enumerate();
         extractor.for_each_batch(&requests, batch_size, |records| {
-            let (step, labels) = label_batches.next().expect("as many labels as records");
-            let key = images.dropout_key(self.number, step);
-            learner.step(Batch { records, labels }, self.learning_rate, &key)?;
-            bar.inc(labels.len() as u64);
-            // Asking for the score waits for the device: only where somebody reads it.
-            if !bar.is_hidden() {
-                let Score { loss, accuracy } = learner.peek_score()?;
-                bar.set_message(format!(
-                    "epoch {}/{} · loss {loss:.4} · accuracy {accuracy:.3}",
-                    self.number, self.of
-                ));
-            }
-            Ok(())
+            clock.consume(|| {
+                let (step, labels) = label_batches.next().expect("as many labels as records");
+                let key = images.dropout_key(self.number, step);
+                learner.step(Batch { records, labels }, self.learning_rate, &key)?;
+                bar.inc(labels.len() as u64);
+                // Asking for the score waits for the device: only where somebody reads it.
+                if !bar.is_hidden() {
+                    let Score { loss, accuracy } = learner.peek_score()?;
+                    bar.set_message(format!(
+                        "epoch {}/{} · loss {loss:.4} · accuracy {accuracy:.3}",
+                        self.number, self.of
+                    ));
+                }
+                Ok(())
+            })
         })?;
         bar.finish_and_clear();
-        Ok(learner.take_score()?)
+        let score = clock.consume(|| learner.take_score())?;
+        Ok((score, self.stop(clock, Split::Train, extractor, images)))
     }
 
     fn score(
@@ -121,15 +133,35 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
-    ) -> Result<Score> {
+    ) -> Result<(Score, Pass)> {
+        let mut clock = Clock::start(extractor.record_counts().computed);
         let requests = images.requests(Split::Valid, self.number);
         let labels = images.labels(Split::Valid, self.number);
         let mut label_batches = labels.chunks(images.batch_size());
         extractor.for_each_batch(&requests, images.batch_size(), |records| {
-            let labels = label_batches.next().expect("as many labels as records");
-            learner.score(Batch { records, labels })
+            clock.consume(|| {
+                let labels = label_batches.next().expect("as many labels as records");
+                learner.score(Batch { records, labels })
+            })
         })?;
-        Ok(learner.take_score()?)
+        let score = clock.consume(|| learner.take_score())?;
+        Ok((score, self.stop(clock, Split::Valid, extractor, images)))
+    }
+
+    /// Ends a pass. What it computed comes again in a later epoch while there are views that no
+    /// epoch has seen; in every epoch, where records are not kept or were not by the time that each
+    /// view has been seen.
+    fn stop(
+        self,
+        clock: Clock,
+        split: Split,
+        extractor: &Extractor,
+        images: &TrainingImages,
+    ) -> Pass {
+        let views = images.views_seen_again(split).filter(|_| extractor.keeps_records());
+        let later = views.filter(|views| self.number <= *views);
+        let later = later.map(|views| views.min(self.of) - self.number);
+        clock.stop(extractor.record_counts().computed, later)
     }
 
     fn refuse_divergence(self, score: Score) -> Result<()> {
@@ -140,8 +172,8 @@ impl Epoch {
     }
 }
 
-fn in_words(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().round() as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
@@ -155,8 +187,8 @@ mod tests {
 
     #[test]
     fn remaining_time_reads_well() {
-        assert_eq!(in_words(59.4), "59 s");
-        assert_eq!(in_words(61.0), "1 min 1 s");
-        assert_eq!(in_words(7265.0), "2 h 1 min");
+        assert_eq!(in_words(Duration::from_secs_f64(59.4)), "59 s");
+        assert_eq!(in_words(Duration::from_secs(61)), "1 min 1 s");
+        assert_eq!(in_words(Duration::from_secs(7265)), "2 h 1 min");
     }
 }

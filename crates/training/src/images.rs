@@ -37,7 +37,7 @@ enum Views {
     /// The epoch's number.
     FreshEachEpoch,
     /// Epochs take turns through so many.
-    InTurn(u64),
+    InTurn(u32),
 }
 
 impl TrainingImages {
@@ -70,7 +70,7 @@ impl TrainingImages {
         let views = match params.augmentation.views {
             _ if !params.augmentation.is_on() => None,
             0 => Some(Views::FreshEachEpoch),
-            count => Some(Views::InTurn(u64::from(count))),
+            count => Some(Views::InTurn(count)),
         };
         Ok(Self {
             train,
@@ -92,6 +92,16 @@ impl TrainingImages {
         if split == Split::Train { self.train.len() } else { self.valid.len() }
     }
 
+    /// How many different views of each image of a split there are, which epochs see in turn; none
+    /// where each epoch has fresh ones.
+    pub(crate) fn views_seen_again(&self, split: Split) -> Option<u32> {
+        match self.views {
+            Some(Views::FreshEachEpoch) if split == Split::Train => None,
+            Some(Views::InTurn(count)) if split == Split::Train => Some(count),
+            _ => Some(1),
+        }
+    }
+
     /// The order in which an epoch sees a split: training images shuffled anew each epoch,
     /// validation images as in the manifest.
     fn order(&self, split: Split, epoch: u32) -> Vec<&LabelledImage> {
@@ -110,7 +120,7 @@ impl TrainingImages {
         let view = match self.views {
             Some(Views::FreshEachEpoch) if split == Split::Train => Some(u64::from(epoch)),
             Some(Views::InTurn(count)) if split == Split::Train => {
-                Some(u64::from(epoch - 1) % count)
+                Some(u64::from((epoch - 1) % count))
             }
             _ => None,
         };

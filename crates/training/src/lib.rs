@@ -7,11 +7,13 @@
 mod epoch;
 mod history;
 mod images;
+mod pace;
 mod refit;
 mod standardise;
 
 pub use epoch::{Epoch, EpochReport};
 pub use history::History;
 pub use images::TrainingImages;
+pub use pace::FeaturePass;
 pub use refit::{Length, Refit, RefitHead};
 pub use standardise::standardise;
