@@ -20,7 +20,7 @@ use classifier::{initialise, vgg16};
 use config::{DeviceChoice, Params, Precision};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use dataset::ClassIndices;
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 
 const CLASSES: [&str; 4] =
     ["adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma"];
@@ -49,7 +49,7 @@ fn model(folder: &Path, params: &Params, precision: Precision) -> Model {
         valid_loss: 0.0,
         preprocessing: Preprocessing {
             image_size: architecture.image_size,
-            normalisation: params.train.normalisation,
+            normalisation: Normalisation::Imagenet,
         },
         precision: backend.format(),
         data: digest,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, BLOCKS, LAYERS, TensorSpec};
-use crate::{ClassifierError, Result};
+use crate::{BaseWeights, ClassifierError, Result};
 
 /// Cells along each side of the multi-scale head's average pooling.
 pub const MULTI_SCALE_CELLS: usize = 4;
@@ -41,17 +41,23 @@ pub struct BaseDescription {
     pub format: u32,
     /// The network.
     pub architecture: Architecture,
-    /// Where the base's weights came from, in words.
-    pub weights: String,
+    /// What the base's weights are, and what they want to see.
+    pub weights: BaseWeights,
     /// The digest of `base_model.safetensors`.
     pub base_sha256: Digest,
     /// The digest of `updated_base_model.safetensors`.
     pub updated_base_sha256: Digest,
 }
 
+/// The one field that every format has.
+#[derive(Deserialize)]
+struct FormatAlone {
+    format: u32,
+}
+
 impl BaseDescription {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
     /// The description's file name.
     pub const FILE: &str = "architecture.json";
     /// The base alone, `features.*`.
@@ -65,12 +71,13 @@ impl BaseDescription {
     /// When it is missing, not as expected, or of another format.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
-        let description: Self = artifact::read_json(&path)?;
-        if description.format != Self::FORMAT {
-            let (found, known) = (description.format, Self::FORMAT);
+        // By itself, so that a file of another format is called that, and not damaged.
+        let FormatAlone { format } = artifact::read_json(&path)?;
+        if format != Self::FORMAT {
+            let (found, known) = (format, Self::FORMAT);
             return Err(ClassifierError::Format { path, found, known });
         }
-        Ok(description)
+        Ok(artifact::read_json(&path)?)
     }
 
     /// Reads the base with its fresh head, after its digest was found to be the one on record.
@@ -282,6 +289,15 @@ pub(crate) mod tests {
             freeze,
             head: HeadParams { kind, hidden_units, dropout: 0.0 },
         }
+    }
+
+    #[test]
+    fn a_base_of_an_earlier_format_is_called_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let earlier = r#"{"format": 1, "weights": "in words"}"#;
+        std::fs::write(folder.path().join(BaseDescription::FILE), earlier).unwrap();
+        let message = BaseDescription::read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("its format is 1, this program knows 2"), "{message}");
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use artifact::{Digest, IoError};
 use dataset::{ClassIndicesError, ImageFileError};
+use imaging::Normalisation;
 
 use crate::features::Amount;
 
@@ -102,6 +103,19 @@ pub enum ClassifierError {
         layer: String,
         /// All layer names.
         known: String,
+    },
+    /// Pixels would be given to weights otherwise than those were trained with them.
+    #[error(
+        "accept train.normalisation: {asked}: the base's weights ({origin}) were trained with \
+         {wanted}; set it to auto, which takes what the weights want"
+    )]
+    Normalisation {
+        /// What is asked for.
+        asked: Normalisation,
+        /// What the weights were trained with.
+        wanted: Normalisation,
+        /// Where the weights come from.
+        origin: String,
     },
     /// The device that was asked for is not there.
     #[error("use device {device}: {reason}")]

@@ -13,6 +13,7 @@
 
 pub mod architecture;
 pub mod backend;
+mod base_weights;
 pub mod calibration;
 pub mod checkpoint;
 mod error;
@@ -27,5 +28,6 @@ mod summary;
 pub mod tensors;
 pub mod vgg16;
 
+pub use base_weights::{BaseInput, BaseWeights};
 pub use error::{ClassifierError, Result};
 pub use summary::summary_table;

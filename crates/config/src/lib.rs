@@ -18,7 +18,7 @@ pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DeviceChoice, EarlyStopping, EvaluateParams,
-    FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, Normalisation,
+    FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, NormalisationChoice,
     NoticePolicy, OnUnreadable, Optimizer, Params, Precision, PrepareBaseParams, SampleParams,
     Schedule, ScheduleKind, SelectParams, SplitRatios, TrainParams, ValidationParams,
     ValidationPolicy, WeightsSource,

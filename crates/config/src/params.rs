@@ -10,8 +10,8 @@ mod train;
 mod validation;
 
 pub use train::{
-    Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, Normalisation, Optimizer,
-    Precision, Schedule, ScheduleKind, TrainParams,
+    Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, NormalisationChoice,
+    Optimizer, Precision, Schedule, ScheduleKind, TrainParams,
 };
 pub use validation::{FindingPolicy, NoticePolicy, ValidationParams, ValidationPolicy};
 
@@ -100,9 +100,10 @@ pub struct PrepareBaseParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightsSource {
-    /// Trained on ImageNet, from the hub (`config.yaml: pretrained`).
+    /// Trained on ImageNet: the file of `config.yaml: pretrained.file` where it is there, else from
+    /// the hub (`pretrained`).
     Imagenet,
-    /// A safetensors file on this machine (`config.yaml: pretrained.file`).
+    /// A file on this machine (`config.yaml: pretrained.file`), and never the hub.
     File,
     /// He initialisation from `prepare_base.seed`.
     Random,

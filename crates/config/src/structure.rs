@@ -258,7 +258,8 @@ pub struct Pretrained {
     pub revision: String,
     /// File in that repository; safetensors with torchvision's names.
     pub filename: String,
-    /// A local safetensors file with torchvision's names, for `weights: file`.
+    /// A file on this machine, safetensors with torchvision's names or Keras' HDF5: for `weights:
+    /// file`, and for `weights: imagenet` where it is there.
     pub file: PathBuf,
 }
 

@@ -10,10 +10,10 @@ use std::hint::black_box;
 use std::io::Cursor;
 use std::path::Path;
 
-use config::{Augmentation, Normalisation, Params};
+use config::{Augmentation, Params};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-use imaging::{Picture, Preprocessing, View, augment, decode};
+use imaging::{Normalisation, Picture, Preprocessing, View, augment, decode};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 

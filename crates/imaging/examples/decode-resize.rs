@@ -10,8 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use config::Normalisation;
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 
 const USAGE: &str = "usage: decode-resize FOLDER THREADS IMAGE_SIZE";
 

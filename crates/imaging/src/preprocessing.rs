@@ -1,20 +1,13 @@
-use config::Normalisation;
 use fast_image_resize::PixelTrait;
 use serde::{Deserialize, Serialize};
 
-use crate::Picture;
 use crate::picture::Samples;
 use crate::resize::resize_to;
-
-/// Means of the ImageNet training images' channels (red, green, blue), as torchvision gives them.
-pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-
-/// Standard deviations of the ImageNet training images' channels, as torchvision gives them.
-pub const IMAGENET_STANDARD_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+use crate::{Normalisation, Picture};
 
 /// How a picture becomes what the model sees. Training, evaluation and serving use this one; it is
 /// saved beside the model and read back from there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
     /// Height and width the model sees, in pixels. Proportions are not kept, as in Keras'
@@ -43,21 +36,9 @@ impl Preprocessing {
         }
     }
 
-    /// Normalises planes of equal length in place: nothing for `unit`; for `imagenet` subtracts
-    /// each channel's mean and divides by its standard deviation.
+    /// Normalises planes of equal length in place.
     pub fn normalise(&self, planes: &mut [f32]) {
-        match self.normalisation {
-            Normalisation::Unit => {}
-            Normalisation::Imagenet => {
-                let plane_length = (planes.len() / 3).max(1);
-                let statistics = IMAGENET_MEAN.iter().zip(&IMAGENET_STANDARD_DEVIATION);
-                for (plane, (mean, deviation)) in
-                    planes.chunks_exact_mut(plane_length).zip(statistics)
-                {
-                    plane.iter_mut().for_each(|value| *value = (*value - mean) / deviation);
-                }
-            }
-        }
+        self.normalisation.apply(planes);
     }
 
     /// [`resize`](Self::resize), then [`normalise`](Self::normalise).
@@ -210,18 +191,6 @@ mod tests {
         assert_eq!(values[y * 4 + x], 133.0 / 255.0);
         assert_eq!(values[16 + y * 4 + x], 51.0 / 255.0);
         assert_eq!(values[32 + y * 4 + x], 0.0);
-    }
-
-    #[test]
-    fn normalising_is_torchvisions() {
-        let mut planes = vec![0.0, 1.0, 0.0, 1.0, 0.0, 1.0];
-        let preprocessing = |normalisation| Preprocessing { image_size: 1, normalisation };
-        preprocessing(UNIT).normalise(&mut planes);
-        assert_eq!(planes, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
-        // Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
-        preprocessing(Normalisation::Imagenet).normalise(&mut planes);
-        let reference = [-2.117904, 2.2489083, -2.0357141, 2.4285715, -1.8044444, 2.64];
-        assert_close(&planes, &reference, 1e-6);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::io::Cursor;
 
-use config::Normalisation;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{
@@ -10,8 +9,8 @@ use image::{
     RgbImage, Rgba, RgbaImage,
 };
 use imaging::{
-    ColourMode, DecodeError, DecodeOptions, MAX_PIXELS, Picture, PictureFormat, Preprocessing,
-    decode, decode_with, looks_like_image,
+    ColourMode, DecodeError, DecodeOptions, MAX_PIXELS, Normalisation, Picture, PictureFormat,
+    Preprocessing, decode, decode_with, looks_like_image,
 };
 
 const SIDE: u32 = 8;

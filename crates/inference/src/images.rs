@@ -57,8 +57,8 @@ mod tests {
 
     use std::path::Path;
 
-    use config::Normalisation;
     use dataset::ClassIndex;
+    use imaging::Normalisation;
 
     use super::*;
 

@@ -13,10 +13,11 @@ Examples:
   prepare-base --weights imagenet --head global-pool --freeze until:block4_pool
       Weights trained on ImageNet; the fifth block learns along with the head.
   prepare-base --weights file --weights-file weights/vgg16.safetensors
-      No network: take the weights from a safetensors file with torchvision's names.
+      Weights of this machine: safetensors with torchvision's names, or Keras' HDF5.
 
-ImageNet weights come from the Hugging Face hub: 59 MB once, kept under
-paths.downloads. HF_ENDPOINT names a mirror, HF_TOKEN a token it asks for.";
+ImageNet weights are those of pretrained.file where it is there. Else they come from the
+Hugging Face hub: 59 MB once, kept under paths.downloads. HF_ENDPOINT names a mirror,
+HF_TOKEN a token it asks for.";
 
 /// Prepare the model: a VGG16 base with its top cut off, and a fresh head
 ///
@@ -30,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SOURCE")]
     pub weights: Option<WeightsChoice>,
 
-    /// The safetensors file of --weights file [config: pretrained.file]
+    /// VGG16 on this machine, for --weights file or imagenet [config: pretrained.file]
     #[arg(long, value_name = "FILE")]
     pub weights_file: Option<PathBuf>,
 
@@ -71,9 +72,9 @@ pub struct Arguments {
 /// [`WeightsSource`] as the command line writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum WeightsChoice {
-    /// Trained on ImageNet, from the Hugging Face hub
+    /// Trained on ImageNet: the weights file, or else from the Hugging Face hub
     Imagenet,
-    /// A safetensors file on this machine
+    /// The weights file, and never the hub
     File,
     /// Drawn from the seed
     Random,

@@ -1,7 +1,7 @@
 //! Stage 2: the VGG16 base and a fresh head.
 //!
 //! ```text
-//! imagenet ─ hub ─┐
+//! imagenet ─ hub ─┐   (the file, where there is one)
 //! file ───────────┼─▶ features.*  ─▶ base_model.safetensors
 //! random ─────────┘       └─ and a fresh head ─▶ updated_base_model.safetensors
 //! ```
@@ -64,17 +64,17 @@ fn write(
     weights: Weights,
     head: TensorMap,
 ) -> anyhow::Result<()> {
-    let Weights { tensors: mut model, origin } = weights;
+    let Weights { tensors: mut model, description: weights } = weights;
     let staged = StagedFolder::in_place_of(folder, &[BaseDescription::FILE])?;
     let base_sha256 =
-        tensors::write(&staged.path().join(BaseDescription::BASE_FILE), &model, &origin)?;
+        tensors::write(&staged.path().join(BaseDescription::BASE_FILE), &model, &weights)?;
     model.extend(head);
     let updated_base_sha256 =
-        tensors::write(&staged.path().join(BaseDescription::UPDATED_BASE_FILE), &model, &origin)?;
+        tensors::write(&staged.path().join(BaseDescription::UPDATED_BASE_FILE), &model, &weights)?;
     let description = BaseDescription {
         format: BaseDescription::FORMAT,
         architecture,
-        weights: origin,
+        weights,
         base_sha256,
         updated_base_sha256,
     };

@@ -1,14 +1,17 @@
 //! The base's 26 tensors, `features.0.weight` to `features.28.bias`, from three places.
 
 mod cache;
+mod card;
 mod error;
 mod file;
 mod header;
 mod hub;
+mod keras;
 mod select;
 
+use artifact::WithPath;
 use classifier::tensors::TensorMap;
-use classifier::{initialise, vgg16};
+use classifier::{BaseInput, BaseWeights, initialise, vgg16};
 use config::{Config, PrepareBaseParams, WeightsSource};
 
 pub(crate) use error::WeightsError;
@@ -18,19 +21,40 @@ pub(crate) use error::WeightsError;
 pub(crate) struct Weights {
     /// Exactly [`vgg16::tensor_specs`].
     pub(crate) tensors: TensorMap,
-    /// Where they came from, in words.
-    pub(crate) origin: String,
+    /// Where they came from, and what they want to see.
+    pub(crate) description: BaseWeights,
 }
 
 /// Brings the weights that the parameters ask for, checked against VGG16's shapes.
 pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weights, WeightsError> {
-    let specs = vgg16::tensor_specs();
-    match params.weights {
+    let (specs, file) = (vgg16::tensor_specs(), &config.pretrained.file);
+    let weights = match params.weights {
+        WeightsSource::Imagenet if file.try_exists().with_path("look for", file)? => {
+            tracing::info!("the weights are those of {}; the hub is not asked", file.display());
+            file::load(file, &specs)
+        }
         WeightsSource::Imagenet => hub::load(config, &specs),
-        WeightsSource::File => file::load(&config.pretrained.file, &specs),
+        WeightsSource::File => file::load(file, &specs),
         WeightsSource::Random => Ok(Weights {
             tensors: initialise::random_base(params.seed),
-            origin: format!("He initialisation, seed {}", params.seed),
+            description: BaseWeights::drawn(format!("He initialisation, seed {}", params.seed)),
         }),
+    }?;
+    tell(&weights.description, params.image_size);
+    Ok(weights)
+}
+
+/// Says what the weights want, and where the images will be of another size than they were
+/// trained on. Convolutions take any size: that is no mistake.
+fn tell(description: &BaseWeights, image_size: u32) {
+    let Some(BaseInput { normalisation, image_size: trained_on }) = description.input else {
+        return;
+    };
+    tracing::info!("the weights want the normalisation {normalisation}");
+    if let Some(size) = trained_on.filter(|size| *size != image_size) {
+        tracing::info!(
+            "the weights were trained on images of {size} × {size} pixels; \
+             prepare_base.image_size is {image_size}"
+        );
     }
 }

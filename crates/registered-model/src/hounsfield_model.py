@@ -24,8 +24,12 @@ from torch.nn import functional
 
 # VGG16 by torchvision's numbers: convolutions of 3×3, "M" a maximum over 2×2.
 LAYERS = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
-IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
-IMAGENET_STANDARD_DEVIATION = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+# Means and standard deviations of red, green and blue, on values from 0 to 1.
+NORMALISATIONS = {
+    "unit": ([0.0] * 3, [1.0] * 3),
+    "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    "caffe": ([123.68 / 255, 116.779 / 255, 103.939 / 255], [1 / 255] * 3),
+}
 # The batch that the model was trained and scored with. Another shape may take another algorithm,
 # with other rounding.
 FORWARD_BATCH = 16
@@ -47,7 +51,7 @@ class Model:
         self.classes = architecture["classes"]
         self.head = architecture["head"]
         self.image_size = description["preprocessing"]["image_size"]
-        self.normalisation = description["preprocessing"]["normalisation"]
+        self.mean, self.deviation = statistics(description["preprocessing"]["normalisation"])
         self.format = {"fp32": torch.float32, "bf16": torch.bfloat16}[description["precision"]]
         self.device = torch.device(device)
         weights = load_file(folder / "trained_model.safetensors", device=str(device))
@@ -86,9 +90,8 @@ class Model:
         planes = resize(pixels, self.image_size).astype(np.float32).transpose(2, 0, 1) / highest
         if planes.shape[0] == 1:
             planes = np.repeat(planes, 3, axis=0)
-        if self.normalisation == "imagenet":
-            planes -= IMAGENET_MEAN[:, None, None]
-            planes /= IMAGENET_STANDARD_DEVIATION[:, None, None]
+        planes -= self.mean[:, None, None]
+        planes /= self.deviation[:, None, None]
         return planes
 
     @torch.inference_mode()
@@ -129,6 +132,16 @@ class Model:
         if self.head["kind"] == "global_pool":
             return x.mean(dim=(2, 3), dtype=torch.float32)
         return x.float().flatten(1)
+
+
+def statistics(normalisation):
+    """Mean and standard deviation [3] of a normalisation: its name, or what has none says itself."""
+    if isinstance(normalisation, dict):
+        channels = normalisation["channels"]
+        mean, deviation = channels["mean"], channels["deviation"]
+    else:
+        mean, deviation = NORMALISATIONS[normalisation]
+    return np.array(mean, dtype=np.float32), np.array(deviation, dtype=np.float32)
 
 
 def multi_scale(maps):

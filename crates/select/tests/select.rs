@@ -9,14 +9,15 @@ use std::sync::OnceLock;
 use artifact::Digest;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
 use classifier::checkpoint::{self, CheckpointDigests, CheckpointMetadata, RunId};
 use classifier::model::ModelDescription;
 use classifier::{initialise, tensors};
-use config::{Freeze, HeadKind, HeadParams, Normalisation};
+use config::{Freeze, HeadKind, HeadParams};
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -66,7 +67,7 @@ impl Project {
         let description = BaseDescription {
             format: BaseDescription::FORMAT,
             architecture: architecture(),
-            weights: "random".into(),
+            weights: BaseWeights::drawn("random"),
             base_sha256: *base,
             updated_base_sha256: *base,
         };

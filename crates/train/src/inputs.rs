@@ -2,15 +2,16 @@
 
 use anyhow::{Context, Result, bail};
 use artifact::Digest;
+use classifier::ClassifierError;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::{Backend, Fingerprint};
 use classifier::checkpoint::RunId;
 use classifier::tensors::TensorMap;
-use config::TrainParams;
+use config::{NormalisationChoice, TrainParams};
 use dataset::{Manifest, ValidatedManifest};
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 use serde::{Deserialize, Serialize};
-use stage::Settings;
+use stage::{Settings, UsageError};
 
 /// Everything that decides a training's result (`params_used.json`). Its digest names the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,13 +77,22 @@ impl Inputs {
             architecture: base.architecture.clone(),
             preprocessing: Preprocessing {
                 image_size: base.architecture.image_size,
-                normalisation: train.normalisation,
+                normalisation: normalisation(&base, train.normalisation)?,
             },
             train,
             machine: backend.fingerprint(),
         };
         Ok(Self { run, manifest, base, weights })
     }
+}
+
+/// What the base's weights see. A choice that contradicts them is a mistake in the configuration:
+/// exit code 2.
+fn normalisation(base: &BaseDescription, choice: NormalisationChoice) -> Result<Normalisation> {
+    base.weights.normalisation(choice).map_err(|error| match error {
+        ClassifierError::Normalisation { .. } => UsageError(error.to_string()).into(),
+        other => other.into(),
+    })
 }
 
 /// The images' classes must be the network's: all of them, and no others.

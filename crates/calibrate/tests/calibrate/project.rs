@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use artifact::Digest;
+use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
 use classifier::checkpoint::{CheckpointMetadata, RunId};
 use classifier::initialise::{fresh_head, random_base};
 use classifier::model;
 use classifier::tensors::{self, HostTensor, TensorMap};
-use config::{HeadKind, Normalisation, Params};
+use config::{HeadKind, Params};
 use dataset::{ClassIndices, GroupNumber, ImageRecord, Split, ValidatedManifest, ValidatedRecord};
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -66,7 +67,7 @@ impl Project {
             ("image_size: 128", "image_size: 32"),
             ("kind: multi_scale", "kind: global_pool"),
             ("epochs: 20", "epochs: 3"),
-            ("normalisation: imagenet", "normalisation: unit"),
+            ("normalisation: auto", "normalisation: unit"),
         ];
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut params = fs::read_to_string(root.join("params.yaml")).unwrap();
@@ -152,7 +153,7 @@ impl Project {
         let description = BaseDescription {
             format: BaseDescription::FORMAT,
             architecture: architecture.clone(),
-            weights: "random".into(),
+            weights: BaseWeights::drawn("random"),
             base_sha256,
             updated_base_sha256: write(BaseDescription::UPDATED_BASE_FILE, &whole),
         };

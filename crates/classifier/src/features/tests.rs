@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use config::{
-    DeviceChoice, FeaturesConfig, FillMode, Freeze, Normalisation, OnFullDisk, Precision,
-};
+use config::{DeviceChoice, FeaturesConfig, FillMode, Freeze, OnFullDisk, Precision};
+use imaging::Normalisation;
 use tempfile::TempDir;
 
 use super::*;
+use crate::BaseWeights;
 use crate::architecture::tests::architecture;
 use crate::network::tests::weights;
 
@@ -68,7 +68,7 @@ impl Bench {
         let base = BaseDescription {
             format: BaseDescription::FORMAT,
             architecture,
-            weights: "random".into(),
+            weights: BaseWeights::drawn("random"),
             base_sha256: Digest::of(b"base"),
             updated_base_sha256: Digest::of(b"base with head"),
         };

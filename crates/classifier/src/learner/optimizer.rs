@@ -218,7 +218,7 @@ impl Optimizer {
 #[cfg(test)]
 pub(super) mod tests {
     use config::{
-        Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, Normalisation,
+        Augmentation, ClassWeights, DeviceChoice, EarlyStopping, FillMode, NormalisationChoice,
         Precision, Schedule, ScheduleKind,
     };
 
@@ -239,7 +239,7 @@ pub(super) mod tests {
             early_stopping: EarlyStopping { patience: 0, min_delta: 0.0 },
             precision: Precision::Fp32,
             device: DeviceChoice::Cpu,
-            normalisation: Normalisation::Unit,
+            normalisation: NormalisationChoice::Unit,
             augmentation: Augmentation {
                 rotation_degrees: 0.0,
                 width_shift: 0.0,

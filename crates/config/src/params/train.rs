@@ -34,7 +34,7 @@ pub struct TrainParams {
     /// Where the model runs.
     pub device: DeviceChoice,
     /// What the base sees: how pixels become numbers.
-    pub normalisation: Normalisation,
+    pub normalisation: NormalisationChoice,
     /// Random changes to training images.
     pub augmentation: Augmentation,
     /// The control: shuffles the training labels, so that nothing true can be learnt. What a model
@@ -104,7 +104,7 @@ pub struct EarlyStopping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// bf16 where the processor or GPU has instructions for it, else fp32.
+    /// Bf16 on a GPU; on a processor what its kind was found to be faster in.
     Auto,
     /// 32-bit floating point.
     Fp32,
@@ -162,14 +162,19 @@ impl From<DeviceChoice> for String {
     }
 }
 
-/// How pixels become numbers.
+/// How pixels become numbers. Weights that were trained before want what they were trained with:
+/// anything else is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Normalisation {
+pub enum NormalisationChoice {
+    /// What the base's weights want; as `imagenet` where they were drawn and want nothing.
+    Auto,
     /// In [0, 1].
     Unit,
     /// In [0, 1], then torchvision's ImageNet mean and standard deviation per channel.
     Imagenet,
+    /// From 0 to 255, less Caffe's ImageNet mean per channel, as Keras' VGG16 wants it.
+    Caffe,
 }
 
 /// Random changes to training images, with the meaning of Keras' `ImageDataGenerator`. All zeros

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use artifact::Digest;
+use classifier::BaseWeights;
 use classifier::architecture::BaseDescription;
 use classifier::initialise::{fresh_head, random_base};
 use classifier::tensors::{self, HostTensor, TensorMap};
@@ -96,7 +97,7 @@ fn project_with_head(exclude_copies: bool, model_head: TensorMap) -> Project {
     let description = BaseDescription {
         format: BaseDescription::FORMAT,
         architecture,
-        weights: "random".into(),
+        weights: BaseWeights::drawn("random"),
         base_sha256,
         updated_base_sha256: write(BaseDescription::UPDATED_BASE_FILE, &whole),
     };

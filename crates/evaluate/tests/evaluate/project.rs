@@ -12,12 +12,12 @@ use classifier::backend::NumberFormat;
 use classifier::checkpoint::{CheckpointMetadata, RunId};
 use classifier::tensors::{HostTensor, TensorMap};
 use classifier::{initialise, model};
-use config::{Freeze, HeadKind, HeadParams, Normalisation};
+use config::{Freeze, HeadKind, HeadParams};
 use dataset::{
     BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, ImageRecord, Manifest, Split,
     ValidatedManifest,
 };
-use imaging::Preprocessing;
+use imaging::{Normalisation, Preprocessing};
 use serde_json::Value;
 use tempfile::TempDir;
 

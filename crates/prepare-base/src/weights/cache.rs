@@ -10,6 +10,8 @@ use config::Config;
 use serde::{Deserialize, Serialize};
 
 use super::WeightsError;
+use super::card::Metadata;
+use super::select::Selection;
 
 /// A folder under `paths.downloads` for one file of one commit of one repository.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Cache {
 #[serde(deny_unknown_fields)]
 struct Record {
     origin: String,
+    /// What the file says of its weights. Earlier versions did not keep it: theirs are fetched again.
+    metadata: Option<Metadata>,
     tensors: BTreeMap<String, Digest>,
 }
 
@@ -48,9 +52,10 @@ impl Cache {
     }
 
     /// The tensors kept here, if there are any and they are those that were first used.
-    pub(super) fn read(&self, specs: &[TensorSpec]) -> Result<Option<TensorMap>, WeightsError> {
+    pub(super) fn read(&self, specs: &[TensorSpec]) -> Result<Option<Selection>, WeightsError> {
         let path = self.features_file();
         let (Some(record), true) = (self.record()?, path.exists()) else { return Ok(None) };
+        let Some(metadata) = record.metadata.clone() else { return Ok(None) };
         let origin = path.display().to_string();
         let kept = tensors::read_foreign(&path)
             .and_then(|tensors| tensors::check(&tensors, specs, &origin).map(|()| tensors));
@@ -58,7 +63,7 @@ impl Cache {
             Ok(tensors) => {
                 let advice = "remove the file to fetch it again".to_owned();
                 record.check(&tensors, &origin, advice)?;
-                Ok(Some(tensors))
+                Ok(Some(Selection { tensors, metadata }))
             }
             Err(error) => {
                 tracing::warn!("{error}; fetching it again");
@@ -67,8 +72,9 @@ impl Cache {
         }
     }
 
-    /// Keeps tensors that have just come. If others came before, they must be the same.
-    pub(super) fn keep(&self, tensors: &TensorMap, origin: &str) -> Result<(), WeightsError> {
+    /// Keeps what has just come. If other tensors came before, they must be the same.
+    pub(super) fn keep(&self, selection: &Selection, origin: &str) -> Result<(), WeightsError> {
+        let tensors = &selection.tensors;
         let path = self.record_file();
         let known = self.record()?;
         if let Some(record) = &known {
@@ -76,8 +82,8 @@ impl Cache {
             record.check(tensors, origin, advice)?;
         }
         tensors::write(&self.features_file(), tensors, &origin)?;
-        if known.is_none() {
-            artifact::write_json(&path, &Record::of(tensors, origin))?;
+        if known.is_none_or(|record| record.metadata.is_none()) {
+            artifact::write_json(&path, &Record::of(selection, origin))?;
         }
         Ok(())
     }
@@ -89,9 +95,13 @@ impl Cache {
 }
 
 impl Record {
-    fn of(tensors: &TensorMap, origin: &str) -> Self {
-        let tensors = tensors.iter().map(|(name, tensor)| (name.clone(), digest_of(tensor)));
-        Self { origin: origin.to_owned(), tensors: tensors.collect() }
+    fn of(selection: &Selection, origin: &str) -> Self {
+        let digests = selection.tensors.iter().map(|(name, it)| (name.clone(), digest_of(it)));
+        Self {
+            origin: origin.to_owned(),
+            metadata: Some(selection.metadata.clone()),
+            tensors: digests.collect(),
+        }
     }
 
     fn check(&self, tensors: &TensorMap, origin: &str, advice: String) -> Result<(), WeightsError> {
@@ -124,11 +134,13 @@ mod tests {
         Cache { folder: folder.path().join("weights") }
     }
 
-    fn tensors(value: f32) -> TensorMap {
-        TensorMap::from([
+    fn selection(value: f32) -> Selection {
+        let tensors = TensorMap::from([
             ("a".to_owned(), HostTensor::new(&[1], vec![1.0])),
             ("b".to_owned(), HostTensor::new(&[1, 2], vec![2.0, value])),
-        ])
+        ]);
+        let metadata = Metadata::from([("mean".to_owned(), "0, 0, 0".to_owned())]);
+        Selection { tensors, metadata }
     }
 
     fn specs() -> [TensorSpec; 2] {
@@ -140,16 +152,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
         assert_eq!(cache.read(&specs()).unwrap(), None);
-        cache.keep(&tensors(3.0), "hub").unwrap();
-        assert_eq!(cache.read(&specs()).unwrap(), Some(tensors(3.0)));
+        cache.keep(&selection(3.0), "hub").unwrap();
+        assert_eq!(cache.read(&specs()).unwrap(), Some(selection(3.0)));
+    }
+
+    #[test]
+    fn what_an_earlier_version_kept_is_fetched_again_and_must_be_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        cache.keep(&selection(3.0), "hub").unwrap();
+        let record = cache.record().unwrap().unwrap();
+        let earlier = Record { metadata: None, ..record };
+        artifact::write_json(&cache.record_file(), &earlier).unwrap();
+        assert_eq!(cache.read(&specs()).unwrap(), None);
+        assert!(cache.keep(&selection(4.0), "hub").is_err());
+        cache.keep(&selection(3.0), "hub").unwrap();
+        assert_eq!(cache.read(&specs()).unwrap(), Some(selection(3.0)));
     }
 
     #[test]
     fn a_tensor_that_changed_in_the_kept_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
-        cache.keep(&tensors(3.0), "hub").unwrap();
-        tensors::write(&cache.features_file(), &tensors(4.0), &"hub").unwrap();
+        cache.keep(&selection(3.0), "hub").unwrap();
+        tensors::write(&cache.features_file(), &selection(4.0).tensors, &"hub").unwrap();
         let message = cache.read(&specs()).unwrap_err().to_string();
         assert!(message.contains("changed since they were first used: tensor b"), "{message}");
         assert!(message.contains("features.safetensors"), "{message}");
@@ -159,19 +185,19 @@ mod tests {
     fn weights_that_come_again_must_be_those_of_the_first_time() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
-        cache.keep(&tensors(3.0), "hub").unwrap();
+        cache.keep(&selection(3.0), "hub").unwrap();
         std::fs::remove_file(cache.features_file()).unwrap();
-        let message = cache.keep(&tensors(4.0), "hub").unwrap_err().to_string();
+        let message = cache.keep(&selection(4.0), "hub").unwrap_err().to_string();
         assert!(message.contains("tensor b") && message.contains("digests.json"), "{message}");
         assert!(!cache.features_file().exists());
-        cache.keep(&tensors(3.0), "hub").unwrap();
+        cache.keep(&selection(3.0), "hub").unwrap();
     }
 
     #[test]
     fn a_damaged_file_is_as_good_as_none() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
-        cache.keep(&tensors(3.0), "hub").unwrap();
+        cache.keep(&selection(3.0), "hub").unwrap();
         std::fs::write(cache.features_file(), b"half").unwrap();
         assert_eq!(cache.read(&specs()).unwrap(), None);
     }

@@ -15,14 +15,16 @@ pub(crate) enum WeightsError {
     #[error(transparent)]
     Download(#[from] DownloadError),
     #[error(
-        "{source}; to do without a network, put a safetensors file with torchvision's VGG16 at \
-         {} and set prepare_base.weights: file",
+        "{source}; weights trained on ImageNet are needed: put VGG16's at {}, which \
+         weights/README.md says how to get, or run again where the hub or a mirror (HF_ENDPOINT) \
+         can be reached",
         file.display()
     )]
-    Offline { source: DownloadError, file: PathBuf },
+    Missing { source: DownloadError, file: PathBuf },
     #[error(
-        "find {}: put a safetensors file with torchvision's VGG16 there, name another in \
-         config.yaml (pretrained.file) or with --weights-file, or set prepare_base.weights: random",
+        "find {}: put a file with VGG16's weights there (weights/README.md says which), name \
+         another in config.yaml (pretrained.file) or with --weights-file, or set \
+         prepare_base.weights: imagenet, which fetches them",
         path.display()
     )]
     NoFile { path: PathBuf },
@@ -36,6 +38,16 @@ pub(crate) enum WeightsError {
     Pickle { path: PathBuf },
     #[error("read the header of {origin}: {reason}")]
     Header { origin: String, reason: String },
+    #[error("understand what {origin} says of its weights: {key} is {found}")]
+    Metadata { origin: String, key: String, found: String },
+    #[error("read {}: not a whole HDF5 file, or one that is not understood: {reason}", path.display())]
+    Hdf5 { path: PathBuf, reason: String },
+    #[error(
+        "find VGG16 in {}: neither Keras' block1_conv1/block1_conv1_W_1:0 nor what its versions \
+         since call it is there; expected a file of keras.applications.VGG16",
+        path.display()
+    )]
+    NoKerasLayers { path: PathBuf },
     #[error(
         "understand the address {address:?}; check endpoints.hugging_face and pretrained in \
          config.yaml, and HF_ENDPOINT in the environment"

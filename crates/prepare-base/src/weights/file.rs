@@ -1,4 +1,4 @@
-//! A safetensors file on this machine, such as one exported from torchvision.
+//! A file on this machine: safetensors, such as one exported from torchvision, or Keras' HDF5.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -8,15 +8,22 @@ use std::path::{Path, PathBuf};
 use artifact::{IoError, WithPath};
 use classifier::vgg16::TensorSpec;
 
-use super::select::{Stretches, select};
-use super::{Weights, WeightsError, cache};
+use super::card::Card;
+use super::select::{Selection, Stretches, select};
+use super::{Weights, WeightsError, cache, keras};
 
 /// Reads the base's tensors out of a file; what else it holds, such as the top, is passed over.
 pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
-    let tensors = select(&mut LocalFile::open(path)?, specs)?;
+    let mut file = LocalFile::open(path)?;
+    let (tensors, card) = if file.is_hdf5 {
+        (keras::read(path)?, Card::keras())
+    } else {
+        let Selection { tensors, metadata } = select(&mut file, specs)?;
+        (tensors, Card::of(&metadata, file.origin())?)
+    };
     // By content, not by name: the same weights under another name make the same model.
     let origin = format!("file with features of SHA-256 {}", cache::digest_of_all(&tensors));
-    Ok(Weights { tensors, origin })
+    Ok(card.weights(tensors, origin))
 }
 
 /// A file that is read in stretches.
@@ -24,6 +31,7 @@ pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, Weights
 pub(super) struct LocalFile {
     file: File,
     bytes: u64,
+    is_hdf5: bool,
     path: PathBuf,
     origin: String,
 }
@@ -38,12 +46,14 @@ impl LocalFile {
             other => other.into(),
         })?;
         let mut start = Vec::new();
-        file.by_ref().take(4).read_to_end(&mut start).with_path("read", path)?;
+        file.by_ref().take(8).read_to_end(&mut start).with_path("read", path)?;
         if is_pickle(&start) {
             return Err(WeightsError::Pickle { path: path.to_path_buf() });
         }
         let bytes = file.metadata().with_path("read", path)?.len();
-        Ok(Self { file, bytes, path: path.to_path_buf(), origin: path.display().to_string() })
+        let is_hdf5 = keras::is_hdf5(&start);
+        let (path, origin) = (path.to_path_buf(), path.display().to_string());
+        Ok(Self { file, bytes, is_hdf5, path, origin })
     }
 }
 
@@ -82,7 +92,7 @@ mod tests {
     fn a_missing_file_says_where_to_put_one() {
         let folder = tempfile::tempdir().unwrap();
         let message = load(&folder.path().join("none.safetensors"), &[]).unwrap_err().to_string();
-        assert!(message.contains("none.safetensors: put a safetensors file"), "{message}");
+        assert!(message.contains("none.safetensors: put a file with VGG16"), "{message}");
     }
 
     #[test]

@@ -4,12 +4,13 @@
 use std::ops::Range;
 
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::tensor::{Metadata as TensorInfos, TensorInfo};
 
 use classifier::ClassifierError;
 use classifier::vgg16::TensorSpec;
 
 use super::WeightsError;
+use super::card::Metadata;
 
 /// Bytes of the length that the file starts with.
 pub(super) const LENGTH_BYTES: u64 = 8;
@@ -35,7 +36,7 @@ pub(super) fn header_range(start: &[u8], origin: &str) -> Result<Range<u64>, Wei
 /// and type say, all of it inside the file.
 #[derive(Debug)]
 pub(super) struct Header {
-    metadata: Metadata,
+    tensors: TensorInfos,
     /// Where the tensors' bytes begin in the file.
     data_start: u64,
     origin: String,
@@ -50,16 +51,21 @@ impl Header {
     ) -> Result<Self, WeightsError> {
         let refuse = |reason: String| WeightsError::Header { origin: origin.into(), reason };
         // Deserialising checks the offsets against each other, the shapes and the types.
-        let metadata: Metadata = serde_json::from_slice(json)
+        let tensors: TensorInfos = serde_json::from_slice(json)
             .map_err(|error| refuse(format!("not a safetensors file: {error}")))?;
         let data_start = LENGTH_BYTES + json.len() as u64;
-        let end = data_start + metadata.data_len() as u64;
+        let end = data_start + tensors.data_len() as u64;
         match file_bytes {
             Some(size) if size != end => Err(refuse(format!(
                 "truncated or overlong; by its header it has {end} bytes, but there are {size}"
             ))),
-            _ => Ok(Self { metadata, data_start, origin: origin.to_owned() }),
+            _ => Ok(Self { tensors, data_start, origin: origin.to_owned() }),
         }
+    }
+
+    /// What the file says of itself.
+    pub(super) fn said(&self) -> Metadata {
+        self.tensors.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
     /// Where a tensor lies in the file, provided it is an f32 tensor of the expected shape.
@@ -71,7 +77,7 @@ impl Header {
             expected: expected.clone(),
             found,
         };
-        match self.metadata.info(&spec.name) {
+        match self.tensors.info(&spec.name) {
             None => Err(mismatch("nothing".into()).into()),
             Some(TensorInfo { dtype, shape, data_offsets: (start, end) })
                 if *dtype == Dtype::F32 && *shape == spec.shape =>

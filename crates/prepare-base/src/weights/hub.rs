@@ -5,7 +5,6 @@ use std::env;
 use std::ops::Range;
 
 use artifact::{Digest, WithPath};
-use classifier::tensors::TensorMap;
 use classifier::vgg16::TensorSpec;
 use config::{Config, Pretrained};
 use download::{
@@ -13,9 +12,10 @@ use download::{
 };
 
 use super::cache::Cache;
+use super::card::Card;
 use super::file::LocalFile;
 use super::header::LENGTH_BYTES;
-use super::select::{Stretches, select};
+use super::select::{Selection, Stretches, select};
 use super::{Weights, WeightsError};
 
 /// The digest of the file that [`Pretrained::default`] names, as its page on the hub gives it.
@@ -26,18 +26,28 @@ const DEFAULT_FILE_SHA256: &str =
 pub(super) fn load(config: &Config, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
     let file = HubFile::of(config)?;
     let cache = Cache::of(config);
-    if let Some(tensors) = cache.read(specs)? {
-        return Ok(Weights { tensors, origin: file.origin });
-    }
-    let downloader = Downloader::new(&config.download)?;
-    let tensors = fetch(&downloader, &file, &cache, specs).map_err(|error| match error {
+    let selection = match cache.read(specs)? {
+        Some(kept) => kept,
+        None => {
+            let downloader = Downloader::new(&config.download)?;
+            let fetched = fetch(&downloader, &file, &cache, specs)
+                .map_err(|error| missing(error, &config.pretrained))?;
+            cache.keep(&fetched, &file.origin)?;
+            fetched
+        }
+    };
+    let card = Card::of(&selection.metadata, &file.origin)?;
+    Ok(card.weights(selection.tensors, file.origin))
+}
+
+/// A hub that cannot be reached leaves no weights at all: that has two ways out.
+fn missing(error: WeightsError, pretrained: &Pretrained) -> WeightsError {
+    match error {
         WeightsError::Download(source) if source.is_unreachable() => {
-            WeightsError::Offline { source, file: config.pretrained.file.clone() }
+            WeightsError::Missing { source, file: pretrained.file.clone() }
         }
         other => other,
-    })?;
-    cache.keep(&tensors, &file.origin)?;
-    Ok(Weights { tensors, origin: file.origin })
+    }
 }
 
 /// A file of one commit of a repository.
@@ -83,7 +93,7 @@ fn fetch(
     file: &HubFile,
     cache: &Cache,
     specs: &[TensorSpec],
-) -> Result<TensorMap, WeightsError> {
+) -> Result<Selection, WeightsError> {
     if let Some(mut remote) = RemoteFile::open(downloader, file)? {
         return select(&mut remote, specs);
     }
@@ -96,9 +106,9 @@ fn fetch(
         label: "VGG16 weights".to_owned(),
     };
     let whole = downloader.fetch_file(&request, &cache.whole_file())?.path;
-    let tensors = select(&mut LocalFile::open(&whole)?, specs);
+    let selection = select(&mut LocalFile::open(&whole)?, specs);
     std::fs::remove_file(&whole).with_path("remove", &whole)?;
-    tensors
+    selection
 }
 
 /// A file on the hub that is read by ranges.

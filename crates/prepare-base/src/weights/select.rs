@@ -6,6 +6,7 @@ use classifier::tensors::{HostTensor, TensorMap};
 use classifier::vgg16::TensorSpec;
 
 use super::WeightsError;
+use super::card::Metadata;
 use super::header::{Header, LENGTH_BYTES, header_range};
 
 /// A file of which stretches can be read.
@@ -20,11 +21,20 @@ pub(super) trait Stretches {
     fn origin(&self) -> &str;
 }
 
+/// What was taken out of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Selection {
+    /// The tensors, as the file has them.
+    pub(super) tensors: TensorMap,
+    /// What the file says of them.
+    pub(super) metadata: Metadata,
+}
+
 /// Reads the header and the tensors that `specs` name, neighbours in one go.
 pub(super) fn select(
     file: &mut impl Stretches,
     specs: &[TensorSpec],
-) -> Result<TensorMap, WeightsError> {
+) -> Result<Selection, WeightsError> {
     let start = file.read(0..LENGTH_BYTES)?;
     let json = file.read(header_range(&start, file.origin())?)?;
     let header = Header::parse(&json, file.file_bytes(), file.origin())?;
@@ -48,7 +58,7 @@ pub(super) fn select(
             tensors.insert(spec.name.clone(), tensor(spec, &bytes[place]));
         }
     }
-    Ok(tensors)
+    Ok(Selection { tensors, metadata: header.said() })
 }
 
 /// The values of little-endian f32 bytes, as many as the shape says.
@@ -106,7 +116,7 @@ mod tests {
         let mut file = four();
         let data = file.bytes.len() as u64 - 16;
         let specs = ["d", "b", "a"].map(|name| TensorSpec::new(name, &[1]));
-        let tensors = select(&mut file, &specs).unwrap();
+        let tensors = select(&mut file, &specs).unwrap().tensors;
         assert_eq!(tensors["a"].values(), [1.0]);
         assert_eq!(tensors["b"].values(), [2.0]);
         assert_eq!(tensors["d"].values(), [4.0]);

@@ -120,12 +120,12 @@ fn the_limit_holds_and_what_was_used_longest_ago_goes() {
     project.succeed(&[]);
     let first: Vec<PathBuf> = kept(&project);
     assert_eq!(first.len(), PICTURES);
-    project.change_params("normalisation: imagenet", "normalisation: unit");
+    project.change_params("normalisation: auto", "normalisation: unit");
     let log = project.train_anew(&[]);
     assert!(log.contains("features that were used longest ago"), "{log}");
     assert!(first.iter().all(|path| !path.exists()));
     assert_eq!(kept(&project).len(), PICTURES);
-    let undisturbed = Project::new(&[("normalisation: imagenet", "normalisation: unit")]);
+    let undisturbed = Project::new(&[("normalisation: auto", "normalisation: unit")]);
     undisturbed.succeed(&[]);
     assert!(project.published() == undisturbed.published(), "it ended with other bytes");
 }
@@ -143,7 +143,7 @@ fn what_a_running_process_uses_is_not_removed_by_another() {
     let used = kept(&project);
     assert_eq!(used.len(), PICTURES);
 
-    project.change_params("normalisation: imagenet", "normalisation: unit");
+    project.change_params("normalisation: auto", "normalisation: unit");
     let log = project.succeed(&[]);
     running.kill().expect("SIGKILL");
     running.wait().expect("the end of the process");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use artifact::Digest;
+use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::initialise::{fresh_head, random_base};
 use classifier::tensors;
@@ -109,7 +110,7 @@ impl Project {
             format: BaseDescription::FORMAT,
             updated_base_sha256: tensors::write(&updated, &weights, &()).expect("a base with head"),
             architecture,
-            weights: "random".into(),
+            weights: BaseWeights::drawn("random"),
             base_sha256,
         };
         artifact::write_json(&folder.join(BaseDescription::FILE), &description).expect("a file");
