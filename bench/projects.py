@@ -82,8 +82,10 @@ def with_augmentation(text: str, views: int) -> str:
 
 
 def profile_params(root: Path, profile: str, image_size: int | None) -> str:
-    """The parameters of a profile, for images of another size where one is asked for."""
+    """The parameters of a profile, for images of another size where one is asked for. Weights are drawn:
+    they take as long as others, and need neither a network nor a file."""
     text = (root / "profiles" / profile / "params.yaml").read_text()
+    text = with_value(text, "prepare_base", "weights", "random")
     return text if image_size is None else with_value(text, "prepare_base", "image_size", str(image_size))
 
 

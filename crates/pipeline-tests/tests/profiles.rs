@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use config::{Config, Params};
+use config::{Config, NormalisationChoice, Params, WeightsSource};
 use pipeline_tests::{Pipeline, dvc_roots, project, text};
 
 fn profiles() -> Vec<std::path::PathBuf> {
@@ -42,6 +42,18 @@ fn every_root_has_a_configuration_that_the_programs_accept() {
     for root in dvc_roots() {
         Config::load(&root.join("config.yaml")).unwrap();
         Params::load(&root.join("params.yaml")).unwrap();
+    }
+}
+
+/// The sample needs no network; on real scans, random weights say little.
+#[test]
+fn a_profile_starts_from_imagenet_weights_and_the_sample_from_none() {
+    let of = |root: &Path| Params::load(&root.join("params.yaml")).unwrap();
+    assert_eq!(of(&project()).prepare_base.weights, WeightsSource::Random);
+    for profile in profiles() {
+        let params = of(&profile);
+        assert_eq!(params.prepare_base.weights, WeightsSource::Imagenet, "{}", profile.display());
+        assert_eq!(params.train.normalisation, NormalisationChoice::Auto, "{}", profile.display());
     }
 }
 

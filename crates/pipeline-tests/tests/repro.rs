@@ -146,6 +146,15 @@ fn a_profile_runs_in_a_dvc_root_of_its_own() {
     let status = sandbox.dvc(&["status", "ingest"]).output;
     assert!(status.contains("up to date"), "{status}");
 
+    // Weights that are brought are seen through the link to the folder they lie in.
+    let prepare_base = || dvc_in(&profile, &["status", "prepare-base"]).output;
+    assert!(prepare_base().contains("up to date"), "{}", prepare_base());
+    let weights = sandbox.root().join("weights/vgg16.safetensors");
+    fs::write(&weights, b"any").unwrap();
+    assert!(prepare_base().contains("weights"), "{}", prepare_base());
+    fs::remove_file(&weights).unwrap();
+    assert!(prepare_base().contains("up to date"), "{}", prepare_base());
+
     // The link is followed: one image less is another data set.
     let removed = fs::read_dir(scans.join("normal")).unwrap().next().unwrap().unwrap().path();
     fs::remove_file(removed).unwrap();
