@@ -142,7 +142,28 @@ def pictures():
     }
 
 
-def test_python_sees_every_picture_as_the_programs_do(good, loader, tmp_path):
+NORMALISATIONS = {
+    "unit": "unit",
+    "imagenet": "imagenet",
+    "caffe": "caffe",
+    "channels": {"channels": {"mean": [0.1, 0.33333334, 0.7], "deviation": [0.5, 0.3, 0.001]}},
+}
+
+
+@pytest.fixture(params=NORMALISATIONS.values(), ids=NORMALISATIONS)
+def normalised(good, request):
+    """A model whose images are normalised in one of the ways there are."""
+    path = good.model / "model.json"
+    before = path.read_text()
+    description = json.loads(before)
+    description["preprocessing"]["normalisation"] = request.param
+    path.write_text(json.dumps(description))
+    yield good
+    path.write_text(before)
+
+
+def test_python_sees_every_picture_as_the_programs_do(normalised, loader, tmp_path):
+    good = normalised
     folder = tmp_path / "pictures" / "normal"
     folder.mkdir(parents=True)
     for name, picture in pictures().items():

@@ -50,11 +50,9 @@ impl BaseWeights {
             NormalisationChoice::Caffe => Normalisation::Caffe,
         };
         match wanted {
-            Some(wanted) if wanted != asked => Err(ClassifierError::Normalisation {
-                asked,
-                wanted,
-                origin: self.origin.clone(),
-            }),
+            Some(wanted) if wanted != asked => {
+                Err(ClassifierError::Normalisation { asked, wanted, origin: self.origin.clone() })
+            }
             _ => Ok(asked),
         }
     }

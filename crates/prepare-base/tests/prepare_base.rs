@@ -8,7 +8,6 @@ use test_server::{Response, TestServer, closed_address};
 
 const BASE: &str = "artifacts/base_model/base_model.safetensors";
 const UPDATED: &str = "artifacts/base_model/updated_base_model.safetensors";
-const DESCRIPTION: &str = "artifacts/base_model/architecture.json";
 
 /// What the tensors of the base take in the file.
 const FEATURES_BYTES: usize = 14_714_688 * 4;
@@ -31,8 +30,8 @@ fn random_weights_give_the_same_bytes_on_every_run() {
 fn the_files_hold_what_architecture_json_says() {
     let project = Project::new();
     project.run(&["--weights", "random", "--head", "global-pool", "--hidden-units", "8"]).success();
-    let description: serde_json::Value =
-        serde_json::from_slice(&project.read(DESCRIPTION)).unwrap();
+    let description = project.description();
+    assert_eq!(description["weights"]["input"], serde_json::Value::Null);
     assert_eq!(description["base_sha256"], project.digest(BASE));
     assert_eq!(description["updated_base_sha256"], project.digest(UPDATED));
     assert_eq!(description["architecture"]["classes"], serde_json::json!(["cancer", "normal"]));
@@ -121,6 +120,105 @@ fn imagenet_weights_come_by_range_once_and_from_the_cache_after() {
 }
 
 #[test]
+fn imagenet_weights_are_those_of_the_file_where_there_is_one() {
+    let project = Project::with_hub(&closed_address());
+    project.write("weights/vgg16.safetensors", Vgg16File::shared());
+    let log = project.run(&["--weights", "imagenet"]).success().get_output().stderr.clone();
+    let log = String::from_utf8(log).unwrap();
+    assert!(log.contains("those of weights/vgg16.safetensors; the hub is not asked"), "{log}");
+    assert!(log.contains("count as torchvision's"), "{log}");
+    let (imagenet, description) = (project.read(UPDATED), project.description());
+    assert_eq!(description["weights"]["input"]["normalisation"], "imagenet");
+    project.run(&["--weights", "file"]).success();
+    assert!(project.read(UPDATED) == imagenet, "the same weights in another way");
+}
+
+#[test]
+fn what_a_file_wants_to_see_is_kept_and_its_channels_are_turned() {
+    let project = Project::new();
+    let file = Vgg16File::new().saying(&[
+        ("mean", "103.939, 116.779, 123.68"),
+        ("std", "1, 1, 1"),
+        ("channel_order", "bgr"),
+        ("value_range", "0, 255"),
+        ("input_size", "96"),
+        ("license", "CC BY 4.0"),
+        ("source", "somebody"),
+    ]);
+    project.write("weights/vgg16.safetensors", &file.bytes());
+    let log = project.run(&["--weights", "imagenet"]).success().get_output().stderr.clone();
+    let log = String::from_utf8(log).unwrap();
+    assert!(log.contains("trained on images of 96 × 96 pixels"), "{log}");
+
+    let weights = &project.description()["weights"];
+    let input = serde_json::json!({"normalisation": "caffe", "image_size": 96});
+    assert_eq!(weights["input"], input);
+    assert_eq!(weights["licence"], "CC BY 4.0");
+    assert_eq!(weights["source"], "somebody");
+    // Of the first kernel, blue's nine values come last now.
+    let (theirs, ours) =
+        (file.tensor("features.0.weight"), project.tensor(BASE, "features.0.weight"));
+    assert_eq!(ours[..36], theirs[72..108]);
+    assert_eq!(ours[72..108], theirs[..36]);
+    assert!(project.tensor(BASE, "features.2.weight") == file.tensor("features.2.weight"));
+}
+
+#[test]
+fn a_base_of_ours_serves_as_a_weights_file_and_wants_the_same() {
+    let project = Project::new();
+    project.write("weights/vgg16.safetensors", &Vgg16File::new().keras_bytes());
+    project.run(&["--weights", "file"]).success();
+    let (base, first) = (project.read(BASE), project.description());
+    project.write("weights/base_model.safetensors", &base);
+    let flags = ["--weights", "file", "--weights-file", "weights/base_model.safetensors"];
+    project.run(&flags).success();
+    assert!(
+        project.tensor(BASE, "features.0.weight") == {
+            project.tensor("weights/base_model.safetensors", "features.0.weight")
+        }
+    );
+    assert_eq!(project.description()["weights"]["input"], first["weights"]["input"]);
+}
+
+#[test]
+fn keras_own_file_is_read_as_it_is() {
+    let project = Project::with_config(
+        "pretrained: {file: weights/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5}",
+    );
+    let path = "weights/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5";
+    project.write(path, &Vgg16File::new().keras_bytes());
+    project.run(&["--weights", "imagenet"]).success();
+    let weights = &project.description()["weights"];
+    assert_eq!(weights["input"], serde_json::json!({"normalisation": "caffe", "image_size": 224}));
+    let keras = project.read(BASE);
+
+    // The same as a safetensors file that says what Keras' file is.
+    let same = Vgg16File::new().saying(&[
+        ("mean", "103.939, 116.779, 123.68"),
+        ("std", "1, 1, 1"),
+        ("channel_order", "bgr"),
+        ("value_range", "0, 255"),
+        ("input_size", "224"),
+        ("source", "Keras VGG16 (HDF5)"),
+    ]);
+    project.write("weights/same.safetensors", &same.bytes());
+    let flags = ["--weights", "file", "--weights-file", "weights/same.safetensors"];
+    project.run(&flags).success();
+    assert!(project.read(BASE) == keras, "the same weights from another kind of file");
+}
+
+#[test]
+fn metadata_that_cannot_be_understood_name_file_and_key() {
+    let project = Project::new();
+    let file = Vgg16File::new().saying(&[("mean", "0.5, 0.5, 0.5"), ("std", "half")]);
+    project.write("weights/vgg16.safetensors", &file.bytes());
+    let message = project.refusal(&["--weights", "imagenet", "--quiet"], 1);
+    let expected = "understand what weights/vgg16.safetensors says of its weights: std is \"half\"";
+    assert!(message.contains(expected), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
+
+#[test]
 fn a_hub_without_ranges_sends_the_whole_file() {
     let server = TestServer::start(|_| Response::body(Vgg16File::shared()));
     let project = Project::with_hub(&server.url(""));
@@ -187,8 +285,9 @@ fn a_missing_network_says_in_one_line_how_to_supply_the_file() {
     let message = project.refusal(&["--weights", "imagenet", "--quiet"], 1);
     assert_eq!(message.lines().count(), 1, "{message}");
     assert!(message.starts_with("prepare-base: failed to reach 127.0.0.1:"), "{message}");
-    assert!(message.contains("at weights/vgg16.safetensors"), "{message}");
-    assert!(message.contains("set prepare_base.weights: file"), "{message}");
+    assert!(message.contains("put VGG16's at weights/vgg16.safetensors"), "{message}");
+    assert!(message.contains("or run again where the hub or a mirror"), "{message}");
+    assert!(!project.exists("artifacts/base_model"), "random weights would be worse than none");
 }
 
 #[test]

@@ -16,9 +16,9 @@ mod standardise;
 mod validation;
 
 pub use epoch::{Epoch, EpochReport};
-pub use pace::FeaturePass;
 pub use history::History;
 pub use images::TrainingImages;
+pub use pace::FeaturePass;
 pub use refit::{Length, Refit, RefitHead};
 pub use standardise::standardise;
 pub use validation::validation_scores;

@@ -172,9 +172,9 @@ impl Keys<'_> {
     /// Three numbers, one a channel.
     fn three(&self, key: &str) -> Result<[f64; 3], WeightsError> {
         let expected = "expected three numbers, one a channel";
-        let numbers = self
-            .numbers(key)?
-            .ok_or_else(|| self.refuse(key, format!("missing, while others are there; {expected}")))?;
+        let numbers = self.numbers(key)?.ok_or_else(|| {
+            self.refuse(key, format!("missing, while others are there; {expected}"))
+        })?;
         let count = numbers.len();
         numbers.try_into().map_err(|_| self.refuse(key, format!("{count} numbers; {expected}")))
     }
@@ -213,7 +213,8 @@ impl Keys<'_> {
             return Ok(Some(side as u32));
         }
         let text = self.text(&[INPUT_SIZE]).unwrap_or_default();
-        Err(self.refuse(INPUT_SIZE, format!("{text:?}; expected pixels, such as 224 or 3, 224, 224")))
+        Err(self
+            .refuse(INPUT_SIZE, format!("{text:?}; expected pixels, such as 224 or 3, 224, 224")))
     }
 }
 

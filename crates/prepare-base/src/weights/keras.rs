@@ -12,6 +12,9 @@ use hdf5_pure::{DType, Dataset, File};
 
 use super::WeightsError;
 
+#[cfg(test)]
+mod tests;
+
 /// The first bytes of every HDF5 file.
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
@@ -34,8 +37,8 @@ pub(super) fn read(path: &Path) -> Result<TensorMap, WeightsError> {
     for (index, layer) in convolutions.enumerate() {
         let [kernel, bias] = layout.paths(index, layer.name);
         for (spec, name) in layer.tensor_specs().iter().zip([kernel, bias]) {
-            let found = Found { file: &file, path, name };
-            tensors.insert(spec.name.clone(), found.tensor(spec)?);
+            let wanted = Wanted { file: &file, path, name };
+            tensors.insert(spec.name.clone(), wanted.tensor(spec)?);
         }
     }
     Ok(tensors)
@@ -79,9 +82,7 @@ impl Layout {
     /// Where kernel and bias of a convolution lie: the `index`th from the image up, from 0.
     fn paths(self, index: usize, layer: &str) -> [String; 2] {
         let (group, names) = match self {
-            Self::Published => {
-                (format!("{layer}/{layer}"), ["_W_1:0", "_b_1:0"])
-            }
+            Self::Published => (format!("{layer}/{layer}"), ["_W_1:0", "_b_1:0"]),
             Self::Keras2 => (format!("{layer}/{layer}"), ["/kernel:0", "/bias:0"]),
             Self::Keras3AsKeras2 => (format!("{layer}/{layer}"), ["/kernel", "/bias"]),
             Self::Keras2Model => {
@@ -96,13 +97,13 @@ impl Layout {
 }
 
 /// A dataset that should be there.
-struct Found<'a> {
+struct Wanted<'a> {
     file: &'a File,
     path: &'a Path,
     name: String,
 }
 
-impl Found<'_> {
+impl Wanted<'_> {
     fn tensor(&self, spec: &TensorSpec) -> Result<HostTensor, WeightsError> {
         let shape = keras_shape(spec);
         let Ok(dataset) = self.file.dataset(&self.name) else {
@@ -143,7 +144,8 @@ impl Found<'_> {
 
     fn mismatch(&self, expected: &[usize], found: String) -> WeightsError {
         let (origin, name) = (self.path.display().to_string(), self.name.clone());
-        ClassifierError::Tensor { origin, name, expected: format!("f32 {expected:?}"), found }.into()
+        ClassifierError::Tensor { origin, name, expected: format!("f32 {expected:?}"), found }
+            .into()
     }
 }
 
@@ -152,109 +154,5 @@ fn keras_shape(spec: &TensorSpec) -> Vec<usize> {
     match spec.shape[..] {
         [outputs, inputs, height, width] => vec![height, width, inputs, outputs],
         _ => spec.shape.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use classifier::vgg16;
-    use hdf5_pure::FileBuilder;
-
-    use super::*;
-
-    /// Values that tell where they lie: the last two digits are the output channel's, and so on.
-    fn value(spec: &TensorSpec, at: [usize; 4]) -> f32 {
-        let [output, input, y, x] = at;
-        spec.len() as f32 + (output % 100) as f32 + 100.0 * (input % 100) as f32
-            + 10_000.0 * (3 * y + x) as f32
-    }
-
-    fn kernel(spec: &TensorSpec) -> Vec<f32> {
-        let [height, width, inputs, outputs] = keras_shape(spec)[..] else { panic!("a kernel") };
-        let mut values = Vec::with_capacity(spec.len());
-        for y in 0..height {
-            for x in 0..width {
-                for input in 0..inputs {
-                    values.extend((0..outputs).map(|out| value(spec, [out, input, y, x])));
-                }
-            }
-        }
-        values
-    }
-
-    /// A file of VGG16's real size, but for `change`, which may drop or change a dataset.
-    fn file(layout: Layout, change: impl Fn(&str, Vec<f32>, Vec<usize>) -> Option<Dropped>) -> Vec<u8> {
-        let mut builder = FileBuilder::new();
-        let convolutions = LAYERS.iter().filter(|layer| !layer.tensor_specs().is_empty());
-        for (index, layer) in convolutions.enumerate() {
-            let specs = layer.tensor_specs();
-            let values = [kernel(&specs[0]), vec![index as f32; specs[1].len()]];
-            for ((name, spec), values) in layout.paths(index, layer.name).iter().zip(&specs).zip(values) {
-                let Some((values, shape)) = change(name, values, keras_shape(spec)) else { continue };
-                let shape: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
-                builder.create_dataset(name).with_f32_data(&values).with_shape(&shape);
-            }
-        }
-        builder.finish().unwrap()
-    }
-
-    type Dropped = (Vec<f32>, Vec<usize>);
-
-    fn read_bytes(bytes: &[u8]) -> Result<TensorMap, WeightsError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("vgg16.h5");
-        std::fs::write(&path, bytes).unwrap();
-        assert!(is_hdf5(bytes));
-        read(&path)
-    }
-
-    #[test]
-    fn every_layout_is_read_and_kernels_are_turned() {
-        for layout in Layout::ALL {
-            let tensors = read_bytes(&file(layout, |_, values, shape| Some((values, shape)))).unwrap();
-            let specs = vgg16::tensor_specs();
-            assert_eq!(tensors.len(), specs.len());
-            let spec = &specs[2];
-            let values = tensors[&spec.name].values();
-            for at in [[0, 0, 0, 0], [1, 0, 0, 2], [63, 5, 2, 1], [7, 63, 1, 1]] {
-                let [output, input, y, x] = at;
-                let index = ((output * 64 + input) * 3 + y) * 3 + x;
-                assert_eq!(values[index], value(spec, at), "{layout:?} {at:?}");
-            }
-            assert_eq!(tensors["features.28.bias"].values(), [12.0; 512]);
-        }
-    }
-
-    #[test]
-    fn what_is_missing_or_of_another_shape_is_named() {
-        let missing = file(Layout::Keras2, |name, values, shape| {
-            (!name.starts_with("block3_conv2/block3_conv2/bias")).then_some((values, shape))
-        });
-        let message = read_bytes(&missing).unwrap_err().to_string();
-        let expected = "tensor block3_conv2/block3_conv2/bias:0: expected f32 [256], found nothing";
-        assert!(message.contains(expected), "{message}");
-        // Theano's kernels: outputs first.
-        let theano = file(Layout::Published, |_, values, mut shape| {
-            shape.reverse();
-            Some((values, shape))
-        });
-        let message = read_bytes(&theano).unwrap_err().to_string();
-        let expected = "block1_conv1_W_1:0: expected f32 [3, 3, 3, 64], found f32 [64, 3, 3, 3]";
-        assert!(message.contains(expected), "{message}");
-    }
-
-    #[test]
-    fn an_hdf5_file_of_something_else_says_what_was_looked_for() {
-        let mut builder = FileBuilder::new();
-        builder.create_dataset("temperature").with_f32_data(&[22.5]).with_shape(&[1]);
-        let message = read_bytes(&builder.finish().unwrap()).unwrap_err().to_string();
-        assert!(message.contains("block1_conv1/block1_conv1_W_1:0"), "{message}");
-    }
-
-    #[test]
-    fn a_damaged_file_is_refused() {
-        let bytes = file(Layout::Published, |_, values, shape| Some((values, shape)));
-        assert!(read_bytes(&bytes[..bytes.len() / 2]).is_err());
-        assert!(read_bytes(&bytes[..12]).is_err());
     }
 }
