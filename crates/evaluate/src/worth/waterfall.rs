@@ -94,11 +94,11 @@ fn in_words(headline: &Estimate, steps: &[Step], left: &Estimate) -> String {
     let parts = steps.iter().filter_map(|step| {
         let value = step.worth.as_ref()?.value?;
         let value = format!("{value:.3}").replace('-', "−");
-        Some(format!("{value} {}", step.kind.in_words()))
+        Some(format!("{value} for {}", step.kind.in_words()))
     });
     let parts: Vec<String> = parts.collect();
     format!(
-        "Of the accuracy of {}, {} leave {}.",
+        "The accuracy of {}, less {}, leaves {}.",
         score(headline.value),
         parts.join(", "),
         difference_in_words(left)
@@ -148,7 +148,8 @@ mod tests {
         assert_eq!(found.steps[1].worth, None);
         assert!(
             found.in_words.starts_with(
-                "Of the accuracy of 0.900, 0.050 copies, 0.300 shortcuts, 0.250 chance leave +0.300"
+                "The accuracy of 0.900, less 0.050 for copies, 0.300 for shortcuts, 0.250 for chance, \
+                 leaves +0.300"
             ),
             "{}",
             found.in_words

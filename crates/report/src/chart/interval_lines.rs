@@ -55,8 +55,9 @@ impl IntervalLines {
                         path.guide d={
                             "M" (at) " " (px(frame.y_of(self.y.from))) "V" (px(frame.y_of(self.y.to)))
                         } { title { (name) } }
-                        text.small x=(px(frame.x_of(*x) - 4.0)) y=(px(frame.y_of(self.y.from) - 5.0))
-                            text-anchor="end" { (name) }
+                        text.small x=(px(frame.x_of(*x) + 4.0)) y=(px(frame.y_of(self.y.to) + 10.0)) {
+                            (name)
+                        }
                     }
                     @for (index, series) in self.series.iter().enumerate() {
                         (self.line(&frame, index, series))

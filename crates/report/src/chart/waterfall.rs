@@ -64,7 +64,7 @@ impl WaterfallChart {
 }
 
 fn x_of(value: f64) -> f64 {
-    NAME_WIDTH + value.clamp(-0.1, 1.0) * (WIDTH - NAME_WIDTH - VALUE_WIDTH)
+    NAME_WIDTH + value.clamp(-0.05, 1.0) * (WIDTH - NAME_WIDTH - VALUE_WIDTH)
 }
 
 fn axis(height: f64) -> Markup {

@@ -26,9 +26,8 @@ impl Thumbnail {
         // Eight sums, so that they can be formed side by side; in a fixed order.
         let mut sums = [0.0_f32; 8];
         for (a, b) in self.0.chunks_exact(8).zip(other.0.chunks_exact(8)) {
-            for lane in 0..8 {
-                sums[lane] += a[lane] * b[lane];
-            }
+            let products = a.iter().zip(b).map(|(a, b)| a * b);
+            sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
         }
         f64::from(sums.iter().sum::<f32>()).clamp(-1.0, 1.0)
     }
