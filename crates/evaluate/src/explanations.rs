@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use artifact::Digest;
+use classifier::architecture::KERNEL_COEFFICIENTS;
 use classifier::checkpoint::RunId;
 use classifier::initialise::shuffled;
 use classifier::model::{Heatmap, Model, ModelDescription};
@@ -159,8 +160,10 @@ pub(crate) fn with_shuffled(model: &Model, folder: &Path, part: Part, seed: u64)
     let classes = model.classes().len();
     let belongs = |name: &str, shape: &[usize]| match part {
         Part::Base => name.starts_with("features."),
+        // What gives each class its logit: of a kernel head, what each support vector says.
         Part::Head => {
-            !name.starts_with("features.") && shape.len() == 2 && shape.first() == Some(&classes)
+            name == KERNEL_COEFFICIENTS
+                || name.starts_with("classifier.") && shape.len() == 2 && shape[0] == classes
         }
     };
     let weights: TensorMap = shuffled(weights, belongs, seed);

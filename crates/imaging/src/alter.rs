@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
     use crate::{Grey, Preprocessing};
-    use config::Normalisation;
+    use crate::Normalisation;
 
     fn picture(pixels: impl Into<DynamicImage>) -> Picture {
         Picture::new(PictureFormat::Png, None, &pixels.into()).unwrap()

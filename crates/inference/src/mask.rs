@@ -51,7 +51,7 @@ impl Mask {
 
 #[cfg(test)]
 mod tests {
-    use config::Normalisation;
+    use imaging::Normalisation;
 
     use super::*;
 

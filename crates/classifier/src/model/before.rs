@@ -33,7 +33,7 @@ pub(super) fn of_format_2(mut description: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
     use crate::model::ModelDescription;
 
     /// As `select` wrote it until November 2026.

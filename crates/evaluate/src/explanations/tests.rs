@@ -1,7 +1,7 @@
 //! Models that look at one known place, with maps that show it, show another, or show whatever the
 //! weights are.
 
-use config::Normalisation;
+use imaging::Normalisation;
 use inference::{Unit, prediction};
 
 use super::*;

@@ -109,6 +109,7 @@ mod tests {
         let rival = |name: &str, kind, lead| Rival {
             name: name.into(),
             kind,
+            fitted_on: dataset::FittedOn::all(80),
             predictions: predictions(lead),
         };
         let rivals = [

@@ -26,9 +26,10 @@ impl Project {
         Self::of("tests/params/by-epochs.yaml", &[&few_steps, changes].concat())
     }
 
-    /// The same with the head of `params.yaml`, which is solved.
+    /// The same with the head of a profile, which is solved.
     pub(crate) fn solved(changes: &[(&str, &str)]) -> Self {
-        Self::of("params.yaml", changes)
+        let small = [("image_size: 224", "image_size: 128"), ("weights: imagenet", "weights: random")];
+        Self::of("profiles/chest-ct/params.yaml", &[&small, changes].concat())
     }
 
     fn of(params_file: &str, changes: &[(&str, &str)]) -> Self {
@@ -39,7 +40,7 @@ impl Project {
             ("device: auto               #", "device: cpu #"),
         ];
         let mut params = root_file(params_file);
-        for (from, to) in shared.iter().chain(changes) {
+        for (from, to) in changes.iter().chain(&shared) {
             assert!(params.contains(from), "{params_file} has no {from:?}");
             params = params.replacen(from, to, 1);
         }

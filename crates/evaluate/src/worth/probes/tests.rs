@@ -2,7 +2,7 @@
 //! do not.
 
 use artifact::Digest;
-use config::Normalisation;
+use imaging::Normalisation;
 use dataset::ClassIndex;
 use imaging::GreyLevels;
 use inference::{Mask, Unit};
