@@ -101,9 +101,8 @@ fn head_step(criterion: &mut Criterion) {
     let mut weights: TensorMap = initialise::random_base(17);
     weights.extend(initialise::fresh_head(&architecture, 18));
     let backend = Backend::choose(DeviceChoice::Cpu, Precision::Auto).expect("there is a CPU");
-    let mut learner =
-        Learner::new(&architecture, &weights, backend, &descent, None, "benchmark")
-            .expect("the weights fit the network");
+    let mut learner = Learner::new(&architecture, &weights, backend, &descent, None, "benchmark")
+        .expect("the weights fit the network");
     let batch_size = descent.batch_size as usize;
     let records: Vec<f32> =
         (0..batch_size * learner.record_length()).map(|at| (at as f32 * 0.37).sin()).collect();

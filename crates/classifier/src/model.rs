@@ -102,10 +102,8 @@ impl ModelDescription {
                 return Err(ClassifierError::Format { path, found, known: Self::FORMAT });
             }
         };
-        serde_json::from_value(of_this_format).map_err(|error| ClassifierError::Description {
-            path,
-            reason: error.to_string(),
-        })
+        serde_json::from_value(of_this_format)
+            .map_err(|error| ClassifierError::Description { path, reason: error.to_string() })
     }
 }
 

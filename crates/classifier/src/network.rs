@@ -252,9 +252,7 @@ impl Network {
         Ok(match self.architecture.head.kind {
             HeadKind::Flatten => maps.f_to_kind(Kind::Float)?.f_flatten(1, -1)?,
             HeadKind::GlobalPool => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
-            HeadKind::Linear | HeadKind::Kernel | HeadKind::MultiScale => {
-                Tensor::f_cat(scales, 1)?
-            }
+            HeadKind::Linear | HeadKind::Kernel | HeadKind::MultiScale => Tensor::f_cat(scales, 1)?,
         })
     }
 

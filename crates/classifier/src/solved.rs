@@ -27,7 +27,8 @@ pub struct Solved {
 
 /// Where a solved head may read, with the columns of a record that belong to each.
 pub fn cuts() -> Vec<Cut> {
-    let cut = |(name, columns): (&str, std::ops::Range<usize>)| Cut { name: name.to_owned(), columns };
+    let cut =
+        |(name, columns): (&str, std::ops::Range<usize>)| Cut { name: name.to_owned(), columns };
     vgg16::cut_points().into_iter().map(cut).collect()
 }
 

@@ -17,11 +17,11 @@ mod tracking;
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
 pub use params::{
-    Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping, EvaluateParams,
-    FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams, NormalisationChoice,
-    NoticePolicy, OnUnreadable, Optimizer, Params, Precision, PrepareBaseParams, SampleParams,
-    Schedule, ScheduleKind, SelectParams, SolveParams, SplitRatios, TrainParams, ValidationParams,
-    ValidationPolicy, WeightsSource,
+    Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping,
+    EvaluateParams, FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams,
+    NormalisationChoice, NoticePolicy, OnUnreadable, Optimizer, Params, Precision,
+    PrepareBaseParams, SampleParams, Schedule, ScheduleKind, SelectParams, SolveParams,
+    SplitRatios, TrainParams, ValidationParams, ValidationPolicy, WeightsSource,
 };
 pub use promotion::{
     BaselineRule, PromotionConfig, PromotionMetric, PromotionTest, RegistryConfig,

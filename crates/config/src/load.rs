@@ -77,7 +77,19 @@ impl Params {
     /// # Errors
     /// When the file is missing, lacks a key, has an unknown one, or holds a value out of range.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        parse(&read(path, "params")?, path, Self::check)
+        parse(&read(path, "params")?, path, |params: &Self| {
+            params.check()?;
+            params.check_head_and_training()
+        })
+    }
+
+    /// Checks that section `train` has what the head needs, and nothing without effect on it, after
+    /// command-line flags have changed a key of it.
+    ///
+    /// # Errors
+    /// When it has not; `origin` is named as the file.
+    pub fn check_training_as(&self, origin: &Path) -> Result<(), ConfigError> {
+        self.check_head_and_training().map_err(|refusal| refusal.in_file(origin))
     }
 
     /// Checks values that command-line flags have changed since [`load`](Self::load).

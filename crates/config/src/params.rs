@@ -10,8 +10,8 @@ mod train;
 mod validation;
 
 pub use train::{
-    Augmentation, ClassWeights, DescentParams, DeviceChoice, EarlyStopping, FillMode, NormalisationChoice,
-    Optimizer, Precision, Schedule, ScheduleKind, SolveParams, TrainParams,
+    Augmentation, ClassWeights, DescentParams, DeviceChoice, EarlyStopping, FillMode,
+    NormalisationChoice, Optimizer, Precision, Schedule, ScheduleKind, SolveParams, TrainParams,
 };
 pub use validation::{FindingPolicy, NoticePolicy, ValidationParams, ValidationPolicy};
 

@@ -53,7 +53,10 @@ fn the_projects_own_files_are_accepted() {
 #[test]
 fn an_unknown_key_names_itself_its_place_and_the_known_ones() {
     let message = params_refusal("    epochs:", "    epoch:");
-    assert_says(&message, &["params.yaml", "train.descent", "unknown field `epoch`", "`epochs`", "line"]);
+    assert_says(
+        &message,
+        &["params.yaml", "train.descent", "unknown field `epoch`", "`epochs`", "line"],
+    );
     let message = params_refusal("  permute_labels:", "  permute_label:");
     assert_says(&message, &["params.yaml", "train", "unknown field `permute_label`", "line"]);
 }
@@ -67,12 +70,15 @@ fn a_missing_key_names_itself() {
 #[test]
 fn a_wrong_choice_lists_the_right_ones() {
     let message = params_refusal("optimizer: adam ", "optimizer: adamm ");
-    assert_says(&message, &["train.descent.optimizer", "`adamm`", "`adam`, `adamw`, `sgd`, `rmsprop`"]);
+    assert_says(
+        &message,
+        &["train.descent.optimizer", "`adamm`", "`adam`, `adamw`, `sgd`, `rmsprop`"],
+    );
 }
 
 #[test]
 fn a_value_out_of_range_names_key_value_and_range() {
-    let message = params_refusal("learning_rate: 0.0001", "learning_rate: -1.0");
+    let message = params_refusal("learning_rate: 0.0001\n", "learning_rate: -1.0\n");
     assert_says(&message, &["params.yaml", "train.descent.learning_rate is -1", "above 0"]);
     let message = params_refusal("image_size: ", "image_size: 16 # ");
     assert_says(&message, &["prepare_base.image_size is 16", "32 to 1024"]);
@@ -81,12 +87,19 @@ fn a_value_out_of_range_names_key_value_and_range() {
 #[test]
 fn keys_without_effect_on_the_head_are_refused() {
     let message = params_refusal("descent: null", "descent: {epochs: 5}");
-    assert_says(&message, &["train.descent is set", "the head is linear", "set train.descent to null"]);
+    assert_says(
+        &message,
+        &["train.descent is set", "the head is linear", "set train.descent to null"],
+    );
     let message = params_refusal("kind: kernel ", "kind: flatten ");
-    assert_says(&message, &["train.solve is set", "the head is flatten", "set train.solve to null"]);
+    assert_says(
+        &message,
+        &["train.solve is set", "the head is flatten", "set train.solve to null"],
+    );
     let message = params_refusal("kind: kernel ", "kind: linear ");
     assert_says(&message, &["train.solve.widths", "a linear head has no width"]);
-    let message = params_refusal("solve: null", "solve: {folds: 5, strengths: [1], widths: [], cuts: []}");
+    let message =
+        params_refusal("solve: null", "solve: {folds: 5, strengths: [1], widths: [], cuts: []}");
     assert_says(&message, &["train.solve is set", "the head is global_pool"]);
     let message = params_refusal("kind: global_pool ", "kind: linear ");
     assert_says(&message, &["train.solve is null", "what it chooses from is set here"]);
@@ -95,18 +108,31 @@ fn keys_without_effect_on_the_head_are_refused() {
 #[test]
 fn what_a_solved_head_cannot_choose_from_is_refused() {
     for (from, to, says) in [
-        ("strengths: [1.0, 3.0, 10.0, 30.0, 100.0]", "strengths: []", "train.solve.strengths is []"),
+        (
+            "strengths: [1.0, 3.0, 10.0, 30.0, 100.0]",
+            "strengths: []",
+            "train.solve.strengths is []",
+        ),
         ("strengths: [1.0, 3.0, 10.0, 30.0, 100.0]", "strengths: [-1.0]", "numbers above 0"),
         ("widths: [0.5, 1.0, 2.0, 4.0]", "widths: [.nan]", "train.solve.widths is [NaN]"),
         ("folds: 5\n    strengths", "folds: 1\n    strengths", "train.solve.folds is 1"),
         ("- [block4_pool]", "- [block4_pool, block4_pool]", "each named once"),
         ("hidden_units: 0", "hidden_units: 8", "a solved head has no hidden layer"),
-        ("freeze: all", "freeze: none", "a kernel head knows no gradient"),
         ("kind: kernel ", "kind: multi_scale ", "no longer made"),
     ] {
         let message = params_refusal(from, to);
         assert!(message.contains(says), "{from} to {to}: {message}");
     }
+}
+
+#[test]
+fn layers_below_a_kernel_head_cannot_learn() {
+    let profile = root_file("profiles/chest-ct/params.yaml");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("params.yaml");
+    fs::write(&path, profile.replacen("freeze: all", "freeze: none", 1)).expect("a temporary file");
+    let message = Params::load(&path).expect_err("a kernel head").to_string();
+    assert_says(&message, &["prepare_base.freeze is none", "a kernel head knows no gradient"]);
 }
 
 #[test]
@@ -183,7 +209,9 @@ fn words_and_maps_of_freeze_and_device_read_back() {
     assert_eq!("cuda:1".parse(), Ok(DeviceChoice::Cuda(1)));
     assert!("gpu".parse::<DeviceChoice>().is_err());
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = changed(folder.path(), "params.yaml", "freeze: all", "freeze: {until: block4_pool}");
+    let file = "tests/params/by-epochs.yaml";
+    fs::create_dir_all(folder.path().join("tests/params")).expect("a temporary folder");
+    let path = changed(folder.path(), file, "freeze: all", "freeze: {until: block4_pool}");
     let params = Params::load(&path).expect("a map is allowed");
     assert_eq!(params.prepare_base.freeze, Freeze::Until("block4_pool".into()));
 }

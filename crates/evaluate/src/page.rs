@@ -65,8 +65,11 @@ impl ModelInWords {
             Some(solved) => format!("{} head, {}", words::head(head), solved.choice),
             None => format!("{} head, epoch {}", words::head(head), source.epoch),
         };
-        let description =
-            format!("Model {} · {how} · {size} × {size} pixels", source.run, size = architecture.image_size);
+        let description = format!(
+            "Model {} · {how} · {size} × {size} pixels",
+            source.run,
+            size = architecture.image_size
+        );
         Self { description, head, solved, is_calibrated }
     }
 }

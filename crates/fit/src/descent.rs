@@ -59,7 +59,12 @@ pub(crate) fn minimise(function: &impl Function, start: Vec<f64>, steps: usize) 
         }
         let direction = direction(function, &state.gradient, &memory);
         let Some(next) = search(function, &state, &direction) else {
-            return Minimum { place: state.place, steps: step, left };
+            // What is remembered may be rounding by now; without it there is one more direction.
+            if memory.is_empty() {
+                return Minimum { place: state.place, steps: step, left };
+            }
+            memory.clear();
+            continue;
         };
         let by = difference(&next.place, &state.place);
         let bent = difference(&next.gradient, &state.gradient);

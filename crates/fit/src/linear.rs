@@ -12,7 +12,8 @@
 //!
 //! The solution stands when the gradient for the weights is at most [`TOLERANCE`] of their size
 //! times `λ`: the penalty alone bends the function by `λ`, so no weight is further from the optimum
-//! than that share of their size. Where there are fewer images than features, the images' products
+//! than that share of their size; where rounding lets no step come so near, a hundred times that is
+//! accepted, and more is an error. Where there are fewer images than features, the images' products
 //! are all that the solution depends on, and a factor of that smaller matrix stands for them.
 
 use std::borrow::Cow;
@@ -30,6 +31,11 @@ use crate::{Choice, Cut, Error, Fitted, Head, Labelled, Result};
 
 /// How far the weights may be from the optimum, as a share of their size.
 pub const TOLERANCE: f64 = 1e-5;
+
+/// As many tolerances may be left where no step in f64 comes nearer: of weights that nearly equal
+/// images hold in balance, rounding leaves a little more. The weights are then as far from the optimum
+/// as the f32 of a dozen features would put them.
+const LEFT_BY_ROUNDING: f64 = 100.0;
 
 /// Steps after which it is given up. Some dozens are usual.
 const STEPS: usize = 2000;
@@ -161,7 +167,7 @@ impl<'a> Regression<'a> {
             bent_by_bias: share * total,
         };
         let minimum = minimise(&objective, self.solution.clone(), STEPS);
-        if minimum.left > 1.0 {
+        if minimum.left > LEFT_BY_ROUNDING {
             let left = minimum.left * TOLERANCE;
             let steps = minimum.steps;
             return Err(Error::NotSolved { what: WHAT, steps, left, allowed: TOLERANCE });

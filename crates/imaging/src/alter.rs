@@ -145,8 +145,8 @@ mod tests {
     use image::{ImageBuffer, Luma, Rgb};
 
     use super::*;
-    use crate::{Grey, Preprocessing};
     use crate::Normalisation;
+    use crate::{Grey, Preprocessing};
 
     fn picture(pixels: impl Into<DynamicImage>) -> Picture {
         Picture::new(PictureFormat::Png, None, &pixels.into()).unwrap()

@@ -86,9 +86,9 @@ fn digest_of(test: &TestSet) -> Digest {
 /// made below `.dvc/tmp` writes into that of its project.
 pub fn ledger_of(folder: &Path) -> PathBuf {
     let parts: Vec<_> = folder.components().collect();
-    let of_dvc = parts.windows(2).position(|pair| {
-        pair[0].as_os_str() == ".dvc" && pair[1].as_os_str() == "tmp"
-    });
+    let of_dvc = parts
+        .windows(2)
+        .position(|pair| pair[0].as_os_str() == ".dvc" && pair[1].as_os_str() == "tmp");
     let root: PathBuf = parts[..of_dvc.unwrap_or(parts.len())].iter().collect();
     root.join(LEDGER_FILE)
 }
@@ -98,7 +98,9 @@ pub fn ledger_of(folder: &Path) -> PathBuf {
 pub fn known(test: &TestSet) -> Option<Looks> {
     let looks = of_here().and_then(|ledger| read(&ledger));
     looks
-        .inspect_err(|error| tracing::warn!("looks at the test set are not known: failed to {error}"))
+        .inspect_err(|error| {
+            tracing::warn!("looks at the test set are not known: failed to {error}")
+        })
         .ok()
         .map(|looks| Looks::of(&looks, &digest_of(test)))
 }

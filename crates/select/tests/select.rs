@@ -77,7 +77,8 @@ impl Project {
         project.ingest("present");
         let config = "data: {source: {kind: sample}, classes: {cancer: [a], normal: [b]}}\n";
         artifact::write_file(&project.path("config.yaml"), config.as_bytes()).unwrap();
-        let params = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/params/by-epochs.yaml");
+        let params =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/params/by-epochs.yaml");
         std::fs::copy(params, project.path("params.yaml")).unwrap();
         project
     }

@@ -88,7 +88,9 @@ impl Arguments {
         train.device = self.device.unwrap_or(train.device);
         train.precision = self.precision.unwrap_or(train.precision);
         train.permute_labels |= self.permute_labels;
-        settings.params.check_as("the command line".as_ref())?;
+        let flags = "the command line".as_ref();
+        settings.params.check_as(flags)?;
+        settings.params.check_training_as(flags)?;
         Ok(settings)
     }
 }

@@ -25,8 +25,7 @@ impl Training {
         let problem = self.problem(&train, params)?;
         let search = self.search(&problem, solve)?;
         let choice = search.choice().clone();
-        let head =
-            problem.solve(&choice, &self.inputs.base, &self.inputs.weights, self.backend)?;
+        let head = problem.solve(&choice, &self.inputs.base, &self.inputs.weights, self.backend)?;
         let on_train = self.score(&head, &train)?;
         let on_valid = self.score(&head, &valid)?;
         let row = EpochRow {
@@ -40,8 +39,9 @@ impl Training {
         tracked::tell_search(&self.tracked, &search);
         let scored = Scored { row, validation: on_valid };
         let solved = Solved { choice, search };
+        self.work.keep_solved(&head.checkpoint()?, &self.inputs, scored, solved)?;
         tracked::tell_history(&self.tracked, self.work.history());
-        self.work.keep_solved(&head.checkpoint()?, &self.inputs, scored, solved)
+        Ok(())
     }
 
     /// The head to start from where layers below it learn too: solved on what these see at first.
@@ -59,8 +59,9 @@ impl Training {
     }
 
     fn problem<'a>(&self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
-        let kind = solver_of(self.inputs.base.architecture.head.kind)
-            .context("solve the head: the base was prepared for one that learns by epochs; run prepare-base")?;
+        let kind = solver_of(self.inputs.base.architecture.head.kind).context(
+            "solve the head: the base was prepared for one that learns by epochs; run prepare-base",
+        )?;
         Ok(Problem::new(kind, examples, &self.images, params))
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{Optimizer as Kind, DescentParams};
+use config::{DescentParams, Optimizer as Kind};
 use tch::Tensor;
 
 use crate::Result;

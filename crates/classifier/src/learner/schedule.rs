@@ -1,6 +1,6 @@
 use std::f64::consts::PI;
 
-use config::{ScheduleKind, DescentParams};
+use config::{DescentParams, ScheduleKind};
 
 /// The learning rate of an epoch, counted from 1.
 ///

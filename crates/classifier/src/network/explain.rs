@@ -68,7 +68,8 @@ impl Network {
                 let start = columns.start as i64 + if second { channels } else { 0 };
                 row.f_narrow(1, start, channels)?.f_reshape([1, channels, 1, 1])
             };
-            let of_mean = maps.f_sub(&part(&training, false)?)?.f_mul(&part(&gradients[0], false)?)?;
+            let of_mean =
+                maps.f_sub(&part(&training, false)?)?.f_mul(&part(&gradients[0], false)?)?;
             let (own, trained) = (part(&seen, true)?, part(&training, true)?);
             let squares = maps.f_sub(&part(&seen, false)?)?.f_square()?;
             // Where neither varies, there is no difference to share out.

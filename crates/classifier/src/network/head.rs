@@ -48,11 +48,11 @@ impl Network {
     /// distance is |x|² + |v|² − 2·x·v: one matrix product.
     fn kernel(&self, x: &Tensor) -> Result<Tensor> {
         let vectors = &self.learnt[KERNEL_VECTORS];
-        let squares = |rows: &Tensor| {
-            rows.f_mul(rows)?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)
-        };
+        let squares =
+            |rows: &Tensor| rows.f_mul(rows)?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float);
         let products = x.f_matmul(&vectors.f_transpose(0, 1)?)?.f_mul_scalar(2.0)?;
-        let distances = squares(x)?.f_add(&squares(vectors)?.f_transpose(0, 1)?)?.f_sub(&products)?;
+        let distances =
+            squares(x)?.f_add(&squares(vectors)?.f_transpose(0, 1)?)?.f_sub(&products)?;
         // Rounding may leave a hair below 0 between equal rows.
         let gamma = self.learnt[KERNEL_GAMMA].f_neg()?;
         let kernel = distances.f_clamp_min(0.0)?.f_mul(&gamma)?.f_exp()?;

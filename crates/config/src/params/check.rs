@@ -13,7 +13,6 @@ impl Params {
         self.ingest.check()?;
         self.prepare_base.check()?;
         self.train.check()?;
-        self.check_head_and_training()?;
         self.select.check()?;
         self.calibrate.check()?;
         self.evaluate.check()
@@ -23,7 +22,7 @@ impl Params {
 impl Params {
     /// A head that is solved and one that learns by epochs have keys of their own; those without
     /// effect are refused, so that nobody tunes them in vain.
-    fn check_head_and_training(&self) -> Result<(), Refusal> {
+    pub(crate) fn check_head_and_training(&self) -> Result<(), Refusal> {
         let PrepareBaseParams { head, freeze, .. } = &self.prepare_base;
         let TrainParams { solve, descent, .. } = &self.train;
         let kind = head.kind.name();
@@ -35,8 +34,16 @@ impl Params {
             require(!is_there, key, "set", &format!("the head is {kind}: {expected}"))
         };
         if !head.kind.is_solved() {
-            refuses("train.solve", solve.is_some(), "it learns by epochs; set train.solve to null")?;
-            return wants("train.descent", descent.is_some(), "it learns by epochs, which are set here");
+            refuses(
+                "train.solve",
+                solve.is_some(),
+                "it learns by epochs; set train.solve to null",
+            )?;
+            return wants(
+                "train.descent",
+                descent.is_some(),
+                "it learns by epochs, which are set here",
+            );
         }
         wants("train.solve", solve.is_some(), "what it chooses from is set here")?;
         if let Some(solve) = solve {
@@ -71,7 +78,12 @@ impl SolveParams {
             let expected = "empty: a linear head has no width";
             require(self.widths.is_empty(), "train.solve.widths", widths, expected)?;
         }
-        require(!self.cuts.is_empty(), "train.solve.cuts", "empty", "at least one set of cut points")?;
+        require(
+            !self.cuts.is_empty(),
+            "train.solve.cuts",
+            "empty",
+            "at least one set of cut points",
+        )?;
         for set in &self.cuts {
             let mut sorted = set.clone();
             sorted.sort();

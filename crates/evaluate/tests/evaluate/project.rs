@@ -203,7 +203,8 @@ impl Project {
         let project = Self { folder: tempfile::tempdir().unwrap(), model };
         let config = "data: {source: {kind: sample}, classes: {cancer: [a], normal: [b]}}\n";
         artifact::write_file(&project.path("config.yaml"), config.as_bytes()).unwrap();
-        std::fs::copy(root_file("tests/params/by-epochs.yaml"), project.path("params.yaml")).unwrap();
+        std::fs::copy(root_file("tests/params/by-epochs.yaml"), project.path("params.yaml"))
+            .unwrap();
         project
     }
 

@@ -52,9 +52,7 @@ pub(super) fn score(
         tried.par_iter().map(|it| Calibrated::of(it, data)).collect::<Result<_>>()?;
     let loss = |place: usize| groups.mean(|image| calibrated[place].losses[image]).mean;
     let best = (0..tried.len())
-        .min_by(|a, b| {
-            loss(*a).total_cmp(&loss(*b)).then_with(|| simpler(&tried[*a], &tried[*b]))
-        })
+        .min_by(|a, b| loss(*a).total_cmp(&loss(*b)).then_with(|| simpler(&tried[*a], &tried[*b])))
         .ok_or(Error::NoCandidate { what: "candidate" })?;
 
     let candidate = |place: usize| {

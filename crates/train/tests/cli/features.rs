@@ -60,9 +60,7 @@ fn another_learning_rate_number_of_epochs_or_dense_layer_leaves_the_base_alone()
 
 #[test]
 fn a_partly_frozen_base_is_kept_up_to_its_deepest_frozen_layer() {
-    let project = Project::new(&[
-        ("freeze: all", "freeze: {until: block4_pool}"),
-        ]);
+    let project = Project::new(&[("freeze: all", "freeze: {until: block4_pool}")]);
     project.succeed(&["--epochs", "2"]);
     let cold = project.published();
     // 512 channels of 2×2 after four poolings of 32 pixels, and the file's own 44 bytes.

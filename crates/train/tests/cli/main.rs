@@ -127,7 +127,10 @@ fn bright_and_dark_are_learnt_and_not_with_permuted_labels() {
 fn a_loss_that_is_not_finite_stops_with_the_epoch_and_publishes_nothing() {
     let project = Project::new(&[("optimizer: adam ", "optimizer: sgd ")]);
     let log = project.fail(1, &["--learning-rate", "1e38"]);
-    assert!(log.contains("the loss of epoch 1 is") && log.contains("train.descent.learning_rate"), "{log}");
+    assert!(
+        log.contains("the loss of epoch 1 is") && log.contains("train.descent.learning_rate"),
+        "{log}"
+    );
     assert!(project.published().is_empty());
 }
 

@@ -23,16 +23,18 @@ impl Project {
     /// as the parameters with `changes` (pairs of old and new text) ask for.
     pub(crate) fn new(changes: &[(&str, &str)]) -> Self {
         let few_steps = [("epochs: 20", "epochs: 5"), ("batch_size: 32", "batch_size: 8")];
-        Self::of("tests/params/by-epochs.yaml", &[&few_steps, changes].concat())
+        Self::of("tests/params/by-epochs.yaml", &few_steps, changes)
     }
 
     /// The same with the head of a profile, which is solved.
     pub(crate) fn solved(changes: &[(&str, &str)]) -> Self {
-        let small = [("image_size: 224", "image_size: 128"), ("weights: imagenet", "weights: random")];
-        Self::of("profiles/chest-ct/params.yaml", &[&small, changes].concat())
+        let small =
+            [("image_size: 224", "image_size: 128"), ("weights: imagenet", "weights: random")];
+        Self::of("profiles/chest-ct/params.yaml", &small, changes)
     }
 
-    fn of(params_file: &str, changes: &[(&str, &str)]) -> Self {
+    /// `early` changes come before those that all projects share.
+    fn of(params_file: &str, early: &[(&str, &str)], changes: &[(&str, &str)]) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let shared = [
             ("image_size: 128", "image_size: 32"),
@@ -40,7 +42,7 @@ impl Project {
             ("device: auto               #", "device: cpu #"),
         ];
         let mut params = root_file(params_file);
-        for (from, to) in changes.iter().chain(&shared) {
+        for (from, to) in early.iter().chain(&shared).chain(changes) {
             assert!(params.contains(from), "{params_file} has no {from:?}");
             params = params.replacen(from, to, 1);
         }

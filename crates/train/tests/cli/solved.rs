@@ -52,7 +52,8 @@ fn a_solved_run_killed_while_it_works_ends_with_the_same_bytes() {
         child.wait().expect("the end of the process");
         killed.succeed(&[]);
         assert!(killed.published() == undisturbed.published(), "the killed run has other bytes");
-        let left = fs::read_dir(killed.path("artifacts/training_work")).expect("the folder").count();
+        let left =
+            fs::read_dir(killed.path("artifacts/training_work")).expect("the folder").count();
         assert_eq!(left, 0);
     }
 }

@@ -29,10 +29,8 @@ const EXPERIMENT: &str = "hounsfield";
 const SECRET: &str = "open-sesame";
 
 /// Epochs that take long enough to be interrupted.
-const FINE_TUNED: &[(&str, &str)] = &[
-    ("freeze: all", "freeze: {until: block5_conv2}"),
-    ("hidden_units: 0", "hidden_units: 16"),
-];
+const FINE_TUNED: &[(&str, &str)] =
+    &[("freeze: all", "freeze: {until: block5_conv2}"), ("hidden_units: 0", "hidden_units: 16")];
 
 /// Starting a server takes many seconds, so the parts of this test share one.
 #[test]

@@ -28,11 +28,13 @@ pub(super) fn statistics(maps: &[f32], shape: Shape) -> Result<Tensor> {
     let length = Taken::Statistics.values(shape.channels);
     let mut taken = vec![0.0; shape.images * length];
     let image = shape.height * shape.width * shape.channels;
-    taken.par_chunks_exact_mut(length).zip(maps.par_chunks_exact(image)).for_each(|(taken, maps)| {
-        let (means, deviations) = taken.split_at_mut(shape.channels);
-        means.copy_from_slice(&mean_of_channels(maps, shape));
-        deviate(maps, shape, means, deviations);
-    });
+    taken.par_chunks_exact_mut(length).zip(maps.par_chunks_exact(image)).for_each(
+        |(taken, maps)| {
+            let (means, deviations) = taken.split_at_mut(shape.channels);
+            means.copy_from_slice(&mean_of_channels(maps, shape));
+            deviate(maps, shape, means, deviations);
+        },
+    );
     Ok(Tensor::f_from_slice(&taken)?.f_reshape([shape.images as i64, length as i64])?)
 }
 

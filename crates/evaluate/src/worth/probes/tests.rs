@@ -2,9 +2,9 @@
 //! do not.
 
 use artifact::Digest;
-use imaging::Normalisation;
 use dataset::ClassIndex;
 use imaging::GreyLevels;
+use imaging::Normalisation;
 use inference::{Mask, Unit};
 
 use super::*;
