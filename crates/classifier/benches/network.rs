@@ -17,7 +17,7 @@ use classifier::learner::{Batch, Learner};
 use classifier::model::{self, Model};
 use classifier::tensors::TensorMap;
 use classifier::{initialise, vgg16};
-use config::{DeviceChoice, Params, Precision};
+use config::{DescentParams, DeviceChoice, HeadKind, Params, Precision};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use dataset::ClassIndices;
 use imaging::{Normalisation, Preprocessing};

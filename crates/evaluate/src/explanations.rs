@@ -47,7 +47,7 @@ pub(crate) enum Explanations {
         reason: String,
     },
     /// They were.
-    Tested(Tested),
+    Tested(Box<Tested>),
 }
 
 /// What the tests say of the maps.

@@ -289,7 +289,7 @@ impl Evaluation {
         };
         let seed = self.settings.params.evaluate.seed;
         let shuffled = |part| with_shuffled(&self.model, &paths.model, part, seed);
-        Ok(Explanations::Tested(examination.examine(&self.model, shuffled)?))
+        Ok(Explanations::Tested(Box::new(examination.examine(&self.model, shuffled)?)))
     }
 
     /// Notes in the project's ledger that this model was scored on this test split.

@@ -99,7 +99,7 @@ pub fn known(test: &TestSet) -> Option<Looks> {
     let looks = of_here().and_then(|ledger| read(&ledger));
     looks
         .inspect_err(|error| {
-            tracing::warn!("looks at the test set are not known: failed to {error}")
+            tracing::warn!("looks at the test set are not known: failed to {error}");
         })
         .ok()
         .map(|looks| Looks::of(&looks, &digest_of(test)))

@@ -32,7 +32,8 @@ impl Table {
         columns: usize,
         value: impl Fn(usize, usize) -> f32 + Sync,
     ) -> Self {
-        let column = |column| Column::new((0..rows).map(|row| value(column, row)).collect());
+        let column =
+            |column| Column::new(&(0..rows).map(|row| value(column, row)).collect::<Vec<f32>>());
         Self { columns: (0..columns).into_par_iter().map(column).collect() }
     }
 
@@ -46,8 +47,8 @@ impl Table {
 }
 
 impl Column {
-    fn new(values: Vec<f32>) -> Self {
-        let mut sorted = values.clone();
+    fn new(values: &[f32]) -> Self {
+        let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f32::total_cmp);
         let bins = bins(&sorted);
         let bin = |value: &f32| bins.partition_point(|bin| bin.highest < *value) as u8;
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn few_values_have_a_bin_each() {
-        let column = Column::new(vec![3.0, 1.0, 3.0, 2.0]);
+        let column = Column::new(&[3.0, 1.0, 3.0, 2.0]);
         assert_eq!(column.of_rows, [2, 0, 2, 1]);
         assert_eq!(column.between(0, 1), 1.5);
         // What no row of a branch has is passed over.
@@ -113,7 +114,7 @@ mod tests {
     fn many_values_share_bins_of_about_as_many_and_equal_ones_are_never_parted() {
         // Half of them are zero.
         let values: Vec<f32> = (0..5_120_u16).map(|at| f32::from(at).max(2_559.0)).collect();
-        let column = Column::new(values.clone());
+        let column = Column::new(&values);
         assert!((128..=MOST_BINS).contains(&column.bins()), "{}", column.bins());
         for (row, value) in values.iter().enumerate() {
             let bin = column.bins[usize::from(column.of_rows[row])];

@@ -42,6 +42,14 @@ pub struct EpochReport {
     of: u32,
 }
 
+/// A look at the validation images.
+struct Validation {
+    score: Score,
+    /// One row per image, one value per class.
+    logits: Vec<Vec<f32>>,
+    pass: Pass,
+}
+
 /// `epoch 3/20: loss …`, with the time that is left.
 impl fmt::Display for EpochReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +82,8 @@ impl Epoch {
         let started = Instant::now();
         let (train, learning) = self.learn(learner, extractor, images)?;
         self.refuse_divergence(train)?;
-        let ((valid, logits), scoring) = self.score(learner, extractor, images)?;
+        let Validation { score: valid, logits, pass: scoring } =
+            self.score(learner, extractor, images)?;
         self.refuse_divergence(valid)?;
         let labels = images.labels_in_order(Split::Valid);
         let validation = validation_scores(images.classes(), &labels, &logits)?;
@@ -139,7 +148,7 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
-    ) -> Result<((Score, Vec<Vec<f32>>), Pass)> {
+    ) -> Result<Validation> {
         let mut clock = Clock::start(extractor.record_counts().computed);
         let requests = images.requests(Split::Valid, self.number);
         let labels = images.labels(Split::Valid, self.number);
@@ -153,7 +162,8 @@ impl Epoch {
             })
         })?;
         let score = clock.consume(|| learner.take_score())?;
-        Ok(((score, logits), self.stop(clock, Split::Valid, extractor, images)))
+        let pass = self.stop(clock, Split::Valid, extractor, images);
+        Ok(Validation { score, logits, pass })
     }
 
     /// Ends a pass. What it computed comes again in a later epoch while there are views that no

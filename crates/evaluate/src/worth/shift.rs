@@ -279,7 +279,7 @@ mod tests {
         let test = Predictions::new(2, rows).unwrap();
         let classes = ClassIndices::of_names(["a", "b"]);
         let validation = (0..20).map(|it: usize| {
-            let first = if it % 2 == 0 { 0.9 } else { 0.1 };
+            let first = if it.is_multiple_of(2) { 0.9 } else { 0.1 };
             (ClassIndex(it % 2), [first, 1.0 - first])
         });
         let validation = Predictions::new(2, validation).unwrap();

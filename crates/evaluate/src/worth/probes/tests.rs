@@ -17,7 +17,7 @@ const IMAGES: u8 = 40;
 
 /// Noise around a level, with a square in the middle or a line at the border in the even ones.
 fn grey(number: u8, planted: Planted) -> impl Fn(u8, u8) -> u8 {
-    let is_first = number % 2 == 0;
+    let is_first = number.is_multiple_of(2);
     move |x, y| {
         let noise = Digest::of(&[number, x / 2, y / 2]).as_bytes()[0] % 40;
         let is_marked = match planted {
