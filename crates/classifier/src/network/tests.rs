@@ -28,7 +28,8 @@ pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
         insert(KERNEL_VECTORS, &[3, inputs], 0.1);
         insert(KERNEL_COEFFICIENTS, &[3, classes], 1.0);
         insert(KERNEL_BIAS, &[classes], 0.1);
-        weights.insert(KERNEL_GAMMA.into(), HostTensor::new(&[1], vec![1.0 / inputs as f32]));
+        // So wide that what a random base makes of an image lies within it.
+        weights.insert(KERNEL_GAMMA.into(), HostTensor::new(&[1], vec![0.01 / inputs as f32]));
         return weights;
     }
     let output = weights["classifier.0.weight"].clone();
