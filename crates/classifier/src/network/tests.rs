@@ -4,7 +4,9 @@ use config::{DeviceChoice, Freeze, HeadKind, Precision};
 
 use super::*;
 use crate::architecture::tests::architecture;
-use crate::architecture::{KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS};
+use crate::architecture::{
+    KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS, STANDARDISE_SCALE,
+};
 use crate::initialise::{fresh_head, random_base};
 use crate::tensors::HostTensor;
 
@@ -28,8 +30,10 @@ pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
         insert(KERNEL_VECTORS, &[3, inputs], 0.1);
         insert(KERNEL_COEFFICIENTS, &[3, classes], 1.0);
         insert(KERNEL_BIAS, &[classes], 0.1);
-        // So wide that what a random base makes of an image lies within it.
-        weights.insert(KERNEL_GAMMA.into(), HostTensor::new(&[1], vec![0.01 / inputs as f32]));
+        weights.insert(KERNEL_GAMMA.into(), HostTensor::new(&[1], vec![1.0 / inputs as f32]));
+        // So small that what a random base makes of an image lies within the kernel's width.
+        let scale = HostTensor::new(&[inputs], vec![0.001; inputs]);
+        weights.insert(STANDARDISE_SCALE.into(), scale);
         return weights;
     }
     let output = weights["classifier.0.weight"].clone();
@@ -131,7 +135,7 @@ fn a_kernel_head_answers_by_its_formula() {
     let found = to_host(&network.logits(&row, false).unwrap()).unwrap();
     let gamma = f64::from(weights[KERNEL_GAMMA].values()[0]);
     let kernel = |vector: &[f32]| {
-        let squares = vector.iter().zip(&inputs).map(|(v, x)| f64::from(v - x).powi(2));
+        let squares = vector.iter().zip(&inputs).map(|(v, x)| f64::from(v - 0.001 * x).powi(2));
         (-gamma * squares.sum::<f64>()).exp()
     };
     let vectors = weights[KERNEL_VECTORS].values().chunks(inputs.len());
