@@ -74,8 +74,28 @@ def with_value(text: str, section: str, key: str, value: str) -> str:
     return text[: start.end()] + body + text[stop:]
 
 
+def by_epochs(text: str) -> str:
+    """params.yaml with a head that learns by epochs, as the peers' do, in place of one that is solved."""
+    descent = (
+        "  solve: null\n"
+        "  descent:\n"
+        "    epochs: 20\n"
+        "    learning_rate: 0.0001\n"
+        "    augmentation:\n"
+        + "".join(f"      {key}: 0.0\n" for key in AUGMENTATION if key != "horizontal_flip")
+        + "      horizontal_flip: false\n"
+        "      fill_mode: nearest\n"
+        "      fill_value: 0.0\n"
+        "      views: 0\n"
+    )
+    text, count = re.subn(r"^  solve:.*?^  descent: null[^\n]*\n", descent, text, flags=re.M | re.S)
+    if count != 1:
+        raise ValueError("params.yaml: section train has no solve and descent: null, one after the other")
+    return with_value(text, "prepare_base", "kind", "flatten")
+
+
 def with_augmentation(text: str, views: int) -> str:
-    """params.yaml with the tutorials' augmentation."""
+    """params.yaml of a head that learns by epochs, with the tutorials' augmentation."""
     for key, value in {**AUGMENTATION, "views": str(views)}.items():
         text = with_value(text, "train", key, value)
     return text
@@ -83,9 +103,10 @@ def with_augmentation(text: str, views: int) -> str:
 
 def profile_params(root: Path, profile: str, image_size: int | None) -> str:
     """The parameters of a profile, for images of another size where one is asked for. Weights are drawn:
-    they take as long as others, and need neither a network nor a file."""
+    they take as long as others, and need neither a network nor a file. The head learns by epochs, as the
+    peers' do."""
     text = (root / "profiles" / profile / "params.yaml").read_text()
-    text = with_value(text, "prepare_base", "weights", "random")
+    text = by_epochs(with_value(text, "prepare_base", "weights", "random"))
     return text if image_size is None else with_value(text, "prepare_base", "image_size", str(image_size))
 
 

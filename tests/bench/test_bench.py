@@ -51,7 +51,7 @@ def test_a_parameter_is_changed_in_its_own_section_alone() -> None:
 
 
 def test_augmentation_of_the_tutorials_finds_every_key_of_the_profile() -> None:
-    text = projects.with_augmentation((ROOT / "profiles/chest-ct/params.yaml").read_text(), 4)
+    text = projects.with_augmentation(projects.profile_params(ROOT, "chest-ct", None), 4)
     for line in ("rotation_degrees: 40.0", "horizontal_flip: true", "views: 4"):
         assert line in text
 

@@ -81,6 +81,8 @@ impl ModelDescription {
     pub const FORMAT: u32 = 3;
     /// The description's file name.
     pub const FILE: &str = "model.json";
+    /// What `select` says of it, for experiments to be ranked by: a file of the model folder.
+    pub const METRICS_FILE: &str = "metrics.json";
     /// The weights' file name.
     pub const WEIGHTS_FILE: &str = "trained_model.safetensors";
     /// What every model says of itself.

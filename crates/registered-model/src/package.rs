@@ -29,11 +29,13 @@ const LOADER_FILE: &str = "code/hounsfield_model.py";
 const LOADER: &str = include_str!("hounsfield_model.py");
 
 /// The files of the model folder, and whether a model can do without.
-pub(crate) const MODEL_FILES: [(&str, Need); 6] = [
+pub(crate) const MODEL_FILES: [(&str, Need); 7] = [
     (ModelDescription::FILE, Need::Always),
     (ModelDescription::WEIGHTS_FILE, Need::Always),
     (ClassIndices::FILE, Need::Always),
     (HISTORY_FILE, Need::Always),
+    // Versions that were registered before November 2026 have none.
+    (ModelDescription::METRICS_FILE, Need::WhereThere),
     (Calibration::FILE, Need::WhereThere),
     (Calibration::FEATURES_FILE, Need::WhereThere),
 ];

@@ -7,9 +7,6 @@
 use classifier::checkpoint::CheckpointMetadata;
 use serde::Serialize;
 
-/// The file's name in the model folder.
-pub(crate) const METRICS_FILE: &str = "metrics.json";
-
 /// Flat, so that `dvc exp show` has a column for each. What is undefined is left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Metrics {

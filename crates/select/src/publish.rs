@@ -12,7 +12,7 @@ use classifier::registered::Registered;
 use classifier::tensors::{self, TensorFile, TensorMap};
 
 use crate::error::SelectError;
-use crate::metrics::{METRICS_FILE, Metrics};
+use crate::metrics::Metrics;
 use crate::ranking::Candidate;
 
 /// Writes the model folder: the checkpoint on its base, class indices, description, metrics, and the
@@ -39,7 +39,7 @@ pub(crate) fn publish(
         (&candidate.file_name, checkpoint.sha256),
     )?;
     let metrics = Metrics::of(&checkpoint.metadata);
-    artifact::write_json(&staged.path().join(METRICS_FILE), &metrics)?;
+    artifact::write_json(&staged.path().join(ModelDescription::METRICS_FILE), &metrics)?;
     let history = artifact::read_bytes(&run_folder.join(HISTORY_FILE))?;
     artifact::write_file(&staged.path().join(HISTORY_FILE), &history)?;
     staged.publish()?;
