@@ -2,9 +2,9 @@
 //!
 //! The logit of a class is the *sum of its decision values* against each other class. scikit-learn
 //! counts votes instead, and breaks ties by such a sum; the sum can be differentiated and
-//! calibrated, which votes cannot. It also collapses to one coefficient per class and vector. Over
-//! draws with narrow and middling kernels it is right as often as votes; with wide ones (4) and a
-//! large strength (10) 0.01 to 0.02 less often, which cross-validation of the sum itself sees.
+//! calibrated, which votes cannot. It also collapses to one coefficient per class and vector. With
+//! wide kernels and a large strength it may be right a little less often than votes, which
+//! cross-validation of the sum itself sees: `tests/reference/test_fit_crate.py` sets them side by side.
 
 use std::ops::Range;
 
