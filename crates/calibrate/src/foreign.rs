@@ -1,16 +1,19 @@
 //! Limits beyond which an image counts as foreign, found on images held out in turn.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use artifact::Digest;
 use classifier::calibration::ForeignChecks;
 use classifier::foreign::{FeatureReference, HistogramReference};
 use config::CalibrateParams;
+use fit::folds;
 
-use crate::folds;
 use crate::images::{Images, SeenImage};
 
 /// Share of the held-out images that each check accepts.
 const ACCEPTANCE: f64 = 0.99;
+
+/// With fewer images no limit would mean anything.
+const FEWEST: usize = 10;
 
 /// The references, fitted on all images, with limits found on held-out ones.
 #[derive(Debug)]
@@ -22,14 +25,20 @@ pub(crate) struct Foreign {
 /// Fits both references on the training and validation images.
 pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> {
     let all: Vec<&SeenImage> = images.seen.iter().collect();
-    let keys: Vec<_> = all.iter().map(|image| (image.class, image.group())).collect();
-    let fold_of = folds::assign(&keys, params.folds, params.seed);
+    if all.len() < FEWEST {
+        bail!(
+            "tell foreign images from others: {} training and validation images are too few, at \
+             least {FEWEST} are needed",
+            all.len()
+        );
+    }
+    let classes: Vec<usize> = all.iter().map(|image| image.class.0).collect();
+    let groups: Vec<_> = all.iter().map(|image| image.group()).collect();
+    let folds = folds::assign(&classes, &groups, params.folds as usize, params.seed)
+        .context("hold out a part of the images, to tell foreign ones from others")?;
     let (mut correlations, mut distances) = (Vec::new(), Vec::new());
-    for fold in 0..params.folds as usize {
-        let (held_out, rest) = part(&all, |index| fold_of[index] == fold);
-        if rest.is_empty() {
-            bail!("hold out a part of the images: they are all one group");
-        }
+    for fold in 0..folds.count() {
+        let (held_out, rest) = part(&all, |index| folds.of_images()[index] == fold);
         let (histograms, features) = (histogram_reference(&rest), feature_reference(&rest)?);
         for image in held_out {
             correlations.push(histograms.correlation(&image.histogram));

@@ -22,7 +22,6 @@ use training::Refit;
 
 mod arguments;
 mod confidence;
-mod folds;
 mod foreign;
 mod images;
 mod out_of_fold;
@@ -92,23 +91,29 @@ fn calibration_logits(
     let (mut logits, left_out_copies) = images.validation_logits();
     let validation = logits.len();
     let few = validation < params.out_of_fold_below as usize;
-    let reason = match (few, refit.is_cheap()) {
-        (false, _) => format!("{validation} validation images are enough"),
-        (true, true) => format!(
-            "{validation} validation images are fewer than {}, so the training images were \
-             predicted too, in {} folds",
-            params.out_of_fold_below, params.folds
-        ),
-        (true, false) => format!(
+    let folds = (few && refit.is_cheap()).then(|| out_of_fold::folds_of(images, params));
+    let reason = match &folds {
+        None if few => format!(
             "{validation} validation images are few, but part of the base was trained too: folds \
              would cost {} trainings",
             params.folds
         ),
+        None => format!("{validation} validation images are enough"),
+        Some(Err(error)) => format!(
+            "{validation} validation images are too few, and so are the training images for folds: \
+             {error}"
+        ),
+        Some(Ok(folds)) => format!(
+            "{validation} validation images are fewer than {}, so the training images were \
+             predicted too, in {} folds",
+            params.out_of_fold_below,
+            folds.count()
+        ),
     };
     let mut out_of_fold = 0;
-    if few && refit.is_cheap() {
+    if let Some(Ok(folds)) = &folds {
         let epochs = model.description().source.epoch;
-        let predicted = out_of_fold::logits(images, refit, params, epochs)?;
+        let predicted = out_of_fold::logits(images, refit, folds, epochs)?;
         out_of_fold = predicted.len();
         logits.extend(predicted);
     }

@@ -3,32 +3,38 @@
 //! As scikit-learn's `CalibratedClassifierCV(ensemble=False)`: the heads of the folds only serve to
 //! calibrate the one model, which was trained on all of them.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use config::CalibrateParams;
 use dataset::{Manifest, Split};
+use fit::folds::Folds;
 use training::{Length, Refit};
 
-use crate::folds;
 use crate::images::{Images, LabelledLogits, SeenImage};
+
+/// Deals the training images to folds, copies, scans and patients kept together.
+///
+/// # Errors
+/// When a class is in one group alone, so that no fold can be held out of its training.
+pub(crate) fn folds_of(images: &Images, params: &CalibrateParams) -> fit::Result<Folds> {
+    let training: Vec<&SeenImage> = images.of(Split::Train).collect();
+    let classes: Vec<usize> = training.iter().map(|image| image.class.0).collect();
+    let groups: Vec<_> = training.iter().map(|image| image.group()).collect();
+    fit::folds::assign(&classes, &groups, params.folds as usize, params.seed)
+}
 
 /// Logits of every training image, in the order of the manifest. The heads train as long as the
 /// selected one did, so that they are as sure of themselves.
 pub(crate) fn logits(
     images: &Images,
     refit: &Refit,
-    params: &CalibrateParams,
+    folds: &Folds,
     epochs: u32,
 ) -> Result<LabelledLogits> {
     let training: Vec<&SeenImage> = images.of(Split::Train).collect();
-    let keys: Vec<_> = training.iter().map(|image| (image.class, image.group())).collect();
-    let fold_of = folds::assign(&keys, params.folds, params.seed);
     let mut predicted: Vec<Option<Vec<f32>>> = vec![None; training.len()];
-    let bar = stage::items_bar(u64::from(params.folds), "out-of-fold heads");
-    for fold in 0..params.folds as usize {
-        let held_out: Vec<usize> = (0..training.len()).filter(|it| fold_of[*it] == fold).collect();
-        if held_out.len() == training.len() {
-            bail!("hold out a part of the training images: they are all one group");
-        }
+    let bar = stage::items_bar(folds.count() as u64, "out-of-fold heads");
+    for fold in 0..folds.count() {
+        let (_, held_out) = folds.divide(fold);
         let rest = without(images, held_out.iter().map(|index| training[*index]));
         let head = refit.train(&rest, Length::Epochs(epochs))?;
         let requests: Vec<_> =

@@ -49,6 +49,7 @@ fn model(folder: &Path, params: &Params, precision: Precision) -> Model {
         valid_loss: 0.0,
         validation: ValidationScores::default(),
         solved: None,
+        epochs: None,
         preprocessing: Preprocessing {
             image_size: architecture.image_size,
             normalisation: Normalisation::Imagenet,

@@ -155,6 +155,18 @@ impl Architecture {
         }
     }
 
+    /// The cut points at which features change while layers learn.
+    ///
+    /// # Errors
+    /// As [`frozen_layers`](Self::frozen_layers).
+    pub fn cuts_that_learn(&self) -> Result<Vec<&'static str>> {
+        let frozen = self.frozen_layers()?;
+        let cuts = vgg16::cut_points().into_iter().map(|(cut, _)| cut);
+        // A pooling has no weights: the layer before it must learn.
+        let learns = |cut: &&str| vgg16::layer_index(cut).is_some_and(|pooling| pooling > frozen);
+        Ok(cuts.filter(learns).collect())
+    }
+
     /// Whether the whole base keeps its weights, so that only the head learns.
     pub fn is_frozen(&self) -> bool {
         matches!(self.frozen_layers(), Ok(layers) if layers == LAYERS.len())
@@ -397,6 +409,18 @@ pub(crate) mod tests {
         let freeze = Freeze::Until("block6_conv1".into());
         let message = architecture(HeadKind::Flatten, 0, freeze).summary().unwrap_err().to_string();
         assert!(message.contains("block6_conv1") && message.contains("block5_pool"), "{message}");
+    }
+
+    #[test]
+    fn features_change_where_a_layer_below_them_learns() {
+        let cuts = |freeze| {
+            architecture(HeadKind::Linear, 0, freeze).cuts_that_learn().expect("known layers")
+        };
+        assert_eq!(cuts(Freeze::Until("block4_pool".into())), ["block5_pool"]);
+        assert_eq!(cuts(Freeze::Until("block4_conv3".into())), ["block5_pool"]);
+        assert_eq!(cuts(Freeze::Until("block4_conv2".into())), ["block4_pool", "block5_pool"]);
+        assert_eq!(cuts(Freeze::None).len(), 5);
+        assert!(cuts(Freeze::All).is_empty());
     }
 
     #[test]

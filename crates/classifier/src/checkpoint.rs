@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use artifact::Digest;
+use fit::EpochSearch;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
@@ -102,6 +103,9 @@ pub struct CheckpointMetadata {
     pub validation: ValidationScores,
     /// How its head was solved; none where it learnt by epochs.
     pub solved: Option<Solved>,
+    /// The cross-validation that said after how many epochs to stop; none where none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<EpochSearch>,
     /// The network.
     pub architecture: Architecture,
     /// How pixels become numbers.

@@ -115,7 +115,9 @@ impl FeatureReference {
         let identity = Tensor::f_eye(channels as i64, (Kind::Double, tch::Device::Cpu))?;
         let shrunken =
             (covariance * (1.0 - shrinkage)).f_add(&(&identity * (shrinkage * scale)))?;
-        let factor = shrunken.f_linalg_cholesky(false)?;
+        // Only of features that hardly vary, which shrinking by hardly anything does not mend.
+        let too_few = |_| ClassifierError::FewFeatures { images: rows.len() };
+        let factor = shrunken.f_linalg_cholesky(false).map_err(too_few)?;
         let whitening = factor.f_linalg_solve_triangular(&identity, false, true, false)?;
         Ok(Self { mean: numbers(&mean)?, whitening: numbers(&whitening)?, shrinkage })
     }

@@ -10,6 +10,7 @@ use crate::backend::Backend;
 use crate::network::{Network, rows, to_device, to_host, upload};
 use crate::tensors::TensorMap;
 
+mod average;
 mod optimizer;
 mod schedule;
 
@@ -26,6 +27,7 @@ const LEAST_STD_OF_MEDIAN: f64 = 0.1;
 /// Tensors of a checkpoint that are fitted, and follow no gradient.
 const NOT_LEARNT: [&str; 3] = [STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD];
 
+use average::Average;
 use optimizer::Optimizer;
 pub use schedule::learning_rate;
 
@@ -52,6 +54,8 @@ pub struct Batch<'a> {
 pub struct Learner {
     network: Network,
     optimizer: Optimizer,
+    /// What answers in place of the network's own weights, where weights are averaged.
+    average: Option<Average>,
     class_weights: Option<Tensor>,
     label_smoothing: f64,
     /// Since the last [`take_score`](Self::take_score): loss sum and right answers, on the device,
@@ -92,6 +96,7 @@ impl Learner {
             })
             .transpose()?;
         Ok(Self {
+            average: Average::start(params.average, &network, &names),
             optimizer: Optimizer::new(params, names),
             class_weights,
             label_smoothing: params.label_smoothing,
@@ -118,6 +123,7 @@ impl Learner {
     ) -> Result<()> {
         let _few_threads = self.network.few_threads();
         seed_generator(dropout_key);
+        self.exchange_average()?;
         let (records, labels) = self.upload(batch)?;
         let head_inputs = self.network.head_inputs(&records)?;
         let logits = self.network.logits(&head_inputs, true)?;
@@ -129,6 +135,10 @@ impl Learner {
             self.label_smoothing,
         )?;
         self.optimizer.step(&mut self.network, &loss, learning_rate)?;
+        if let Some(average) = &mut self.average {
+            average.take_in(&self.network)?;
+        }
+        self.exchange_average()?;
         let images = labels.size()[0];
         tch::no_grad(|| self.add(&(loss.f_detach()? * images as f64), &logits, &labels))
     }
@@ -260,13 +270,17 @@ impl Learner {
             .collect()
     }
 
-    /// Everything that the next step depends on: the checkpoint's tensors and the optimizer's.
+    /// Everything that the next step depends on: the checkpoint's tensors, the optimizer's and,
+    /// where weights are averaged, the network's own.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn state(&self) -> Result<LearnerState> {
         let mut tensors = self.checkpoint()?;
         tensors.extend(self.optimizer.state()?);
+        if let Some(average) = &self.average {
+            tensors.extend(average.state()?);
+        }
         Ok(LearnerState { tensors, steps: self.optimizer.steps() })
     }
 
@@ -276,15 +290,25 @@ impl Learner {
     /// When a tensor is missing or of another shape; `origin` names the file.
     pub fn restore(&mut self, state: &LearnerState, origin: &str) -> Result<()> {
         let backend = self.network.backend();
-        let (own, optimizer): (TensorMap, TensorMap) =
-            state.tensors.clone().into_iter().partition(|(name, _)| !Optimizer::owns(name));
+        let (optimizer, rest): (TensorMap, TensorMap) =
+            state.tensors.clone().into_iter().partition(|(name, _)| Optimizer::owns(name));
+        let (average, own): (TensorMap, TensorMap) =
+            rest.into_iter().partition(|(name, _)| Average::owns(name));
         crate::tensors::check(&own, &self.network.architecture().checkpoint_specs()?, origin)?;
         for (name, tensor) in &own {
             let learns = self.network.learnt()[name].requires_grad();
             let restored = to_device(tensor, backend)?.f_set_requires_grad(learns)?;
             self.network.set_learnt(name, restored);
         }
+        match &mut self.average {
+            Some(own) => own.restore(&average, state.steps, &self.network, origin)?,
+            None => crate::tensors::check(&average, &[], origin)?,
+        }
         self.optimizer.restore(&optimizer, state.steps, &self.network, origin)
+    }
+
+    fn exchange_average(&mut self) -> Result<()> {
+        self.average.as_mut().map_or(Ok(()), |average| average.exchange(&mut self.network))
     }
 
     fn add(&mut self, loss_sum: &Tensor, logits: &Tensor, labels: &Tensor) -> Result<()> {
@@ -310,7 +334,8 @@ impl Learner {
 /// Everything that the next step depends on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearnerState {
-    /// The checkpoint's tensors and, under `optimizer.`, the optimizer's.
+    /// The checkpoint's tensors; under `optimizer.` the optimizer's, under `own.` the weights that
+    /// an average is made of.
     pub tensors: TensorMap,
     /// Optimizer steps taken.
     pub steps: u64,
@@ -377,6 +402,39 @@ mod tests {
         let last = learner.take_score().unwrap();
         assert!(last.loss < first.loss / 2.0, "{first:?} then {last:?}");
         assert_eq!(last.accuracy, 1.0);
+    }
+
+    #[test]
+    fn what_is_scored_and_kept_is_the_average_and_steps_follow_the_weights_themselves() {
+        let averaged = |average: f64| {
+            let architecture = architecture(HeadKind::GlobalPool, 0, Freeze::All);
+            let params = DescentParams { average, ..params(Kind::Sgd) };
+            let weights = weights(&architecture);
+            Learner::new(&architecture, &weights, cpu(), &params, None, "test").unwrap()
+        };
+        let (mut plain, mut smooth) = (averaged(0.0), averaged(0.5));
+        let name = "classifier.0.bias";
+        let value = |learner: &Learner| learner.checkpoint().unwrap()[name].values()[0];
+        let start = value(&plain);
+        // After one step 2/11 of the average are kept, after two 3/12.
+        step(&mut plain);
+        step(&mut smooth);
+        let first = value(&plain);
+        let expected = start * 2.0 / 11.0 + first * 9.0 / 11.0;
+        assert!((value(&smooth) - expected).abs() < 1e-6);
+        step(&mut plain);
+        step(&mut smooth);
+        let expected = expected * 0.25 + value(&plain) * 0.75;
+        assert!((value(&smooth) - expected).abs() < 1e-6);
+        let own = &smooth.state().unwrap().tensors[&format!("own.{name}")];
+        assert_eq!(own.values()[0], value(&plain));
+
+        let mut resumed = averaged(0.5);
+        resumed.restore(&smooth.state().unwrap(), "test").unwrap();
+        for learner in [&mut smooth, &mut resumed] {
+            step(learner);
+        }
+        assert_eq!(smooth.state().unwrap(), resumed.state().unwrap());
     }
 
     #[test]

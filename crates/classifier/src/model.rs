@@ -5,6 +5,7 @@ use std::path::Path;
 use artifact::Digest;
 use config::{DeviceChoice, Precision, TrainParams};
 use dataset::{ClassIndex, ClassIndices};
+use fit::EpochSearch;
 use imaging::Preprocessing;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -40,6 +41,9 @@ pub struct ModelDescription {
     pub training: TrainParams,
     /// How its head was solved; none where it learnt by epochs.
     pub solved: Option<Solved>,
+    /// The cross-validation that said after how many epochs to stop; none where none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<EpochSearch>,
     /// Digests of what it was made from, and of its weights.
     pub digests: ModelDigests,
 }
@@ -146,6 +150,7 @@ pub fn write(
         },
         training: metadata.training.clone(),
         solved: metadata.solved.clone(),
+        epochs: metadata.epochs.clone(),
         digests: ModelDigests {
             data: metadata.data,
             base: metadata.base,

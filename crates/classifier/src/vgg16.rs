@@ -178,6 +178,14 @@ pub fn layer_index(name: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.name == name)
 }
 
+/// How many blocks a tensor of the base lies below the head: 1 for those of block 5; 0 for one that
+/// is not the base's.
+pub(crate) fn blocks_below_head(tensor: &str) -> i32 {
+    let owns = |layer: &&Layer| layer.tensor_specs().iter().any(|spec| spec.name == tensor);
+    let layer = LAYERS.iter().find(owns);
+    layer.map_or(0, |layer| (BLOCK_CHANNELS.len() - layer.block) as i32)
+}
+
 /// Height and width after the first `layers` layers, for a square image of `image_size` pixels.
 pub fn size_after(image_size: usize, layers: usize) -> usize {
     let pools = LAYERS[..layers].iter().filter(|layer| layer.kind == LayerKind::MaxPool).count();
@@ -199,6 +207,14 @@ pub fn channels_after(layers: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_are_counted_from_the_head_down() {
+        let below =
+            ["classifier.0.weight", "features.28.bias", "features.17.weight", "features.0.bias"]
+                .map(blocks_below_head);
+        assert_eq!(below, [0, 1, 2, 5]);
+    }
 
     #[test]
     fn parameters_add_up_to_the_published_number() {

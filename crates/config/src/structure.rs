@@ -55,6 +55,11 @@ pub struct DataConfig {
     /// Folders of the source that hold no images to learn from, such as masks.
     #[serde(default)]
     pub ignore_folders: Vec<String>,
+    /// Patterns of file names, such as `*_mask.png`, in any letter case: files that lie beside images
+    /// and are none to learn from. `*` stands for any text, `?` for one letter, `[ab]` for one of
+    /// several, `{a,b}` for one of several texts.
+    #[serde(default)]
+    pub ignore_files: Vec<String>,
     /// A folder of images that people gave another class than the model, as
     /// `<class>/<sha256 of the file>.<extension>`, where the class is one of `classes` and not a
     /// folder of the source. They are learnt from, and never scored on. None: there are none.

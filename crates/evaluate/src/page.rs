@@ -5,6 +5,7 @@ use classifier::model::ModelDescription;
 use classifier::solved::Solved;
 use config::HeadKind;
 use dataset::{ClassIndex, ClassIndices};
+use fit::EpochSearch;
 use inference::Unit;
 use metrics::Predictions;
 use report::{Page, Section};
@@ -51,6 +52,8 @@ pub(crate) struct ModelInWords {
     pub(crate) head: HeadKind,
     /// How its head was chosen and solved; none where it learnt by epochs.
     pub(crate) solved: Option<Solved>,
+    /// The cross-validation that said how long it was trained; none where none was asked.
+    pub(crate) epochs: Option<EpochSearch>,
     /// Whether its probabilities were calibrated.
     pub(crate) is_calibrated: bool,
 }
@@ -70,7 +73,7 @@ impl ModelInWords {
             source.run,
             size = architecture.image_size
         );
-        Self { description, head, solved, is_calibrated }
+        Self { description, head, solved, epochs: model.epochs.clone(), is_calibrated }
     }
 }
 
@@ -108,7 +111,7 @@ impl Evaluated<'_> {
             positive::section(self),
             match &self.model.solved {
                 Some(solved) => Some(choice::section(solved)),
-                None => training::section(self.history),
+                None => training::section(self.history, self.model.epochs.as_ref()),
             },
             Some(explanations::section(self)),
             Some(examples::mistakes(self)),

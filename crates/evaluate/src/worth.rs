@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FittedOn};
+use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FEW_OF_A_CLASS, FittedOn};
 use inference::TestSet;
 use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
 use serde::Serialize;
@@ -65,6 +65,8 @@ pub(crate) enum WorthVerdict {
     NotBetterThanAShortcut,
     /// There is nothing to compare it with.
     NothingToCompare,
+    /// A class has so few test images, or none, that every score is mostly chance.
+    TooFewImages,
 }
 
 /// A baseline's score.
@@ -136,9 +138,16 @@ impl Contest<'_> {
         };
         let best_baseline = best(|_| true);
         let best_shortcut = best(|kind| kind != BaselineKind::CoarseLook);
-        let verdict = WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals);
+        let few = self.few_of();
+        let verdict = match few {
+            Some(_) => WorthVerdict::TooFewImages,
+            None => WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
+        };
+        let in_words = few.unwrap_or_else(|| {
+            in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), rivals)
+        });
         Worth {
-            in_words: in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
+            in_words,
             verdict,
             unit: self.test.unit.in_words().into(),
             accuracy,
@@ -149,6 +158,24 @@ impl Contest<'_> {
             leak,
             deeper: Deeper::default(),
         }
+    }
+
+    /// Which classes have too few test images for any verdict, in a sentence; `None` where none has.
+    fn few_of(&self) -> Option<String> {
+        let classes = self.classes.names().iter().enumerate().map(|(index, name)| {
+            let images = self.test.images.iter();
+            (name, images.filter(|image| image.actual.0 == index).count())
+        });
+        let few: Vec<String> = classes
+            .filter(|(_, count)| *count < FEW_OF_A_CLASS)
+            .map(|(name, count)| format!("{count} of {name}"))
+            .collect();
+        (!few.is_empty()).then(|| {
+            format!(
+                "Fewer than {FEW_OF_A_CLASS} test images of a class tell nothing, whatever the score: {}.",
+                few.join(", ")
+            )
+        })
     }
 
     /// The baselines that have predicted every image.
@@ -282,7 +309,7 @@ fn in_words(
             shortcut.map_or("not shown to be better than", Comparison::standing),
             told(shortcut)
         ),
-        WorthVerdict::NothingToCompare => {
+        WorthVerdict::NothingToCompare | WorthVerdict::TooFewImages => {
             "There are no baselines on these images, so what the score is worth is not known."
                 .into()
         }

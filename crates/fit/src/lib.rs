@@ -10,12 +10,16 @@
 //!   ↓
 //! logits [N, K]                     head
 //! which strength, width, cuts      search, over folds that keep groups whole
+//! how many epochs, where layers    epochs, over the same folds
+//! below the head learn too
 //! ```
 //!
 //! Products of matrices are faer's. No libtorch, no files.
 
+mod answers;
 mod choice;
 mod descent;
+pub mod epochs;
 mod error;
 mod factor;
 pub mod folds;
@@ -31,6 +35,7 @@ mod testing;
 mod words;
 
 pub use choice::{Choice, Kind};
+pub use epochs::{EpochSearch, Held};
 pub use error::{Error, Result};
 pub use head::{Fitted, Head};
 pub use rows::{Cut, Labelled, Rows};

@@ -1,12 +1,16 @@
 //! Every file of a source, known by content and not by name.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use artifact::{IoError, WithPath};
 use rayon::prelude::*;
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
+
+mod unsupported;
+
+pub(crate) use unsupported::Unsupported;
 
 /// A file of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,10 @@ pub(crate) enum Content {
     Image,
     /// A DICOM file that says it is no image: a directory, a report, a plan.
     DicomWithoutImage,
+    /// It may hold pictures, in a format that is not read.
+    Unsupported(Unsupported),
+    /// A link to nothing.
+    DanglingLink,
     /// Something else.
     Other,
 }
@@ -49,26 +57,44 @@ pub(crate) enum InventoryError {
 /// followed; a loop is an error.
 pub(crate) fn take(folder: &Path) -> Result<Vec<SourceFile>, InventoryError> {
     let mut paths = Vec::new();
+    let mut dangling = Vec::new();
     for entry in WalkDir::new(folder).follow_links(true) {
-        let entry = entry
-            .map_err(|source| InventoryError::Walk { folder: folder.to_path_buf(), source })?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                dangling.push(link_to_nothing(error, folder)?);
+                continue;
+            }
+        };
         if entry.file_type().is_file() {
-            paths.push(relative_path(&entry, folder)?);
+            paths.push(relative_path(entry.path(), folder)?);
         }
     }
-    paths.sort();
-    paths
+    let mut files = paths
         .into_par_iter()
         .map(|path| {
             let content = content_of(&folder.join(&path))?;
             Ok(SourceFile { path, content })
         })
-        .collect()
+        .collect::<Result<Vec<_>, InventoryError>>()?;
+    let dangling = dangling.into_iter();
+    files.extend(dangling.map(|path| SourceFile { path, content: Content::DanglingLink }));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }
 
-fn relative_path(entry: &DirEntry, folder: &Path) -> Result<String, InventoryError> {
-    let not_utf8 = || InventoryError::Name { path: entry.path().to_path_buf() };
-    let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+/// The path of a link that leads nowhere; any other error stays one.
+fn link_to_nothing(error: walkdir::Error, folder: &Path) -> Result<String, InventoryError> {
+    let is_missing = error.io_error().is_some_and(|it| it.kind() == ErrorKind::NotFound);
+    match error.path().filter(|path| is_missing && path.is_symlink()) {
+        Some(path) => relative_path(path, folder),
+        None => Err(InventoryError::Walk { folder: folder.to_path_buf(), source: error }),
+    }
+}
+
+fn relative_path(path: &Path, folder: &Path) -> Result<String, InventoryError> {
+    let not_utf8 = || InventoryError::Name { path: path.to_path_buf() };
+    let relative = path.strip_prefix(folder).unwrap_or(path);
     let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
     Ok(parts.ok_or_else(not_utf8)?.join("/"))
 }
@@ -86,7 +112,7 @@ fn content_of(path: &Path) -> Result<Content, IoError> {
     } else if imaging::looks_like_image(&head).is_some() || is_named_like_an_image(path) {
         Content::Image
     } else {
-        Content::Other
+        Unsupported::of(path, &head).map_or(Content::Other, Content::Unsupported)
     })
 }
 
@@ -139,6 +165,15 @@ mod tests {
             ("slice", Content::Image),
         ];
         assert_eq!(found, expected.map(|(path, content)| (path.to_owned(), content)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nothing_is_listed_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("gone.png", folder.path().join("scan.png")).unwrap();
+        let expected = SourceFile { path: "scan.png".into(), content: Content::DanglingLink };
+        assert_eq!(take(folder.path()).unwrap(), [expected]);
     }
 
     #[cfg(unix)]

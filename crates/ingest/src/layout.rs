@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use config::{ClassMap, DataConfig};
 use dataset::Split;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Serialize;
 
-use crate::inventory::{Content, SourceFile};
+use crate::inventory::{Content, SourceFile, Unsupported};
 
 mod error;
 mod tree;
@@ -32,6 +33,9 @@ pub(crate) struct PassedOver {
     /// Files in all, where `path` is a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) files: Option<usize>,
+    /// Of a file that may hold pictures: its format, which is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<Unsupported>,
 }
 
 /// Why something does not become an image of the data set.
@@ -42,6 +46,12 @@ pub(crate) enum Reason {
     Hidden,
     /// `data.ignore_folders` names it.
     IgnoredFolder,
+    /// A pattern of `data.ignore_files` fits its name.
+    IgnoredFile,
+    /// It may hold pictures, in a format that is not read.
+    UnsupportedFormat,
+    /// A link to nothing.
+    DanglingLink,
     /// Neither its content nor its name is an image's.
     NotAnImage,
     /// A DICOM file of something else: a directory, a report, a plan.
@@ -56,6 +66,8 @@ pub(crate) struct Layout {
     /// Sorted by path.
     pub(crate) images: Vec<LabelledFile>,
     pub(crate) passed_over: Vec<PassedOver>,
+    /// Folders that were gone through, though their names speak of a split.
+    pub(crate) split_like: Vec<String>,
 }
 
 impl Layout {
@@ -66,7 +78,7 @@ impl Layout {
     /// folder with images must be a split, a class, part of a class, or ignored.
     pub(crate) fn of(files: &[SourceFile], data: &DataConfig) -> Result<Self, LayoutError> {
         let tree = Folder::of(files);
-        let mut walk = Walk::new(data);
+        let mut walk = Walk::new(data)?;
         walk.visit(&tree, "", Context::default())?;
         walk.finish(&tree)
     }
@@ -89,22 +101,26 @@ enum Role<'a> {
 
 struct Walk<'a> {
     data: &'a DataConfig,
+    ignored_files: GlobSet,
     images: Vec<LabelledFile>,
     passed_over: Vec<PassedOver>,
     unmapped: Vec<FolderCount>,
     /// Folders directly below which the first split or class folders were found.
     roots: Vec<String>,
+    split_like: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(data: &'a DataConfig) -> Self {
-        Self {
+    fn new(data: &'a DataConfig) -> Result<Self, LayoutError> {
+        Ok(Self {
             data,
+            ignored_files: patterns(&data.ignore_files)?,
             images: Vec::new(),
             passed_over: Vec::new(),
             unmapped: Vec::new(),
             roots: Vec::new(),
-        }
+            split_like: Vec::new(),
+        })
     }
 
     fn role(&self, name: &str, path: &str, above: Context<'_>) -> Role<'a> {
@@ -168,13 +184,17 @@ impl<'a> Walk<'a> {
                 Role::Split(split) => {
                     self.visit(child, &path, Context { split: Some(split), ..above })?;
                 }
-                Role::Unknown if above.class.is_some() || child.images == 0 => {
-                    self.visit(child, &path, above)?;
-                }
-                Role::Unknown if has_known_child => {
+                Role::Unknown if child.images == 0 => self.visit(child, &path, above)?,
+                Role::Unknown if has_known_child && above.class.is_none() => {
                     self.unmapped.push(FolderCount { path, images: child.images });
                 }
-                Role::Unknown => self.visit(child, &path, above)?,
+                Role::Unknown => {
+                    let name = path.rsplit('/').next().unwrap_or(&path);
+                    if above.split.is_none() && Split::is_spoken_of_in(name) {
+                        self.split_like.push(path.clone());
+                    }
+                    self.visit(child, &path, above)?;
+                }
             }
         }
         Ok(())
@@ -185,7 +205,10 @@ impl<'a> Walk<'a> {
         for file in &folder.files {
             let reason = match file.content {
                 _ if is_hidden(file.name()) => Reason::Hidden,
+                _ if self.ignored_files.is_match(file.name()) => Reason::IgnoredFile,
                 Content::Other => Reason::NotAnImage,
+                Content::Unsupported(_) => Reason::UnsupportedFormat,
+                Content::DanglingLink => Reason::DanglingLink,
                 Content::DicomWithoutImage => Reason::DicomWithoutImage,
                 Content::Image => {
                     match above.class {
@@ -199,7 +222,12 @@ impl<'a> Walk<'a> {
                     continue;
                 }
             };
-            self.passed_over.push(PassedOver { path: file.path.clone(), reason, files: None });
+            let format = match file.content {
+                Content::Unsupported(format) if reason == Reason::UnsupportedFormat => Some(format),
+                _ => None,
+            };
+            let path = file.path.clone();
+            self.passed_over.push(PassedOver { path, reason, files: None, format });
         }
         if without_class > 0 {
             self.unmapped.push(FolderCount { path: path.to_owned(), images: without_class });
@@ -209,7 +237,8 @@ impl<'a> Walk<'a> {
     fn pass_over_folder(&mut self, path: String, folder: &Folder, reason: Reason) {
         let files = folder.all_files();
         if files > 0 {
-            self.passed_over.push(PassedOver { path, reason, files: Some(files) });
+            let files = Some(files);
+            self.passed_over.push(PassedOver { path, reason, files, format: None });
         }
     }
 
@@ -249,6 +278,7 @@ impl<'a> Walk<'a> {
             return Err(LayoutError::NoImages {
                 files: tree.all_files(),
                 dicom: self.count_passed_over(Reason::DicomWithoutImage),
+                unsupported: unsupported_in_words(&self.passed_over),
             });
         }
         if !self.unmapped.is_empty() {
@@ -263,6 +293,7 @@ impl<'a> Walk<'a> {
             root: common_folder(self.roots.iter().map(String::as_str)),
             images: self.images,
             passed_over: self.passed_over,
+            split_like: self.split_like,
         })
     }
 
@@ -305,12 +336,55 @@ fn count_by<'f>(
     counts.into_iter().map(|(path, images)| FolderCount { path, images }).collect()
 }
 
+/// `5 HEIC, 2 archive`: the files in formats that are not read; empty where there are none.
+pub(crate) fn unsupported_in_words(passed_over: &[PassedOver]) -> String {
+    let mut counts: BTreeMap<Unsupported, usize> = BTreeMap::new();
+    for format in passed_over.iter().filter_map(|it| it.format) {
+        *counts.entry(format).or_default() += 1;
+    }
+    let counts = counts.into_iter().map(|(format, count)| format!("{count} {format}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+fn patterns(globs: &[String]) -> Result<GlobSet, LayoutError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in globs {
+        let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
+        let reason = |error: globset::Error| LayoutError::Pattern {
+            pattern: pattern.clone(),
+            reason: error.kind().to_string(),
+        };
+        set.add(glob.map_err(reason)?);
+    }
+    let whole = "data.ignore_files".to_owned();
+    set.build().map_err(|error| LayoutError::Pattern { pattern: whole, reason: error.to_string() })
+}
+
+/// What operating systems, network drives and editors leave behind.
+const LEFT_BEHIND: [&str; 13] = [
+    "__MACOSX",
+    "__pycache__",
+    "@eaDir",
+    "@Recycle",
+    "#recycle",
+    "#snapshot",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "Picasa.ini",
+];
+
 /// Whether a file or folder of this name is nobody's data.
 pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
-        || ["__MACOSX", "Thumbs.db", "desktop.ini"]
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
+        || name.starts_with("SYNOPHOTO_THUMB")
+        || name.starts_with("SYNOFILE_THUMB")
+        || name.starts_with("~$")
+        || name.ends_with('~')
+        || LEFT_BEHIND.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn join(folder: &str, name: &str) -> String {

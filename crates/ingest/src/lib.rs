@@ -27,6 +27,7 @@ mod extract;
 mod inspect;
 mod inventory;
 mod layout;
+mod masks;
 mod place;
 mod report;
 pub mod sample;
@@ -37,6 +38,7 @@ pub use arguments::{Arguments, UnreadableAction};
 
 use corrections::Corrections;
 use layout::Layout;
+use masks::Masks;
 use report::{Draw, Report};
 use source::Source;
 use split::SplitOrigin;
@@ -66,6 +68,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let files = inventory::take(folder)?;
     let layout = Layout::of(&files, &settings.config.data)
         .with_context(|| format!("find the classes in {name}"))?;
+    let masks = Masks::among(&layout.images);
     tracing::info!("decoding {} images of {name}", layout.images.len());
     let inspection = inspect::decode_all(folder, layout.images, ingest.on_unreadable)?;
     let assignment = split::assign(inspection.images, ingest.split, ingest.seed)?;
@@ -86,6 +89,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         draw: is_drawn.then_some(Draw { seed: ingest.seed, ratios: ingest.split }),
         unreadable: inspection.unreadable,
         passed_over: layout.passed_over,
+        split_like: if is_drawn { layout.split_like } else { Vec::new() },
         corrections,
         source: source.provenance.clone(),
     };
@@ -97,6 +101,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     staged.publish()?;
 
     report.warn();
+    if let Some(masks) = masks {
+        masks.warn();
+    }
     let summary = report.summary(output);
     io::stdout().write_all(summary.as_bytes()).context("print the summary")
 }

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::corrections::CorrectionsReport;
 use crate::inspect::Unreadable;
-use crate::layout::PassedOver;
+use crate::inventory::Unsupported;
+use crate::layout::{PassedOver, Reason, unsupported_in_words};
 use crate::source::Provenance;
 use crate::split::SplitOrigin;
 
@@ -32,6 +33,9 @@ pub(crate) struct Report {
     /// Images left out, as `ingest.on_unreadable: skip` asks.
     pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) passed_over: Vec<PassedOver>,
+    /// Folders that were gone through though their names speak of a split, where splits were drawn.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) split_like: Vec<String>,
     /// What corrections changed; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) corrections: Option<CorrectionsReport>,
@@ -92,14 +96,49 @@ impl Report {
             let count = self.unreadable.len();
             tracing::warn!("left out {count} unreadable images; {REPORT_FILE} lists them");
         }
-        if !self.passed_over.is_empty() {
-            let count: usize = self.passed_over.iter().map(|it| it.files.unwrap_or(1)).sum();
-            tracing::info!(
-                "passed over {count} files that are no images; {REPORT_FILE} lists them"
+        if let Some(first) = self.split_like.first() {
+            tracing::warn!(
+                "splits were drawn, though {} folders are named like splits, such as {first}: if they \
+                 are, name them train, valid and test, side by side",
+                self.split_like.len()
             );
         }
+        self.warn_of_what_is_not_read();
         if let Some(corrections) = &self.corrections {
             corrections.warn();
+        }
+    }
+
+    fn warn_of_what_is_not_read(&self) {
+        let left_out = |reason| self.passed_over.iter().filter(move |it| it.reason == reason);
+        let unsupported = unsupported_in_words(&self.passed_over);
+        if let Some(first) = left_out(Reason::UnsupportedFormat).next() {
+            let advice = first.format.map_or("convert them", Unsupported::advice);
+            tracing::warn!(
+                "left out files in formats that are not read: {unsupported}; the first is {}; {advice}",
+                first.path
+            );
+        }
+        if let Some(first) = left_out(Reason::DanglingLink).next() {
+            let count = left_out(Reason::DanglingLink).count();
+            tracing::warn!("left out {count} links to nothing; the first is {}", first.path);
+        }
+        if let Some(first) = left_out(Reason::DicomWithoutImage).next() {
+            let count = left_out(Reason::DicomWithoutImage).count();
+            tracing::warn!(
+                "left out {count} DICOM files that hold no image (directories, reports, plans); the \
+                 first is {}",
+                first.path
+            );
+        }
+        let told = [Reason::UnsupportedFormat, Reason::DanglingLink, Reason::DicomWithoutImage];
+        let others = self.passed_over.iter().filter(|it| !told.contains(&it.reason));
+        let count: usize = others.map(|it| it.files.unwrap_or(1)).sum();
+        if count > 0 {
+            tracing::info!(
+                "passed over {count} files that are no images or are to be ignored; {REPORT_FILE} \
+                 lists them"
+            );
         }
     }
 

@@ -8,8 +8,8 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::CONFIDENCE;
 use crate::resample::{Groups, Sample};
+use crate::{CONFIDENCE, Proportion};
 
 /// How images are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +159,20 @@ impl Estimate {
     }
 }
 
+impl Estimate {
+    /// The same, with Wilson's interval where that of the resamples has shrunk to the point 0 or 1.
+    pub(crate) fn not_collapsed(self, groups: &Groups) -> Self {
+        let all = groups.len() as u64;
+        let hits = match self.interval {
+            Some(Interval { low, high }) if low == high && low == 1.0 => all,
+            Some(Interval { low, high }) if low == high && low == 0.0 => 0,
+            _ => return self,
+        };
+        let wilson = Proportion::new(hits, all);
+        Self { interval: wilson.map(|it| Interval { low: it.low, high: it.high }), ..self }
+    }
+}
+
 /// The defined values of one score on the resamples.
 struct Resampled {
     /// In ascending order.
@@ -289,6 +303,19 @@ mod tests {
         let rare = bootstrap.estimate(&groups, both);
         assert!(rare.resamples < 1_000, "{rare:?}");
         assert_eq!((rare.value, rare.interval), (Some(1.0), None));
+    }
+
+    #[test]
+    fn three_right_answers_of_three_are_no_certainty() {
+        let (bootstrap, groups) = (Bootstrap::of_seed(1), Groups::singletons(3));
+        let always = bootstrap.estimate(&groups, |_| Some(1.0)).not_collapsed(&groups);
+        // statsmodels.stats.proportion.proportion_confint(3, 3, method="wilson")
+        let interval = always.interval.unwrap();
+        assert!((interval.low - 0.438_503).abs() < 1e-6 && interval.high == 1.0, "{interval:?}");
+        let never = bootstrap.estimate(&groups, |_| Some(0.0)).not_collapsed(&groups);
+        assert!((never.interval.unwrap().high - 0.561_497).abs() < 1e-6);
+        let varies = bootstrap.estimate(&groups, mean_of(&[0.0, 1.0, 1.0]));
+        assert_eq!(varies.not_collapsed(&groups), varies);
     }
 
     #[test]

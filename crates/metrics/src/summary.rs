@@ -135,12 +135,17 @@ impl<'a> Scorer<'a> {
 
     /// The scores of all images with their intervals.
     ///
+    /// Where every resample has the best or the worst score, 1 or 0, the interval is Wilson's of as
+    /// many hits, or misses, as there are groups: the bootstrap cannot tell a predictor that is
+    /// always right from one that was lucky three times.
+    ///
     /// # Panics
     /// When there are more or fewer images in `groups` than were predicted.
     pub fn estimates(&self, bootstrap: &Bootstrap, groups: &Groups) -> Summary<Estimate> {
         self.check(groups);
         let estimates = bootstrap.estimates(groups, |sample| self.summary_in(sample).values());
-        self.summary().with(estimates)
+        let estimates = estimates.into_iter().map(|estimate| estimate.not_collapsed(groups));
+        self.summary().with(estimates.collect())
     }
 
     /// How much better this predictor is than `other` on the same images. Mind that losses, Brier

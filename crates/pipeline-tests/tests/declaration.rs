@@ -15,9 +15,10 @@ use walkdir::WalkDir;
 
 /// Keys of `config.yaml` that decide results; the others say where things are, and how patiently
 /// to wait.
-const DECIDING: [&str; 7] = [
+const DECIDING: [&str; 8] = [
     "data.source",
     "data.classes",
+    "data.ignore_files",
     "data.ignore_folders",
     "data.corrections",
     "data.positive",

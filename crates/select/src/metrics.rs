@@ -36,13 +36,16 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// What a checkpoint says of itself.
     pub(crate) fn of(checkpoint: &CheckpointMetadata) -> Self {
-        let cv = checkpoint.solved.as_ref().map(|solved| solved.search.best());
+        let solved = checkpoint.solved.as_ref().map(|solved| solved.search.best());
+        let epochs = checkpoint.epochs.as_ref().map(fit::EpochSearch::best);
         let valid = checkpoint.validation;
         Self {
-            cv_accuracy: cv.map(|it| it.accuracy),
-            cv_accuracy_standard_error: cv.map(|it| it.standard_error),
-            cv_loss: cv.map(|it| it.log_loss),
-            cv_auroc: cv.and_then(|it| it.auroc),
+            cv_accuracy: solved.map(|it| it.accuracy).or(epochs.map(|it| it.accuracy)),
+            cv_accuracy_standard_error: solved
+                .map(|it| it.standard_error)
+                .or(epochs.map(|it| it.standard_error)),
+            cv_loss: solved.map(|it| it.log_loss).or(epochs.map(|it| it.log_loss)),
+            cv_auroc: solved.map_or_else(|| epochs.and_then(|it| it.auroc), |it| it.auroc),
             valid_accuracy: valid.accuracy,
             valid_balanced_accuracy: valid.balanced_accuracy,
             valid_macro_f1: valid.macro_f1,

@@ -127,6 +127,7 @@ impl Project {
                 valid_loss,
                 validation: ValidationScores::default(),
                 solved: None,
+                epochs: None,
                 architecture: architecture(),
                 preprocessing: Preprocessing {
                     image_size: 32,

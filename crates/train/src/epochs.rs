@@ -3,42 +3,73 @@
 use anyhow::{Context, Result};
 use classifier::architecture::BaseDescription;
 use classifier::learner::{Learner, learning_rate};
+use classifier::tensors::TensorMap;
 use config::{DescentParams, SolveParams, TrainParams};
-use training::{Epoch, standardise};
+use fit::EpochSearch;
+use training::{Epoch, TrainingImages, standardise};
 
-use crate::work::Scored;
+use crate::cross_validation::Start;
+use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
 impl Training {
-    /// Goes through the epochs, or through those that are left. Layers below a solved head start from
-    /// that head, solved on what they see at first.
-    pub(crate) fn go_through_epochs(
+    /// Finds out how many epochs there are to be, where it is asked to, and goes through them.
+    pub(crate) fn descend(
         &mut self,
         descent: &DescentParams,
         solve: Option<&SolveParams>,
         params: &TrainParams,
     ) -> Result<()> {
-        let mut learner = self.new_learner(descent, params)?;
+        let start = solve.map(|solve| self.start(descent, solve, params)).transpose()?;
+        let search = match descent.folds {
+            0 => None,
+            _ => Some(self.cross_validate(descent, start.as_ref(), params)?),
+        };
+        if let Some(search) = &search {
+            tell(search);
+            tracked::tell_epoch_search(&self.tracked, search);
+        }
+        if let Some(start) = &start {
+            let head = self.head_of(start, params)?;
+            self.inputs.weights.extend(head);
+        }
+        self.go_through_epochs(descent, search, params)
+    }
+
+    fn start(
+        &self,
+        descent: &DescentParams,
+        solve: &SolveParams,
+        params: &TrainParams,
+    ) -> Result<Start> {
+        let learner = self.new_learner(&self.inputs.weights, descent, &self.images, params)?;
+        self.solve_below(&learner, solve, params)
+    }
+
+    /// Goes through the epochs, or through those that are left.
+    fn go_through_epochs(
+        &mut self,
+        descent: &DescentParams,
+        search: Option<EpochSearch>,
+        params: &TrainParams,
+    ) -> Result<()> {
+        let last = search.as_ref().map_or(descent.epochs, |search| search.chosen as u32);
+        let origin = Origin { solved: None, epochs: search };
+        let mut learner = self.new_learner(&self.inputs.weights, descent, &self.images, params)?;
         match self.work.resume(&mut learner)? {
-            0 => {
-                if let Some(solve) = solve {
-                    let solved = self.solve_below(&learner, solve, params)?;
-                    self.inputs.weights.extend(solved);
-                    learner = self.new_learner(descent, params)?;
-                }
-                standardise(&mut learner, &self.extractor, &self.images)?;
-            }
-            done => tracing::info!("going on after epoch {done} of {}", descent.epochs),
+            0 => standardise(&mut learner, &self.extractor, &self.images)?,
+            done => tracing::info!("going on after epoch {done} of {last}"),
         }
         tracked::tell_history(&self.tracked, self.work.history());
-        while let Some(number) = self.work.history().next_epoch(descent) {
+        let next = |training: &Self| training.work.history().next_epoch(descent);
+        while let Some(number) = next(self).filter(|number| *number <= last) {
             let learning_rate = learning_rate(descent, number);
-            let epoch = Epoch { number, of: descent.epochs, learning_rate };
+            let epoch = Epoch { number, of: last, learning_rate };
             let report = epoch.run(&mut learner, &self.extractor, &self.images)?;
             tracing::info!("{report}");
             tracked::tell_epoch(&self.tracked, &report);
             let scored = Scored { row: report.row, validation: report.validation };
-            self.work.keep(&learner, &self.inputs, scored)?;
+            self.work.keep(&learner, &self.inputs, scored, origin.clone())?;
         }
         if let Some(reason) = self.work.history().stopped_early(descent) {
             tracing::info!("{reason}");
@@ -46,15 +77,30 @@ impl Training {
         Ok(())
     }
 
-    fn new_learner(&self, descent: &DescentParams, params: &TrainParams) -> Result<Learner> {
+    pub(crate) fn new_learner(
+        &self,
+        weights: &TensorMap,
+        descent: &DescentParams,
+        images: &TrainingImages,
+        params: &TrainParams,
+    ) -> Result<Learner> {
         Learner::new(
             &self.inputs.base.architecture,
-            &self.inputs.weights,
+            weights,
             self.backend,
             descent,
-            self.images.class_weights(params.class_weights).as_deref(),
+            images.class_weights(params.class_weights).as_deref(),
             BaseDescription::UPDATED_BASE_FILE,
         )
         .context("set up the layers that learn")
+    }
+}
+
+/// A training that is not worth its time is said so where people see it.
+fn tell(search: &EpochSearch) {
+    if search.gain.as_ref().is_some_and(|gain| !gain.beats_start) {
+        tracing::warn!("{search}");
+    } else {
+        tracing::info!("{search}");
     }
 }

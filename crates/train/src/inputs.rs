@@ -1,5 +1,7 @@
 //! What a training starts from, and the identity that follows from it.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail};
 use artifact::Digest;
 use classifier::ClassifierError;
@@ -9,7 +11,7 @@ use classifier::checkpoint::RunId;
 use classifier::solved;
 use classifier::tensors::TensorMap;
 use config::{NormalisationChoice, TrainParams};
-use dataset::{GroupNumber, Manifest, ValidatedManifest};
+use dataset::{GroupNumber, Manifest, Split, ValidatedManifest};
 use imaging::{Normalisation, Preprocessing};
 use serde::{Deserialize, Serialize};
 use stage::{Settings, UsageError};
@@ -71,6 +73,7 @@ impl Inputs {
             .context("find the base; run prepare-base first")?;
         let weights = base.read_weights(&paths.base_model)?;
         check_classes(&manifest, &base.architecture)?;
+        check_training_images(&manifest, &base.architecture)?;
         let train = settings.params.train.clone();
         check_cuts(&train)?;
         let run = RunInputs {
@@ -110,6 +113,22 @@ fn normalisation(base: &BaseDescription, choice: NormalisationChoice) -> Result<
         ClassifierError::Normalisation { .. } => UsageError(error.to_string()).into(),
         other => other.into(),
     })
+}
+
+/// A class that no training image shows cannot be learnt, and a model must not pretend to know it.
+fn check_training_images(manifest: &Manifest, architecture: &Architecture) -> Result<()> {
+    let shown: BTreeSet<&str> =
+        manifest.split(Split::Train).map(|image| image.class.as_str()).collect();
+    let unknown: Vec<&str> =
+        architecture.classes.iter().map(String::as_str).filter(|it| !shown.contains(it)).collect();
+    if !unknown.is_empty() {
+        bail!(
+            "train a model of {}: there is no training image of it; bring some, or take it out of \
+             data.classes in config.yaml (validate's report shows what each split has)",
+            unknown.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// The images' classes must be the network's: all of them, and no others.

@@ -8,6 +8,7 @@
 //! result ([`RunInputs`]), so that the same inputs give the same folder and the same bytes.
 
 mod arguments;
+mod cross_validation;
 mod epochs;
 mod inputs;
 mod publish;
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut training = Training { inputs, images, extractor, backend, work, tracked };
     match (&params.solve, &params.descent) {
         (Some(solve), None) => training.solve(solve, params)?,
-        (solve, Some(descent)) => training.go_through_epochs(descent, solve.as_ref(), params)?,
+        (solve, Some(descent)) => training.descend(descent, solve.as_ref(), params)?,
         (None, None) => bail!("train: neither train.solve nor train.descent says how"),
     }
     let RecordCounts { computed, found } = training.extractor.record_counts();

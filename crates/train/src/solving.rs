@@ -1,17 +1,18 @@
 //! Heads that are solved: chosen by cross-validation on the training split, then solved on all of it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use classifier::checkpoint::{EpochRow, ValidationScores};
 use classifier::learner::Learner;
 use classifier::solved::{self, Solved, SolvedHead};
 use classifier::tensors::TensorMap;
 use config::{SolveParams, TrainParams};
 use dataset::Split;
-use fit::Search;
+use fit::{Kind, Search};
 use training::solve::{Examples, Problem, solver_of};
 use training::validation_scores;
 
-use crate::work::Scored;
+use crate::cross_validation::Start;
+use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
 /// There is no step, so it has no size.
@@ -39,30 +40,50 @@ impl Training {
         tracked::tell_search(&self.tracked, &search);
         let scored = Scored { row, validation: on_valid };
         let solved = Solved { choice, search };
-        self.work.keep_solved(&head.checkpoint()?, &self.inputs, scored, solved)?;
+        let origin = Origin { solved: Some(solved), epochs: None };
+        self.work.keep_solved(&head.checkpoint()?, &self.inputs, scored, origin)?;
         tracked::tell_history(&self.tracked, self.work.history());
         Ok(())
     }
 
-    /// The head to start from where layers below it learn too: solved on what these see at first.
+    /// The head to start from where layers below it learn too: what these let it see at first, and
+    /// what is chosen for it.
     pub(crate) fn solve_below(
         &self,
         learner: &Learner,
         solve: &SolveParams,
         params: &TrainParams,
-    ) -> Result<TensorMap> {
+    ) -> Result<Start> {
         let examples = Examples::through(learner, &self.extractor, &self.images)?;
-        let problem = self.problem(&examples, params)?;
-        let search = self.search(&problem, solve)?;
+        let search = self.search(&self.problem(&examples, params)?, solve)?;
         tracked::tell_search(&self.tracked, &search);
-        Ok(solved::tensors_of(&problem.fit(search.choice())?))
+        let choice = search.choice().clone();
+        let learns = self.inputs.base.architecture.cuts_that_learn()?;
+        if !choice.cuts.iter().any(|cut| learns.contains(&cut.as_str())) {
+            bail!(
+                "train the layers below the head: it was chosen to read {} alone, which they do not change; \
+                 let each set of train.solve.cuts have one of {}",
+                choice.cuts.join(", "),
+                learns.join(", "),
+            );
+        }
+        Ok(Start { examples, choice })
+    }
+
+    /// The tensors of that head, solved on all training images.
+    pub(crate) fn head_of(&self, start: &Start, params: &TrainParams) -> Result<TensorMap> {
+        let problem = self.problem(&start.examples, params)?;
+        Ok(solved::tensors_of(&problem.fit(&start.choice)?))
     }
 
     fn problem<'a>(&self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
-        let kind = solver_of(self.inputs.base.architecture.head.kind).context(
+        Ok(Problem::new(self.solver()?, examples, &self.images, params))
+    }
+
+    pub(crate) fn solver(&self) -> Result<Kind> {
+        solver_of(self.inputs.base.architecture.head.kind).context(
             "solve the head: the base was prepared for one that learns by epochs; run prepare-base",
-        )?;
-        Ok(Problem::new(kind, examples, &self.images, params))
+        )
     }
 
     fn search(&self, problem: &Problem<'_>, solve: &SolveParams) -> Result<Search> {

@@ -7,7 +7,7 @@ use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::summary_table;
 use dataset::ClassIndices;
 use figures::{Curves, Epoch, FigureError};
-use fit::Search;
+use fit::{EpochSearch, Search};
 use stage::Settings;
 use tracking::{DataUse, Program, TrackedRun};
 use training::EpochReport;
@@ -49,6 +49,12 @@ pub(crate) fn tell_search(run: &TrackedRun, search: &Search) {
     let best = search.best();
     run.tag("head.choice", &best.choice);
     run.scores("cv", best);
+}
+
+/// Tells what cross-validation of the epochs says.
+pub(crate) fn tell_epoch_search(run: &TrackedRun, search: &EpochSearch) {
+    run.tag("epochs.choice", search);
+    run.scores("cv", search.best());
 }
 
 fn scores(row: &EpochRow) -> [(&'static str, f64); 5] {

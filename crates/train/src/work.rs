@@ -15,13 +15,24 @@ use classifier::checkpoint::{
 use classifier::learner::{Learner, LearnerState};
 use classifier::solved::Solved;
 use classifier::tensors::{self, TensorMap};
+use fit::EpochSearch;
 use serde::{Deserialize, Serialize};
 use training::History;
+use training::cross_validation::FoldLogits;
 
 use crate::inputs::{Inputs, RunInputs};
 
 const STATE_FILE: &str = "state.safetensors";
 const LOCK_FILE: &str = "lock";
+
+/// How the head of a checkpoint came to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// It was solved.
+    pub(crate) solved: Option<Solved>,
+    /// It learnt by epochs, as many as a cross-validation said.
+    pub(crate) epochs: Option<EpochSearch>,
+}
 
 /// The folder, held by this process alone.
 #[derive(Debug)]
@@ -122,8 +133,9 @@ impl WorkFolder {
         learner: &Learner,
         inputs: &Inputs,
         scored: Scored,
+        origin: Origin,
     ) -> Result<()> {
-        self.write_checkpoint(&learner.checkpoint()?, inputs, scored, None)?;
+        self.write_checkpoint(&learner.checkpoint()?, inputs, scored, origin)?;
         let LearnerState { tensors, steps } = learner.state()?;
         self.progress.optimizer_steps = steps;
         let metadata = StateMetadata { inputs: self.inputs, progress: self.progress.clone() };
@@ -138,9 +150,35 @@ impl WorkFolder {
         head: &TensorMap,
         inputs: &Inputs,
         scored: Scored,
-        solved: Solved,
+        origin: Origin,
     ) -> Result<()> {
-        self.write_checkpoint(head, inputs, scored, Some(solved))
+        self.write_checkpoint(head, inputs, scored, origin)
+    }
+
+    /// What an earlier process, or this one, found out about a fold.
+    pub(crate) fn fold(&self, number: usize) -> Result<Option<FoldLogits>> {
+        let path = self.fold_file(number);
+        if !path.exists() {
+            return Ok(None);
+        }
+        match artifact::read_json(&path) {
+            Ok(logits) => Ok(Some(logits)),
+            Err(error) => {
+                tracing::warn!(
+                    "training fold {number} again, for what is kept of it is unusable: {error:#}"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps what was found out about a fold.
+    pub(crate) fn keep_fold(&self, number: usize, logits: &FoldLogits) -> Result<()> {
+        Ok(artifact::write_json(&self.fold_file(number), logits)?)
+    }
+
+    fn fold_file(&self, number: usize) -> PathBuf {
+        self.path.join(format!("fold_{number}.json"))
     }
 
     fn write_checkpoint(
@@ -148,7 +186,7 @@ impl WorkFolder {
         tensors: &TensorMap,
         inputs: &Inputs,
         Scored { row, validation }: Scored,
-        solved: Option<Solved>,
+        origin: Origin,
     ) -> Result<()> {
         let name = checkpoint::file_name(row.epoch, row.train_accuracy, row.valid_accuracy);
         let metadata = CheckpointMetadata {
@@ -158,7 +196,8 @@ impl WorkFolder {
             valid_accuracy: row.valid_accuracy,
             valid_loss: row.valid_loss,
             validation,
-            solved,
+            solved: origin.solved,
+            epochs: origin.epochs,
             architecture: inputs.run.architecture.clone(),
             preprocessing: inputs.run.preprocessing,
             precision: inputs.run.machine.precision,

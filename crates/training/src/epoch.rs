@@ -26,12 +26,15 @@ pub struct Epoch {
 }
 
 /// What an epoch came to, and how long it took.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EpochReport {
     /// Its scores.
     pub row: EpochRow,
     /// All that it scores on the validation images.
     pub validation: ValidationScores,
+    /// The logits of the validation images: one row per image in the order of the manifest, one
+    /// value per class.
+    pub logits: Vec<Vec<f32>>,
     /// Time to learn and to score, features included.
     pub duration: Duration,
     /// Features that were computed in it once, for all epochs.
@@ -100,6 +103,7 @@ impl Epoch {
         Ok(EpochReport {
             row,
             validation,
+            logits,
             duration: started.elapsed(),
             features,
             images_per_second: images / learning.repeated().as_secs_f64().max(f64::MIN_POSITIVE),

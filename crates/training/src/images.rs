@@ -23,7 +23,7 @@ struct LabelledImage {
 }
 
 /// The training and validation images.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TrainingImages {
     train: Vec<LabelledImage>,
     valid: Vec<LabelledImage>,
@@ -84,6 +84,18 @@ impl TrainingImages {
             batch_size: params.descent.as_ref().map_or(WITHOUT_STEPS, |it| it.batch_size as usize),
             views,
         })
+    }
+
+    /// The same with a part of the training images held out: these become the validation images.
+    /// `held_out` has their places among the training images, in the order of the manifest.
+    #[must_use]
+    pub fn holding_out(&self, held_out: &[usize]) -> Self {
+        let (valid, train): (Vec<_>, Vec<_>) =
+            self.train.iter().enumerate().partition(|(place, _)| held_out.contains(place));
+        let images = |part: Vec<(usize, &LabelledImage)>| {
+            part.into_iter().map(|(_, image)| image.clone()).collect()
+        };
+        Self { train: images(train), valid: images(valid), ..self.clone() }
     }
 
     /// Images per optimizer step, or whose records are taken at once where a head is solved.
@@ -265,6 +277,17 @@ mod tests {
         let weights = images(&[0, 0, 0, 1, 1, 2]).class_weights(ClassWeights::Balanced).unwrap();
         assert_eq!(weights, [6.0 / 9.0, 1.0, 2.0]);
         assert_eq!(images(&[0]).class_weights(ClassWeights::None), None);
+    }
+
+    #[test]
+    fn images_that_are_held_out_are_not_trained_on_and_keep_their_labels() {
+        let all = images(&[0, 1, 2, 0, 1, 2]);
+        let fold = all.holding_out(&[1, 5]);
+        assert_eq!(fold.labels_in_order(Split::Train), [0, 2, 0, 1]);
+        assert_eq!(fold.labels_in_order(Split::Valid), [1, 2]);
+        let names: Vec<&str> = fold.names_in_order(Split::Valid).collect();
+        assert_eq!(names, ["1.png", "5.png"]);
+        assert_eq!(fold.requests(Split::Train, 1).len(), 4);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! `train` adds to it what makes it resumable; `calibrate` and `evaluate` use it to train a head
 //! again without some of the images ([`Refit`]).
 
+pub mod cross_validation;
 mod epoch;
 mod history;
 mod images;

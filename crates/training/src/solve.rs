@@ -63,6 +63,17 @@ impl Examples {
         Ok(Self { records, columns, labels: images.labels_in_order(Split::Train) })
     }
 
+    /// Those at some places alone, in that order.
+    #[must_use]
+    pub fn at(&self, places: &[usize]) -> Self {
+        let record = |place: &usize| &self.records[place * self.columns..][..self.columns];
+        Self {
+            records: places.iter().flat_map(record).copied().collect(),
+            columns: self.columns,
+            labels: places.iter().map(|place| self.labels[*place]).collect(),
+        }
+    }
+
     /// One record after the other.
     pub fn records(&self) -> &[f32] {
         &self.records

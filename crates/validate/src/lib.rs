@@ -27,6 +27,7 @@ use dataset::{
 use stage::Settings;
 
 mod arguments;
+mod coverage;
 mod findings;
 mod groups;
 mod images;
@@ -45,6 +46,7 @@ mod written;
 
 pub use arguments::Arguments;
 
+use coverage::Coverage;
 use findings::Findings;
 use groups::{Groups, pairs_of_equal};
 use images::SeenImage;
@@ -133,10 +135,12 @@ impl Validation {
         let ties = Ties::find(images, seen);
         let groups = groups_of(images.len(), &ties, &data.patients);
         let bound = data.ingested.bound_to_training(images);
+        let ratios = settings.params.ingest.split;
         let splits = if params.resplit {
-            split::draw(images, &groups, &bound, settings.params.ingest.split, params.seed)
+            split::draw(images, &groups, &bound, ratios, params.seed)
         } else {
-            split::pull_together(images, &groups, &bound, &data.ingested.drawn_splits())
+            let drawn = data.ingested.drawn_splits();
+            split::keep_groups_whole(images, &groups, &bound, &drawn, ratios, params.seed)
         };
         let findings = Findings::of(images, &splits, seen, &ties, &classes);
         let excluded = policy::exclusions(images, &splits, &ties, &findings.odd, &params.policy)?;
@@ -153,12 +157,19 @@ impl Validation {
         let positive = &settings.config.data.positive;
         let split_audit = placed.audit_split(&classes, positive, params.seed);
         let patients = PatientCounts::of(&data.patients, &splits);
+        let taking_part = images.iter().zip(&splits).zip(&excluded);
+        let taking_part = taking_part.filter(|(_, excluded)| excluded.is_none());
+        let coverage = Coverage::of(
+            &classes,
+            taking_part.map(|((image, split), _)| (*split, image.class.as_str())),
+        );
         let about = Circumstances {
             policy: &params.policy,
             unreadable: &data.ingested.unreadable,
             shortcuts: &shortcuts.claims,
             test_images: splits.iter().filter(|split| **split == Split::Test).count(),
             patients: &patients,
+            coverage: &coverage,
         };
         let verdicts = verdict::verdicts(&findings, &about);
         let conclusion = Conclusion::of(&findings, &verdicts, &about);
@@ -279,10 +290,13 @@ impl Validation {
     }
 }
 
-/// What must not be divided among splits.
+/// What must not be divided among splits. Pictures that look like slices of one scan are not tied
+/// where both patients are known: these tell better.
 fn groups_of(images: usize, ties: &Ties, patients: &[Option<String>]) -> Groups {
     let of_patients = pairs_of_equal(patients.iter().map(Option::as_ref));
-    Groups::of(images, ties.copies_by(Evidence::Near).chain(ties.scan_pairs()).chain(of_patients))
+    let is_open = |(a, b): &(usize, usize)| patients[*a].is_none() || patients[*b].is_none();
+    let of_scans = ties.scan_pairs().filter(is_open);
+    Groups::of(images, ties.copies_by(Evidence::Near).chain(of_scans).chain(of_patients))
 }
 
 /// The group of copies that each image is part of, where it has any.

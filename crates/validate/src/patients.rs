@@ -24,6 +24,11 @@ pub(crate) enum PatientsError {
         source: csv::Error,
     },
     #[error(
+        "read {}: its columns are separated by {separator}; separate them by commas",
+        path.display()
+    )]
+    Separator { path: PathBuf, separator: &'static str },
+    #[error(
         "tell the patient of {image}: {} gives it {first:?} and {second:?}; write more of the path",
         path.display()
     )]
@@ -43,6 +48,9 @@ pub(crate) enum PatientsError {
         source: DecodeError,
     },
 }
+
+/// How UTF-8 text starts where a program says that it is such.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A row of the table; further columns are passed over.
 #[derive(Debug, Deserialize)]
@@ -99,8 +107,13 @@ fn captured(regex: &Regex, path: &str) -> Option<String> {
 }
 
 fn from_table(images: &[ImageRecord], path: &Path) -> Result<Vec<Option<String>>, PatientsError> {
-    let text = artifact::read_bytes(path)?;
-    let rows = csv::Reader::from_reader(text.as_slice())
+    let bytes = artifact::read_bytes(path)?;
+    // As Excel writes it: the csv crate would take the mark for a part of the first column's name.
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+    refuse_other_separators(text, path)?;
+    let rows = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text)
         .deserialize()
         .collect::<Result<Vec<Row>, _>>()
         .map_err(|source| PatientsError::Row { path: path.to_owned(), source })?;
@@ -125,6 +138,20 @@ fn from_table(images: &[ImageRecord], path: &Path) -> Result<Vec<Option<String>>
         return Err(PatientsError::NoneFit { path: path.to_owned(), rows: rows.len(), image });
     }
     Ok(found)
+}
+
+/// A table whose first line has another separator than commas is named so, not called a table without
+/// the column.
+fn refuse_other_separators(text: &[u8], path: &Path) -> Result<(), PatientsError> {
+    let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let header = String::from_utf8_lossy(header);
+    let is_column = |name: &str| matches!(name.trim().trim_matches('"'), "path" | "patient_id");
+    let named = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
+    match named.iter().find(|(it, _)| header.split(*it).filter(|name| is_column(name)).count() == 2)
+    {
+        None => Ok(()),
+        Some((_, separator)) => Err(PatientsError::Separator { path: path.to_owned(), separator }),
+    }
 }
 
 /// The patient of the longest row that is the end of the image's path. Several rows of one file
@@ -208,6 +235,23 @@ mod tests {
     fn a_digest_stands_for_the_patient_of_a_dicom_file() {
         // printf 'patient 17' | sha256sum
         assert_eq!(pseudonym("patient 17"), "b377c98d646bf9d4");
+    }
+
+    #[test]
+    fn a_table_as_excel_writes_it_is_read() {
+        let found = from_csv("\u{feff}path,patient_id\r\n1.png, P1\r\n", &["train/a/1.png"]);
+        assert_eq!(found.unwrap(), [Some("P1".to_owned())]);
+    }
+
+    #[test]
+    fn another_separator_is_named() {
+        for (text, name) in [
+            ("path;patient_id\n1.png;P1\n", "semicolons"),
+            ("path\tpatient_id\n1.png\tP1\n", "tabs"),
+        ] {
+            let message = from_csv(text, &["a/1.png"]).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("patients.csv"), "{message}");
+        }
     }
 
     #[test]

@@ -10,10 +10,6 @@ use crate::groups::Groups;
 
 /// Splits everything anew: stratified by class, groups kept whole, keyed by `seed` and the images'
 /// contents, so that neither names nor the order of files have a part in it.
-///
-/// The largest groups go first, each to the split that lacks the largest part of what it is to
-/// have of the group's classes: the greedy rule of scikit-learn's `StratifiedGroupKFold`, for
-/// shares of any size. A group with an image that is `bound` to training goes there.
 pub(crate) fn draw(
     images: &[ImageRecord],
     groups: &Groups,
@@ -21,60 +17,83 @@ pub(crate) fn draw(
     ratios: SplitRatios,
     seed: u64,
 ) -> Vec<Split> {
-    let shares: Vec<(Split, f64)> =
-        [(Split::Train, ratios.train), (Split::Valid, ratios.valid), (Split::Test, ratios.test)]
-            .into_iter()
-            .filter(|(_, share)| *share > 0.0)
-            .collect();
-    let mut ordered: Vec<Vec<usize>> = groups.members();
-    ordered.sort_by_cached_key(|members| {
+    let all: Vec<Vec<usize>> = groups.members();
+    let mut split_of = vec![Split::Train; images.len()];
+    draw_groups(images, all, bound, &shares(ratios, &Split::ALL), seed, &mut split_of);
+    split_of
+}
+
+/// Where a group stands in several of the splits that `ingest` drew, draws these splits anew, by
+/// group: all that is in them, so that each still has its share of every class. Where no group
+/// does, all stays as `ingest` drew it. Splits that the source brought stay as they are: their
+/// scores are compared with those of others.
+pub(crate) fn keep_groups_whole(
+    images: &[ImageRecord],
+    groups: &Groups,
+    bound: &[bool],
+    drawn: &[Split],
+    ratios: SplitRatios,
+    seed: u64,
+) -> Vec<Split> {
+    let mut split_of: Vec<Split> = images.iter().map(|image| image.split).collect();
+    let movable: Vec<Vec<usize>> = groups
+        .members()
+        .into_iter()
+        .map(|members| {
+            members.into_iter().filter(|image| drawn.contains(&split_of[*image])).collect()
+        })
+        .filter(|members: &Vec<usize>| !members.is_empty())
+        .collect();
+    let is_whole = |members: &Vec<usize>| {
+        let home = split_of[members[0]];
+        let is_bound = members.iter().any(|image| bound[*image]);
+        members.iter().all(|image| split_of[*image] == home) && (!is_bound || home == Split::Train)
+    };
+    if !movable.iter().all(is_whole) {
+        draw_groups(images, movable, bound, &shares(ratios, drawn), seed, &mut split_of);
+    }
+    split_of
+}
+
+/// The shares of some splits, which are 1 together; those of none left out.
+fn shares(ratios: SplitRatios, splits: &[Split]) -> Vec<(Split, f64)> {
+    let all =
+        [(Split::Train, ratios.train), (Split::Valid, ratios.valid), (Split::Test, ratios.test)];
+    let of: Vec<_> =
+        all.into_iter().filter(|(split, share)| splits.contains(split) && *share > 0.0).collect();
+    let sum: f64 = of.iter().map(|(_, share)| share).sum();
+    of.into_iter().map(|(split, share)| (split, share / sum)).collect()
+}
+
+/// Gives each group a split. The largest go first, each to the split that lacks the largest part of
+/// what it is to have of the group's classes: the greedy rule of scikit-learn's
+/// `StratifiedGroupKFold`, for shares of any size. A group with an image that is `bound` to training
+/// goes there.
+fn draw_groups(
+    images: &[ImageRecord],
+    mut groups: Vec<Vec<usize>>,
+    bound: &[bool],
+    shares: &[(Split, f64)],
+    seed: u64,
+    split_of: &mut [Split],
+) {
+    groups.sort_by_cached_key(|members| {
         let first = members.iter().map(|image| images[*image].sha256).min();
         let contents = first.map(|digest| digest.as_bytes().to_vec()).unwrap_or_default();
         let key = Digest::of_fields([seed.to_le_bytes().to_vec(), contents]);
         (std::cmp::Reverse(members.len()), key)
     });
-
-    let mut lacking = Lacking::new(images, &shares);
-    let mut split_of = vec![Split::Train; images.len()];
-    for members in ordered {
+    let all: Vec<usize> = groups.iter().flatten().copied().collect();
+    let mut lacking = Lacking::new(images, &all, shares);
+    for members in groups {
         let counts = count_classes(images, &members);
         let is_bound = members.iter().any(|image| bound[*image]);
-        let split = if is_bound { Split::Train } else { lacking.best_for(&counts, &shares) };
+        let split = if is_bound { Split::Train } else { lacking.best_for(&counts, shares) };
         lacking.take(split, &counts);
         for image in members {
             split_of[image] = split;
         }
     }
-    split_of
-}
-
-/// Of groups that stand in several splits which `ingest` drew, moves all such images to the split
-/// that has most of them (the earlier one, where several have as many). Splits that the source
-/// brought stay as they are: their scores are compared with those of others. With an image that is
-/// `bound` to training all come there.
-pub(crate) fn pull_together(
-    images: &[ImageRecord],
-    groups: &Groups,
-    bound: &[bool],
-    drawn: &[Split],
-) -> Vec<Split> {
-    let mut split_of: Vec<Split> = images.iter().map(|image| image.split).collect();
-    for members in groups.members() {
-        let is_bound = members.iter().any(|image| bound[*image]);
-        let movable: Vec<usize> =
-            members.into_iter().filter(|image| drawn.contains(&images[*image].split)).collect();
-        let mut counts: BTreeMap<Split, usize> = BTreeMap::new();
-        for image in &movable {
-            *counts.entry(images[*image].split).or_default() += 1;
-        }
-        let most = counts.values().copied().max().unwrap_or(0);
-        let home = counts.iter().find(|(_, count)| **count == most).map(|(split, _)| *split);
-        let home = if is_bound { Some(Split::Train) } else { home };
-        for image in movable {
-            split_of[image] = home.unwrap_or(split_of[image]);
-        }
-    }
-    split_of
 }
 
 fn count_classes<'a>(images: &'a [ImageRecord], members: &[usize]) -> BTreeMap<&'a str, f64> {
@@ -92,9 +111,8 @@ struct Lacking<'a> {
 }
 
 impl<'a> Lacking<'a> {
-    fn new(images: &'a [ImageRecord], shares: &[(Split, f64)]) -> Self {
-        let all: Vec<usize> = (0..images.len()).collect();
-        let counts = count_classes(images, &all);
+    fn new(images: &'a [ImageRecord], all: &[usize], shares: &[(Split, f64)]) -> Self {
+        let counts = count_classes(images, all);
         let wanted: BTreeMap<_, _> = shares
             .iter()
             .flat_map(|(split, share)| {
@@ -207,21 +225,64 @@ mod tests {
         assert_eq!(splits.iter().filter(|split| **split == Split::Test).count(), 2);
     }
 
+    /// Ten images of each of 30 patients, of two classes, split by image.
+    fn split_by_image() -> (Vec<ImageRecord>, Groups) {
+        let image = |number: usize| {
+            let split = [Split::Train, Split::Train, Split::Valid, Split::Test][number % 4];
+            image(number, if number < 150 { "a" } else { "b" }, split)
+        };
+        let pairs = (0..300).filter(|number| number % 10 != 9).map(|number| (number, number + 1));
+        ((0..300).map(image).collect(), Groups::of(300, pairs))
+    }
+
     #[test]
-    fn drawn_splits_are_pulled_together_and_those_of_the_source_stay() {
-        let images = vec![
-            image(0, "a", Split::Train),
-            image(1, "a", Split::Valid),
-            image(2, "a", Split::Valid),
-            image(3, "a", Split::Test),
-        ];
-        let groups = Groups::of(4, [(0, 1), (1, 2), (2, 3)]);
-        let splits = pull_together(&images, &groups, &[false; 4], &[Split::Train, Split::Valid]);
-        assert_eq!(splits, [Split::Valid, Split::Valid, Split::Valid, Split::Test]);
-        assert_eq!(
-            pull_together(&images, &groups, &[false; 4], &[]),
-            [Split::Train, Split::Valid, Split::Valid, Split::Test]
-        );
+    fn splits_that_were_drawn_by_image_are_drawn_anew_by_patient_and_keep_their_shares() {
+        let (images, groups) = split_by_image();
+        let splits = keep_groups_whole(&images, &groups, &[false; 300], &Split::ALL, RATIOS, 17);
+        for members in groups.members() {
+            assert!(members.iter().all(|image| splits[*image] == splits[members[0]]));
+        }
+        for class in ["a", "b"] {
+            let count = |split| {
+                let pairs = images.iter().zip(&splits);
+                pairs.filter(|(image, it)| image.class == class && **it == split).count()
+            };
+            // Of 150: 105, 22.5 and 22.5 in tens.
+            assert!((90..=110).contains(&count(Split::Train)), "{class}");
+            assert!((20..=30).contains(&count(Split::Valid)), "{class}");
+            assert!((20..=30).contains(&count(Split::Test)), "{class}");
+        }
+    }
+
+    #[test]
+    fn what_was_drawn_stays_where_no_group_is_divided() {
+        let (images, _) = split_by_image();
+        let alone = Groups::of(300, []);
+        let splits = keep_groups_whole(&images, &alone, &[false; 300], &Split::ALL, RATIOS, 17);
+        assert!(images.iter().zip(splits).all(|(image, split)| image.split == split));
+    }
+
+    #[test]
+    fn splits_of_the_source_stay_and_only_the_others_are_drawn_anew() {
+        let (images, groups) = split_by_image();
+        let drawn = [Split::Train, Split::Valid];
+        let splits = keep_groups_whole(&images, &groups, &[false; 300], &drawn, RATIOS, 17);
+        for (image, split) in images.iter().zip(&splits) {
+            assert_eq!(image.split == Split::Test, *split == Split::Test);
+        }
+        let valid = splits.iter().filter(|split| **split == Split::Valid).count();
+        // Of the 225 that are not in the test split, 15 of 85.
+        assert!((30..=50).contains(&valid), "{valid}");
+        let kept = keep_groups_whole(&images, &groups, &[false; 300], &[], RATIOS, 17);
+        assert!(images.iter().zip(kept).all(|(image, split)| image.split == split));
+    }
+
+    #[test]
+    fn one_patient_alone_leaves_nothing_to_score_on_and_nothing_is_divided() {
+        let (images, _) = split_by_image();
+        let one = Groups::of(300, (0..299).map(|image| (image, image + 1)));
+        let splits = keep_groups_whole(&images, &one, &[false; 300], &Split::ALL, RATIOS, 17);
+        assert_eq!(splits, [Split::Train; 300]);
     }
 
     #[test]
@@ -234,9 +295,10 @@ mod tests {
         let groups = Groups::of(3, [(0, 1), (1, 2)]);
         let bound = [true, false, false];
         let drawn = [Split::Train, Split::Test];
-        assert_eq!(pull_together(&images, &groups, &bound, &drawn), [Split::Train; 3]);
+        let all = keep_groups_whole(&images, &groups, &bound, &drawn, RATIOS, 17);
+        assert_eq!(all, [Split::Train; 3]);
         // A test split that the source brought stays; the correction does too, and counts as a leak.
-        let kept = pull_together(&images, &groups, &bound, &[]);
+        let kept = keep_groups_whole(&images, &groups, &bound, &[], RATIOS, 17);
         assert_eq!(kept, [Split::Train, Split::Test, Split::Test]);
         let all_to_test = SplitRatios { train: 0.0, valid: 0.0, test: 1.0 };
         assert_eq!(draw(&images, &groups, &bound, all_to_test, 17), [Split::Train; 3]);

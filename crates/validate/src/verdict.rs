@@ -6,6 +6,7 @@ use config::ValidationPolicy;
 use report::Tone;
 use serde::Serialize;
 
+use crate::coverage::Coverage;
 use crate::findings::Findings;
 use crate::ingested::Unreadable;
 use crate::leaks::LeakCount;
@@ -58,6 +59,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) shortcuts: &'a [String],
     pub(crate) test_images: usize,
     pub(crate) patients: &'a PatientCounts,
+    /// What the splits lack.
+    pub(crate) coverage: &'a Coverage,
 }
 
 /// Each kind of finding with its policy, in the order of the configuration.
@@ -169,9 +172,8 @@ impl Conclusion {
             verdicts.iter().find(is_it).filter(|verdict| verdict.count > 0)
         };
         let leaked = findings.leaks.by_near_copies.leaked_test_images() as f64;
-        let mut level = Level::Sound;
-        let mut sentences = Vec::new();
-        let mut to_do = Vec::new();
+        let mut level = about.coverage.level();
+        let (mut sentences, mut to_do) = about.coverage.in_words();
         if told("shortcuts").is_some() {
             level = Level::NotToBeBelieved;
             sentences.extend(about.shortcuts.iter().take(CLAIMS_IN_VERDICT).cloned());
@@ -223,6 +225,19 @@ impl Conclusion {
             );
             to_do.push("Split by patient: validation.resplit: true does.".into());
         }
+        let unknown = about.patients.images_of_unknown_patients;
+        if about.patients.patients > 0 && unknown > 0 {
+            level = level.max(Level::Caution);
+            sentences.push(format!(
+                "{} of no known patient: each is taken for a patient of its own, and may be one of \
+                 the others.",
+                counted(unknown, "image is", "images are")
+            ));
+            to_do.push("Let data.patients in config.yaml tell the patient of every image.".into());
+        }
+        if about.patients.patients == 1 && unknown == 0 {
+            sentences.push("All images are of one patient, so they stay in one split.".to_owned());
+        }
         if about.patients.patients == 0 {
             sentences.push(
                 "Patients are unknown: slices of one patient may stand in several splits, so every \
@@ -236,6 +251,9 @@ impl Conclusion {
         let headline = match level {
             Level::Sound => "nothing was found that speaks against a score on this data",
             Level::Caution => "usable, with what is said below in mind",
+            Level::NotToBeBelieved if about.coverage.level() == level => {
+                "the splits cannot show how good a model is"
+            }
             Level::NotToBeBelieved => "a high score on this data would not show what it seems to",
         };
         Self { level, headline: headline.into(), sentences, to_do }

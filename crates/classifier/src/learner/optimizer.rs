@@ -11,7 +11,7 @@ use tch::Tensor;
 use crate::Result;
 use crate::network::{Network, to_device, to_host};
 use crate::tensors::{self, TensorMap};
-use crate::vgg16::TensorSpec;
+use crate::vgg16::{self, TensorSpec};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -27,6 +27,8 @@ pub(super) struct Optimizer {
     weight_decay: f64,
     /// Names of the tensors it changes, in order.
     parameters: Vec<String>,
+    /// For each block further below the head, once more, the rate is multiplied by this.
+    rate_of_block_below: f64,
     /// Steps taken.
     steps: u64,
     /// Running averages, by slot and parameter; made at the first step.
@@ -61,6 +63,7 @@ impl Optimizer {
             momentum: params.momentum,
             weight_decay: params.weight_decay,
             parameters,
+            rate_of_block_below: params.rate_of_block_below,
             steps: 0,
             slots: BTreeMap::new(),
         }
@@ -85,7 +88,8 @@ impl Optimizer {
         for ((name, parameter), gradient) in
             self.parameters.clone().iter().zip(&before).zip(&gradients)
         {
-            let stepped = self.change(name, parameter, gradient, rate)?;
+            let factor = self.rate_of_block_below.powi(vgg16::blocks_below_head(name));
+            let stepped = self.change(name, parameter, gradient, rate * factor)?;
             network.set_learnt(name, stepped.f_detach()?.f_set_requires_grad(true)?);
         }
         Ok(())

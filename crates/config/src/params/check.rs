@@ -204,7 +204,26 @@ impl DescentParams {
         in_range(&key("schedule.gamma"), gamma, gamma > 0.0 && gamma <= 1.0, "in (0, 1]")?;
         let delta = self.early_stopping.min_delta;
         in_range(&key("early_stopping.min_delta"), delta, delta >= 0.0, "0 or above")?;
+        self.check_recipe()?;
         self.check_augmentation()
+    }
+
+    /// What fine-tuning adds.
+    fn check_recipe(&self) -> Result<(), Refusal> {
+        let key = |name| format!("train.descent.{name}");
+        let (rising, epochs) = (self.warm_up_epochs, self.epochs);
+        let below = format!("fewer than train.descent.epochs, which is {epochs}");
+        require(rising < epochs, &key("warm_up_epochs"), rising, &below)?;
+        let factor = self.rate_of_block_below;
+        let is_factor = factor > 0.0 && factor <= 1.0;
+        in_range(&key("rate_of_block_below"), factor, is_factor, "in (0, 1]")?;
+        let average = self.average;
+        in_range(&key("average"), average, (0.0..1.0).contains(&average), "in [0, 1)")?;
+        let folds = self.folds;
+        require(folds != 1, &key("folds"), folds, "0 for none, or at least 2")?;
+        let patience = self.early_stopping.patience;
+        let or_folds = "0 where train.descent.folds says how many epochs there are";
+        require(folds == 0 || patience == 0, &key("early_stopping.patience"), patience, or_folds)
     }
 
     fn check_augmentation(&self) -> Result<(), Refusal> {

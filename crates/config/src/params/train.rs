@@ -64,6 +64,19 @@ pub struct DescentParams {
     pub weight_decay: f64,
     /// How the learning rate changes over the epochs. Default constant.
     pub schedule: Schedule,
+    /// Epochs in which the learning rate rises to its full size before the schedule starts, so that
+    /// the first steps do not spoil what is there. Default 0.
+    pub warm_up_epochs: u32,
+    /// Discriminative rates: each block of the base that learns has the rate of the one above it
+    /// times this, in (0, 1]; the head has the full rate (Howard & Ruder 2018). Default 1.
+    pub rate_of_block_below: f64,
+    /// Weight averaging: what is scored and kept is a running average of the weights, of which each
+    /// step keeps this share, in [0, 1). Default 0: the weights themselves.
+    pub average: f64,
+    /// Parts of a grouped cross-validation of the whole training on the training split, which says
+    /// after how many epochs to stop and, where layers below a solved head learn, whether that
+    /// beats the solved head. It takes as long as so many trainings. Default 0: none.
+    pub folds: u32,
     /// Share of the target spread evenly over all classes, in [0, 1). Default 0.
     pub label_smoothing: f64,
     /// When to stop before the last epoch. Default never.
@@ -82,6 +95,10 @@ impl Default for DescentParams {
             momentum: 0.9,
             weight_decay: 0.0,
             schedule: Schedule { kind: ScheduleKind::Constant, step_epochs: 10, gamma: 0.1 },
+            warm_up_epochs: 0,
+            rate_of_block_below: 1.0,
+            average: 0.0,
+            folds: 0,
             label_smoothing: 0.0,
             early_stopping: EarlyStopping { patience: 0, min_delta: 0.0 },
             augmentation: Augmentation::NONE,

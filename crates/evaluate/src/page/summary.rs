@@ -20,6 +20,7 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
         WorthVerdict::NotBetterThanAShortcut => {
             (Tone::Bad, "not shown to beat a baseline that knows no anatomy")
         }
+        WorthVerdict::TooFewImages => (Tone::Bad, "too few test images to say anything"),
         WorthVerdict::NothingToCompare => (Tone::Warn, "a score with nothing to compare it with"),
     };
     let deeper = &worth.deeper;

@@ -54,6 +54,9 @@ fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
                      do as well. Train longer, or on more images."
                 .into(),
         }),
+        WorthVerdict::TooFewImages => {
+            Some("Report no score: bring more test images of each class first.".into())
+        }
         WorthVerdict::NothingToCompare => {
             Some("Run validate, so that there are baselines to compare the score with.".into())
         }

@@ -1,12 +1,14 @@
 //! How the training went.
 
 use classifier::checkpoint::EpochRow;
+use fit::EpochSearch;
+use fit::epochs::HeldOut;
 use maud::html;
-use report::Section;
 use report::chart::{Axis, LineChart, Series, Stroke};
+use report::{Cell, Column, Section, Table};
 
 /// The section; none without epochs.
-pub(super) fn section(history: &[EpochRow]) -> Option<Section> {
+pub(super) fn section(history: &[EpochRow], search: Option<&EpochSearch>) -> Option<Section> {
     let last = history.last()?.epoch;
     let loss =
         chart(history, "Loss", "cross-entropy, nats", |row| [row.train_loss, row.valid_loss]);
@@ -20,8 +22,55 @@ pub(super) fn section(history: &[EpochRow]) -> Option<Section> {
             "{last} epochs. The training loss is that of learning, with label smoothing, class \
              weights and augmentation, so it may lie above the validation loss."
         ),
-        body: html! { div.charts { (loss.markup()) (accuracy.markup()) } },
+        body: html! {
+            div.charts { (loss.markup()) (accuracy.markup()) }
+            @if let Some(search) = search {
+                p { (verdict(search)) }
+                (held_out(search).markup())
+            }
+        },
     })
+}
+
+/// How many epochs there were to be, and whether they paid.
+fn verdict(search: &EpochSearch) -> String {
+    let epochs = format!(
+        "How many epochs, cross-validation on the training split says, in {} folds that keep copies, \
+         scans and patients together: the first that is behind the best by no more than chance.",
+        search.folds
+    );
+    match &search.gain {
+        Some(gain) => format!("{epochs} On the same held-out images {gain} (standard errors)."),
+        None => epochs,
+    }
+}
+
+fn held_out(search: &EpochSearch) -> Table {
+    let row = |(name, mark, scores): (String, &str, &HeldOut)| {
+        vec![
+            mark.into(),
+            name.into(),
+            Cell::score(Some(scores.accuracy)),
+            Cell::score(Some(scores.standard_error)),
+            Cell::score(Some(scores.log_loss)),
+        ]
+    };
+    let start = search.start.iter().map(|scores| ("solved head".to_owned(), "", scores));
+    let epochs = search.epochs.iter().enumerate().map(|(place, scores)| {
+        let mark = if place + 1 == search.chosen { "chosen" } else { "" };
+        ((place + 1).to_string(), mark, scores)
+    });
+    Table {
+        label: "what cross-validation says of each epoch".into(),
+        columns: vec![
+            Column::text(""),
+            Column::text("After epoch"),
+            Column::number("Accuracy"),
+            Column::number("Standard error"),
+            Column::number("Loss, calibrated"),
+        ],
+        rows: start.chain(epochs).map(row).collect(),
+    }
 }
 
 fn chart(

@@ -76,6 +76,7 @@ pub(crate) fn metadata(kind: HeadKind, data: Digest, base: Digest) -> Checkpoint
         valid_loss: 0.625,
         validation: ValidationScores::default(),
         solved: None,
+        epochs: None,
         architecture: architecture(kind),
         preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
         precision: NumberFormat::Fp32,

@@ -1,13 +1,12 @@
 //! How candidates did, and which is taken.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
-use dataset::{ClassIndex, GroupNumber};
-use metrics::{LabelledLogits, auroc_one_vs_rest};
+use dataset::GroupNumber;
 use rayon::prelude::*;
 
 use super::{Candidate, TIE_STANDARD_ERRORS};
+use crate::answers::{Calibrated, Clusters, is_chance, right, share_by_fold};
 use crate::folds::Folds;
 use crate::{Choice, Error, Kind, Labelled, Result};
 
@@ -48,8 +47,10 @@ pub(super) fn score(
     folds: &Folds,
 ) -> Result<Scored> {
     let groups = Clusters::of(groups);
-    let calibrated: Vec<Calibrated> =
-        tried.par_iter().map(|it| Calibrated::of(it, data)).collect::<Result<_>>()?;
+    let calibrated: Vec<Calibrated> = tried
+        .par_iter()
+        .map(|it| Calibrated::of(&it.logits, data.labels, data.classes))
+        .collect::<Result<_>>()?;
     let loss = |place: usize| groups.mean(|image| calibrated[place].losses[image]).mean;
     let best = (0..tried.len())
         .min_by(|a, b| loss(*a).total_cmp(&loss(*b)).then_with(|| simpler(&tried[*a], &tried[*b])))
@@ -58,7 +59,7 @@ pub(super) fn score(
     let candidate = |place: usize| {
         let (own, best) = (&calibrated[place], &calibrated[best]);
         let behind = groups.mean(|image| own.losses[image] - best.losses[image]);
-        let right = right(&tried[place], data);
+        let right = right(&tried[place].logits, data.labels);
         let accuracy = groups.mean(|image| f64::from(u8::from(right[image])));
         let log_loss = groups.mean(|image| own.losses[image]);
         Candidate {
@@ -66,27 +67,21 @@ pub(super) fn score(
             features: tried[place].features,
             accuracy: accuracy.mean,
             standard_error: accuracy.standard_error,
-            accuracy_of_folds: by_fold(&right, folds),
+            accuracy_of_folds: share_by_fold(&right, folds),
             log_loss: log_loss.mean,
             log_loss_standard_error: log_loss.standard_error,
             temperature: own.temperature,
             auroc: own.auroc,
             behind: behind.mean,
             behind_standard_error: behind.standard_error,
-            tie: is_tie(&behind),
+            tie: is_chance(&behind),
         }
     };
     let candidates: Vec<Candidate> = (0..tried.len()).into_par_iter().map(candidate).collect();
     let ties = (0..tried.len()).filter(|place| candidates[*place].tie);
     let chosen = ties.min_by(|a, b| simpler(&tried[*a], &tried[*b])).unwrap_or(best);
     let logits = std::mem::take(&mut tried[chosen].logits);
-    Ok(Scored { groups: groups.of_group.len(), candidates, chosen, logits })
-}
-
-/// One image more or less among groups of one is a standard error to the last digit: rounding must
-/// not decide.
-fn is_tie(behind: &Mean) -> bool {
-    behind.mean <= TIE_STANDARD_ERRORS * behind.standard_error * (1.0 + 1e-9)
+    Ok(Scored { groups: groups.count(), candidates, chosen, logits })
 }
 
 /// Fewest features, then the largest width, then the smallest strength.
@@ -99,103 +94,10 @@ fn simpler(a: &Tried, b: &Tried) -> Ordering {
         .then_with(|| strength(a).total_cmp(&strength(b)))
 }
 
-fn right(tried: &Tried, data: &Labelled<'_>) -> Vec<bool> {
-    let is_right = |(row, label): (&Vec<f32>, &usize)| {
-        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        row.iter().position(|logit| *logit == largest) == Some(*label)
-    };
-    tried.logits.iter().zip(data.labels).map(is_right).collect()
-}
-
-fn share(right: &[bool]) -> f64 {
-    right.iter().filter(|right| **right).count() as f64 / right.len() as f64
-}
-
-fn by_fold(right: &[bool], folds: &Folds) -> Vec<f64> {
-    let of_fold = |fold| {
-        let held = folds.of_images().iter().zip(right).filter(|(of, _)| **of == fold);
-        share(&held.map(|(_, right)| *right).collect::<Vec<_>>())
-    };
-    (0..folds.count()).map(of_fold).collect()
-}
-
-/// A candidate's probabilities, at the temperature that suits all of its logits best.
-struct Calibrated {
-    /// Of each image, −ln of the probability of its class.
-    losses: Vec<f64>,
-    temperature: f64,
-    auroc: Option<f64>,
-}
-
-impl Calibrated {
-    fn of(tried: &Tried, data: &Labelled<'_>) -> Result<Self> {
-        let rows = tried.logits.iter().zip(data.labels).map(|(row, label)| {
-            (ClassIndex(*label), row.iter().map(|it| f64::from(*it)).collect::<Vec<_>>())
-        });
-        let logits = LabelledLogits::new(data.classes, rows).map_err(|_| Error::NoLogits)?;
-        let temperature = logits.fit_temperature().temperature;
-        let predictions = logits.probabilities(temperature);
-        // As scikit-learn's log_loss, no probability counts as smaller than the smallest step above 0.
-        let loss = |(class, row): (ClassIndex, &[f64])| -row[class.0].max(f64::EPSILON).ln();
-        let losses = predictions.rows().map(loss).collect();
-        let auroc = auroc_one_vs_rest(&predictions);
-        Ok(Self { losses, temperature: temperature.get(), auroc })
-    }
-}
-
-/// The images of each group.
-struct Clusters {
-    of_group: Vec<Vec<usize>>,
-    images: usize,
-}
-
-struct Mean {
-    mean: f64,
-    standard_error: f64,
-}
-
-impl Clusters {
-    fn of(groups: &[GroupNumber]) -> Self {
-        let mut of_group: BTreeMap<GroupNumber, Vec<usize>> = BTreeMap::new();
-        for (image, group) in groups.iter().enumerate() {
-            of_group.entry(*group).or_default().push(image);
-        }
-        Self { of_group: of_group.into_values().collect(), images: groups.len() }
-    }
-
-    /// The mean of a value of every image, and its standard error as groups of images were drawn:
-    /// the linearised one of a ratio, `√(G / (G − 1) Σ_g (Σ_{i in g} (vᵢ − mean))²) / N` (Cochran
-    /// 1977, "Sampling Techniques", section 6.7, without the correction for a finite population).
-    fn mean(&self, value: impl Fn(usize) -> f64) -> Mean {
-        let images = self.images as f64;
-        let mean = (0..self.images).map(&value).sum::<f64>() / images;
-        let off = |group: &Vec<usize>| group.iter().map(|image| value(*image) - mean).sum::<f64>();
-        let squares: f64 = self.of_group.iter().map(|group| off(group).powi(2)).sum();
-        let groups = self.of_group.len() as f64;
-        Mean { mean, standard_error: (groups / (groups - 1.0) * squares).sqrt() / images }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Rows, folds};
-
-    fn numbers<const N: usize>(groups: [u32; N]) -> Vec<GroupNumber> {
-        groups.map(GroupNumber).to_vec()
-    }
-
-    #[test]
-    fn images_of_one_group_count_as_one_in_the_standard_error() {
-        // Right, right, wrong, right: each alone is off the mean 3/4 by 1/4, 1/4, −3/4, 1/4.
-        let right = [1.0, 1.0, 0.0, 1.0];
-        let alone = Clusters::of(&numbers([0, 1, 2, 3])).mean(|image| right[image]);
-        assert_eq!(alone.mean, 0.75);
-        assert!((alone.standard_error - (4.0 / 3.0 * 0.75_f64).sqrt() / 4.0).abs() < 1e-12);
-        // Of two pairs the sums are off by 1/2 and −1/2.
-        let pairs = Clusters::of(&numbers([5, 5, 9, 9])).mean(|image| right[image]);
-        assert!((pairs.standard_error - (2.0 * 0.5_f64).sqrt() / 4.0).abs() < 1e-12);
-    }
 
     /// Logits of two classes that are right on some images.
     fn tried(right: &[bool], labels: &[usize], features: usize, strength: f64) -> Tried {

@@ -6,9 +6,11 @@ const LISTED_FOLDERS: usize = 20;
 /// Folders that cannot be read as a labelled image set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LayoutError {
-    #[error("{files} files and no image among them{}; images lie in one folder per class",
-        dicom_found(*dicom))]
-    NoImages { files: usize, dicom: usize },
+    #[error("{files} files and no image among them{}{}; images lie in one folder per class",
+        dicom_found(*dicom), unsupported_found(unsupported))]
+    NoImages { files: usize, dicom: usize, unsupported: String },
+    #[error("data.ignore_files in config.yaml has the pattern {pattern:?}: {reason}")]
+    Pattern { pattern: String, reason: String },
     #[error("{0}")]
     Unmapped(UnmappedFolders),
     #[error(
@@ -30,6 +32,13 @@ pub(crate) enum LayoutError {
         classes.join(", "), dicom_found(*dicom), lines(folders)
     )]
     EmptyClasses { classes: Vec<String>, dicom: usize, folders: Vec<FolderCount> },
+}
+
+fn unsupported_found(formats: &str) -> String {
+    match formats {
+        "" => String::new(),
+        formats => format!(" (formats that are not read: {formats})"),
+    }
 }
 
 fn dicom_found(count: usize) -> String {

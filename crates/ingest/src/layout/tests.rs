@@ -11,6 +11,7 @@ fn data(classes: &[(&str, &[&str])], ignored: &[&str]) -> DataConfig {
             })
             .collect(),
         corrections: None,
+        ignore_files: Vec::new(),
         ignore_folders: ignored.iter().map(ToString::to_string).collect(),
         positive: Vec::new(),
         patients: config::Patients::Unknown,
@@ -152,7 +153,8 @@ fn what_is_not_an_image_is_listed_with_its_reason() {
         &data(&[("cancer", &["cancer"]), ("normal", &["normal"])], &["Masks"]),
     )
     .unwrap();
-    let passed = |path: &str, reason, files| PassedOver { path: path.into(), reason, files };
+    let passed =
+        |path: &str, reason, files| PassedOver { path: path.into(), reason, files, format: None };
     assert_eq!(
         found.passed_over,
         [
@@ -224,4 +226,49 @@ fn common_folder_counts_whole_parts() {
     assert_eq!(common_folder(["a/bc/d", "a/b/d"]), "a");
     assert_eq!(common_folder(["a/b", "a/b/c"]), "a/b");
     assert_eq!(common_folder([]), "");
+}
+
+#[test]
+fn split_folders_are_told_by_their_words() {
+    let found = Layout::of(
+        &files(&["01_train/normal/a.png", "02_val/cancer/b.png", "test_images/normal/c.png"]),
+        &two_classes(),
+    )
+    .unwrap();
+    let splits: Vec<_> = found.images.iter().map(|image| image.split).collect();
+    assert_eq!(splits, [Some(Split::Train), Some(Split::Valid), Some(Split::Test)]);
+    assert!(found.split_like.is_empty());
+}
+
+#[test]
+fn folders_that_could_be_splits_and_are_gone_through_are_told() {
+    let found =
+        Layout::of(&files(&["normal/site_train_b/a.png", "cancer/b.png"]), &two_classes()).unwrap();
+    assert_eq!(found.split_like, ["normal/site_train_b"]);
+}
+
+#[test]
+fn files_are_left_out_by_pattern() {
+    let data = DataConfig { ignore_files: vec!["*_MASK*.png".into()], ..two_classes() };
+    let found =
+        Layout::of(&files(&["normal/a.png", "normal/a_mask.png", "cancer/b.png"]), &data).unwrap();
+    assert_eq!(found.images.len(), 2);
+    assert_eq!(found.passed_over[0].reason, Reason::IgnoredFile);
+    let broken = DataConfig { ignore_files: vec!["[a".into()], ..two_classes() };
+    let error = Layout::of(&files(&["normal/a.png"]), &broken).unwrap_err().to_string();
+    assert!(error.contains("data.ignore_files") && error.contains("[a"), "{error}");
+}
+
+#[test]
+fn formats_that_are_not_read_are_counted_even_where_there_is_no_image() {
+    let heic = |path: &str| SourceFile {
+        path: path.into(),
+        content: Content::Unsupported(Unsupported::Heic),
+    };
+    let found = [heic("normal/a.heic"), heic("cancer/b.heic")];
+    let error = Layout::of(&found, &two_classes()).unwrap_err().to_string();
+    assert!(error.contains("formats that are not read: 2 HEIC"), "{error}");
+    let mixed = [files(&["normal/a.png", "cancer/b.png"]), found.to_vec()].concat();
+    let layout = Layout::of(&mixed, &two_classes()).unwrap();
+    assert_eq!(unsupported_in_words(&layout.passed_over), "2 HEIC");
 }

@@ -72,6 +72,7 @@ impl Project {
             valid_loss: 0.625,
             validation: ValidationScores::default(),
             solved: None,
+            epochs: None,
             architecture,
             preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
             precision: NumberFormat::Fp32,

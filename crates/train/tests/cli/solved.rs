@@ -118,3 +118,68 @@ fn layers_below_a_linear_head_learn_on_from_the_solved_one() {
     let first = text.lines().nth(1).expect("the first epoch");
     assert!(first.ends_with(",1.0"), "it starts from what is solved already: {text}");
 }
+
+/// A linear head whose last convolutions learn on, with all that fine-tuning offers.
+const FINE_TUNED: &[(&str, &str)] = &[
+    LINEAR[0],
+    LINEAR[1],
+    ("freeze: all", "freeze: {until: block5_conv2}"),
+    ("- [block4_pool]", "- [block5_pool]"),
+    ("folds: 5\n    strengths", "folds: 2\n    strengths"),
+    (
+        "descent: null",
+        "descent: {epochs: 3, batch_size: 8, learning_rate: 0.00001, warm_up_epochs: 1, \
+         schedule: {kind: cosine, step_epochs: 1, gamma: 1.0}, rate_of_block_below: 0.5, \
+         average: 0.9, folds: 2, augmentation: {rotation_degrees: 5.0, width_shift: 0.0, \
+         height_shift: 0.0, shear_degrees: 0.0, zoom: 0.0, horizontal_flip: false, \
+         fill_mode: nearest, fill_value: 0.0, views: 2}}",
+    ),
+];
+
+#[test]
+fn cross_validation_says_how_long_to_fine_tune_and_whether_it_pays() {
+    let project = Project::solved(FINE_TUNED);
+    let log = project.succeed(&[]);
+    assert!(log.contains("fold 2/2, epoch 3/3"), "{log}");
+    // Bright and dark are told apart from the start: nothing is left to gain.
+    assert!(log.contains("fine-tuning does not beat the solved head"), "{log}");
+    let metadata = checkpoint_of(&project);
+    let search = metadata.epochs.expect("the cross-validation");
+    assert_eq!((search.chosen, search.epochs.len(), search.images), (1, 3, 20));
+    assert_eq!(search.start.expect("the solved head").accuracy, 1.0);
+    assert!(!search.gain.expect("a verdict").beats_start);
+}
+
+#[test]
+fn a_fine_tuning_killed_between_folds_goes_on_and_ends_with_the_same_bytes() {
+    let undisturbed = Project::solved(FINE_TUNED);
+    undisturbed.succeed(&[]);
+    let killed = Project::solved(FINE_TUNED);
+    for line in ["fold 1/2, epoch 2/3", "fold 2/2, epoch 1/3"] {
+        let mut child = killed.train(&[]).stderr(Stdio::piped()).spawn().expect("a process");
+        wait_for(&mut child, line);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("the end of the process");
+    }
+    assert!(killed.succeed(&[]).contains("fold 1/2 is done already"));
+    assert!(killed.published() == undisturbed.published(), "the killed run has other bytes");
+}
+
+#[test]
+fn layers_that_the_head_does_not_read_are_not_fine_tuned() {
+    let reads_below: Vec<_> = FINE_TUNED
+        .iter()
+        .map(
+            |change| {
+                if change.0.starts_with("- [block4") { ("seed: 17", "seed: 17") } else { *change }
+            },
+        )
+        .chain([("      - [block3_pool, block4_pool, block5_pool]\n", "")])
+        .chain([(
+            "      - [block1_pool, block2_pool, block3_pool, block4_pool, block5_pool]\n",
+            "",
+        )])
+        .collect();
+    let log = Project::solved(&reads_below).fail(1, &[]);
+    assert!(log.contains("have one of block5_pool"), "{log}");
+}

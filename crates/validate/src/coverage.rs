@@ -1,0 +1,163 @@
+//! Whether every split has something of every class, and enough of it to tell anything.
+
+use std::collections::BTreeMap;
+
+use dataset::{ClassIndices, FEW_OF_A_CLASS, Split};
+
+use crate::verdict::Level;
+
+/// What the splits lack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Splits without an image.
+    empty: Vec<Split>,
+    /// Classes that a split does not have, while it has others.
+    missing: Vec<(Split, String)>,
+    /// Classes of which a split has few images.
+    few: Vec<(Split, String, usize)>,
+}
+
+impl Coverage {
+    /// Counts the images that take part, each given with its split and its class.
+    pub(crate) fn of<'a>(
+        classes: &ClassIndices,
+        images: impl Iterator<Item = (Split, &'a str)>,
+    ) -> Self {
+        let mut counts: BTreeMap<(Split, &str), usize> = BTreeMap::new();
+        for key in images {
+            *counts.entry(key).or_default() += 1;
+        }
+        let mut coverage = Self::default();
+        for split in Split::ALL {
+            if !counts.keys().any(|(of, _)| *of == split) {
+                coverage.empty.push(split);
+                continue;
+            }
+            for class in classes.names() {
+                match counts.get(&(split, class.as_str())).copied().unwrap_or(0) {
+                    0 => coverage.missing.push((split, class.clone())),
+                    count if count < FEW_OF_A_CLASS => {
+                        coverage.few.push((split, class.clone(), count));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        coverage
+    }
+
+    /// How much worse this makes a score.
+    pub(crate) fn level(&self) -> Level {
+        if !self.empty.is_empty() || !self.missing.is_empty() {
+            Level::NotToBeBelieved
+        } else if !self.few.is_empty() {
+            Level::Caution
+        } else {
+            Level::Sound
+        }
+    }
+
+    /// What is lacking, in sentences, and what to do about it; nothing where nothing is.
+    pub(crate) fn in_words(&self) -> (Vec<String>, Vec<String>) {
+        let mut sentences = Vec::new();
+        let mut to_do = Vec::new();
+        for split in &self.empty {
+            sentences.push(format!("The {split} split has no image{}.", consequence(*split)));
+        }
+        let lacks = |of: Split| {
+            let classes = self.missing.iter().filter(|(split, _)| *split == of);
+            classes.map(|(_, class)| class.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        for split in Split::ALL {
+            let classes = lacks(split);
+            if !classes.is_empty() {
+                let consequence = consequence_of_class(split);
+                sentences
+                    .push(format!("The {split} split has no image of {classes}{consequence}."));
+            }
+        }
+        if self.level() == Level::NotToBeBelieved {
+            to_do.push(
+                "Bring images of every class and, if patients are known, of enough patients: at least \
+                 three of each class, one for each split. Where all files have the same PatientID it \
+                 was overwritten: tell the patients by data.patients: path or csv."
+                    .to_owned(),
+            );
+        }
+        if !self.few.is_empty() {
+            let few: Vec<String> = self
+                .few
+                .iter()
+                .map(|(split, class, count)| format!("{count} of {class} in {split}"))
+                .collect();
+            sentences.push(format!(
+                "Fewer than {FEW_OF_A_CLASS} images tell little, whatever the score: {}.",
+                few.join(", ")
+            ));
+            to_do
+                .push("Bring more images, or read the intervals instead of the scores.".to_owned());
+        }
+        (sentences, to_do)
+    }
+}
+
+fn consequence(split: Split) -> &'static str {
+    match split {
+        Split::Train => ": there is nothing to learn from",
+        Split::Valid => ": there is nothing to choose or calibrate a model by",
+        Split::Test => ": there is nothing to score a model on",
+    }
+}
+
+fn consequence_of_class(split: Split) -> &'static str {
+    match split {
+        Split::Train => ": no model can learn it, and train refuses",
+        Split::Valid => ": no model is chosen or calibrated for it",
+        Split::Test => ": no score says anything about it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coverage(counts: &[(Split, &str, usize)]) -> Coverage {
+        let classes = ClassIndices::of_names(["a", "b"]);
+        let images = counts
+            .iter()
+            .flat_map(|(split, class, count)| std::iter::repeat_n((*split, *class), *count));
+        Coverage::of(&classes, images)
+    }
+
+    #[test]
+    fn splits_with_enough_of_every_class_lack_nothing() {
+        let enough = Split::ALL.map(|split| [(split, "a", 10), (split, "b", 12)]).concat();
+        assert_eq!(coverage(&enough).level(), Level::Sound);
+        assert_eq!(coverage(&enough).in_words(), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn an_empty_split_and_a_missing_class_are_never_sound() {
+        let all_to_train = coverage(&[(Split::Train, "a", 150), (Split::Train, "b", 150)]);
+        assert_eq!(all_to_train.level(), Level::NotToBeBelieved);
+        let sentences = all_to_train.in_words().0.join(" ");
+        assert!(sentences.contains("The test split has no image"), "{sentences}");
+        assert!(sentences.contains("The valid split has no image"), "{sentences}");
+
+        let mut counts = Split::ALL.map(|split| [(split, "a", 20), (split, "b", 20)]).concat();
+        counts.remove(1);
+        let untaught = coverage(&counts);
+        assert_eq!(untaught.level(), Level::NotToBeBelieved);
+        let sentences = untaught.in_words().0.join(" ");
+        assert!(sentences.contains("The train split has no image of b"), "{sentences}");
+    }
+
+    #[test]
+    fn few_images_call_for_caution_and_are_counted() {
+        let mut counts = Split::ALL.map(|split| [(split, "a", 20), (split, "b", 20)]).concat();
+        counts[5].2 = 9;
+        let few = coverage(&counts);
+        assert_eq!(few.level(), Level::Caution);
+        assert!(few.in_words().0.join(" ").contains("9 of b in test"), "{few:?}");
+    }
+}
