@@ -1,13 +1,14 @@
 # Hounsfield. `make` lists what there is to say.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro scores profile mlflow mlflow-sync register serve test fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build repro control scores profile mlflow mlflow-sync register serve test fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
 NAME ?=
 FROM ?= chest-ct
 MLFLOW ?=
+AGAIN ?=
 ROUNDS ?= 3
 MUTATIONS ?= 60000
 ONLY ?=
@@ -41,8 +42,11 @@ setup: ## .venv with dvc and libtorch, pinned; does nothing when it is there
 build: setup ## the stage programs
 	@scripts/stage --build
 
-repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it
-	@scripts/repro "$(PROFILE)" "$(DATA)"
+repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it, AGAIN=1 trains once more
+	@AGAIN="$(AGAIN)" scripts/repro "$(PROFILE)" "$(DATA)"
+
+control: setup ## is the score real? the same on shuffled labels, aside: nothing of the study changes; PROFILE=…
+	@scripts/control "$(PROFILE)"
 
 scores: setup ## the scores of the last run; PROFILE=… for those of a profile
 	@.venv/bin/python scripts/scores.py $(root)/artifacts/evaluation/scores.json $(root)/test_looks.jsonl

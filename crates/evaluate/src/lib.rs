@@ -190,8 +190,13 @@ impl Evaluation {
     fn score(&self, predictions: &[Prediction], refit: Option<&Refit>) -> Result<Scores> {
         let classes = self.model.classes();
         let rows: Predictions = inference::for_metrics(classes, predictions)?;
-        let contest =
-            Contest { classes, test: &self.test, predictions: &rows, bootstrap: self.bootstrap() };
+        let contest = Contest {
+            classes,
+            test: &self.test,
+            predictions: &rows,
+            bootstrap: self.bootstrap(),
+            is_control: self.model.description().training.permute_labels,
+        };
         let pictures = self.training_pictures()?;
         let worth = self.worth(&contest, predictions, refit, pictures.as_ref())?;
         let explanations = self.explanations(predictions, pictures.as_ref())?;

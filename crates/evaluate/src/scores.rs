@@ -357,8 +357,13 @@ mod tests {
         let test = TestSet { images, unit: Unit::Slices };
         let predictions = Predictions::new(2, rows).unwrap();
         let bootstrap = Bootstrap { seed: 17, resamples: 200 };
-        let contest =
-            Contest { classes: &classes, test: &test, predictions: &predictions, bootstrap };
+        let contest = Contest {
+            classes: &classes,
+            test: &test,
+            predictions: &predictions,
+            bootstrap,
+            is_control: false,
+        };
         let worth = contest.decide(&[], Leak::NoCopies);
         let scored = Scored {
             model: Digest::of(b"weights"),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use classifier::model::ModelDescription;
 use figures::Confusion;
 use inference::Prediction;
 use inference::looks::Looks;
@@ -35,6 +36,7 @@ pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {
 pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
     run.scores("test", scores);
     run.tag("worth", &scores.worth.in_words);
+    run.describe(&description(scores));
     for file in [
         SCORES_FILE,
         REPORT_FILE,
@@ -45,6 +47,17 @@ pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
     ] {
         run.file(&format!("evaluation/{file}"), &folder.join(file));
     }
+}
+
+/// What a person reads first on the run's page, in Markdown.
+fn description(scores: &Scores) -> String {
+    let accuracy = scores.accuracy.map_or("–".to_owned(), |accuracy| format!("{accuracy:.4}"));
+    format!(
+        "**Accuracy {accuracy} on {} test images.** {}\n\n{}",
+        scores.images,
+        scores.worth.in_words,
+        ModelDescription::NOTICE
+    )
 }
 
 /// Tells how often the test set was looked at.

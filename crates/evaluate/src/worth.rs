@@ -67,7 +67,17 @@ pub(crate) enum WorthVerdict {
     NothingToCompare,
     /// A class has so few test images, or none, that every score is mostly chance.
     TooFewImages,
+    /// The model was trained on shuffled labels.
+    Control,
 }
+
+const NO_BASELINES: &str =
+    "There are no baselines on these images, so what the score is worth is not known.";
+
+/// Of a model that was trained on shuffled labels.
+const CONTROL: &str = "This model was trained on shuffled labels (train.permute_labels): it is the \
+                       control and no model of anything, and its score is what a score is worth \
+                       without learning.";
 
 /// A baseline's score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,6 +117,8 @@ pub(crate) struct Contest<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) predictions: &'a Predictions,
     pub(crate) bootstrap: Bootstrap,
+    /// Whether the model was trained on shuffled labels.
+    pub(crate) is_control: bool,
 }
 
 /// A baseline, with a row for each test image.
@@ -140,12 +152,16 @@ impl Contest<'_> {
         let best_shortcut = best(|kind| kind != BaselineKind::CoarseLook);
         let few = self.few_of();
         let verdict = match few {
+            _ if self.is_control => WorthVerdict::Control,
             Some(_) => WorthVerdict::TooFewImages,
             None => WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
         };
-        let in_words = few.unwrap_or_else(|| {
-            in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), rivals)
-        });
+        let in_words = match few {
+            _ if self.is_control => CONTROL.to_owned(),
+            Some(few) if best_baseline.is_none() => format!("{few} {NO_BASELINES}"),
+            Some(few) => few,
+            None => in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
+        };
         Worth {
             in_words,
             verdict,
@@ -309,9 +325,8 @@ fn in_words(
             shortcut.map_or("not shown to be better than", Comparison::standing),
             told(shortcut)
         ),
-        WorthVerdict::NothingToCompare | WorthVerdict::TooFewImages => {
-            "There are no baselines on these images, so what the score is worth is not known."
-                .into()
+        WorthVerdict::NothingToCompare | WorthVerdict::TooFewImages | WorthVerdict::Control => {
+            NO_BASELINES.to_owned()
         }
     }
 }
@@ -396,8 +411,13 @@ mod tests {
         let rows = (0..IMAGES).map(|number| (ClassIndex(number % 2), row(number, right)));
         let predictions = Predictions::new(2, rows).unwrap();
         let bootstrap = Bootstrap { seed: 17, resamples: 400 };
-        let contest =
-            Contest { classes: &classes, test: &test, predictions: &predictions, bootstrap };
+        let contest = Contest {
+            classes: &classes,
+            test: &test,
+            predictions: &predictions,
+            bootstrap,
+            is_control: false,
+        };
         contest.decide(&contest.rivals(baselines).unwrap(), Leak::NoCopies)
     }
 

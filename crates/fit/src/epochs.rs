@@ -10,6 +10,9 @@ use crate::answers::{Calibrated, Clusters, is_chance, right, share_by_fold};
 use crate::folds::Folds;
 use crate::{Error, Result};
 
+/// A gain of so many standard errors is no chance: 95 % on two sides.
+const BEYOND_CHANCE: f64 = 1.96;
+
 /// A grouped cross-validation of a whole training: each fold is held out of one, and asked about
 /// after each of its epochs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +65,7 @@ pub struct Gain {
     pub accuracy: f64,
     /// Its standard error, over groups.
     pub accuracy_standard_error: f64,
-    /// Whether the log loss is lower by more than chance.
+    /// Whether the log loss is lower by more than 1.96 standard errors.
     pub beats_start: bool,
 }
 
@@ -147,7 +150,7 @@ fn gain(
         log_loss_standard_error: lower.standard_error,
         accuracy: more.mean,
         accuracy_standard_error: more.standard_error,
-        beats_start: lower.mean > 0.0 && !is_chance(&lower),
+        beats_start: lower.mean > BEYOND_CHANCE * lower.standard_error,
     }
 }
 
@@ -204,11 +207,14 @@ mod tests {
 
     const IMAGES: usize = 60;
 
-    /// Logits of two classes that are wrong on the first images, and as sure as `sure`.
-    fn wrong_on(first: usize, sure: f32) -> Logits {
+    /// Logits of two classes that are wrong on the first images, or where the number is negative on
+    /// the last, and as sure as `sure`.
+    fn wrong_on(count: i32, sure: f32) -> Logits {
         let row = |image: usize| {
             let class = image % 2;
-            let answer = if image < first { 1 - class } else { class };
+            let place = if count < 0 { IMAGES - 1 - image } else { image };
+            let is_wrong = place < count.unsigned_abs() as usize;
+            let answer = if is_wrong { 1 - class } else { class };
             let mut row = vec![0.0; 2];
             row[answer] = sure;
             row
@@ -216,7 +222,7 @@ mod tests {
         (0..IMAGES).map(row).collect()
     }
 
-    fn searched(start: Option<usize>, epochs: &[usize]) -> EpochSearch {
+    fn searched(start: Option<i32>, epochs: &[i32]) -> EpochSearch {
         let labels: Vec<usize> = (0..IMAGES).map(|image| image % 2).collect();
         let groups: Vec<GroupNumber> = (0..IMAGES as u32).map(GroupNumber).collect();
         let folds = folds::assign(&labels, &groups, 3, 17).unwrap();
@@ -227,8 +233,11 @@ mod tests {
 
     #[test]
     fn training_stops_at_the_first_epoch_that_is_as_good_as_the_best() {
-        let search = searched(None, &[30, 20, 6, 5, 12]);
-        assert_eq!(search.chosen, 3, "one image more of sixty is chance: {search}");
+        let search = searched(None, &[30, 20, 6, -5, 12]);
+        assert_eq!(
+            search.chosen, 3,
+            "eleven answers that differ, six one way, are chance: {search}"
+        );
         assert!((search.best().accuracy - 0.9).abs() < 1e-12);
         assert_eq!((search.epochs.len(), search.gain), (5, None));
     }

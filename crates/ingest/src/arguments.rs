@@ -22,6 +22,9 @@ Examples:
       KAGGLE_USERNAME with KAGGLE_KEY (in the environment or .env), or
       ~/.kaggle/kaggle.json.
 
+  ingest --check
+      Check every key of both files, also those that DVC does not look at.
+
 Which folder holds which class stands in config.yaml under data.classes.";
 
 /// Ingest labelled scans: split folders, a manifest and a report
@@ -61,6 +64,10 @@ pub struct Arguments {
     /// Images of the sample set [params: ingest.sample.images]
     #[arg(long, value_name = "COUNT")]
     pub sample_images: Option<usize>,
+
+    /// Only check config.yaml and params.yaml, and say nothing where they are as they should be
+    #[arg(long)]
+    pub check: bool,
 
     /// Configuration files and verbosity.
     #[command(flatten)]

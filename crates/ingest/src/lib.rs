@@ -51,6 +51,9 @@ use split::SplitOrigin;
 /// output cannot be written. The output folder is then as it was before.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
+    if arguments.check {
+        return Ok(());
+    }
     let output = &settings.config.paths.data_ingestion;
     let ingest = &settings.params.ingest;
 

@@ -72,6 +72,11 @@ struct Created {
     experiment_id: ExperimentId,
 }
 
+/// The tag that says what an experiment is for, and MLflow's value for trained models
+/// (`mlflow/utils/mlflow_tags.py` and the page's `ExperimentKind`).
+const EXPERIMENT_KIND: &str = "mlflow.experimentKind";
+const CUSTOM_MODEL_DEVELOPMENT: &str = "custom_model_development";
+
 const FIND: &str = "find the experiment";
 
 impl Client {
@@ -108,7 +113,10 @@ impl Client {
     }
 
     fn create_experiment(&self, name: &str) -> Result<ExperimentId> {
-        let body = json!({ "name": name });
+        // MLflow's page opens an experiment as it is meant by its kind: this one on its training runs,
+        // not on traces of a language model.
+        let kind = json!({ "key": EXPERIMENT_KIND, "value": CUSTOM_MODEL_DEVELOPMENT });
+        let body = json!({ "name": name, "tags": [kind] });
         let call = Call::post("create an experiment", "experiments/create").json(&body);
         match self.transport.send::<Created>(&call) {
             Ok(created) => Ok(created.experiment_id),

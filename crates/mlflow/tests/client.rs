@@ -70,6 +70,9 @@ fn experiments_are_found_or_created(client: &Client, id: &ExperimentId, python: 
     assert_eq!(&again, id);
     let found = python.run("result = client.get_experiment_by_name('Prüfung 1').experiment_id");
     assert_eq!(found, id.as_str());
+    let kind = python
+        .run("result = client.get_experiment_by_name('Prüfung 1').tags['mlflow.experimentKind']");
+    assert_eq!(kind, "custom_model_development");
     assert_eq!(client.experiment(&ExperimentChoice::Unspecified).unwrap().as_str(), "0");
 
     python.run("client.delete_experiment(client.create_experiment('gone'))");

@@ -77,6 +77,12 @@ impl Candidate {
         let model = Model::load(&paths.model, settings.params.evaluate.device)
             .context("find the model; run dvc repro first")?;
         let description = model.description();
+        if description.training.permute_labels {
+            bail!(
+                "register the model: it was trained on shuffled labels (train.permute_labels) and is \
+                 the control of a result; set it to false and run dvc repro"
+            );
+        }
         let calibration = Calibration::read(&paths.model, description)?;
         let validated = images(settings, description)?;
         let (scores, scores_file) = scores(settings, description, &validated)?;

@@ -119,6 +119,11 @@ impl TrackedRun {
         self.tracker.tags([(name, value)]);
     }
 
+    /// Sets the run's description, in Markdown: what its page shows first.
+    pub fn describe(&self, markdown: &str) {
+        self.tag("mlflow.note.content", &markdown);
+    }
+
     /// Logs a file as it is now.
     pub fn file(&self, path: &str, file: &Path) {
         self.tracker.artifact(path, ArtifactSource::Copy(file));

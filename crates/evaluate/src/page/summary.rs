@@ -20,6 +20,7 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
         WorthVerdict::NotBetterThanAShortcut => {
             (Tone::Bad, "not shown to beat a baseline that knows no anatomy")
         }
+        WorthVerdict::Control => (Tone::Bad, "a control: trained on shuffled labels"),
         WorthVerdict::TooFewImages => (Tone::Bad, "too few test images to say anything"),
         WorthVerdict::NothingToCompare => (Tone::Warn, "a score with nothing to compare it with"),
     };
@@ -27,6 +28,7 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
     let is_shifted = deeper.shift.as_ref().is_some_and(|it| it.is_shown);
     let shortcut = deeper.finding.as_ref().filter(|it| it.is_as_good);
     let (least, headline) = match shortcut {
+        _ if worth.verdict == WorthVerdict::Control => (Tone::Bad, headline.to_owned()),
         _ if is_shifted => (
             Tone::Bad,
             "the images are in the right order, but the classes' scores have moved since validation"

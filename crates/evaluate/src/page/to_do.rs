@@ -54,6 +54,9 @@ fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
                      do as well. Train longer, or on more images."
                 .into(),
         }),
+        WorthVerdict::Control => {
+            Some("Use this model for nothing; set train.permute_labels: false to train one.".into())
+        }
         WorthVerdict::TooFewImages => {
             Some("Report no score: bring more test images of each class first.".into())
         }
