@@ -101,7 +101,8 @@ fn calibration_logits(
         None => format!("{validation} validation images are enough"),
         Some(Err(error)) => format!(
             "{validation} validation images are too few, and so are the training images for folds: \
-             {error}"
+             {}",
+            error.in_words(model.classes().names())
         ),
         Some(Ok(folds)) => format!(
             "{validation} validation images are fewer than {}, so the training images were \

@@ -8,28 +8,24 @@ use crate::likeness::{Deviation, Likeness};
 use crate::plane::Plane;
 use crate::{Frame, Symmetry};
 
-/// From this score on, pictures are so alike that there may be more of them than the candidates
-/// that each has at least.
+/// From this score on, pictures are so alike that they may be copies.
 const COPY_SCORE: f32 = 0.93;
 
 /// Below this score pictures are strangers. Of 456 pairs of copies and of slices among 944 chest
 /// scans none had less than 0.6.
 const LEAST_SCORE: f32 = 0.5;
 
-/// All pictures together are held against about so many others. In small sets each gets more: among
-/// 944 scans, crops by more than 5 % rank behind as many as twenty neighbouring slices.
-const COMPARISONS: usize = 40_000;
+/// Others, the likeliest, that one picture is held against: among 944 chest scans, crops by more than
+/// 5 % rank behind as many as twenty neighbouring slices. The same for every size of a set, so that a
+/// copy that is found among few is found among many.
+const CANDIDATES: usize = 40;
 
-/// Bounds of the number of others, the likeliest, that one picture is held against.
-const LEAST_CANDIDATES: usize = 10;
-const MOST_CANDIDATES: usize = 40;
-
-/// A picture with more possible copies than that is held against so many. What has more is tied to
-/// its group by these.
+/// Where more pictures than that may be copies, a picture is held against so many, which tie it to its
+/// group.
 const COPY_CANDIDATES: usize = 12;
 
-/// Of these, so many are not the likeliest but the first of all: where there are more copies than
-/// a picture is held against, they tie all together, and not only those that are most alike.
+/// Of these, so many are not the likeliest but the first of all: they tie all together, and not only
+/// those that are most alike.
 const FIRST_CANDIDATES: usize = 4;
 
 /// Entries of the hash tables that share a key.
@@ -144,12 +140,12 @@ impl Catalogue {
         found.dedup_by_key(|candidate| candidate.whole);
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.whole.cmp(&b.whole)));
         let copies = found.iter().take_while(|candidate| candidate.score >= COPY_SCORE).count();
-        let usual = usual_candidates(self.descriptors.len());
-        let most = usual.max(COPY_CANDIDATES);
-        if copies > most {
-            found[most - FIRST_CANDIDATES..copies].sort_by_key(|candidate| candidate.whole);
+        if copies > CANDIDATES {
+            let first = COPY_CANDIDATES - FIRST_CANDIDATES;
+            found[first..copies].sort_by_key(|candidate| candidate.whole);
+            found.truncate(COPY_CANDIDATES);
         }
-        found.truncate(copies.clamp(usual, most));
+        found.truncate(CANDIDATES);
         found
     }
 
@@ -157,11 +153,6 @@ impl Catalogue {
         let entry = entry as usize;
         (entry / self.describer.framings(), entry % self.describer.framings())
     }
-}
-
-/// How many others a picture is held against, in a set of `count`.
-fn usual_candidates(count: usize) -> usize {
-    (COMPARISONS / count.max(1)).clamp(LEAST_CANDIDATES, MOST_CANDIDATES)
 }
 
 impl Entry {
@@ -227,11 +218,6 @@ mod tests {
         assert!(found.len() < 60 * 59 / 8, "{}", found.len());
         let copies = found.iter().filter(|candidate| candidate.score >= COPY_SCORE).count();
         assert!(copies <= 4, "{copies}");
-    }
-
-    #[test]
-    fn small_sets_are_searched_more_thoroughly() {
-        assert_eq!([2, 944, 2_000, 1_000_000].map(usual_candidates), [40, 40, 20, 10]);
     }
 
     #[test]

@@ -49,7 +49,11 @@ pub enum ManifestError {
         source: csv::Error,
     },
     /// No images at all in a split that is needed.
-    #[error("{} lists no {split} images; run ingest again, or give the split a share in params.yaml", path.display())]
+    #[error(
+        "find {split} images: {} lists none; give the split a share in params.yaml (ingest.split), or bring \
+         more images, or patients: validate's report shows what each split has",
+        path.display()
+    )]
     EmptySplit {
         /// The manifest.
         path: PathBuf,
@@ -206,6 +210,6 @@ mod tests {
     fn an_empty_split_says_so() {
         let manifest = Manifest::new("x", vec![record("a", Split::Train)]);
         let message = manifest.non_empty_split(Split::Valid).unwrap_err().to_string();
-        assert!(message.contains("no valid images"), "{message}");
+        assert!(message.starts_with("find valid images: "), "{message}");
     }
 }

@@ -153,8 +153,8 @@ impl Contest<'_> {
         let few = self.few_of();
         let verdict = match few {
             _ if self.is_control => WorthVerdict::Control,
-            Some(_) => WorthVerdict::TooFewImages,
-            None => WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
+            Some(_) if best_baseline.is_some() => WorthVerdict::TooFewImages,
+            _ => WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
         };
         let in_words = match few {
             _ if self.is_control => CONTROL.to_owned(),

@@ -130,3 +130,17 @@ pub enum Error {
 
 /// What fitting returns.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The same in words that have a class's name in place of its number.
+    pub fn in_words(&self, names: &[String]) -> String {
+        match self {
+            Self::TooFewGroups { class } => format!(
+                "all training images of {} are one group (of one patient, one scan, or copies of each \
+                 other), so no part can be held out; bring more of the class",
+                names.get(*class).map_or("a class", String::as_str)
+            ),
+            other => other.to_string(),
+        }
+    }
+}

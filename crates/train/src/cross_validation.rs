@@ -1,6 +1,6 @@
 //! Cross-validation of a training by epochs, fold by fold; what is done is kept in the work folder.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use classifier::learner::Learner;
 use classifier::solved;
 use config::{DescentParams, TrainParams};
@@ -34,6 +34,7 @@ impl Training {
         let labels = self.images.labels_in_order(Split::Train);
         let groups = self.inputs.groups(self.images.names_in_order(Split::Train));
         let folds = folds::assign(&labels, &groups, descent.folds as usize, params.seed)
+            .map_err(|error| anyhow!(error.in_words(self.images.class_names())))
             .context("deal the training images to train.descent.folds")?;
         let trained = (0..folds.count())
             .map(|fold| {

@@ -76,7 +76,7 @@ impl Training {
         Ok(solved::tensors_of(&problem.fit(&start.choice)?))
     }
 
-    fn problem<'a>(&self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
+    fn problem<'a>(&'a self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
         Ok(Problem::new(self.solver()?, examples, &self.images, params))
     }
 

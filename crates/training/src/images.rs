@@ -27,7 +27,7 @@ struct LabelledImage {
 pub struct TrainingImages {
     train: Vec<LabelledImage>,
     valid: Vec<LabelledImage>,
-    classes: usize,
+    class_names: Vec<String>,
     seed: u64,
     batch_size: usize,
     /// Distinct views per image, or `None` without augmentation.
@@ -79,7 +79,7 @@ impl TrainingImages {
         Ok(Self {
             train,
             valid: labelled(Split::Valid)?,
-            classes: classes.len(),
+            class_names: classes.names().to_vec(),
             seed: params.seed,
             batch_size: params.descent.as_ref().map_or(WITHOUT_STEPS, |it| it.batch_size as usize),
             views,
@@ -168,7 +168,12 @@ impl TrainingImages {
 
     /// How many classes there are.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.class_names.len()
+    }
+
+    /// Their names, in the order of their labels.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
     }
 
     fn of(&self, split: Split) -> &[LabelledImage] {
@@ -191,9 +196,9 @@ impl TrainingImages {
         let weight = |class: usize| {
             let count = counts.get(&(class as i64)).copied().unwrap_or_default();
             // A class without training images weighs nothing: no loss ever asks for it.
-            if count == 0 { 0.0 } else { self.train.len() as f64 / (self.classes * count) as f64 }
+            if count == 0 { 0.0 } else { self.train.len() as f64 / (self.classes() * count) as f64 }
         };
-        Some((0..self.classes).map(weight).collect())
+        Some((0..self.classes()).map(weight).collect())
     }
 
     /// Decides which units a step drops.
@@ -236,7 +241,7 @@ mod tests {
         TrainingImages {
             train: labels.iter().enumerate().map(image).collect(),
             valid: Vec::new(),
-            classes: 3,
+            class_names: ["a", "b", "c"].map(str::to_owned).to_vec(),
             seed: 17,
             batch_size: 2,
             views: None,

@@ -1,6 +1,6 @@
 //! Heads that are solved: what they learn from, and the head that comes of it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use classifier::architecture::BaseDescription;
 use classifier::backend::Backend;
 use classifier::features::Extractor;
@@ -92,8 +92,8 @@ pub struct Problem<'a> {
     pub kind: Kind,
     /// The training images.
     pub examples: &'a Examples,
-    /// How many classes there are.
-    pub classes: usize,
+    /// The names of the classes, in the order of their labels.
+    pub class_names: &'a [String],
     /// A weight per class, or none for equal weights.
     pub class_weights: Option<Vec<f64>>,
     /// Deals the folds, and draws landmarks.
@@ -114,11 +114,12 @@ impl<'a> Problem<'a> {
     pub fn new(
         kind: Kind,
         examples: &'a Examples,
-        images: &TrainingImages,
+        images: &'a TrainingImages,
         params: &TrainParams,
     ) -> Self {
         let class_weights = images.class_weights(params.class_weights);
-        Self { kind, examples, classes: images.classes(), class_weights, seed: params.seed }
+        let class_names = images.class_names();
+        Self { kind, examples, class_names, class_weights, seed: params.seed }
     }
 
     /// Chooses by cross-validation; `groups` has the group of each training image.
@@ -140,6 +141,7 @@ impl<'a> Problem<'a> {
         };
         let data = self.labelled()?;
         let searched = fit::search(self.kind, &data, groups, &solved::cuts(), &space, &progress)
+            .map_err(|error| anyhow!(error.in_words(self.class_names)))
             .context("choose by cross-validation")?;
         bar.finish_and_clear();
         Ok(searched.search)
@@ -174,7 +176,7 @@ impl<'a> Problem<'a> {
         Ok(Labelled {
             rows: Rows::new(records, *columns)?,
             labels,
-            classes: self.classes,
+            classes: self.class_names.len(),
             class_weights: self.class_weights.as_deref(),
         })
     }

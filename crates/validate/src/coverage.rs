@@ -1,8 +1,8 @@
 //! Whether every split has something of every class, and enough of it to tell anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dataset::{ClassIndices, FEW_OF_A_CLASS, Split};
+use dataset::{ClassIndices, FEW_OF_A_CLASS, GroupNumber, Split};
 
 use crate::verdict::Level;
 
@@ -13,21 +13,40 @@ pub(crate) struct Coverage {
     empty: Vec<Split>,
     /// Classes that a split does not have, while it has others.
     missing: Vec<(Split, String)>,
-    /// Classes of which a split has few images.
+    /// Classes of which a split has few images, or few groups of them.
     few: Vec<(Split, String, usize)>,
+    unit: Unit,
+}
+
+/// What is counted: images that are alike tell no more than one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Where patients are unknown.
+    #[default]
+    Image,
+    /// Patients, with whom copies of their images are counted.
+    Patient,
 }
 
 impl Coverage {
-    /// Counts the images that take part, each given with its split and its class.
+    /// Counts the images that take part, each given with its split, its class and its group.
     pub(crate) fn of<'a>(
         classes: &ClassIndices,
-        images: impl Iterator<Item = (Split, &'a str)>,
+        unit: Unit,
+        images: impl Iterator<Item = (Split, &'a str, GroupNumber)>,
     ) -> Self {
-        let mut counts: BTreeMap<(Split, &str), usize> = BTreeMap::new();
-        for key in images {
-            *counts.entry(key).or_default() += 1;
+        let mut seen: BTreeMap<(Split, &str), (usize, BTreeSet<GroupNumber>)> = BTreeMap::new();
+        for (split, class, group) in images {
+            let (images, groups) = seen.entry((split, class)).or_default();
+            *images += 1;
+            groups.insert(group);
         }
-        let mut coverage = Self::default();
+        let of_unit = |(images, groups): &(usize, BTreeSet<GroupNumber>)| match unit {
+            Unit::Image => *images,
+            Unit::Patient => groups.len(),
+        };
+        let counts: BTreeMap<_, usize> = seen.iter().map(|(key, it)| (*key, of_unit(it))).collect();
+        let mut coverage = Self { unit, ..Self::default() };
         for split in Split::ALL {
             if !counts.keys().any(|(of, _)| *of == split) {
                 coverage.empty.push(split);
@@ -90,12 +109,15 @@ impl Coverage {
                 .iter()
                 .map(|(split, class, count)| format!("{count} of {class} in {split}"))
                 .collect();
+            let unit = match self.unit {
+                Unit::Image => "images",
+                Unit::Patient => "patients",
+            };
             sentences.push(format!(
-                "Fewer than {FEW_OF_A_CLASS} images tell little, whatever the score: {}.",
+                "Fewer than {FEW_OF_A_CLASS} {unit} tell little, whatever the score: {}.",
                 few.join(", ")
             ));
-            to_do
-                .push("Bring more images, or read the intervals instead of the scores.".to_owned());
+            to_do.push(format!("Bring more {unit}, or read the intervals instead of the scores."));
         }
         (sentences, to_do)
     }
@@ -123,10 +145,33 @@ mod tests {
 
     fn coverage(counts: &[(Split, &str, usize)]) -> Coverage {
         let classes = ClassIndices::of_names(["a", "b"]);
+        Coverage::of(&classes, Unit::Image, images(counts))
+    }
+
+    /// Each a group of its own.
+    fn images<'a>(
+        counts: &'a [(Split, &'a str, usize)],
+    ) -> impl Iterator<Item = (Split, &'a str, GroupNumber)> {
         let images = counts
             .iter()
             .flat_map(|(split, class, count)| std::iter::repeat_n((*split, *class), *count));
-        Coverage::of(&classes, images)
+        images.enumerate().map(|(place, (split, class))| (split, class, GroupNumber(place as u32)))
+    }
+
+    #[test]
+    fn a_hundred_slices_of_two_patients_are_few() {
+        let counts = Split::ALL.map(|split| [(split, "a", 100), (split, "b", 100)]).concat();
+        let classes = ClassIndices::of_names(["a", "b"]);
+        let of_two = images(&counts).map(|(split, class, group)| {
+            (split, class, GroupNumber(group.0 / 100 * 2 + group.0 % 2))
+        });
+        let coverage = Coverage::of(&classes, Unit::Patient, of_two);
+        assert_eq!(coverage.level(), Level::Caution);
+        let sentences = coverage.in_words().0.join(" ");
+        assert!(
+            sentences.contains("10 patients") && sentences.contains("2 of b in test"),
+            "{sentences}"
+        );
     }
 
     #[test]

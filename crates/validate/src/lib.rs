@@ -46,7 +46,7 @@ mod written;
 
 pub use arguments::Arguments;
 
-use coverage::Coverage;
+use coverage::{Coverage, Unit};
 use findings::Findings;
 use groups::{Groups, pairs_of_equal};
 use images::SeenImage;
@@ -157,12 +157,12 @@ impl Validation {
         let positive = &settings.config.data.positive;
         let split_audit = placed.audit_split(&classes, positive, params.seed);
         let patients = PatientCounts::of(&data.patients, &splits);
-        let taking_part = images.iter().zip(&splits).zip(&excluded);
-        let taking_part = taking_part.filter(|(_, excluded)| excluded.is_none());
-        let coverage = Coverage::of(
-            &classes,
-            taking_part.map(|((image, split), _)| (*split, image.class.as_str())),
-        );
+        let unit = if patients.patients > 0 { Unit::Patient } else { Unit::Image };
+        let takes_part = |image: &usize| excluded[*image].is_none();
+        let taking_part = (0..images.len())
+            .filter(takes_part)
+            .map(|image| (splits[image], images[image].class.as_str(), groups.of_image(image)));
+        let coverage = Coverage::of(&classes, unit, taking_part);
         let about = Circumstances {
             policy: &params.policy,
             unreadable: &data.ingested.unreadable,
@@ -211,6 +211,18 @@ impl Validation {
     }
 
     fn warn(&self) {
+        let moved = self.manifest.records().iter().filter(|it| it.image.split != it.original_split);
+        if moved.clone().next().is_some() {
+            let count = |split| self.splits.iter().filter(|it| **it == split).count();
+            tracing::warn!(
+                "{} images go to another split than ingest drew, so that no patient, scan or copies \
+                 stand in two: now {} train, {} valid, {} test",
+                moved.count(),
+                count(Split::Train),
+                count(Split::Valid),
+                count(Split::Test)
+            );
+        }
         let told = self.verdicts.iter().filter(|it| it.count > 0 && it.policy != Policy::Ignore);
         for verdict in told {
             tracing::warn!("{}: {}", verdict.finding, verdict.in_words);

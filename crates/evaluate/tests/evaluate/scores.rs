@@ -103,7 +103,7 @@ fn images_of_another_data_set_are_scored_with_a_warning() {
 fn an_empty_test_split_says_so() {
     let project = Project::new();
     project.write(&Manifest::new(project.data(), Vec::new()));
-    project.evaluate(&[]).code(1).stderr(contains("lists no test images"));
+    project.evaluate(&[]).code(1).stderr(contains("find test images"));
 }
 
 #[test]

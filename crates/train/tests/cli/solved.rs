@@ -108,6 +108,7 @@ fn layers_below_a_linear_head_learn_on_from_the_solved_one() {
         LINEAR[0],
         LINEAR[1],
         ("freeze: all", "freeze: {until: block5_conv2}"),
+        ("- [block4_pool]", "- [block5_pool]"),
         ("descent: null", "descent: {epochs: 2, batch_size: 8, learning_rate: 0.00001}"),
     ]);
     let log = project.succeed(&[]);
