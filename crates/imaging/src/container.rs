@@ -1,5 +1,6 @@
 //! What the structure of a file says, without decoding a pixel.
 
+use crate::jpeg::Markers;
 use crate::{ColourMode, PictureFormat};
 
 /// What a walk through the parts of a file finds.
@@ -47,46 +48,12 @@ fn png(bytes: &[u8]) -> Structure {
     Structure { complete, colour_mode }
 }
 
-/// Segments of a marker and, for most, a length (big endian, counting itself) and content; after
-/// a start of scan come coded bytes, in which `FF 00` and restart markers are no end.
 fn jpeg(bytes: &[u8]) -> Structure {
-    const END_OF_IMAGE: u8 = 0xd9;
-    const CMYK_COMPONENTS: u8 = 4;
+    const CMYK_COMPONENTS: usize = 4;
 
-    let mut colour_mode = None;
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    let complete = loop {
-        // Bytes between segments are coded data, or filling that decoders skip as well.
-        let Some(marker_at) =
-            rest.windows(2).position(|pair| pair[0] == 0xff && is_segment(pair[1]))
-        else {
-            break false;
-        };
-        let marker = rest[marker_at + 1];
-        rest = &rest[marker_at + 2..];
-        if marker == END_OF_IMAGE {
-            break true;
-        }
-        if is_start_of_frame(marker) && rest.get(7) == Some(&CMYK_COMPONENTS) {
-            colour_mode = Some(ColourMode::Cmyk);
-        }
-        let Some(length) = rest.first_chunk::<2>() else { break false };
-        match rest.get(usize::from(u16::from_be_bytes(*length))..) {
-            Some(next) => rest = next,
-            None => break false,
-        }
-    };
-    Structure { complete, colour_mode }
-}
-
-/// Neither a stuffed or filling byte, nor a restart or other marker that stands alone.
-fn is_segment(marker: u8) -> bool {
-    !matches!(marker, 0x00 | 0x01 | 0xd0..=0xd8 | 0xff)
-}
-
-/// SOF0 to SOF15 without DHT (C4), JPG (C8) and DAC (CC).
-fn is_start_of_frame(marker: u8) -> bool {
-    matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+    let markers = Markers::of(bytes);
+    let is_cmyk = markers.components.len() == CMYK_COMPONENTS;
+    Structure { complete: markers.complete, colour_mode: is_cmyk.then_some(ColourMode::Cmyk) }
 }
 
 /// Descriptions and extensions, then the first frame: no other is decoded.

@@ -194,23 +194,6 @@ fn a_progressive_jpeg_is_decoded() {
 }
 
 #[test]
-fn exif_orientation_is_ignored() {
-    // Orientation 6: "turn right to see it upright".
-    let exif =
-        [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".as_slice()].concat();
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
-    encoder.set_color(png::ColorType::Grayscale);
-    let mut writer = encoder.write_header().unwrap();
-    writer.write_chunk(png::chunk::eXIf, &exif).unwrap();
-    writer.write_image_data(&[0, 255]).unwrap();
-    writer.finish().unwrap();
-
-    let picture = decode(&bytes).unwrap();
-    assert_eq!((picture.width(), picture.height()), (2, 1));
-}
-
-#[test]
 fn a_file_cut_anywhere_is_refused() {
     let noise = RgbImage::from_fn(17, 13, |x, y| {
         Rgb([(x * 97 + y * 31) as u8, (x * y * 57) as u8, (x * x + y * 91) as u8])
