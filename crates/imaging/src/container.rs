@@ -1,5 +1,6 @@
 //! What the structure of a file says, without decoding a pixel.
 
+use crate::gif::after_first_frame;
 use crate::jpeg::Markers;
 use crate::{ColourMode, PictureFormat};
 
@@ -61,40 +62,6 @@ fn gif(bytes: &[u8]) -> Structure {
     Structure {
         complete: after_first_frame(bytes).is_some(),
         colour_mode: Some(ColourMode::Palette),
-    }
-}
-
-fn after_first_frame(bytes: &[u8]) -> Option<&[u8]> {
-    const SIGNATURE_LENGTH: usize = 6;
-    const EXTENSION: u8 = 0x21;
-    const FRAME: u8 = 0x2c;
-
-    let mut rest = after_description(bytes.get(SIGNATURE_LENGTH..)?, 7, 4)?;
-    loop {
-        let (kind, content) = rest.split_first()?;
-        rest = match *kind {
-            EXTENSION => after_blocks(content.get(1..)?)?,
-            FRAME => return after_blocks(after_description(content, 9, 8)?.get(1..)?),
-            _ => return None,
-        };
-    }
-}
-
-/// What follows a description of `length` bytes and the colour table that its flags announce.
-fn after_description(bytes: &[u8], length: usize, flags_at: usize) -> Option<&[u8]> {
-    let flags = *bytes.get(flags_at)?;
-    let colours = if flags & 0x80 == 0 { 0 } else { 2 << (flags & 0x07) };
-    bytes.get(length + 3 * colours..)
-}
-
-/// What follows a row of blocks, each after its length in one byte; the last is empty.
-fn after_blocks(mut bytes: &[u8]) -> Option<&[u8]> {
-    loop {
-        let (length, rest) = bytes.split_first()?;
-        bytes = rest.get(usize::from(*length)..)?;
-        if *length == 0 {
-            return Some(bytes);
-        }
     }
 }
 

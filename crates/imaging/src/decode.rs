@@ -9,7 +9,9 @@ use image::{
 use crate::contain::contained;
 use crate::container::inspect;
 use crate::jpeg::Markers;
-use crate::{ColourMode, Picture, PictureFormat, Window, dicom, looks_like_image, png, tiff};
+use crate::{
+    ColourMode, Picture, PictureFormat, Window, dicom, gif, jpeg, looks_like_image, png, tiff,
+};
 
 /// The most pixels a picture may have, unless [`DecodeOptions`] say otherwise: 100 megapixels,
 /// 10,000 × 10,000.
@@ -236,14 +238,30 @@ fn decode_pixels(
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => Some(ColourMode::Cmyk),
         _ => None,
     };
-    // Damaged EXIF says nothing of the picture.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut pixels = DynamicImage::from_decoder(decoder).map_err(explain)?;
+    let orientation = orientation(&mut decoder, format);
+    let mut pixels = if format == PictureFormat::Jpeg {
+        jpeg::pixels(bytes, decoder.color_type())?
+    } else {
+        DynamicImage::from_decoder(decoder).map_err(explain)?
+    };
     if prepared.premultiplied {
         undo_alpha(&mut pixels);
     }
     pixels.apply_orientation(orientation);
     Ok((pixels, stored))
+}
+
+/// How the picture lies; as it should where that is missing or damaged, which says nothing of the
+/// picture.
+fn orientation(decoder: &mut impl ImageDecoder, format: PictureFormat) -> Orientation {
+    let found = if format == PictureFormat::Tiff {
+        decoder.orientation().ok()
+    } else {
+        // As in JPEG, some programs write a mark before EXIF in PNG and WebP.
+        let exif = decoder.exif_metadata().ok().flatten().unwrap_or_default();
+        Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
+    };
+    found.unwrap_or(Orientation::NoTransforms)
 }
 
 /// A file as its decoder reads it right, and within the limits.
@@ -264,6 +282,7 @@ impl<'a> Prepared<'a> {
                 None => bytes.into(),
             },
             PictureFormat::Png => png::essential(bytes),
+            PictureFormat::Gif => gif::opaque(bytes),
             _ => bytes.into(),
         };
         Ok(Self { bytes, premultiplied: false })

@@ -1,6 +1,49 @@
 //! What the markers of a JPEG say (ITU-T T.81 annex B), read before a decoder starts.
 
+use image::{ColorType, DynamicImage, GrayImage, RgbImage};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
 use crate::limits::{MOST_JPEG_COMPONENTS, MOST_JPEG_PASSES, MOST_JPEG_SCANS};
+use crate::{DecodeError, PictureFormat};
+
+/// Decodes a file to grey or RGB. Coded data that is damaged is refused; `image`, over the same
+/// decoder, fills the rest of the picture with grey and says nothing.
+pub(crate) fn pixels(bytes: &[u8], color: ColorType) -> Result<DynamicImage, DecodeError> {
+    const FORMAT: PictureFormat = PictureFormat::Jpeg;
+    let explain = |error: DecodeErrors| {
+        let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        match error {
+            DecodeErrors::Unsupported(_) => DecodeError::Unsupported { format: FORMAT, reason },
+            _ => DecodeError::Damaged { format: FORMAT, reason },
+        }
+    };
+    let is_grey = matches!(color, ColorType::L8);
+    // What stands in headers is read as leniently as elsewhere.
+    let options = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX)
+        .jpeg_set_out_colorspace(if is_grey { ColorSpace::Luma } else { ColorSpace::RGB });
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(explain)?;
+    decoder.set_options(options.set_strict_mode(true));
+    let samples = decoder.decode().map_err(explain)?;
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let (width, height) = decoder.dimensions().map_or((0, 0), |(w, h)| (side(w), side(h)));
+    let pixels = if is_grey {
+        GrayImage::from_raw(width, height, samples).map(DynamicImage::from)
+    } else {
+        RgbImage::from_raw(width, height, samples).map(DynamicImage::from)
+    };
+    pixels.ok_or_else(|| DecodeError::Damaged {
+        format: FORMAT,
+        reason: "its decoder gives another number of samples than it has pixels".to_owned(),
+    })
+}
 
 /// What a walk over the markers finds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod decode;
 pub mod dicom;
 mod format;
 mod full_depth;
+mod gif;
 mod grey;
 mod jpeg;
 mod limits;

@@ -37,7 +37,14 @@ mod tag {
     pub(super) const SAMPLE_FORMAT: u16 = 339;
 }
 
+const LZW: u64 = 5;
 const JPEG: u64 = 7;
+
+/// Whether coded bytes start with the code that clears the table, 256, from the lowest bit on: as
+/// programs wrote it before TIFF 6.0, and as libtiff knows them.
+fn is_old_lzw(bytes: &[u8]) -> impl Fn(&Range<usize>) -> bool {
+    |chunk| matches!(bytes[chunk.clone()], [0, second, ..] if second & 1 == 1)
+}
 
 /// Looks through the first directory of a file. One that cannot be read is left to the decoder.
 ///
@@ -52,6 +59,11 @@ pub(crate) fn prepare(bytes: &[u8], max_pixels: u64) -> Result<Prepared<'_>, Dec
         return Err(DecodeError::Unsupported { format: PictureFormat::Tiff, reason });
     }
     let chunks = directory.chunks();
+    if directory.number(tag::COMPRESSION, 1) == LZW && chunks.first().is_some_and(is_old_lzw(bytes))
+    {
+        let reason = "LZW with its bits in the order of old programs".to_owned();
+        return Err(DecodeError::Unsupported { format: PictureFormat::Tiff, reason });
+    }
     if let Some(reason) = directory.excess(&chunks, max_pixels) {
         return Err(DecodeError::TooCostly { format: PictureFormat::Tiff, reason });
     }

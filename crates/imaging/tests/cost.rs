@@ -19,7 +19,10 @@ fn with_scans(jpeg: &[u8], times: usize) -> Vec<u8> {
 #[test]
 fn a_jpeg_of_more_scans_than_encoders_write_is_refused() {
     let jpeg = include_bytes!("pictures/progressive.jpg");
-    assert!(decode(&with_scans(jpeg, 10)).is_ok());
+    assert!(decode(jpeg).is_ok());
+    // Bits that are refined twice are damage, which the decoder tells.
+    let few = decode(&with_scans(jpeg, 10));
+    assert!(!matches!(few, Err(DecodeError::TooCostly { .. })), "{few:?}");
     let error = decode(&with_scans(jpeg, 400)).unwrap_err();
     assert!(matches!(error, DecodeError::TooCostly { .. }), "{error}");
     assert!(error.to_string().contains("scans; more than 100 are refused"), "{error}");
@@ -30,7 +33,8 @@ fn scans_of_a_large_jpeg_count_by_its_pixels() {
     let jpeg = with_scans(include_bytes!("pictures/progressive.jpg"), 30);
     let options = |max_pixels| DecodeOptions { max_pixels, ..DecodeOptions::default() };
     // 16 × 16 pixels, some 36 scans: fewer than 20 pictures of 1,000 pixels.
-    assert!(decode_with(&jpeg, &options(1000)).is_ok());
+    let few = decode_with(&jpeg, &options(1000));
+    assert!(!matches!(few, Err(DecodeError::TooCostly { .. })), "{few:?}");
     let error = decode_with(&jpeg, &options(256)).unwrap_err();
     assert!(error.to_string().contains("20 pictures of the largest size allowed"), "{error}");
 }

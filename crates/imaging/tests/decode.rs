@@ -225,6 +225,34 @@ fn damage_inside_a_png_is_refused() {
 }
 
 #[test]
+fn damage_inside_a_jpeg_is_refused_and_not_filled_with_grey() {
+    let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 97 + y * 31) as u8, (x * y) as u8, 0]));
+    let mut bytes = encode(noise, ImageFormat::Jpeg);
+    let middle = bytes.len() / 2;
+    // Ones only: no code of Huffman has so many.
+    for pair in bytes[middle..middle + 16].chunks_mut(2) {
+        pair.copy_from_slice(&[0xff, 0]);
+    }
+    assert!(matches!(decode(&bytes), Err(DecodeError::Damaged { .. })), "{:?}", decode(&bytes));
+}
+
+#[test]
+fn transparent_pixels_of_a_gif_have_their_colour() {
+    let mut bytes = encode(gradient(), ImageFormat::Gif);
+    let plain = decode(&bytes).unwrap();
+    // A control extension before the first frame, by which one colour is transparent.
+    let colours = 3 * (2 << (bytes[10] & 7)) * usize::from(bytes[10] >> 7);
+    let frame = 13 + colours;
+    if bytes[frame] == 0x21 {
+        bytes[frame + 3] |= 1;
+    } else {
+        bytes.splice(frame..frame, [0x21, 0xf9, 4, 1, 0, 0, 0, 0]);
+    }
+    let transparent = decode(&bytes).unwrap();
+    assert_eq!(transparent.grey16(SIDE, SIDE), plain.grey16(SIDE, SIDE));
+}
+
+#[test]
 fn bytes_after_the_end_of_a_picture_do_no_harm() {
     for format in [ImageFormat::Png, ImageFormat::Jpeg] {
         let mut bytes = encode(gradient(), format);

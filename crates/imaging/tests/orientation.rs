@@ -58,6 +58,21 @@ fn exif_of_a_png_turns_it_upright() {
 }
 
 #[test]
+fn exif_of_a_webp_turns_it_upright_with_or_without_a_mark() {
+    for (orientation, width, rows) in STORED {
+        for mark in [&b""[..], b"Exif\0\0"] {
+            let grey = image::GrayImage::from_raw(width, 6 / width, rows.to_vec()).unwrap();
+            let exif = [mark, &exif(orientation)].concat();
+            let mut bytes = Vec::new();
+            let mut encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
+            image::ImageEncoder::set_exif_metadata(&mut encoder, exif).unwrap();
+            encoder.encode(&grey, width, 6 / width, image::ExtendedColorType::L8).unwrap();
+            assert_upright(&decode(&bytes).unwrap(), &format!("orientation {orientation}"));
+        }
+    }
+}
+
+#[test]
 fn the_orientation_of_a_tiff_turns_it_upright() {
     for (orientation, width, rows) in STORED {
         let tiff = Tiff::grey(width, &rows).with(274, 3, &[u32::from(orientation)]);
