@@ -1,5 +1,7 @@
 //! What the structure of a file says, without decoding a pixel.
 
+use crate::gif::after_first_frame;
+use crate::jpeg::Markers;
 use crate::{ColourMode, PictureFormat};
 
 /// What a walk through the parts of a file finds.
@@ -47,46 +49,12 @@ fn png(bytes: &[u8]) -> Structure {
     Structure { complete, colour_mode }
 }
 
-/// Segments of a marker and, for most, a length (big endian, counting itself) and content; after
-/// a start of scan come coded bytes, in which `FF 00` and restart markers are no end.
 fn jpeg(bytes: &[u8]) -> Structure {
-    const END_OF_IMAGE: u8 = 0xd9;
-    const CMYK_COMPONENTS: u8 = 4;
+    const CMYK_COMPONENTS: usize = 4;
 
-    let mut colour_mode = None;
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    let complete = loop {
-        // Bytes between segments are coded data, or filling that decoders skip as well.
-        let Some(marker_at) =
-            rest.windows(2).position(|pair| pair[0] == 0xff && is_segment(pair[1]))
-        else {
-            break false;
-        };
-        let marker = rest[marker_at + 1];
-        rest = &rest[marker_at + 2..];
-        if marker == END_OF_IMAGE {
-            break true;
-        }
-        if is_start_of_frame(marker) && rest.get(7) == Some(&CMYK_COMPONENTS) {
-            colour_mode = Some(ColourMode::Cmyk);
-        }
-        let Some(length) = rest.first_chunk::<2>() else { break false };
-        match rest.get(usize::from(u16::from_be_bytes(*length))..) {
-            Some(next) => rest = next,
-            None => break false,
-        }
-    };
-    Structure { complete, colour_mode }
-}
-
-/// Neither a stuffed or filling byte, nor a restart or other marker that stands alone.
-fn is_segment(marker: u8) -> bool {
-    !matches!(marker, 0x00 | 0x01 | 0xd0..=0xd8 | 0xff)
-}
-
-/// SOF0 to SOF15 without DHT (C4), JPG (C8) and DAC (CC).
-fn is_start_of_frame(marker: u8) -> bool {
-    matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+    let markers = Markers::of(bytes);
+    let is_cmyk = markers.components.len() == CMYK_COMPONENTS;
+    Structure { complete: markers.complete, colour_mode: is_cmyk.then_some(ColourMode::Cmyk) }
 }
 
 /// Descriptions and extensions, then the first frame: no other is decoded.
@@ -94,40 +62,6 @@ fn gif(bytes: &[u8]) -> Structure {
     Structure {
         complete: after_first_frame(bytes).is_some(),
         colour_mode: Some(ColourMode::Palette),
-    }
-}
-
-fn after_first_frame(bytes: &[u8]) -> Option<&[u8]> {
-    const SIGNATURE_LENGTH: usize = 6;
-    const EXTENSION: u8 = 0x21;
-    const FRAME: u8 = 0x2c;
-
-    let mut rest = after_description(bytes.get(SIGNATURE_LENGTH..)?, 7, 4)?;
-    loop {
-        let (kind, content) = rest.split_first()?;
-        rest = match *kind {
-            EXTENSION => after_blocks(content.get(1..)?)?,
-            FRAME => return after_blocks(after_description(content, 9, 8)?.get(1..)?),
-            _ => return None,
-        };
-    }
-}
-
-/// What follows a description of `length` bytes and the colour table that its flags announce.
-fn after_description(bytes: &[u8], length: usize, flags_at: usize) -> Option<&[u8]> {
-    let flags = *bytes.get(flags_at)?;
-    let colours = if flags & 0x80 == 0 { 0 } else { 2 << (flags & 0x07) };
-    bytes.get(length + 3 * colours..)
-}
-
-/// What follows a row of blocks, each after its length in one byte; the last is empty.
-fn after_blocks(mut bytes: &[u8]) -> Option<&[u8]> {
-    loop {
-        let (length, rest) = bytes.split_first()?;
-        bytes = rest.get(usize::from(*length)..)?;
-        if *length == 0 {
-            return Some(bytes);
-        }
     }
 }
 

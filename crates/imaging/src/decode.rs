@@ -1,11 +1,17 @@
+use std::borrow::Cow;
 use std::io::{Cursor, ErrorKind};
 
+use image::metadata::Orientation;
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 
+use crate::contain::contained;
 use crate::container::inspect;
-use crate::{ColourMode, Picture, PictureFormat, Window, dicom, looks_like_image};
+use crate::jpeg::Markers;
+use crate::{
+    ColourMode, Picture, PictureFormat, Window, dicom, gif, jpeg, looks_like_image, png, tiff,
+};
 
 /// The most pixels a picture may have, unless [`DecodeOptions`] say otherwise: 100 megapixels,
 /// 10,000 × 10,000.
@@ -88,6 +94,34 @@ pub enum DecodeError {
     /// Decoding it needs more memory than its size explains.
     #[error("{0} that needs too much memory to decode; save it again with another program")]
     TooMuchMemory(PictureFormat),
+    /// Its parts announce more work than a picture of its size needs.
+    #[error("{format} that costs too much to decode: {reason}; save it again with another program")]
+    TooCostly {
+        /// Its format.
+        format: PictureFormat,
+        /// What there is too much of.
+        reason: String,
+    },
+    /// The decoder, which others wrote, panicked.
+    #[error(
+        "{format} that its decoder does not get through ({reason}); \
+         save it again with another program"
+    )]
+    Panicked {
+        /// Its format.
+        format: PictureFormat,
+        /// What it panicked with.
+        reason: String,
+    },
+    /// What it says of itself is missing or contradicts itself, so that it would be a guess how
+    /// the picture looks.
+    #[error("{format} whose picture is not clear: {reason}; correct it, or leave it out")]
+    Unclear {
+        /// Its format.
+        format: PictureFormat,
+        /// What is not clear.
+        reason: String,
+    },
     /// Something of the format that is not read here.
     #[error("{format} of a kind that is not supported: {reason}; {}", advice(*format))]
     Unsupported {
@@ -134,30 +168,46 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
 /// Decodes a picture from a file's bytes, by what they hold and never by a name.
 ///
 /// Of an animation, a file of several pages or a DICOM file of several frames the first picture is
-/// taken. Colour profiles and EXIF, its orientation included, are ignored. CMYK becomes RGB without
-/// a profile.
+/// taken. It is turned upright as its orientation says: that of EXIF in JPEG, PNG and WebP, tag 274
+/// in TIFF; one that only XMP holds is ignored, as browsers do. Colour profiles are ignored. CMYK
+/// becomes RGB without a profile.
 ///
-/// DICOM becomes grey of 16 bits in the steps of PS3.3 C.11: stored values are rescaled, to
-/// Hounsfield units where they are CT, and spread over greys by a window
-/// ([`DecodeOptions::window`]). `MONOCHROME1` is inverted, so that white is always the highest
-/// brightness; padding is black. Overlays and lookup tables are ignored. What is in RGB or YBR
-/// stays in colour.
+/// DICOM becomes grey of 16 bits in the steps of PS3.3 C.11: stored values go through the modality
+/// lookup table or are rescaled, to Hounsfield units where they are CT, and are spread over greys
+/// by a window ([`DecodeOptions::window`]) or the file's own lookup table. `MONOCHROME1` is
+/// inverted, so that white is always the highest brightness; padding is black. Overlays are
+/// ignored. What is in RGB or YBR stays in colour.
+///
+/// What its parts announce is counted before a decoder starts, and a decoder that panics refuses
+/// this picture and ends nothing else.
 ///
 /// # Errors
-/// When the bytes are no picture, end too early, are damaged, announce more pixels than allowed,
-/// hold samples that are not of 8 or 16 bits, such as floating-point TIFF, or are DICOM of a
-/// compression that is not read here: JPEG-LS, JPEG XL, High-Throughput JPEG 2000, video, and
-/// lossy JPEG of 12 bits.
+/// When the bytes are no picture, end too early, are damaged, announce more pixels than allowed
+/// or more work than their size explains, hold samples that are not of 8 or 16 bits, such as
+/// floating-point TIFF, or are DICOM of a compression that is not read here: JPEG-LS, JPEG XL,
+/// High-Throughput JPEG 2000, video, and lossy JPEG of 12 bits.
 pub fn decode_with(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, DecodeError> {
     let format = looks_like_image(bytes).ok_or_else(|| not_an_image(bytes))?;
-    let Some(decoder) = format.decoder_format() else { return dicom::decode(bytes, options) };
+    contained(format, || match format.decoder_format() {
+        None => dicom::decode(bytes, options),
+        Some(decoder) => decode_file(bytes, format, decoder, options.max_pixels),
+    })
+}
+
+fn decode_file(
+    bytes: &[u8],
+    format: PictureFormat,
+    decoder: ImageFormat,
+    max_pixels: u64,
+) -> Result<Picture, DecodeError> {
     let structure = inspect(bytes, format);
-    let pixels = decode_pixels(bytes, format, decoder, options.max_pixels);
+    let decoded = decode_pixels(bytes, format, decoder, max_pixels);
     // A cut file is called that, whatever the decoder stumbled over because of it.
-    if !structure.complete && !matches!(pixels, Err(DecodeError::TooLarge { .. })) {
+    let is_cut = !structure.complete;
+    if is_cut && !matches!(decoded, Err(DecodeError::TooLarge { .. })) {
         return Err(DecodeError::Truncated(format));
     }
-    let (pixels, stored) = pixels?;
+    let (pixels, stored) = decoded?;
     Picture::new(format, structure.colour_mode.or(stored), &pixels).ok_or_else(|| {
         DecodeError::Unsupported { format, reason: format!("samples are {:?}", pixels.color()) }
     })
@@ -170,11 +220,12 @@ fn decode_pixels(
     max_pixels: u64,
 ) -> Result<(DynamicImage, Option<ColourMode>), DecodeError> {
     let explain = |error| explain(format, error);
+    let prepared = Prepared::of(bytes, format, max_pixels)?;
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(decoder_bytes(max_pixels));
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), decoder);
+    let mut reader = ImageReader::with_format(Cursor::new(&*prepared.bytes), decoder);
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(explain)?;
+    let mut decoder = reader.into_decoder().map_err(explain)?;
 
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
@@ -187,7 +238,75 @@ fn decode_pixels(
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => Some(ColourMode::Cmyk),
         _ => None,
     };
-    Ok((DynamicImage::from_decoder(decoder).map_err(explain)?, stored))
+    let orientation = orientation(&mut decoder, format);
+    let mut pixels = if format == PictureFormat::Jpeg {
+        jpeg::pixels(bytes, decoder.color_type())?
+    } else {
+        DynamicImage::from_decoder(decoder).map_err(explain)?
+    };
+    if prepared.premultiplied {
+        undo_alpha(&mut pixels);
+    }
+    pixels.apply_orientation(orientation);
+    Ok((pixels, stored))
+}
+
+/// How the picture lies; as it should where that is missing or damaged, which says nothing of the
+/// picture.
+fn orientation(decoder: &mut impl ImageDecoder, format: PictureFormat) -> Orientation {
+    let found = if format == PictureFormat::Tiff {
+        decoder.orientation().ok()
+    } else {
+        // As in JPEG, some programs write a mark before EXIF in PNG and WebP.
+        let exif = decoder.exif_metadata().ok().flatten().unwrap_or_default();
+        Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
+    };
+    found.unwrap_or(Orientation::NoTransforms)
+}
+
+/// A file as its decoder reads it right, and within the limits.
+struct Prepared<'a> {
+    bytes: Cow<'a, [u8]>,
+    premultiplied: bool,
+}
+
+impl<'a> Prepared<'a> {
+    fn of(bytes: &'a [u8], format: PictureFormat, max_pixels: u64) -> Result<Self, DecodeError> {
+        let bytes = match format {
+            PictureFormat::Tiff => {
+                let tiff::Prepared { bytes, premultiplied } = tiff::prepare(bytes, max_pixels)?;
+                return Ok(Self { bytes, premultiplied });
+            }
+            PictureFormat::Jpeg => match Markers::of(bytes).excess(max_pixels) {
+                Some(reason) => return Err(DecodeError::TooCostly { format, reason }),
+                None => bytes.into(),
+            },
+            PictureFormat::Png => png::essential(bytes),
+            PictureFormat::Gif => gif::opaque(bytes),
+            _ => bytes.into(),
+        };
+        Ok(Self { bytes, premultiplied: false })
+    }
+}
+
+/// Divides colours by the alpha that they were multiplied with, as Pillow does.
+fn undo_alpha(pixels: &mut DynamicImage) {
+    fn divided<T: Copy + Into<u32> + TryFrom<u32>>([r, g, b, alpha]: &mut [T; 4], white: T) {
+        let whole: u32 = (*alpha).into();
+        for colour in [r, g, b] {
+            let level = ((*colour).into() * white.into()).checked_div(whole).unwrap_or(0);
+            *colour = T::try_from(level).unwrap_or(white);
+        }
+    }
+    match pixels {
+        DynamicImage::ImageRgba8(rgba) => {
+            rgba.pixels_mut().for_each(|pixel| divided(&mut pixel.0, u8::MAX));
+        }
+        DynamicImage::ImageRgba16(rgba) => {
+            rgba.pixels_mut().for_each(|pixel| divided(&mut pixel.0, u16::MAX));
+        }
+        _ => {}
+    }
 }
 
 fn explain(format: PictureFormat, error: ImageError) -> DecodeError {

@@ -2,21 +2,25 @@
 //!
 //! ```text
 //! file ─ meta ─→ transfer syntax, data set
-//!   data set ─ attributes ─→ a few values, and where the pixels lie
+//!   data set ─ walk, over elements ─→ attributes: a few values, and where the pixels lie
 //!     first frame ─ frame, with rle, jpeg, jpeg2000 ─→ stored values
-//!       ─ grey ─→ Hounsfield units, window, 16-bit grey
+//!       ─ grey, with lut ─→ Hounsfield units, window, 16-bit grey
 //!       ─ colour ─→ RGB
 //! ```
 
 mod attributes;
+mod codestream;
 mod colour;
+mod elements;
 mod frame;
 mod grey;
 mod identity;
 mod jpeg;
 mod jpeg2000;
+mod lut;
 mod meta;
 mod rle;
+mod walk;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -32,7 +36,7 @@ use frame::{Colours, Frame, Layout};
 use grey::GreyScale;
 
 /// What decoding needs to know.
-const WANTED: [Tag; 19] = [
+const WANTED: [Tag; 25] = [
     tags::SOP_CLASS_UID,
     tags::MODALITY,
     tags::SAMPLES_PER_PIXEL,
@@ -51,7 +55,13 @@ const WANTED: [Tag; 19] = [
     tags::WINDOW_WIDTH,
     tags::RESCALE_INTERCEPT,
     tags::RESCALE_SLOPE,
+    tags::RESCALE_TYPE,
     tags::VOILUT_FUNCTION,
+    tags::LUT_DESCRIPTOR,
+    tags::LUT_DATA,
+    tags::MODALITY_LUT_TYPE,
+    tags::PRESENTATION_LUT_SHAPE,
+    tags::EXTENDED_OFFSET_TABLE,
 ];
 
 /// Decodes the first frame of a file.
@@ -65,23 +75,22 @@ pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, D
         return Err(without_pixels(&attributes));
     }
     let layout = Layout::of(&attributes, options.max_pixels)?;
-    let frame = Frame::first(&attributes, layout)?;
+    let is_colour = matches!(layout.colours, Colours::Rgb | Colours::Ybr);
+    // What refuses a file is read before its pixels are.
+    let scale =
+        if is_colour { None } else { Some(GreyScale::of(&attributes, &layout, options.window)?) };
+    let frame = Frame::first(&attributes, layout, options.max_pixels)?;
     let layout = frame.layout;
     let is_deep = layout.bits_stored > 8;
-    let (samples, colour_mode, window) = match layout.colours {
-        Colours::Rgb | Colours::Ybr => {
-            let mode = if is_deep { ColourMode::Rgb16 } else { ColourMode::Rgb };
-            (colour::rgb(&frame), mode, None)
-        }
-        Colours::Monochrome1 | Colours::Monochrome2 => {
-            let scale = GreyScale::of(&attributes, &layout)?;
-            let (grey, window) = scale.apply(&frame, options.window);
-            let mode = if is_deep { ColourMode::Grey16 } else { ColourMode::Grey };
-            (Samples::Grey16(grey), mode, Some(window))
-        }
-    };
     let size = [u32::from(layout.columns), u32::from(layout.rows)];
-    Ok(Picture::from_dicom(colour_mode, size, samples, window))
+    let Some(scale) = scale else {
+        let mode = if is_deep { ColourMode::Rgb16 } else { ColourMode::Rgb };
+        return Ok(Picture::from_dicom(mode, size, colour::rgb(&frame)));
+    };
+    let (grey, window) = scale.of_layout(&layout).apply(&frame);
+    let mode = if is_deep { ColourMode::Grey16 } else { ColourMode::Grey };
+    let picture = Picture::from_dicom(mode, size, Samples::Grey16(grey));
+    Ok(picture.seen(scale.through(), window))
 }
 
 /// Memory for a deflated file: what decoders of other formats get.
@@ -107,6 +116,14 @@ fn truncated() -> DecodeError {
 
 fn damaged(reason: impl Into<String>) -> DecodeError {
     DecodeError::Damaged { format: PictureFormat::Dicom, reason: reason.into() }
+}
+
+fn unclear(reason: impl Into<String>) -> DecodeError {
+    DecodeError::Unclear { format: PictureFormat::Dicom, reason: reason.into() }
+}
+
+fn too_costly(reason: impl Into<String>) -> DecodeError {
+    DecodeError::TooCostly { format: PictureFormat::Dicom, reason: reason.into() }
 }
 
 fn unsupported(reason: impl Into<String>) -> DecodeError {

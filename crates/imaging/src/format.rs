@@ -37,7 +37,8 @@ pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => PictureFormat::Png,
         [0xff, 0xd8, 0xff, ..] => PictureFormat::Jpeg,
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => PictureFormat::Gif,
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => PictureFormat::Tiff,
+        // 43 is the mark of BigTIFF, whose offsets have eight bytes.
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => PictureFormat::Tiff,
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => PictureFormat::WebP,
         // "BM" alone also starts English words. Bytes 14 to 17 hold the size of the header that
         // follows: 12 to 124 in every version of the format.

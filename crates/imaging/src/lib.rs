@@ -13,17 +13,23 @@
 
 mod alter;
 mod augment;
+mod contain;
 mod container;
 mod decode;
 pub mod dicom;
 mod format;
 mod full_depth;
+mod gif;
 mod grey;
+mod jpeg;
+mod limits;
 mod normalisation;
 mod picture;
+mod png;
 mod preprocessing;
 mod resize;
 mod thumbnail;
+mod tiff;
 mod window;
 
 pub use alter::{GreyLevels, GreyTable, ReencodeError};
@@ -32,7 +38,7 @@ pub use decode::{DecodeError, DecodeOptions, MAX_PIXELS, decode, decode_with};
 pub use format::{PictureFormat, looks_like_image};
 pub use grey::{GREY_BINS, Grey, grey_histogram};
 pub use normalisation::{ChannelStatistics, Normalisation};
-pub use picture::{ColourMode, Picture};
+pub use picture::{ColourMode, Picture, SeenThrough};
 pub use preprocessing::Preprocessing;
 pub use thumbnail::Thumbnail;
 pub use window::{Window, WindowError};

@@ -10,8 +10,8 @@ use crate::{PictureFormat, Window};
 ///
 /// It stands for RGB values: grey counts as three equal channels and palettes are expanded; alpha
 /// is dropped, not blended with any background; 16-bit samples keep their precision. The pixels
-/// lie as the file stores them: an orientation that EXIF asks for is ignored, as Pillow and
-/// Keras do.
+/// lie upright, as the orientation of EXIF or TIFF says and as browsers show them; width and height
+/// are those of the upright picture.
 #[derive(Clone)]
 pub struct Picture {
     format: PictureFormat,
@@ -20,6 +20,35 @@ pub struct Picture {
     height: u32,
     samples: Samples,
     window: Option<Window>,
+    seen_through: Option<SeenThrough>,
+}
+
+/// How the values of a grey DICOM picture became brightness. Pictures of one set that differ in it
+/// can be told apart by that alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SeenThrough {
+    /// The lung window over Hounsfield units.
+    Lung,
+    /// The window that was asked for.
+    Asked,
+    /// The window that the file names.
+    OwnWindow,
+    /// The lookup table that the file holds.
+    OwnTable,
+    /// From the lowest value of the picture to its highest.
+    WholeRange,
+}
+
+impl fmt::Display for SeenThrough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lung => "the lung window in Hounsfield units",
+            Self::Asked => "the window asked for",
+            Self::OwnWindow => "a window of their own",
+            Self::OwnTable => "a lookup table of their own",
+            Self::WholeRange => "a window from their lowest value to their highest",
+        })
+    }
 }
 
 /// Pixels in rows. Grey stays one channel until after resizing: a third of the work.
@@ -104,6 +133,7 @@ impl Picture {
             height: pixels.height(),
             samples,
             window: None,
+            seen_through: None,
         })
     }
 
@@ -112,9 +142,14 @@ impl Picture {
         colour_mode: ColourMode,
         [width, height]: [u32; 2],
         samples: Samples,
-        window: Option<Window>,
     ) -> Self {
-        Self { format: PictureFormat::Dicom, colour_mode, width, height, samples, window }
+        let (format, window, seen_through) = (PictureFormat::Dicom, None, None);
+        Self { format, colour_mode, width, height, samples, window, seen_through }
+    }
+
+    /// The same, with what its values were seen through.
+    pub(crate) fn seen(self, through: SeenThrough, window: Option<Window>) -> Self {
+        Self { window, seen_through: Some(through), ..self }
     }
 
     /// The same with other samples, of the same size.
@@ -147,9 +182,15 @@ impl Picture {
         self.colour_mode
     }
 
-    /// The window that its values were seen through. Only the grey pictures of DICOM have one.
+    /// The window that its values were seen through. Only the grey pictures of DICOM have one, and
+    /// not those that were seen through a lookup table.
     pub fn window(&self) -> Option<Window> {
         self.window
+    }
+
+    /// How its values became brightness. Only the grey pictures of DICOM have this.
+    pub fn seen_through(&self) -> Option<SeenThrough> {
+        self.seen_through
     }
 
     pub(crate) fn samples(&self) -> &Samples {

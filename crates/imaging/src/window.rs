@@ -49,12 +49,19 @@ impl Window {
         Ok(Self { centre, width })
     }
 
+    /// One of a file whose curve is not the linear one, and has a meaning down to a width of 0:
+    /// PS3.3 C.11.2.1.3. `None` for numbers that are no such window.
+    pub(crate) fn of_any_width(centre: f64, width: f64) -> Option<Self> {
+        (centre.is_finite() && width.is_finite() && width > 0.0).then_some(Self { centre, width })
+    }
+
     /// The value that becomes the middle grey.
     pub fn centre(&self) -> f64 {
         self.centre
     }
 
-    /// How many values are told apart, at least 1.
+    /// How many values are told apart: at least 1, or more than 0 where a file has another curve
+    /// than the linear one.
     pub fn width(&self) -> f64 {
         self.width
     }

@@ -194,23 +194,6 @@ fn a_progressive_jpeg_is_decoded() {
 }
 
 #[test]
-fn exif_orientation_is_ignored() {
-    // Orientation 6: "turn right to see it upright".
-    let exif =
-        [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".as_slice()].concat();
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
-    encoder.set_color(png::ColorType::Grayscale);
-    let mut writer = encoder.write_header().unwrap();
-    writer.write_chunk(png::chunk::eXIf, &exif).unwrap();
-    writer.write_image_data(&[0, 255]).unwrap();
-    writer.finish().unwrap();
-
-    let picture = decode(&bytes).unwrap();
-    assert_eq!((picture.width(), picture.height()), (2, 1));
-}
-
-#[test]
 fn a_file_cut_anywhere_is_refused() {
     let noise = RgbImage::from_fn(17, 13, |x, y| {
         Rgb([(x * 97 + y * 31) as u8, (x * y * 57) as u8, (x * x + y * 91) as u8])
@@ -239,6 +222,34 @@ fn damage_inside_a_png_is_refused() {
     let data = bytes.windows(4).position(|name| name == b"IDAT").unwrap();
     bytes[data + 8] ^= 0x55;
     assert!(matches!(decode(&bytes), Err(DecodeError::Damaged { .. })), "{:?}", decode(&bytes));
+}
+
+#[test]
+fn damage_inside_a_jpeg_is_refused_and_not_filled_with_grey() {
+    let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 97 + y * 31) as u8, (x * y) as u8, 0]));
+    let mut bytes = encode(noise, ImageFormat::Jpeg);
+    let middle = bytes.len() / 2;
+    // Ones only: no code of Huffman has so many.
+    for pair in bytes[middle..middle + 16].chunks_mut(2) {
+        pair.copy_from_slice(&[0xff, 0]);
+    }
+    assert!(matches!(decode(&bytes), Err(DecodeError::Damaged { .. })), "{:?}", decode(&bytes));
+}
+
+#[test]
+fn transparent_pixels_of_a_gif_have_their_colour() {
+    let mut bytes = encode(gradient(), ImageFormat::Gif);
+    let plain = decode(&bytes).unwrap();
+    // A control extension before the first frame, by which one colour is transparent.
+    let colours = 3 * (2 << (bytes[10] & 7)) * usize::from(bytes[10] >> 7);
+    let frame = 13 + colours;
+    if bytes[frame] == 0x21 {
+        bytes[frame + 3] |= 1;
+    } else {
+        bytes.splice(frame..frame, [0x21, 0xf9, 4, 1, 0, 0, 0, 0]);
+    }
+    let transparent = decode(&bytes).unwrap();
+    assert_eq!(transparent.grey16(SIDE, SIDE), plain.grey16(SIDE, SIDE));
 }
 
 #[test]

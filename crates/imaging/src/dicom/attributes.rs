@@ -1,22 +1,16 @@
 //! What a DICOM file says of itself, found in one walk that reads no pixel.
-//!
-//! dicom-rs is asked for one token after the other. Its tree of objects is not built: it reserves
-//! memory by lengths that a few bytes can announce, and calls itself for every nested sequence.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::ops::Range;
 
-use dicom_core::header::Header;
-use dicom_core::{Tag, VR};
+use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
-use dicom_parser::dataset::LazyDataToken;
-use dicom_parser::dataset::lazy_read::LazyDataSetReader;
-use dicom_parser::stateful::decode::StatefulDecode;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
+use super::elements::Elements;
 use super::meta::Meta;
+use super::walk::Walk;
 use super::{damaged, truncated, unsupported};
 use crate::{DecodeError, PictureFormat};
 
@@ -29,11 +23,33 @@ pub(super) struct Attributes<'a> {
     pub(super) transfer_syntax: String,
     pub(super) big_endian: bool,
     pub(super) pixels: Option<PixelData>,
-    values: BTreeMap<Tag, Range<usize>>,
+    values: BTreeMap<(Place, Tag), Value>,
     data_set: Cow<'a, [u8]>,
 }
 
+/// Where an attribute stands. Of a sequence the first item counts, and only its own depth: what
+/// other objects inside say is not the picture's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// In the file itself.
+    File,
+    /// In the `PixelValueTransformationSequence` of the functional groups.
+    Transformation,
+    /// In the `FrameVOILUTSequence` of the functional groups.
+    FrameVoi,
+    ModalityLut,
+    VoiLut,
+}
+
+/// Where a value lies, and by which VR, where one is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) range: Range<usize>,
+    pub(super) vr: Option<[u8; 2]>,
+}
+
 /// Where the pixels of all frames are in the data set.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum PixelData {
     Native {
         range: Range<usize>,
@@ -44,6 +60,8 @@ pub(super) enum PixelData {
         /// The basic offset table; often empty.
         offsets: Range<usize>,
         fragments: Vec<Range<usize>>,
+        /// Whether the delimiter that ends them is there.
+        ended: bool,
     },
 }
 
@@ -56,14 +74,6 @@ pub(super) enum Extent {
     Pixels,
 }
 
-/// What the walk is inside of.
-#[derive(Debug, PartialEq, Eq)]
-enum Level {
-    Sequence { tag: Tag, items: usize },
-    Fragments,
-    Item,
-}
-
 impl<'a> Attributes<'a> {
     /// Walks through a file. `most_bytes` bounds what a deflated one may become.
     pub(super) fn read(
@@ -72,24 +82,22 @@ impl<'a> Attributes<'a> {
         extent: Extent,
         most_bytes: usize,
     ) -> Result<Self, DecodeError> {
-        let Meta { transfer_syntax, data_set } = Meta::read(bytes)?;
-        let unknown = || unsupported(format!("transfer syntax {transfer_syntax}"));
+        let Meta { transfer_syntax, data_set, .. } = Meta::read(bytes)?;
         // What is deflated is explicit and little endian.
-        let deflated = transfer_syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
-        let data_set =
-            if deflated { inflate(data_set, most_bytes, extent)? } else { data_set.into() };
-        let read_as = if deflated { uids::EXPLICIT_VR_LITTLE_ENDIAN } else { transfer_syntax };
-        let syntax = TransferSyntaxRegistry.get(read_as).ok_or_else(unknown)?;
-
-        let mut walk =
-            Walk { data_set: &data_set, wanted, path: Vec::new(), values: BTreeMap::new() };
-        let reader = LazyDataSetReader::new_with_ts(Cursor::new(&*data_set), syntax)
-            .map_err(|_| unknown())?;
-        let pixels = walk.through(reader, extent)?;
-        let values = walk.values;
+        let data_set = if transfer_syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            inflate(data_set, most_bytes, extent)?
+        } else {
+            data_set.into()
+        };
+        if TransferSyntaxRegistry.get(&transfer_syntax).is_none() {
+            return Err(unsupported(format!("transfer syntax {transfer_syntax}")));
+        }
+        let big_endian = transfer_syntax == EXPLICIT_VR_BIG_ENDIAN;
+        let elements = Elements { bytes: &data_set, big_endian };
+        let (values, pixels) = Walk::new(elements, wanted).through(extent)?;
         Ok(Self {
-            transfer_syntax: transfer_syntax.to_owned(),
-            big_endian: transfer_syntax == EXPLICIT_VR_BIG_ENDIAN,
+            transfer_syntax: transfer_syntax.into_owned(),
+            big_endian,
             pixels,
             values,
             data_set,
@@ -101,13 +109,19 @@ impl<'a> Attributes<'a> {
         self.data_set.get(range.clone()).unwrap_or_default()
     }
 
-    fn value(&self, tag: Tag) -> Option<&[u8]> {
-        self.values.get(&tag).map(|range| self.bytes(range))
+    /// A value, and the VR it is written with.
+    pub(super) fn value_at(&self, place: Place, tag: Tag) -> Option<(&[u8], Option<[u8; 2]>)> {
+        self.values.get(&(place, tag)).map(|value| (self.bytes(&value.range), value.vr))
     }
 
     /// Text without what fills it up; of several values the first. None where there is none.
     pub(super) fn text(&self, tag: Tag) -> Option<String> {
-        let text = readable(self.value(tag)?);
+        self.text_at(Place::File, tag)
+    }
+
+    /// As [`text`](Self::text), from a certain place.
+    pub(super) fn text_at(&self, place: Place, tag: Tag) -> Option<String> {
+        let text = readable(self.value_at(place, tag)?.0);
         let first = text.split('\\').next().unwrap_or_default();
         let first = first.trim_matches(|c: char| c.is_whitespace() || c == '\0');
         (!first.is_empty()).then(|| first.to_owned())
@@ -115,185 +129,39 @@ impl<'a> Attributes<'a> {
 
     /// A number that is written in digits; of several the first.
     pub(super) fn decimal(&self, tag: Tag) -> Result<Option<f64>, DecodeError> {
-        let Some(text) = self.text(tag) else { return Ok(None) };
+        self.decimal_at(Place::File, tag)
+    }
+
+    /// As [`decimal`](Self::decimal), from a certain place.
+    pub(super) fn decimal_at(&self, place: Place, tag: Tag) -> Result<Option<f64>, DecodeError> {
+        let Some(text) = self.text_at(place, tag) else { return Ok(None) };
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(damaged(format!("{} is {text:?}, which is no number", name_of(tag)))),
         }
     }
 
+    /// Whether a sequence of the file, or of its functional groups, has an item with this.
+    pub(super) fn has(&self, place: Place, tag: Tag) -> bool {
+        self.values.contains_key(&(place, tag))
+    }
+
     /// A number of 16 bits, signed or not: its bits.
     pub(super) fn word(&self, tag: Tag) -> Option<u16> {
-        let bytes = *self.value(tag)?.first_chunk::<2>()?;
-        Some(if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+        self.words(Place::File, tag).next()
+    }
+
+    /// Numbers of 16 bits: their bits.
+    pub(super) fn words(&self, place: Place, tag: Tag) -> impl Iterator<Item = u16> {
+        let word = if self.big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
+        let bytes = self.value_at(place, tag).map_or(&[][..], |(bytes, _)| bytes);
+        bytes.as_chunks::<2>().0.iter().copied().map(word)
     }
 
     /// A number of 16 bits that must be there.
     pub(super) fn required_word(&self, tag: Tag) -> Result<u16, DecodeError> {
         self.word(tag).ok_or_else(|| damaged(format!("{} is missing", name_of(tag))))
     }
-}
-
-struct Walk<'a> {
-    data_set: &'a [u8],
-    wanted: &'a [Tag],
-    path: Vec<Level>,
-    values: BTreeMap<Tag, Range<usize>>,
-}
-
-impl Walk<'_> {
-    fn through<S: StatefulDecode>(
-        &mut self,
-        mut reader: LazyDataSetReader<S>,
-        extent: Extent,
-    ) -> Result<Option<PixelData>, DecodeError> {
-        let mut fragments: Vec<Range<usize>> = Vec::new();
-        while let Some(token) = reader.advance() {
-            let token = token.map_err(|error| self.explain(&error))?;
-            match token {
-                LazyDataToken::SequenceStart { tag, .. } => {
-                    self.path.push(Level::Sequence { tag, items: 0 });
-                }
-                LazyDataToken::PixelSequenceStart => self.path.push(Level::Fragments),
-                LazyDataToken::ItemStart { .. } => self.enter_item(&mut fragments)?,
-                LazyDataToken::ItemEnd => self.leave(|level| *level == Level::Item)?,
-                LazyDataToken::SequenceEnd => {
-                    let at_top = matches!(self.path[..], [Level::Fragments]);
-                    self.leave(|level| *level != Level::Item)?;
-                    if at_top {
-                        return Ok(Some(encapsulated(fragments)));
-                    }
-                }
-                LazyDataToken::ElementHeader(header) => {
-                    if self.path.is_empty() && is_beyond(header.tag, extent) {
-                        return Ok(None);
-                    }
-                    if self.path.is_empty() && is_floating(header.tag) {
-                        return Err(unsupported("floating-point pixels"));
-                    }
-                }
-                LazyDataToken::LazyValue { header, decoder } => {
-                    let range = self.range(decoder.position(), header.len.0)?;
-                    if self.path.is_empty() && header.tag() == tags::PIXEL_DATA {
-                        let in_words = header.vr() == VR::OW;
-                        return Ok(Some(PixelData::Native { range, in_words }));
-                    }
-                    self.keep(header.tag, range);
-                    decoder.skip_bytes(header.len.0).map_err(|_| truncated())?;
-                }
-                LazyDataToken::LazyItemValue { len, decoder } => {
-                    let range = self.range(decoder.position(), len)?;
-                    if let ([Level::Fragments, ..], Some(last)) =
-                        (&self.path[..], fragments.last_mut())
-                    {
-                        *last = range;
-                    }
-                    decoder.skip_bytes(len).map_err(|_| truncated())?;
-                }
-                _ => return Err(damaged("it holds what this program does not know")),
-            }
-        }
-        // The walk ends only at the pixels, or where there are none.
-        if self.path.is_empty() { Ok(None) } else { Err(truncated()) }
-    }
-
-    fn enter_item(&mut self, fragments: &mut Vec<Range<usize>>) -> Result<(), DecodeError> {
-        match self.path.last_mut() {
-            Some(Level::Sequence { items, .. }) => *items += 1,
-            // An empty fragment has no value that follows.
-            Some(Level::Fragments) => fragments.push(0..0),
-            Some(Level::Item) | None => return Err(not_nested()),
-        }
-        self.path.push(Level::Item);
-        Ok(())
-    }
-
-    /// Ends an item or a sequence. dicom-rs panics on some that end and never began.
-    fn leave(&mut self, is_right: impl Fn(&Level) -> bool) -> Result<(), DecodeError> {
-        match self.path.pop() {
-            Some(level) if is_right(&level) => Ok(()),
-            _ => Err(not_nested()),
-        }
-    }
-
-    fn range(&self, position: u64, length: u32) -> Result<Range<usize>, DecodeError> {
-        let start = usize::try_from(position).map_err(|_| truncated())?;
-        let end = start.saturating_add(length as usize);
-        if end > self.data_set.len() { Err(truncated()) } else { Ok(start..end) }
-    }
-
-    /// Remembers an attribute of the file itself, or of the first frame, as multi-frame objects
-    /// have them in the first items of their functional groups.
-    fn keep(&mut self, tag: Tag, range: Range<usize>) {
-        if !self.wanted.contains(&tag) {
-            return;
-        }
-        let is_first = |level: &Level| match level {
-            Level::Sequence { items, .. } => *items == 1,
-            Level::Item => true,
-            Level::Fragments => false,
-        };
-        match self.path.first() {
-            None => {
-                self.values.insert(tag, range);
-            }
-            Some(Level::Sequence {
-                tag:
-                    tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE | tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
-                ..
-            }) if is_of_frame(tag) && self.path.iter().all(is_first) => {
-                self.values.entry(tag).or_insert(range);
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn explain(&self, error: &dicom_parser::dataset::lazy_read::Error) -> DecodeError {
-        let mut cause: Option<&dyn std::error::Error> = Some(error);
-        while let Some(error) = cause {
-            if let Some(io) = error.downcast_ref::<std::io::Error>()
-                && io.kind() == std::io::ErrorKind::UnexpectedEof
-            {
-                return truncated();
-            }
-            cause = error.source();
-        }
-        damaged(format!("{error}").to_lowercase())
-    }
-}
-
-fn encapsulated(mut fragments: Vec<Range<usize>>) -> PixelData {
-    let offsets = if fragments.is_empty() { 0..0 } else { fragments.remove(0) };
-    PixelData::Encapsulated { offsets, fragments }
-}
-
-/// Attributes that may differ from frame to frame.
-fn is_of_frame(tag: Tag) -> bool {
-    matches!(
-        tag,
-        tags::RESCALE_SLOPE
-            | tags::RESCALE_INTERCEPT
-            | tags::WINDOW_CENTER
-            | tags::WINDOW_WIDTH
-            | tags::VOILUT_FUNCTION
-    )
-}
-
-/// Attributes of a data set stand in the order of their numbers.
-fn is_beyond(tag: Tag, extent: Extent) -> bool {
-    match extent {
-        Extent::Until(last) => tag > last,
-        Extent::Pixels => tag > tags::PIXEL_DATA,
-    }
-}
-
-/// Pixels of another kind, in place of the usual ones.
-fn is_floating(tag: Tag) -> bool {
-    matches!(tag, tags::FLOAT_PIXEL_DATA | tags::DOUBLE_FLOAT_PIXEL_DATA)
-}
-
-fn not_nested() -> DecodeError {
-    damaged("its sequences do not nest")
 }
 
 /// UTF-8 where it is that, else one character a byte. Which letters are meant does not matter
@@ -331,4 +199,30 @@ pub(super) fn name_of(tag: Tag) -> String {
         Some(entry) => format!("{} {tag}", entry.alias()),
         None => tag.to_string(),
     }
+}
+
+/// Where an attribute counts that stands inside of these sequences, from the outermost.
+pub(super) fn place_of(sequences: &[Tag]) -> Option<Place> {
+    Some(match sequences {
+        [] => Place::File,
+        [tags::MODALITY_LUT_SEQUENCE] => Place::ModalityLut,
+        [tags::VOILUT_SEQUENCE] => Place::VoiLut,
+        [
+            tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE | tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+            inner,
+        ] => match *inner {
+            tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE => Place::Transformation,
+            tags::FRAME_VOILUT_SEQUENCE => Place::FrameVoi,
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// Whether something that counts may stand inside of these sequences, from the outermost.
+pub(super) fn leads_on(sequences: &[Tag]) -> bool {
+    matches!(
+        sequences,
+        [tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE | tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE]
+    ) || (!sequences.is_empty() && place_of(sequences).is_some())
 }

@@ -1,12 +1,14 @@
 //! The first frame of a DICOM file: how it is stored, and its samples without their compression.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
-use super::attributes::{Attributes, EXPLICIT_VR_BIG_ENDIAN, PixelData};
-use super::{damaged, jpeg, jpeg2000, rle, truncated, unsupported};
+use super::attributes::{Attributes, EXPLICIT_VR_BIG_ENDIAN, PixelData, Place};
+use super::codestream::Codestream;
+use super::{damaged, jpeg, jpeg2000, rle, truncated, unclear, unsupported};
 use crate::{DecodeError, PictureFormat};
 
 /// How the samples are stored: DICOM PS3.3 C.7.6.3.
@@ -77,7 +79,8 @@ impl Layout {
         if colours == Colours::Ybr && bits_stored > 8 {
             return Err(unsupported(format!("YBR of {bits_stored} bits")));
         }
-        let frames = attributes.decimal(tags::NUMBER_OF_FRAMES)?.unwrap_or(1.0);
+        // Where it is no number, the first frame is the only one that is known of.
+        let frames = attributes.decimal(tags::NUMBER_OF_FRAMES).unwrap_or_default().unwrap_or(1.0);
         Ok(Self {
             columns,
             rows,
@@ -130,67 +133,108 @@ pub(super) struct Frame {
     pub(super) layout: Layout,
 }
 
+/// The ways in which a frame may be compressed that are read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codec {
+    RunLength,
+    Jpeg,
+    Jpeg2000,
+}
+
+impl Codec {
+    /// The codec of a transfer syntax; `None` where it compresses nothing.
+    fn of(syntax: &str) -> Result<Option<Self>, DecodeError> {
+        Ok(Some(match syntax {
+            uids::IMPLICIT_VR_LITTLE_ENDIAN
+            | uids::EXPLICIT_VR_LITTLE_ENDIAN
+            | uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+            | EXPLICIT_VR_BIG_ENDIAN => return Ok(None),
+            uids::RLE_LOSSLESS => Self::RunLength,
+            uids::JPEG_BASELINE8_BIT
+            | uids::JPEG_EXTENDED12_BIT
+            | uids::JPEG_LOSSLESS
+            | uids::JPEG_LOSSLESS_SV1 => Self::Jpeg,
+            uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Self::Jpeg2000,
+            other => {
+                let name = TransferSyntaxRegistry.get(other).map_or("", |known| known.name());
+                return Err(unsupported(format!("{name} compression ({other})")));
+            }
+        }))
+    }
+
+    /// The codec that the first bytes of a frame belong to, where a transfer syntax says another.
+    fn seen(self, frame: &[u8]) -> Self {
+        match frame {
+            [0xff, 0xd8, 0xff, ..] => Self::Jpeg,
+            _ if Codestream::starts(frame) => Self::Jpeg2000,
+            _ => self,
+        }
+    }
+}
+
 impl Frame {
     /// Decompresses the first frame. No codec gives more samples than `layout` announces.
     pub(super) fn first(
         attributes: &Attributes<'_>,
         mut layout: Layout,
+        max_pixels: u64,
     ) -> Result<Self, DecodeError> {
-        let syntax = attributes.transfer_syntax.as_str();
-        let samples = match (syntax, &attributes.pixels) {
+        let codec = Codec::of(&attributes.transfer_syntax)?;
+        let samples = match (codec, &attributes.pixels) {
             (_, None) => return Err(truncated()),
-            (
-                uids::IMPLICIT_VR_LITTLE_ENDIAN
-                | uids::EXPLICIT_VR_LITTLE_ENDIAN
-                | uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
-                | EXPLICIT_VR_BIG_ENDIAN,
-                Some(PixelData::Native { range, in_words }),
-            ) => {
-                if attributes.text(tags::PHOTOMETRIC_INTERPRETATION).as_deref()
-                    == Some("YBR_FULL_422")
-                {
-                    return Err(unsupported("YBR_FULL_422 without JPEG"));
-                }
-                let bytes = attributes.bytes(range);
-                if attributes.big_endian && *in_words && layout.bytes_per_sample == 1 {
-                    native(&swapped(bytes), &layout, true)?
-                } else {
-                    native(bytes, &layout, attributes.big_endian)?
-                }
+            (None, Some(PixelData::Native { range, in_words })) => {
+                uncompressed(attributes, range, *in_words, &layout)?
             }
-            (_, Some(PixelData::Native { .. })) => {
+            (Some(_), Some(PixelData::Native { .. })) => {
                 return Err(damaged("compressed pixels are not in fragments"));
             }
-            (uids::RLE_LOSSLESS, Some(data)) => {
-                let planes = rle::decode(&first_frame(attributes, data, layout.frames)?, &layout)?;
-                interleave(planes, &Layout { planar: true, ..layout })
+            (None, Some(PixelData::Encapsulated { .. })) => {
+                return Err(unclear(format!(
+                    "its pixels are in fragments, as compressed ones are, and its transfer syntax \
+                     ({}) says that they are not compressed",
+                    attributes.transfer_syntax
+                )));
             }
-            (
-                uids::JPEG_BASELINE8_BIT
-                | uids::JPEG_EXTENDED12_BIT
-                | uids::JPEG_LOSSLESS
-                | uids::JPEG_LOSSLESS_SV1,
-                Some(data),
-            ) => {
-                let samples =
-                    jpeg::decode(&first_frame(attributes, data, layout.frames)?, &layout)?;
-                if layout.colours == Colours::Ybr {
-                    layout.colours = Colours::Rgb;
-                }
-                layout.lowest_bit = 0;
-                samples
-            }
-            (uids::JPEG2000_LOSSLESS | uids::JPEG2000, Some(data)) => {
+            (Some(codec), Some(data)) => {
                 let frame = first_frame(attributes, data, layout.frames)?;
-                layout.lowest_bit = 0;
-                jpeg2000::decode(&frame, &layout)?
-            }
-            (syntax, Some(_)) => {
-                let name = TransferSyntaxRegistry.get(syntax).map_or("", |known| known.name());
-                return Err(unsupported(format!("{name} compression ({syntax})")));
+                match codec.seen(&frame) {
+                    Codec::RunLength => {
+                        let planes = rle::decode(&frame, &layout)?;
+                        interleave(planes, &Layout { planar: true, ..layout })
+                    }
+                    Codec::Jpeg => {
+                        let samples = jpeg::decode(&frame, &layout, max_pixels)?;
+                        if layout.colours == Colours::Ybr {
+                            layout.colours = Colours::Rgb;
+                        }
+                        layout.lowest_bit = 0;
+                        samples
+                    }
+                    Codec::Jpeg2000 => {
+                        layout.lowest_bit = 0;
+                        jpeg2000::decode(&frame, &layout)?
+                    }
+                }
             }
         };
         Ok(Self { samples, layout })
+    }
+}
+
+fn uncompressed(
+    attributes: &Attributes<'_>,
+    range: &Range<usize>,
+    in_words: bool,
+    layout: &Layout,
+) -> Result<Vec<u16>, DecodeError> {
+    if attributes.text(tags::PHOTOMETRIC_INTERPRETATION).as_deref() == Some("YBR_FULL_422") {
+        return Err(unsupported("YBR_FULL_422 without JPEG"));
+    }
+    let bytes = attributes.bytes(range);
+    if attributes.big_endian && in_words && layout.bytes_per_sample == 1 {
+        native(&swapped(bytes), layout, true)
+    } else {
+        native(bytes, layout, attributes.big_endian)
     }
 }
 
@@ -200,15 +244,21 @@ fn first_frame<'a>(
     data: &PixelData,
     frames: usize,
 ) -> Result<Cow<'a, [u8]>, DecodeError> {
-    let PixelData::Encapsulated { offsets, fragments } = data else { return Err(truncated()) };
+    let PixelData::Encapsulated { offsets, fragments, ended } = data else {
+        return Err(truncated());
+    };
+    if fragments.is_empty() {
+        return Err(if *ended { damaged("its pixel data is empty") } else { truncated() });
+    }
+    // A file that ends without the delimiter may have lost frames; then it has lost its end.
+    if !ended && fragments.len() < frames {
+        return Err(truncated());
+    }
     /// Each fragment follows the eight bytes of its item, which offsets count too.
     const ITEM_HEADER: usize = 8;
-    let second = attributes.bytes(offsets).get(4..8).and_then(|bytes| bytes.first_chunk::<4>());
-    let fragments = match (fragments.as_slice(), second) {
-        ([], _) => return Err(damaged("its pixel data is empty")),
+    let fragments = match (fragments.as_slice(), second_offset(attributes, offsets)) {
         ([only], _) => std::slice::from_ref(only),
         (all, Some(second)) => {
-            let second = u32::from_le_bytes(*second) as usize;
             let mut at = 0;
             let of_first = all.iter().take_while(|fragment| {
                 let is_before = at < second;
@@ -227,6 +277,17 @@ fn first_frame<'a>(
             several.iter().flat_map(|it| attributes.bytes(it)).copied().collect::<Vec<u8>>().into()
         }
     })
+}
+
+/// Where the second frame starts, from the start of the first: of the basic offset table, or of
+/// the extended one with its eight bytes a number (PS3.3 C.7.6.3.1.8).
+fn second_offset(attributes: &Attributes<'_>, offsets: &Range<usize>) -> Option<usize> {
+    let basic = attributes.bytes(offsets).get(4..8).and_then(|bytes| bytes.first_chunk::<4>());
+    if let Some(second) = basic {
+        return Some(u32::from_le_bytes(*second) as usize);
+    }
+    let (extended, _) = attributes.value_at(Place::File, tags::EXTENDED_OFFSET_TABLE)?;
+    usize::try_from(u64::from_le_bytes(*extended.get(8..16)?.first_chunk::<8>()?)).ok()
 }
 
 fn native(bytes: &[u8], layout: &Layout, big_endian: bool) -> Result<Vec<u16>, DecodeError> {

@@ -3,10 +3,11 @@
 use dicom_dictionary_std::{tags, uids};
 use fast_image_resize::pixels::U16;
 
-use super::attributes::Attributes;
-use super::damaged;
+use super::attributes::{Attributes, Place, name_of};
 use super::frame::{Colours, Frame, Layout};
-use crate::{DecodeError, Window};
+use super::lut::Lut;
+use super::{damaged, unclear, unsupported};
+use crate::{DecodeError, SeenThrough, Window};
 
 /// Words that a sample can be.
 const WORDS: usize = 1 << 16;
@@ -15,12 +16,25 @@ const WORDS: usize = 1 << 16;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct GreyScale {
     stored: Stored,
-    rescale: Rescale,
-    /// What the file asks to be seen through, if anything.
-    own: Option<(Window, Curve)>,
+    modality: Modality,
+    seen: Option<Seen>,
+    through: SeenThrough,
     padding: Option<[i32; 2]>,
     inverted: bool,
-    is_hounsfield: bool,
+}
+
+/// From stored values to those that the device means: PS3.3 C.11.1.
+#[derive(Debug, Clone, PartialEq)]
+enum Modality {
+    Rescale(Rescale),
+    Lut(Lut),
+}
+
+/// From those to brightness: PS3.3 C.11.2.
+#[derive(Debug, Clone, PartialEq)]
+enum Seen {
+    Window(Window, Curve),
+    Lut(Lut),
 }
 
 /// Which bits of a word count, and whether they have a sign.
@@ -47,14 +61,27 @@ enum Curve {
 }
 
 impl GreyScale {
-    pub(super) fn of(attributes: &Attributes<'_>, layout: &Layout) -> Result<Self, DecodeError> {
-        let slope = attributes.decimal(tags::RESCALE_SLOPE)?;
-        let intercept = attributes.decimal(tags::RESCALE_INTERCEPT)?;
-        if slope == Some(0.0) {
-            return Err(damaged("a rescale slope of 0"));
-        }
-        // Both are required of CT. A screen shot that only says CT has neither.
-        let is_hounsfield = is_ct(attributes) && slope.is_some() && intercept.is_some();
+    /// What a file is seen through: the window asked for; for CT the lung window; the file's own
+    /// table or window; or a window from the lowest to the highest value. Only what is used is
+    /// read.
+    pub(super) fn of(
+        attributes: &Attributes<'_>,
+        layout: &Layout,
+        asked: Option<Window>,
+    ) -> Result<Self, DecodeError> {
+        refuse_presentation(attributes, layout)?;
+        let (modality, is_hounsfield) = modality(attributes, layout, asked.is_some())?;
+        let (seen, through) = if let Some(window) = asked {
+            (Some(Seen::Window(window, Curve::Linear)), SeenThrough::Asked)
+        } else if is_hounsfield {
+            (Some(Seen::Window(Window::LUNG, Curve::Linear)), SeenThrough::Lung)
+        } else if let Some(lut) = Lut::of(attributes, Place::VoiLut, layout.signed)? {
+            (Some(Seen::Lut(lut)), SeenThrough::OwnTable)
+        } else if let Some((window, curve)) = own_window(attributes)? {
+            (Some(Seen::Window(window, curve)), SeenThrough::OwnWindow)
+        } else {
+            (None, SeenThrough::WholeRange)
+        };
         let stored = Stored {
             bits: layout.bits_stored,
             lowest_bit: layout.lowest_bit,
@@ -67,37 +94,46 @@ impl GreyScale {
             let ends = [pad(value), pad(limit)];
             [ends[0].min(ends[1]), ends[0].max(ends[1])]
         });
-        Ok(Self {
-            stored,
-            rescale: Rescale { slope: slope.unwrap_or(1.0), intercept: intercept.unwrap_or(0.0) },
-            own: own_window(attributes)?,
-            padding,
-            inverted: layout.colours == Colours::Monochrome1,
-            is_hounsfield,
-        })
+        let inverted = layout.colours == Colours::Monochrome1;
+        Ok(Self { stored, modality, seen, through, padding, inverted })
     }
 
-    /// The grey of each pixel and the window it was seen through: the one asked for; for CT the
-    /// lung window; the file's own; or one from the lowest to the highest value.
-    pub(super) fn apply(&self, frame: &Frame, asked: Option<Window>) -> (Vec<U16>, Window) {
-        let lung = self.is_hounsfield.then_some(Window::LUNG);
-        let (window, curve) = asked
-            .or(lung)
-            .map(|window| (window, Curve::Linear))
-            .or(self.own)
-            .unwrap_or_else(|| (self.whole_range(&frame.samples), Curve::Linear));
+    /// The same for samples that a codec laid out: at other bits than the file says.
+    pub(super) fn of_layout(&self, layout: &Layout) -> Self {
+        let stored = Stored { lowest_bit: layout.lowest_bit, ..self.stored };
+        Self { stored, ..self.clone() }
+    }
+
+    /// What the picture is seen through.
+    pub(super) fn through(&self) -> SeenThrough {
+        self.through
+    }
+
+    /// The grey of each pixel, and the window it was seen through where it was one.
+    pub(super) fn apply(&self, frame: &Frame) -> (Vec<U16>, Option<Window>) {
+        let whole = || Seen::Window(self.whole_range(&frame.samples), Curve::Linear);
+        let seen = self.seen.clone().unwrap_or_else(whole);
         // Every pixel is one of 65,536 words.
         let table: Vec<U16> =
-            (0..WORDS).map(|word| U16::new(self.grey(word as u16, window, curve))).collect();
-        (frame.samples.iter().map(|word| table[usize::from(*word)]).collect(), window)
+            (0..WORDS).map(|word| U16::new(self.grey(word as u16, &seen))).collect();
+        let grey = frame.samples.iter().map(|word| table[usize::from(*word)]).collect();
+        let window = match seen {
+            Seen::Window(window, _) => Some(window),
+            Seen::Lut(_) => None,
+        };
+        (grey, window)
     }
 
-    fn grey(&self, word: u16, window: Window, curve: Curve) -> u16 {
+    fn grey(&self, word: u16, seen: &Seen) -> u16 {
         let value = self.stored.value(word);
         if self.is_padding(value) {
             return 0;
         }
-        let brightness = curve.brightness(self.rescale.apply(value), window);
+        let value = self.modality.apply(value);
+        let brightness = match seen {
+            Seen::Window(window, curve) => curve.brightness(value, *window),
+            Seen::Lut(lut) => lut.brightness(value),
+        };
         let brightness = if self.inverted { 1.0 - brightness } else { brightness };
         (brightness * f64::from(u16::MAX)).round() as u16
     }
@@ -108,15 +144,27 @@ impl GreyScale {
 
     /// A window with the lowest value as black and the highest as white.
     fn whole_range(&self, samples: &[u16]) -> Window {
-        let values = samples.iter().map(|word| self.stored.value(*word));
-        let shown = values.filter(|value| !self.is_padding(*value));
-        let ends = shown.fold(None, |ends: Option<[i32; 2]>, value| {
-            let [lowest, highest] = ends.unwrap_or([value; 2]);
-            Some([lowest.min(value), highest.max(value)])
-        });
-        let [a, b] = ends.unwrap_or([0; 2]).map(|value| self.rescale.apply(value));
+        let mut is_there = vec![false; WORDS];
+        samples.iter().for_each(|word| is_there[usize::from(*word)] = true);
+        let stored = (0..WORDS).filter(|word| is_there[*word]);
+        let stored = stored.map(|word| self.stored.value(word as u16));
+        let values = stored.filter(|value| !self.is_padding(*value));
+        let [a, b] = values
+            .map(|value| self.modality.apply(value))
+            .map(|value| [value; 2])
+            .reduce(|[low, high], [value, _]| [low.min(value), high.max(value)])
+            .unwrap_or([0.0; 2]);
         // Where the linear curve leaves black, and where it reaches white.
-        Window::new(f64::midpoint(a, b) + 0.5, (b - a).abs() + 1.0).unwrap_or(Window::LUNG)
+        Window::new(f64::midpoint(a, b) + 0.5, b - a + 1.0).unwrap_or(Window::LUNG)
+    }
+}
+
+impl Modality {
+    fn apply(&self, stored: i32) -> f64 {
+        match self {
+            Self::Rescale(Rescale { slope, intercept }) => slope * f64::from(stored) + intercept,
+            Self::Lut(lut) => lut.at(f64::from(stored)).into(),
+        }
     }
 }
 
@@ -125,12 +173,6 @@ impl Stored {
         let unused = 16 - self.bits;
         let left = (word >> self.lowest_bit) << unused;
         if self.signed { i32::from(left as i16 >> unused) } else { i32::from(left >> unused) }
-    }
-}
-
-impl Rescale {
-    fn apply(self, stored: i32) -> f64 {
-        self.slope * f64::from(stored) + self.intercept
     }
 }
 
@@ -157,22 +199,109 @@ impl Curve {
     }
 }
 
-fn is_ct(attributes: &Attributes<'_>) -> bool {
-    let class = attributes.text(tags::SOP_CLASS_UID);
-    let by_class = class
-        .is_some_and(|it| it == uids::CT_IMAGE_STORAGE || it == uids::ENHANCED_CT_IMAGE_STORAGE);
-    by_class || attributes.text(tags::MODALITY).is_some_and(|modality| modality == "CT")
+/// How stored values are to be read, and whether they become Hounsfield units.
+fn modality(
+    attributes: &Attributes<'_>,
+    layout: &Layout,
+    is_asked: bool,
+) -> Result<(Modality, bool), DecodeError> {
+    let is_hounsfield = |unit: Option<String>, missing| {
+        is_ct(attributes) && unit.map_or(missing, |unit| unit.eq_ignore_ascii_case("HU"))
+    };
+    if let Some(lut) = Lut::of(attributes, Place::ModalityLut, layout.signed)? {
+        let unit = attributes.text_at(Place::ModalityLut, tags::MODALITY_LUT_TYPE);
+        return Ok((Modality::Lut(lut), is_hounsfield(unit, false)));
+    }
+    let is_own = [tags::RESCALE_SLOPE, tags::RESCALE_INTERCEPT]
+        .iter()
+        .any(|tag| attributes.has(Place::File, *tag));
+    let place = if is_own { Place::File } else { Place::Transformation };
+    let slope = attributes.decimal_at(place, tags::RESCALE_SLOPE)?;
+    let intercept = attributes.decimal_at(place, tags::RESCALE_INTERCEPT)?;
+    if slope == Some(0.0) {
+        return Err(damaged("a rescale slope of 0"));
+    }
+    let are_there = slope.is_some() && intercept.is_some();
+    if !are_there && !is_asked {
+        refuse_scan_without_units(attributes, slope.is_none())?;
+    }
+    let unit = attributes.text_at(place, tags::RESCALE_TYPE);
+    let rescale = Rescale { slope: slope.unwrap_or(1.0), intercept: intercept.unwrap_or(0.0) };
+    Ok((Modality::Rescale(rescale), are_there && is_hounsfield(unit, true)))
 }
 
-/// The first window of the file. One that is too narrow for the linear curve counts as none.
-fn own_window(attributes: &Attributes<'_>) -> Result<Option<(Window, Curve)>, DecodeError> {
-    let centre = attributes.decimal(tags::WINDOW_CENTER)?;
-    let width = attributes.decimal(tags::WINDOW_WIDTH)?;
-    let curve = match attributes.text(tags::VOILUT_FUNCTION).as_deref() {
-        Some("LINEAR_EXACT") => Curve::LinearExact,
-        Some("SIGMOID") => Curve::Sigmoid,
-        _ => Curve::Linear,
+/// Both numbers are required of CT images. A screen shot that only says CT has neither; beside
+/// slices in Hounsfield units, a slice without them would be another picture of the same values.
+fn refuse_scan_without_units(
+    attributes: &Attributes<'_>,
+    is_slope: bool,
+) -> Result<(), DecodeError> {
+    let class = attributes.text(tags::SOP_CLASS_UID).unwrap_or_default();
+    if !CT_IMAGES.contains(&class.as_str()) {
+        return Ok(());
+    }
+    let missing = if is_slope { tags::RESCALE_SLOPE } else { tags::RESCALE_INTERCEPT };
+    Err(unclear(format!(
+        "CT without {}, so that its Hounsfield units are not known",
+        name_of(missing)
+    )))
+}
+
+/// PS3.3 C.11.6: the photometric interpretation says the same, or one of both is wrong.
+fn refuse_presentation(attributes: &Attributes<'_>, layout: &Layout) -> Result<(), DecodeError> {
+    let shape = attributes.text(tags::PRESENTATION_LUT_SHAPE);
+    let is_inverse = match shape.as_deref() {
+        Some("INVERSE") => true,
+        Some("IDENTITY") => false,
+        _ => return Ok(()),
     };
-    let window = centre.zip(width).and_then(|(centre, width)| Window::new(centre, width).ok());
-    Ok(window.map(|window| (window, curve)))
+    if is_inverse == (layout.colours == Colours::Monochrome1) {
+        return Ok(());
+    }
+    let photometric = if is_inverse { "MONOCHROME2" } else { "MONOCHROME1" };
+    Err(unclear(format!(
+        "{} is {}, and the photometric interpretation {photometric} says the opposite",
+        name_of(tags::PRESENTATION_LUT_SHAPE),
+        shape.unwrap_or_default()
+    )))
+}
+
+/// CT, enhanced CT, and enhanced CT that was converted from CT (1.2.840.10008.5.1.4.1.1.2.2).
+const CT_IMAGES: [&str; 3] = [
+    uids::CT_IMAGE_STORAGE,
+    uids::ENHANCED_CT_IMAGE_STORAGE,
+    uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE,
+];
+
+fn is_ct(attributes: &Attributes<'_>) -> bool {
+    let is = |tag, wanted: &[&str]| {
+        attributes.text(tag).is_some_and(|text| wanted.contains(&text.as_str()))
+    };
+    is(tags::SOP_CLASS_UID, &CT_IMAGES) || is(tags::MODALITY, &["CT"])
+}
+
+/// The first window of the file, or of its functional groups.
+fn own_window(attributes: &Attributes<'_>) -> Result<Option<(Window, Curve)>, DecodeError> {
+    let is_own = attributes.has(Place::File, tags::WINDOW_CENTER);
+    let place = if is_own { Place::File } else { Place::FrameVoi };
+    let centre = attributes.decimal_at(place, tags::WINDOW_CENTER)?;
+    let width = attributes.decimal_at(place, tags::WINDOW_WIDTH)?;
+    let Some((centre, width)) = centre.zip(width) else { return Ok(None) };
+    let named = attributes.text_at(place, tags::VOILUT_FUNCTION);
+    let (curve, narrowest) = match named.as_deref() {
+        None | Some("LINEAR") => (Curve::Linear, "at least 1"),
+        Some("LINEAR_EXACT") => (Curve::LinearExact, "more than 0"),
+        Some("SIGMOID") => (Curve::Sigmoid, "more than 0"),
+        Some(other) => {
+            return Err(unsupported(format!("{} {other}", name_of(tags::VOILUT_FUNCTION))));
+        }
+    };
+    let window = match curve {
+        Curve::Linear => Window::new(centre, width).ok(),
+        Curve::LinearExact | Curve::Sigmoid => Window::of_any_width(centre, width),
+    };
+    let window = window.ok_or_else(|| {
+        unclear(format!("{} is {width}, and has to be {narrowest}", name_of(tags::WINDOW_WIDTH)))
+    })?;
+    Ok(Some((window, curve)))
 }

@@ -3,16 +3,29 @@
 use jpeg_decoder::{ColorTransform, Decoder, Error, ImageInfo, PixelFormat};
 
 use super::frame::{Colours, Layout};
-use super::{damaged, truncated, unsupported};
+use super::{damaged, too_costly, unsupported};
 use crate::DecodeError;
+use crate::jpeg::Markers;
 
 /// Decodes a frame into samples, pixel by pixel; luminance and chrominance become RGB.
-pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeError> {
+pub(super) fn decode(
+    frame: &[u8],
+    layout: &Layout,
+    max_pixels: u64,
+) -> Result<Vec<u16>, DecodeError> {
+    const JPEG_LS: u8 = 0xf7;
+    let markers = Markers::of(frame);
+    if markers.process == Some(JPEG_LS) {
+        return Err(unsupported("JPEG-LS compression"));
+    }
+    if let Some(reason) = markers.excess(max_pixels) {
+        return Err(too_costly(reason));
+    }
     let mut decoder = Decoder::new(frame);
     decoder.set_color_transform(match layout.colours {
         Colours::Monochrome1 | Colours::Monochrome2 => ColorTransform::Grayscale,
-        Colours::Rgb => ColorTransform::RGB,
-        Colours::Ybr => ColorTransform::YCbCr,
+        Colours::Rgb | Colours::Ybr if is_ycbcr(&markers, layout.colours) => ColorTransform::YCbCr,
+        Colours::Rgb | Colours::Ybr => ColorTransform::RGB,
     });
     decoder.read_info().map_err(explain)?;
     let info = decoder.info().ok_or_else(|| damaged("its JPEG has no frame"))?;
@@ -31,6 +44,20 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
             samples.len(),
             layout.samples()
         )))
+    }
+}
+
+/// Whether three components are luminance and chrominance: as the stream says in its own markers,
+/// in the order of libjpeg; what DICOM says counts where they are silent. JFIF knows nothing else,
+/// and Adobe's marker has a number for it.
+fn is_ycbcr(markers: &Markers, named: Colours) -> bool {
+    if markers.has_jfif {
+        return true;
+    }
+    match (markers.adobe_transform, markers.components.as_slice()) {
+        (Some(transform), _) => transform != 0,
+        (None, b"RGB") => false,
+        (None, _) => named == Colours::Ybr,
     }
 }
 
@@ -53,7 +80,8 @@ fn refuse_other_size(info: &ImageInfo, layout: &Layout) -> Result<(), DecodeErro
 
 fn explain(error: Error) -> DecodeError {
     match error {
-        Error::Io(_) => truncated(),
+        // The file itself is whole: its structure has been walked through.
+        Error::Io(_) => damaged("its JPEG ends too early"),
         Error::Unsupported(feature) => unsupported(format!("JPEG with {feature:?}")),
         error => damaged(error.to_string().to_lowercase()),
     }

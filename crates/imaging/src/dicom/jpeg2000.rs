@@ -1,25 +1,37 @@
 //! JPEG 2000 in DICOM (ITU-T T.800), reversible or not, up to 16 bits.
 
-use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+use hayro_jpeg2000::error::{FormatError, MarkerError};
+use hayro_jpeg2000::{DecodeError as Jpeg2000Error, DecodeSettings, DecoderContext, Image};
 
+use super::codestream::Codestream;
 use super::frame::Layout;
-use super::{damaged, unsupported};
+use super::{damaged, too_costly, unsupported};
 use crate::DecodeError;
 
 /// Decodes a frame into samples, pixel by pixel; colour transforms are undone. Signed samples
 /// become the bits of two's complement.
 pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeError> {
-    let explain = |error| damaged(format!("{error}").to_lowercase());
     let settings = DecodeSettings {
         resolve_palette_indices: false,
         // A frame that ends too early is refused and not filled up.
         strict: true,
         target_resolution: None,
     };
-    let components = Components::of(frame)?;
-    let image = Image::new(frame, &settings).map_err(explain)?;
+    if !Codestream::starts(frame) {
+        return Err(not_a_codestream(frame));
+    }
+    let codestream =
+        Codestream::of(frame).ok_or_else(|| damaged("its JPEG 2000 ends in its headers"))?;
+    if let Some(reason) = codestream.excess() {
+        return Err(too_costly(reason));
+    }
+    let (bits, signed) = codestream.depth.filter(|(bits, _)| *bits <= 16).ok_or_else(|| {
+        unsupported("JPEG 2000 with more than 16 bits a sample, or not always as many")
+    })?;
+    let closed = codestream.closed(frame);
+    let image = Image::new(&closed, &settings).map_err(explain)?;
     // What memory is taken follows from this.
-    let found = (image.width(), image.height(), components.count);
+    let found = (image.width(), image.height(), codestream.components);
     let due = (u32::from(layout.columns), u32::from(layout.rows), layout.colours.samples());
     if found != due {
         return Err(damaged(format!(
@@ -30,14 +42,14 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(explain)?;
     let planes = decoded.components();
-    if planes.len() != components.count
+    if planes.len() != codestream.components
         || planes.iter().any(|plane| plane.samples().len() != layout.pixels())
     {
         return Err(damaged("its JPEG 2000 components differ in size"));
     }
     // The decoder takes all samples for unsigned and adds half their range.
-    let half = if components.signed { 1_i32 << (components.bits - 1) } else { 0 };
-    let most = (1_i32 << components.bits) - 1;
+    let half = if signed { 1_i32 << (bits - 1) } else { 0 };
+    let most = (1_i32 << bits) - 1;
     let sample = |plane: &hayro_jpeg2000::ComponentData, pixel: usize| {
         ((plane.samples()[pixel].round() as i32).clamp(0, most) - half) as u16
     };
@@ -46,31 +58,22 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
         .collect())
 }
 
-/// What the codestream says of its components.
-struct Components {
-    count: usize,
-    bits: u8,
-    signed: bool,
+/// DICOM allows no container around it: its boxes may say other colours than the file does.
+fn not_a_codestream(frame: &[u8]) -> DecodeError {
+    const CONTAINER: &[u8] = b"\0\0\0\x0cjP  ";
+    if frame.starts_with(CONTAINER) {
+        return unsupported("JPEG 2000 in a JP2 container");
+    }
+    damaged("its JPEG 2000 does not start like one")
 }
 
-impl Components {
-    /// Reads the `SIZ` marker segment, T.800 A.5.1, which starts every codestream; DICOM allows
-    /// no container around it.
-    fn of(codestream: &[u8]) -> Result<Self, DecodeError> {
-        const START: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
-        const COMPONENTS_AT: usize = 40;
-        if !codestream.starts_with(&START) {
-            return Err(damaged("its JPEG 2000 does not start like one"));
+fn explain(error: Jpeg2000Error) -> DecodeError {
+    let reason = format!("{error}").to_lowercase();
+    match error {
+        Jpeg2000Error::Format(FormatError::Unsupported)
+        | Jpeg2000Error::Marker(MarkerError::Unsupported) => {
+            unsupported(format!("JPEG 2000: {reason}"))
         }
-        let ([high, low], depth) = codestream
-            .get(COMPONENTS_AT..)
-            .and_then(|rest| Some((rest.first_chunk::<2>()?, rest.get(2)?)))
-            .ok_or_else(super::truncated)?;
-        let bits = (depth & 0x7f) + 1;
-        if bits > 16 {
-            return Err(unsupported(format!("JPEG 2000 with {bits} bits a sample")));
-        }
-        let count = usize::from(u16::from_be_bytes([*high, *low]));
-        Ok(Self { count, bits, signed: depth & 0x80 != 0 })
+        _ => damaged(format!("its JPEG 2000: {reason}")),
     }
 }

@@ -1,33 +1,113 @@
 //! The head of a DICOM file: what kind of object it is, and how it is written.
 
-use dicom_dictionary_std::uids;
+use std::borrow::Cow;
 
-use super::{damaged, truncated};
+use dicom_core::Tag;
+use dicom_dictionary_std::{tags, uids};
+
+use super::attributes::EXPLICIT_VR_BIG_ENDIAN;
+use super::elements::Elements;
+use super::truncated;
 use crate::DecodeError;
 
 /// The mark of a DICOM file follows 128 bytes that mean nothing.
 const PREAMBLE_BYTES: usize = 128;
 const MARK: &[u8] = b"DICM";
 
-/// The file meta information of DICOM PS3.10 section 7.1, always explicit and little endian.
+/// Of how many bytes at the start it can be told whether a file is DICOM: those that have no mark
+/// are known by their first elements.
+pub(crate) const HEAD_BYTES: usize = 1024;
+
+/// The file meta information of DICOM PS3.10 section 7.1, and what follows it.
 pub(super) struct Meta<'a> {
-    pub(super) transfer_syntax: &'a str,
+    pub(super) transfer_syntax: Cow<'a, str>,
     pub(super) data_set: &'a [u8],
+    sop_class: Option<&'a str>,
 }
 
 impl<'a> Meta<'a> {
+    /// Reads all elements of group 2. Where the group ends is seen and not believed: some files
+    /// say a wrong length, or none. A file without the group is written as its first element is.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let length = group_length(bytes)?;
-        let rest = bytes.get(ELEMENTS_AT..).ok_or_else(truncated)?;
-        let (group, data_set) = rest.split_at_checked(length).ok_or_else(truncated)?;
-        let transfer_syntax = uid(group, TRANSFER_SYNTAX_UID)
-            .ok_or_else(|| damaged("its transfer syntax is missing"))?;
-        Ok(Self { transfer_syntax, data_set })
+        const GROUP: u16 = 2;
+        let start = if has_mark(bytes) { PREAMBLE_BYTES + MARK.len() } else { 0 };
+        let elements = Elements { bytes, big_endian: false };
+        let implicit = !elements.is_explicit(start);
+        let (mut transfer_syntax, mut sop_class) = (None, None);
+        let mut at = start;
+        while let Some(header) = elements.header(at, implicit) {
+            if header.tag.group() != GROUP {
+                break;
+            }
+            let end = header.length.and_then(|length| header.value_at.checked_add(length));
+            let value = end.and_then(|end| bytes.get(header.value_at..end));
+            let Some(value) = value else { return Err(truncated()) };
+            match header.tag {
+                tags::TRANSFER_SYNTAX_UID => transfer_syntax = uid(value),
+                tags::MEDIA_STORAGE_SOP_CLASS_UID => sop_class = uid(value),
+                _ => {}
+            }
+            at = header.value_at + value.len();
+        }
+        let data_set = bytes.get(at..).unwrap_or_default();
+        if data_set.len() < 8 && bytes.len() < HEAD_BYTES {
+            return Err(truncated());
+        }
+        let guessed = || guess(data_set).into();
+        Ok(Self {
+            transfer_syntax: transfer_syntax.map_or_else(guessed, Cow::Borrowed),
+            data_set,
+            sop_class,
+        })
+    }
+
+    /// What the file says it is, in its head or at the start of its data set.
+    fn sop_class(&self) -> Option<&'a str> {
+        if self.sop_class.is_some() {
+            return self.sop_class;
+        }
+        let big_endian = self.transfer_syntax == EXPLICIT_VR_BIG_ENDIAN;
+        let elements = Elements { bytes: self.data_set, big_endian };
+        let implicit = !elements.is_explicit(0);
+        let mut at = 0;
+        loop {
+            let header = elements.header(at, implicit)?;
+            if header.tag > tags::SOP_CLASS_UID {
+                return None;
+            }
+            let end = header.value_at.checked_add(header.length?)?;
+            if header.tag == tags::SOP_CLASS_UID {
+                return uid(self.data_set.get(header.value_at..end)?);
+            }
+            at = end;
+        }
     }
 }
 
-/// Whether a file's first bytes are those of a DICOM file.
+/// The transfer syntax of a data set that nobody named, as pydicom guesses it.
+fn guess(data_set: &[u8]) -> &'static str {
+    /// No group with so high a number starts a data set; of one in the other byte order it does.
+    const IMPROBABLE_GROUP: u16 = 0x0400;
+    let elements = Elements { bytes: data_set, big_endian: false };
+    if !elements.is_explicit(0) {
+        return uids::IMPLICIT_VR_LITTLE_ENDIAN;
+    }
+    match elements.header(0, false).map(|header| header.tag) {
+        Some(Tag(IMPROBABLE_GROUP.., _)) => EXPLICIT_VR_BIG_ENDIAN,
+        _ => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+    }
+}
+
+/// Whether a file's first bytes are those of a DICOM file, with its mark or without.
 pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    has_mark(bytes)
+        || [false, true]
+            .into_iter()
+            .any(|big_endian| Elements { bytes: head, big_endian }.look_like_a_data_set())
+}
+
+fn has_mark(bytes: &[u8]) -> bool {
     bytes.get(PREAMBLE_BYTES..).is_some_and(|rest| rest.starts_with(MARK))
 }
 
@@ -50,49 +130,13 @@ pub fn object_without_image(head: &[u8]) -> Option<&'static str> {
     if !is_dicom(head) {
         return None;
     }
-    let length = group_length(head).ok()?;
-    let group = head.get(ELEMENTS_AT..)?;
-    let class = uid(&group[..group.len().min(length)], MEDIA_STORAGE_SOP_CLASS_UID)?;
+    let class = Meta::read(head).ok()?.sop_class()?;
     let is_of = |(start, _): &&(&str, &str)| {
         if start.ends_with('.') { class.starts_with(start) } else { class == *start }
     };
     WITHOUT_IMAGE.iter().find(is_of).map(|(_, words)| *words)
 }
 
-const MEDIA_STORAGE_SOP_CLASS_UID: [u8; 4] = [2, 0, 2, 0];
-const TRANSFER_SYNTAX_UID: [u8; 4] = [2, 0, 0x10, 0];
-
-/// The group starts with an element of 12 bytes that says how long the others are.
-const GROUP_AT: usize = PREAMBLE_BYTES + MARK.len();
-const ELEMENTS_AT: usize = GROUP_AT + 12;
-
-fn group_length(bytes: &[u8]) -> Result<usize, DecodeError> {
-    let first = bytes.get(GROUP_AT..ELEMENTS_AT).ok_or_else(truncated)?;
-    let (head, length) = first.split_last_chunk::<4>().ok_or_else(truncated)?;
-    if head != [2, 0, 0, 0, b'U', b'L', 4, 0] {
-        return Err(damaged("its file meta information does not say how long it is"));
-    }
-    Ok(u32::from_le_bytes(*length) as usize)
-}
-
-/// The value of an element with a UID: number, `UI`, length in two bytes, text.
-fn uid(mut group: &[u8], wanted: [u8; 4]) -> Option<&str> {
-    /// Of these the length has four bytes, after two of zero. PS3.5 section 7.1.2.
-    const LONG: [&[u8; 2]; 3] = [b"OB", b"UN", b"UT"];
-    loop {
-        let (number, rest) = group.split_first_chunk::<4>()?;
-        let (kind, rest) = rest.split_first_chunk::<2>()?;
-        let (length, rest) = if LONG.contains(&kind) {
-            let (length, rest) = rest.get(2..)?.split_first_chunk::<4>()?;
-            (u32::from_le_bytes(*length) as usize, rest)
-        } else {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            (usize::from(u16::from_le_bytes(*length)), rest)
-        };
-        let (value, next) = rest.split_at_checked(length)?;
-        if *number == wanted {
-            return Some(str::from_utf8(value).ok()?.trim_matches(['\0', ' ']));
-        }
-        group = next;
-    }
+fn uid(value: &[u8]) -> Option<&str> {
+    Some(str::from_utf8(value).ok()?.trim_matches(['\0', ' '])).filter(|uid| !uid.is_empty())
 }

@@ -1,8 +1,8 @@
 //! RLE Lossless: DICOM PS3.5 annex G. dicom-rs has it too, but reserves memory by a number that
 //! the file gives.
 
+use super::damaged;
 use super::frame::Layout;
-use super::{damaged, truncated};
 use crate::DecodeError;
 
 /// A count and 15 offsets, little endian.
@@ -11,7 +11,7 @@ const HEADER_BYTES: usize = 64;
 /// Decodes a frame into planes of samples. Each byte of a sample has a segment of its own, the
 /// highest first.
 pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeError> {
-    let (header, _) = frame.split_first_chunk::<HEADER_BYTES>().ok_or_else(truncated)?;
+    let (header, _) = frame.split_first_chunk::<HEADER_BYTES>().ok_or_else(short)?;
     let (numbers, _) = header.as_chunks::<4>();
     let number = |place: usize| u32::from_le_bytes(numbers[place]) as usize;
     let due = layout.colours.samples() * layout.bytes_per_sample;
@@ -26,7 +26,7 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
             let start = number(1 + segment);
             let end = if segment + 1 < segments { number(2 + segment) } else { frame.len() };
             let shift = 8 * (layout.bytes_per_sample - 1 - byte);
-            unpack(frame.get(start..end).ok_or_else(truncated)?, samples, shift)?;
+            unpack(frame.get(start..end).ok_or_else(short)?, samples, shift)?;
         }
     }
     Ok(samples)
@@ -37,12 +37,12 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
 fn unpack(mut packed: &[u8], samples: &mut [u16], shift: usize) -> Result<(), DecodeError> {
     let mut samples = samples.iter_mut();
     while samples.len() > 0 {
-        let (length, rest) = packed.split_first().ok_or_else(truncated)?;
+        let (length, rest) = packed.split_first().ok_or_else(short)?;
         let length = usize::from(*length);
         packed = rest;
         match length {
             0..128 => {
-                let (literal, rest) = packed.split_at_checked(length + 1).ok_or_else(truncated)?;
+                let (literal, rest) = packed.split_at_checked(length + 1).ok_or_else(short)?;
                 samples
                     .by_ref()
                     .zip(literal)
@@ -51,7 +51,7 @@ fn unpack(mut packed: &[u8], samples: &mut [u16], shift: usize) -> Result<(), De
             }
             128 => {}
             _ => {
-                let (byte, rest) = packed.split_first().ok_or_else(truncated)?;
+                let (byte, rest) = packed.split_first().ok_or_else(short)?;
                 let repeated = samples.by_ref().take(257 - length);
                 repeated.for_each(|sample| *sample |= u16::from(*byte) << shift);
                 packed = rest;
@@ -59,6 +59,11 @@ fn unpack(mut packed: &[u8], samples: &mut [u16], shift: usize) -> Result<(), De
         }
     }
     Ok(())
+}
+
+/// The file itself is whole: its structure has been walked through.
+fn short() -> DecodeError {
+    damaged("its run lengths end too early")
 }
 
 #[cfg(test)]

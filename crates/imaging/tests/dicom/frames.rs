@@ -160,3 +160,76 @@ fn signed_jpeg_2000_comes_back_to_the_last_bit() {
     let coded = file(&[]).with_fragments(uids::JPEG2000_LOSSLESS, &[], &[frame]);
     assert_eq!(coded.grey_levels_through("-1024,4096"), plain);
 }
+
+/// A JPEG of one colour, with its JFIF marker or without, and with an Adobe marker of this
+/// transform.
+fn marked(pixel: [u8; 3], has_jfif: bool, adobe: Option<u8>) -> Vec<u8> {
+    let mut bytes = jpeg(&pixel.repeat(64), 8, ExtendedColorType::Rgb8);
+    let jfif = bytes.windows(4).position(|it| it == b"JFIF").unwrap() - 4;
+    let length = 2 + usize::from(bytes[jfif + 3]);
+    let mut markers = if has_jfif { bytes[jfif..jfif + length].to_vec() } else { Vec::new() };
+    if let Some(transform) = adobe {
+        markers.extend(b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0");
+        markers.push(transform);
+    }
+    bytes.splice(jfif..jfif + length, markers);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+    bytes
+}
+
+#[test]
+fn the_markers_of_a_jpeg_say_what_its_colours_are_and_the_tag_where_they_are_silent() {
+    let pixel = [200, 40, 90];
+    // Luminance and chrominance of the pixel, by JFIF: what is stored.
+    let stored = [93, 126, 204];
+    let seen = |named, has_jfif, adobe| {
+        let frame = marked(pixel, has_jfif, adobe);
+        let file =
+            File::colour(8, 8, named, &[]).with_fragments(uids::JPEG_BASELINE8_BIT, &[], &[&frame]);
+        <[u8; 3]>::try_from(&colours(&file.picture())[..3]).unwrap()
+    };
+    for (named, has_jfif, adobe, expected) in [
+        ("RGB", true, None, pixel),
+        ("YBR_FULL_422", true, None, pixel),
+        ("YBR_FULL_422", false, Some(0), stored),
+        ("RGB", false, Some(0), stored),
+        ("RGB", false, Some(1), pixel),
+        ("YBR_FULL", false, None, pixel),
+        ("RGB", false, None, stored),
+    ] {
+        for (found, expected) in seen(named, has_jfif, adobe).into_iter().zip(expected) {
+            assert!(found.abs_diff(expected) <= 2, "{named} {has_jfif} {adobe:?}: {found}");
+        }
+    }
+}
+
+#[test]
+fn what_a_frame_announces_is_refused_before_it_is_decoded() {
+    // 7000 × 7000 in tiles of 1 × 1.
+    let mut tiles = include_bytes!("../pictures/signed.j2k").to_vec();
+    let sizes = [7000_u32, 7000, 0, 0, 1, 1];
+    for (number, size) in sizes.iter().enumerate() {
+        tiles[8 + 4 * number..12 + 4 * number].copy_from_slice(&size.to_be_bytes());
+    }
+    let file = File::grey(7000, 7000, &[]).with_bits(16, 12);
+    let message = file.with_fragments(uids::JPEG2000_LOSSLESS, &[], &[&tiles]).error();
+    assert!(message.contains("a JPEG 2000 of 49000000 tiles"), "{message}");
+
+    let jpeg = include_bytes!("../pictures/progressive.jpg");
+    let scan = jpeg.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap();
+    let end = jpeg.len() - 2;
+    let frame = [&jpeg[..end], &jpeg[scan..end].repeat(400), &jpeg[end..]].concat();
+    let file = File::grey(16, 16, &[]).with_bits(8, 8);
+    let message = file.with_fragments(uids::JPEG_BASELINE8_BIT, &[], &[&frame]).error();
+    assert!(message.contains("scans; more than 100 are refused"), "{message}");
+}
+
+#[test]
+fn fragments_without_number_are_refused() {
+    let mut bytes = File::grey(1, 1, &[]).with_fragments(uids::RLE_LOSSLESS, &[], &[]).bytes();
+    let end = bytes.len() - 8;
+    bytes.truncate(end);
+    bytes.extend(b"\xfe\xff\x00\xe0\0\0\0\0".repeat((1 << 20) + 1));
+    let message = decode(&bytes).unwrap_err().to_string();
+    assert!(message.contains("more than 1048576 fragments"), "{message}");
+}

@@ -8,4 +8,6 @@ mod identity;
 #[path = "../mutate/mod.rs"]
 mod mutate;
 mod refusals;
+mod structure;
+mod tables;
 mod values;
