@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::admission::admitted;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
+use crate::own_task::own_task;
 use crate::server::Server;
 use crate::upload::{decode_base64, whole};
 
@@ -101,7 +102,7 @@ pub(crate) async fn feedback(
 }
 
 async fn keep(
-    server: &Server,
+    server: &Arc<Server>,
     caller: Caller,
     request: Request,
 ) -> Result<FeedbackAnswer, Failure> {
@@ -131,7 +132,8 @@ async fn keep(
         key_name: Some(caller.name),
         created_at: Timestamp::now(),
     };
-    let kept = server.records.feedback(&feedback, image).await?;
+    let recording = Arc::clone(server);
+    let kept = own_task(async move { recording.records.feedback(&feedback, image).await }).await?;
     Ok(FeedbackAnswer {
         id: kept.id.to_string(),
         created_at: kept.created_at.to_string(),
