@@ -63,6 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         expected_calibration_error: confidence.expected_calibration_error,
         positive: confidence.positive,
         foreign: foreign.checks,
+        seal: None,
     };
     calibration.write(&paths.model, &foreign.features)?;
     let summary = summary::Summary(&calibration);

@@ -38,7 +38,7 @@ pub struct ServeConfig {
     pub store_images: StoreImages,
     /// Where images are kept: a folder, `s3://<bucket>/<prefix>` or `gs://<bucket>/<prefix>`.
     pub image_store: String,
-    /// Days after which kept images and names of files are removed.
+    /// Days after which kept images, names of files and notes of corrections are removed.
     pub retention_days: u32,
     /// What a request may hold.
     pub limits: ServeLimits,
@@ -48,7 +48,7 @@ pub struct ServeConfig {
     pub tls: Option<TlsConfig>,
     /// Who may call. None: this machine alone, and it may do everything.
     pub keys: Vec<ApiKeyConfig>,
-    /// Corrections since the last training from which a new one is due.
+    /// Corrections with a kept image since the last training, above which a new one is due.
     pub retrain_after: u64,
 }
 

@@ -201,6 +201,9 @@ async fn answer(
     let address = listener.local_addr().context("tell the address")?;
     let router = routes::router(&server);
     let signals = StopSignals::listen()?;
+    if server.training.is_left_behind() {
+        tracing::warn!("the programs of a training that another server began still run");
+    }
     writeln!(std::io::stdout(), "listening on {scheme}://{address}")
         .context("print the address")?;
     if !server.keys.are_needed() {
@@ -209,9 +212,6 @@ async fn answer(
     let abandoned = "the server was stopped while it ran";
     if server.records.store.abandon_training(jiff::Timestamp::now(), abandoned).await? {
         tracing::warn!("a training was left unfinished when the server was stopped");
-    }
-    if server.training.is_left_behind() {
-        tracing::warn!("the programs of a training that another server began still run");
     }
     let tasks = [
         tokio::spawn(retention::keep_enforcing(Arc::clone(&server))),

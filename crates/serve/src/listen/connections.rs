@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-/// Bytes that must go out before a client counts as one that takes its answer: more than what
-/// answers to pings come to.
+/// Bytes of answers that must go out before a client counts as one that takes them.
 const PROGRESS_BYTES: usize = 16 * 1024;
 
 /// The log tells of closed connections no oftener than this.
@@ -49,8 +48,11 @@ struct State {
     busy: usize,
     /// When something last happened.
     since: Instant,
-    /// Bytes that went out since then.
+    /// Bytes of answers that went out since then.
     written: usize,
+    /// Bytes of answers that are still to go out. Others do not count: a client of HTTP/2 can have
+    /// as many as it likes by asking for signs of life.
+    owed: usize,
 }
 
 /// A connection among the others, until this is dropped.
@@ -145,7 +147,7 @@ impl Drop for Entered {
 
 impl Connection {
     fn new() -> Self {
-        let state = State { busy: 0, since: Instant::now(), written: 0 };
+        let state = State { busy: 0, since: Instant::now(), written: 0, owed: 0 };
         Self { state: Mutex::new(state), leave: Notify::new() }
     }
 
@@ -158,7 +160,9 @@ impl Connection {
     /// So many bytes went out.
     pub(crate) fn wrote(&self, bytes: usize) {
         let mut state = self.lock();
-        state.written += bytes;
+        let of_answers = bytes.min(state.owed);
+        state.owed -= of_answers;
+        state.written += of_answers;
         if state.written >= PROGRESS_BYTES {
             state.since = Instant::now();
             state.written = 0;
@@ -204,6 +208,12 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
+    /// A piece of an answer is there for the client, of so many bytes.
+    pub(crate) fn made(&mut self, bytes: usize) {
+        self.set(false);
+        self.connection.change(|state| state.owed = state.owed.saturating_add(bytes));
+    }
+
     /// Whether the server has something to do. Where it has not, the client is to take what there
     /// is.
     pub(crate) fn set(&mut self, is_busy: bool) {
@@ -266,6 +276,7 @@ mod tests {
         let limit = Duration::from_millis(60);
         let connection = Arc::new(Connection::new());
         let began = Instant::now();
+        connection.busy().made(4 * PROGRESS_BYTES);
         let writing = async {
             for _ in 0..4 {
                 tokio::time::sleep(limit / 2).await;
@@ -279,7 +290,7 @@ mod tests {
         let pings = async {
             loop {
                 tokio::time::sleep(limit / 10).await;
-                connection.wrote(17);
+                connection.wrote(PROGRESS_BYTES);
             }
         };
         tokio::select! { () = connection.silent(limit) => {} () = pings => {} }

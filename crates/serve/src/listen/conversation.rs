@@ -106,7 +106,14 @@ impl HttpBody for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.busy.set(polled.is_pending());
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.busy.made(bytes);
+            }
+            Poll::Ready(_) => self.busy.set(false),
+            Poll::Pending => self.busy.set(true),
+        }
         polled
     }
 

@@ -80,7 +80,8 @@ fn another_is_loaded() -> Failure {
 }
 
 fn only_until_a_restart(error: &anyhow::Error) -> Failure {
-    let message = format!("the other model answers, but only until a restart: {error:#}");
+    tracing::error!("which model answers is not remembered: failed to {error:#}");
+    let message = "the other model answers, but only until a restart; the server's log says why";
     Failure::new(Code::StoreUnavailable, message)
 }
 

@@ -149,7 +149,7 @@ fn silent_clients_lock_nobody_out() {
 #[test]
 fn more_clients_than_files_may_be_open_lock_nobody_out() {
     let project = Project::new("  {}");
-    let server = project.serve_with_few_files(100);
+    let server = project.serve_after("ulimit -n 100");
     let silent: Vec<TcpStream> = (0..120).map(|_| connect(&server, b"")).collect();
     assert_eq!(server.get("/readyz").send().unwrap().status(), 200);
     assert!(project.log().contains("ulimit"), "{}", project.log());

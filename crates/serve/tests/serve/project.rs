@@ -124,6 +124,7 @@ impl Project {
                 held_out: 1,
                 features: Digest::of(b""),
             },
+            seal: None,
         };
         calibration.write(&folder, &features).unwrap();
     }
@@ -160,10 +161,10 @@ impl Project {
         self.start(self.command(&ON_A_FREE_PORT))
     }
 
-    /// The same with so few files open at a time.
-    pub(crate) fn serve_with_few_files(&self, most: usize) -> Server {
+    /// The same from a shell in which this was said before.
+    pub(crate) fn serve_after(&self, said: &str) -> Server {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\""));
+        command.arg("-c").arg(format!("{said} && exec \"$0\" \"$@\""));
         command.arg(env!("CARGO_BIN_EXE_serve")).args(ON_A_FREE_PORT);
         command.current_dir(self.folder.path());
         command.env_remove("HOUNSFIELD_LOG").env_remove("DATABASE_URL");
@@ -249,6 +250,20 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// The most memory it has had, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<usize>().unwrap() * 1024
+    }
+
+    /// Files may grow to so many bytes: a full disk.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let process = format!("--pid={}", self.process.id());
+        let limit = format!("--fsize={bytes}:");
+        assert!(Command::new("prlimit").args([process, limit]).status().unwrap().success());
     }
 
     /// Waits for its end and returns the exit code.
