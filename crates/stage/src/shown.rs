@@ -1,6 +1,7 @@
 //! Names as a terminal may show them: a file can be called anything, escape sequences included.
 
 use std::fmt::{Display, Write as _};
+use std::io::{self, Write};
 
 /// The text with every control character, and whatever turns the direction of writing, escaped as
 /// in Rust: `\n`, `\u{1b}`.
@@ -17,6 +18,21 @@ pub(crate) fn shown_lines(text: &str) -> String {
 /// are escaped already.
 pub(crate) fn shown_log(text: &str) -> String {
     escaped(text, |character| matches!(character, '\n' | '\u{1b}'))
+}
+
+/// Standard output for what people read: whatever names stand in it, the terminal shows them.
+#[derive(Debug, Clone, Copy)]
+pub struct Printed;
+
+impl Write for Printed {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        io::stdout().write_all(shown_lines(&String::from_utf8_lossy(text)).as_bytes())?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
 }
 
 fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
