@@ -10,7 +10,7 @@
 //! model/calibration.json, model/foreign.safetensors
 //! ```
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use classifier::calibration::{Calibration, CalibrationImages};
@@ -62,10 +62,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         expected_calibration_error: confidence.expected_calibration_error,
         positive: confidence.positive,
         foreign: foreign.checks,
+        seal: None,
     };
     calibration.write(&paths.model, &foreign.features)?;
     let summary = summary::Summary(&calibration);
-    writeln!(io::stdout(), "{summary}").context("print the calibration")
+    writeln!(stage::Printed, "{summary}").context("print the calibration")
 }
 
 /// A calibration on other images would be of no use, and the copies in training could not be told.

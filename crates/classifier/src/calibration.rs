@@ -9,7 +9,7 @@ use metrics::{NoOperatingPoint, OperatingPoint, Temperature, TemperatureFit};
 use serde::{Deserialize, Serialize};
 
 use crate::foreign::{FeatureReference, HistogramReference};
-use crate::model::ModelDescription;
+use crate::model::{ModelDescription, trust};
 use crate::{ClassifierError, Result};
 
 /// `calibration.json`.
@@ -34,6 +34,10 @@ pub struct Calibration {
     pub positive: Option<PositiveClasses>,
     /// By what an image counts as foreign.
     pub foreign: ForeignChecks,
+    /// Digest of all of the above, so that a change is noticed, as of a limit; none in those of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Digest>,
 }
 
 /// The images that a calibration was made from.
@@ -104,19 +108,21 @@ impl Calibration {
     /// The name of the file with the feature statistics.
     pub const FEATURES_FILE: &str = "foreign.safetensors";
 
-    /// Writes both files into the model folder; fills in the digest of the second.
+    /// Writes both files into the model folder; fills in the digest of the second, and the seal.
     ///
     /// # Errors
     /// When they cannot be written.
     pub fn write(&mut self, folder: &Path, features: &FeatureReference) -> Result<()> {
         self.foreign.features = features.write(&folder.join(Self::FEATURES_FILE))?;
+        self.seal = None;
+        self.seal = Some(trust::seal_of(self));
         Ok(artifact::write_json(&folder.join(Self::FILE), self)?)
     }
 
     /// Reads `calibration.json` of a model, or `None` where the model was never calibrated.
     ///
     /// # Errors
-    /// When it is there but damaged, of another format, or of another model.
+    /// When it is there but damaged, changed, of another format, or of another model.
     pub fn read(folder: &Path, model: &ModelDescription) -> Result<Option<Self>> {
         let path = folder.join(Self::FILE);
         if !path.exists() {
@@ -131,6 +137,7 @@ impl Calibration {
             let (recorded, found) = (calibration.model, model.digests.weights);
             return Err(ClassifierError::OtherModel { path, recorded, found });
         }
+        trust::check_calibration(&path, &calibration, model)?;
         Ok(Some(calibration))
     }
 

@@ -139,6 +139,11 @@ impl FeatureReference {
         (squares.sum::<f64>() / channels as f64).sqrt()
     }
 
+    /// How many features it compares.
+    pub fn channels(&self) -> usize {
+        self.mean.len()
+    }
+
     /// Share of the covariance that was replaced by a multiple of the identity.
     pub fn shrinkage(&self) -> f64 {
         self.shrinkage

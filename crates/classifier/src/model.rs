@@ -20,6 +20,7 @@ use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
 
 mod before;
+pub(crate) mod trust;
 
 /// `model.json`: everything that is needed to use the model, and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct ModelDescription {
     pub epochs: Option<EpochSearch>,
     /// Digests of what it was made from, and of its weights.
     pub digests: ModelDigests,
+    /// Digest of all of the above, so that a change is noticed; none in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Digest>,
 }
 
 /// The checkpoint that became the model.
@@ -95,7 +99,7 @@ impl ModelDescription {
     /// Reads `model.json`, of this format or the one before.
     ///
     /// # Errors
-    /// When it is missing, not as expected, or of another format.
+    /// When it is missing, not as expected, was changed, or of another format.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
         let found: serde_json::Value = artifact::read_json(&path)?;
@@ -108,8 +112,10 @@ impl ModelDescription {
                 return Err(ClassifierError::Format { path, found, known: Self::FORMAT });
             }
         };
-        serde_json::from_value(of_this_format)
-            .map_err(|error| ClassifierError::Description { path, reason: error.to_string() })
+        let description = serde_json::from_value(of_this_format)
+            .map_err(|error| ClassifierError::Description { path, reason: error.to_string() })?;
+        trust::check_description(folder, &description)?;
+        Ok(description)
     }
 }
 
@@ -134,7 +140,7 @@ pub fn write(
     let weights_sha256 =
         tensors::write(&folder.join(ModelDescription::WEIGHTS_FILE), &weights, &metadata.run)?;
     metadata.architecture.class_indices().write(folder)?;
-    let description = ModelDescription {
+    let mut description = ModelDescription {
         format: ModelDescription::FORMAT,
         notice: ModelDescription::NOTICE.into(),
         architecture: metadata.architecture.clone(),
@@ -157,7 +163,9 @@ pub fn write(
             params: metadata.params,
             weights: weights_sha256,
         },
+        seal: None,
     };
+    description.seal = Some(trust::seal_of(&description));
     artifact::write_json(&folder.join(ModelDescription::FILE), &description)?;
     Ok(description)
 }

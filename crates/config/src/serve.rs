@@ -38,7 +38,7 @@ pub struct ServeConfig {
     pub store_images: StoreImages,
     /// Where images are kept: a folder, `s3://<bucket>/<prefix>` or `gs://<bucket>/<prefix>`.
     pub image_store: String,
-    /// Days after which kept images and names of files are removed.
+    /// Days after which kept images, names of files and notes of corrections are removed.
     pub retention_days: u32,
     /// What a request may hold.
     pub limits: ServeLimits,
@@ -48,7 +48,7 @@ pub struct ServeConfig {
     pub tls: Option<TlsConfig>,
     /// Who may call. None: this machine alone, and it may do everything.
     pub keys: Vec<ApiKeyConfig>,
-    /// Corrections since the last training from which a new one is due.
+    /// Corrections with a kept image since the last training, above which a new one is due.
     pub retrain_after: u64,
 }
 
@@ -84,6 +84,8 @@ pub struct ServeLimits {
     pub megapixels: f64,
     /// Images of one request.
     pub images: usize,
+    /// Connections at a time. One more closes the one that was silent longest.
+    pub connections: usize,
     /// Requests a minute with one key, or from one address where there are no keys. 0: any number.
     pub requests_per_minute: u32,
 }
@@ -150,7 +152,13 @@ impl Default for ServeConfig {
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { body_megabytes: 32.0, megapixels: 50.0, images: 32, requests_per_minute: 600 }
+        Self {
+            body_megabytes: 32.0,
+            megapixels: 50.0,
+            images: 32,
+            connections: 1024,
+            requests_per_minute: 600,
+        }
     }
 }
 
@@ -179,7 +187,8 @@ impl ServeLimits {
             self.megapixels,
             "more than 0, at most 100",
         )?;
-        require(self.images > 0, "serve.limits.images", 0, "at least 1")
+        require(self.images > 0, "serve.limits.images", 0, "at least 1")?;
+        require(self.connections > 0, "serve.limits.connections", 0, "at least 1")
     }
 }
 
@@ -265,6 +274,7 @@ mod tests {
         assert_eq!(refused("shutdown_seconds: -1"), "serve.shutdown_seconds");
         assert_eq!(refused("limits: {megapixels: 101}"), "serve.limits.megapixels");
         assert_eq!(refused("limits: {images: 0}"), "serve.limits.images");
+        assert_eq!(refused("limits: {connections: 0}"), "serve.limits.connections");
     }
 
     #[test]

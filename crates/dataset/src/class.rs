@@ -30,6 +30,11 @@ pub enum ClassIndicesError {
         /// The highest index expected.
         last: usize,
     },
+    /// A name that could lead out of the folder that a class becomes, or that nobody can read.
+    #[error(
+        "the class {0:?} has no usable name: it becomes a folder's, so one without / and \\, control characters, or a dot at its beginning, of at most 200 bytes"
+    )]
+    NotAName(String),
     /// A class that the model does not have.
     #[error("class {class:?} is not one of {known:?}")]
     Unknown {
@@ -90,9 +95,22 @@ impl ClassIndices {
     /// Reads `class_indices.json` from a checkpoint or model folder.
     ///
     /// # Errors
-    /// When it is missing, not JSON, or its indices have gaps.
+    /// When it is missing, not JSON, its indices have gaps, or a name cannot be a folder's.
     pub fn read(folder: &Path) -> Result<Self, ClassIndicesError> {
-        Ok(artifact::read_json(&Self::path_in(folder))?)
+        let indices: Self = artifact::read_json(&Self::path_in(folder))?;
+        indices.check_names()?;
+        Ok(indices)
+    }
+
+    /// Whether every name can be that of a folder, as images are sorted into.
+    ///
+    /// # Errors
+    /// [`ClassIndicesError::NotAName`].
+    pub fn check_names(&self) -> Result<(), ClassIndicesError> {
+        match self.0.iter().find(|name| !is_folder_name(name)) {
+            Some(name) => Err(ClassIndicesError::NotAName(name.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Writes `class_indices.json` into a folder.
@@ -102,6 +120,15 @@ impl ClassIndices {
     pub fn write(&self, folder: &Path) -> Result<(), ClassIndicesError> {
         Ok(artifact::write_json(&Self::path_in(folder), self)?)
     }
+}
+
+/// One part of a path, of those that stay where they are.
+fn is_folder_name(name: &str) -> bool {
+    const LONGEST: usize = 200;
+    !name.is_empty()
+        && name.len() <= LONGEST
+        && !name.starts_with('.')
+        && !name.chars().any(|character| matches!(character, '/' | '\\') || character.is_control())
 }
 
 impl TryFrom<BTreeMap<String, usize>> for ClassIndices {
@@ -136,6 +163,18 @@ mod tests {
         let indices = ClassIndices::of_names(["squamous", "adeno", "normal", "adeno"]);
         assert_eq!(indices.names(), ["adeno", "normal", "squamous"]);
         assert_eq!(indices.index("normal").unwrap(), ClassIndex(1));
+    }
+
+    #[test]
+    fn a_name_that_leads_out_of_its_folder_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["../../x", "..", "", "a/b", "a\\\\b", "/etc", "a\\u001b[2J", ".hidden"] {
+            let text = format!("{{\"{name}\": 0}}");
+            artifact::write_file(&ClassIndices::path_in(folder.path()), text.as_bytes()).unwrap();
+            let error = ClassIndices::read(folder.path()).unwrap_err();
+            assert!(matches!(error, ClassIndicesError::NotAName(_)), "{name}: {error}");
+        }
+        ClassIndices::of_names(["Ödem, rechts", "large cell carcinoma"]).check_names().unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use artifact::{Digest, IoError};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassIndices, Split};
+use crate::{ClassIndices, ClassIndicesError, Split};
 
 /// The manifest's name in the folder it describes.
 pub const MANIFEST_FILE: &str = "manifest.csv";
@@ -48,6 +48,25 @@ pub enum ManifestError {
         #[source]
         source: csv::Error,
     },
+    /// A row that cannot be meant.
+    #[error("read {}: the image {image:?} {reason}", path.display())]
+    Image {
+        /// The manifest.
+        path: PathBuf,
+        /// The image's path in it.
+        image: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A row of a class that cannot be one.
+    #[error("read {}: {source}", path.display())]
+    Class {
+        /// The manifest.
+        path: PathBuf,
+        /// Which, and why.
+        #[source]
+        source: ClassIndicesError,
+    },
     /// No images at all in a split that is needed.
     #[error(
         "find {split} images: {} lists none; give the split a share in params.yaml (ingest.split), or bring \
@@ -72,15 +91,33 @@ impl Manifest {
     /// Reads `manifest.csv` from a folder.
     ///
     /// # Errors
-    /// When it is missing, or a row does not fit; the error names the line.
+    /// When it is missing, a row does not fit (the error names the line), a path leads out of the
+    /// folder, or an image is there twice.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(MANIFEST_FILE);
         let text = artifact::read_bytes(&path)?;
         let records = csv::Reader::from_reader(text.as_slice())
             .deserialize()
             .collect::<Result<Vec<ImageRecord>, _>>()
-            .map_err(|source| ManifestError::Row { path, source })?;
-        Ok(Self::new(folder, records))
+            .map_err(|source| ManifestError::Row { path: path.clone(), source })?;
+        let manifest = Self::new(folder, records);
+        manifest.check(&path)?;
+        Ok(manifest)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ManifestError> {
+        let refuse = |record: &ImageRecord, reason| {
+            let (path, image) = (path.to_owned(), record.path.clone());
+            Err(ManifestError::Image { path, image, reason })
+        };
+        if let Some(record) = self.records.iter().find(|record| !is_plain_relative(&record.path)) {
+            return refuse(record, "is not at a plain path below the manifest's folder");
+        }
+        if let Some(pair) = self.records.windows(2).find(|pair| pair[0].path == pair[1].path) {
+            return refuse(&pair[0], "is listed twice");
+        }
+        let of_file = |source| ManifestError::Class { path: path.to_owned(), source };
+        self.classes().check_names().map_err(of_file)
     }
 
     /// Writes `manifest.csv` into `folder`, which need not be the one it was made for.
@@ -151,9 +188,30 @@ impl Manifest {
     }
 }
 
+/// Only names, each below the one before.
+fn is_plain_relative(path: &str) -> bool {
+    path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\0')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_leads_elsewhere_and_a_doubled_row_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = |paths: &[&str]| {
+            let records = paths.iter().map(|path| record(path, Split::Train)).collect();
+            Manifest::new(folder.path(), records).write(folder.path()).unwrap();
+            Manifest::read(folder.path()).unwrap_err().to_string()
+        };
+        for path in ["/etc/passwd", "../x.png", "train/../../x.png", "./x.png", "a//b.png", ""] {
+            let message = refusal(&["train/a.png", path]);
+            assert!(message.contains(&format!("{path:?}")), "{message}");
+        }
+        let message = refusal(&["train/a.png", "train/b.png", "train/a.png"]);
+        assert!(message.contains("train/a.png") && message.contains("twice"), "{message}");
+    }
 
     fn record(path: &str, split: Split) -> ImageRecord {
         ImageRecord {

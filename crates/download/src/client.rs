@@ -16,7 +16,11 @@ use crate::{Authorization, DownloadError};
 pub struct Downloader {
     client: Client,
     pub(crate) config: DownloadConfig,
+    pub(crate) most_bytes: u64,
 }
+
+/// The largest file that is taken where nobody says otherwise: a disk is not for whoever answers.
+const LARGEST_FILE_BYTES: u64 = 256 << 30;
 
 impl Downloader {
     /// Sets up a client with the patience that `config.yaml: download` asks for.
@@ -31,7 +35,14 @@ impl Downloader {
             .cookie_store(true)
             .build()
             .map_err(DownloadError::Client)?;
-        Ok(Self { client, config: config.clone() })
+        Ok(Self { client, config: config.clone(), most_bytes: LARGEST_FILE_BYTES })
+    }
+
+    /// The same, for files of at most so many bytes.
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.most_bytes = bytes;
+        self
     }
 
     /// A request for the bytes as they lie on the server, not compressed for the way.

@@ -39,6 +39,14 @@ pub enum DownloadError {
         /// Bytes that came.
         got: u64,
     },
+    /// The server sends without end, or more than any file of ours has.
+    #[error("download {}: it has more than {most} bytes, which is more than is taken", address)]
+    TooLong {
+        /// The address.
+        address: Address,
+        /// The most that is taken.
+        most: u64,
+    },
     /// The server refused, or failed.
     #[error("download {}: the server answered {status}; {}", address, advice(*status))]
     Status {

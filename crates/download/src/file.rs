@@ -85,7 +85,11 @@ impl Downloader {
         bar.set_length(total.unwrap_or_default());
         bar.set_position(part.bytes());
         bar.reset_eta();
-        receive(request, &mut response, part, total, bar)?;
+        let most = self.most_bytes;
+        if total.is_some_and(|total| total > most) {
+            return Err(too_long(request, part, most));
+        }
+        receive(request, &mut response, part, (total, most), bar)?;
         match total {
             Some(expected) if part.bytes() != expected => {
                 let (address, got) = (Address::from(&request.url), part.bytes());
@@ -166,11 +170,20 @@ fn check_kind(
     Err(Failure::Final(DownloadError::Unexpected { address, found }))
 }
 
+/// What came of it is removed: it is of no use, and may fill the disk.
+fn too_long(request: &FileRequest, part: &mut Part, most: u64) -> Failure {
+    let error = DownloadError::TooLong { address: Address::from(&request.url), most };
+    match part.discard() {
+        Ok(()) => Failure::Final(error),
+        Err(failure) => failure.into(),
+    }
+}
+
 fn receive(
     request: &FileRequest,
     response: &mut Response,
     part: &mut Part,
-    total: Option<u64>,
+    (total, most): (Option<u64>, u64),
     bar: &Progress,
 ) -> Result<(), Failure> {
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -181,6 +194,9 @@ fn receive(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(read_failure(&error, &request.url, part.bytes(), total)),
         };
+        if part.bytes() + count as u64 > most {
+            return Err(too_long(request, part, most));
+        }
         part.append(&buffer[..count])?;
         bar.inc(count as u64);
     }

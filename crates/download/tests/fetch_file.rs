@@ -352,3 +352,22 @@ fn a_folder_that_cannot_be_written_is_named() {
         .to_string();
     assert!(error.contains("create folder") && error.contains("file"), "{error}");
 }
+
+#[test]
+fn a_file_without_end_is_given_up_and_leaves_nothing() {
+    use std::io::{Read, Write};
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody comes");
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nPK\x03\x04");
+        while stream.write_all(&[7; 4096]).is_ok() {}
+    });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let target = folder.path().join("scans.zip");
+    let asked = request(&format!("http://{address}/scans.zip"));
+    let refused = downloader().at_most(100_000).fetch_file(&asked, &target);
+    assert!(matches!(refused, Err(DownloadError::TooLong { most: 100_000, .. })), "{refused:?}");
+    assert!(files_in(&folder).is_empty(), "{:?}", files_in(&folder));
+}

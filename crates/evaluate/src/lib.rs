@@ -15,7 +15,7 @@
 //! report.html
 //! ```
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result};
 use artifact::StagedFolder;
@@ -86,11 +86,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tracked::tell_pictures(&tracked, &evaluation, &predictions);
 
     warn_of_few_images(&scores);
-    writeln!(io::stdout(), "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)
+    writeln!(stage::Printed, "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)
         .context("print the scores")?;
     if let Some(looks) = evaluation.note_look(&scores) {
         tracked::tell_looks(&tracked, &looks);
-        writeln!(io::stdout(), "Looks: {looks}.").context("print the looks")?;
+        writeln!(stage::Printed, "Looks: {looks}.").context("print the looks")?;
     }
     tracked.finish();
     Ok(())

@@ -14,7 +14,7 @@
 //! The output folder appears whole or not at all: it is filled under a temporary name and renamed
 //! at the end.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::Context;
 use artifact::StagedFolder;
@@ -108,5 +108,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         masks.warn();
     }
     let summary = report.summary(output);
-    io::stdout().write_all(summary.as_bytes()).context("print the summary")
+    stage::Printed.write_all(summary.as_bytes()).context("print the summary")
 }

@@ -27,6 +27,15 @@ const SLOWEST_UPLOAD_BYTES_PER_SECOND: u64 = 128 * 1024;
 /// The longest refusal that is read.
 const LONGEST_REFUSAL_BYTES: u64 = 64 * 1024;
 
+/// The longest answer in JSON that is read: a page of a thousand runs is a tenth of it.
+const LONGEST_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The longest text that is read, such as a version.
+const LONGEST_TEXT_BYTES: u64 = 64 * 1024;
+
+/// The largest file that is fetched: a hundred times a model.
+const LARGEST_FILE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
 /// A connection to one server.
 #[derive(Debug)]
 pub(crate) struct Transport {
@@ -156,7 +165,7 @@ impl Transport {
         request: RequestBuilder,
     ) -> Result<T> {
         let response = self.exchange(action, url, request)?;
-        let bytes = response.bytes().map_err(|error| self.lost(action, url, &error))?;
+        let bytes = self.read_up_to(LONGEST_ANSWER_BYTES, action, url, response)?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let failure = Failure::Unreadable { reason: error.to_string() };
             Error::request(action, shown(url), failure)
@@ -167,7 +176,8 @@ impl Transport {
     pub(crate) fn text(&self, action: &'static str, path: &str) -> Result<String> {
         let url = self.server.join(path.split('/'));
         let response = self.exchange(action, &url, self.api.get(url.clone()))?;
-        response.text().map_err(|error| self.lost(action, &url, &error))
+        let bytes = self.read_up_to(LONGEST_TEXT_BYTES, action, &url, response)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Sends a file as the body of a PUT to an artifact.
@@ -231,6 +241,9 @@ impl Transport {
                 Ok(count) => {
                     file.write_all(&buffer[..count]).with_path("write", to)?;
                     length += count as u64;
+                    if length > LARGEST_FILE_BYTES {
+                        return Err(too_long(LARGEST_FILE_BYTES, action, url));
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -271,6 +284,31 @@ impl Transport {
         let refusal = Refusal { status, headers: &headers, body: &body };
         let failure = refusal.explain(&self.server, &self.credentials);
         Err(Error::request(action, shown(url), failure))
+    }
+
+    /// An answer, of which no more is kept than is usual: who answers is not always who should.
+    fn read_up_to(
+        &self,
+        most: u64,
+        action: &'static str,
+        url: &Url,
+        response: Response,
+    ) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        response.take(most + 1).read_to_end(&mut bytes).map_err(|error| {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
+            match inner {
+                Some(inner) => self.lost(action, url, inner),
+                None => {
+                    let failure = Failure::Broken { reason: error.to_string() };
+                    Error::request(action, shown(url), failure)
+                }
+            }
+        })?;
+        if bytes.len() as u64 > most {
+            return Err(too_long(most, action, url));
+        }
+        Ok(bytes)
     }
 
     /// A request that got no answer, or not all of it.
@@ -343,4 +381,9 @@ fn root_cause(error: &reqwest::Error) -> String {
         cause = Some(deeper);
     }
     cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+}
+
+fn too_long(most: u64, action: &'static str, url: &Url) -> Error {
+    let reason = format!("the answer is longer than {most} bytes, which nothing of MLflow's is");
+    Error::request(action, shown(url), Failure::Unreadable { reason })
 }

@@ -59,7 +59,26 @@ pub struct AuditPage {
 }
 
 impl PredictionStore {
-    /// Records what someone did. There is no way to change or remove it here.
+    /// Says how it ended, of a row that was recorded before it was done.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn close_audit(&self, id: AuditId, outcome: &str) -> Result<()> {
+        let work = async {
+            on!(&self.write, pool => {
+                sqlx::query("UPDATE audit SET outcome = $1 WHERE id = $2")
+                    .bind(storable(outcome))
+                    .bind(id.to_string())
+                    .execute(pool)
+                    .await
+                    .map(|_| ())
+            })
+        };
+        self.within_patience("close an audit row", work).await
+    }
+
+    /// Records what someone did, or is about to do: then [`close_audit`](Self::close_audit) says how
+    /// it ended. There is no other way to change it here, and none to remove it.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -35,8 +35,11 @@ pub struct FeedbackSummary {
     pub total: u64,
     /// Those of them whose last feedback names another class.
     pub wrong: u64,
-    /// Those whose last feedback names another class and was given later than the time asked about.
+    /// Those whose last feedback names another class and was given later than the time asked about,
+    /// and whose image is kept: a training can learn from them.
     pub corrections_since: u64,
+    /// As many more have no image that is kept.
+    pub without_image_since: u64,
     /// Which classes were taken for which, most often first.
     pub by_class: Vec<ClassChange>,
 }
@@ -81,7 +84,8 @@ impl PredictionStore {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// How much feedback there is, and how many corrections came later than `since`.
+    /// How much feedback there is, and how many corrections came later than `since`, with an image
+    /// and without.
     ///
     /// # Errors
     /// [`StoreError::Database`](crate::StoreError::Database).
@@ -93,11 +97,12 @@ impl PredictionStore {
                 )
                 .fetch_one(pool)
                 .await?;
-                let corrections_since: i64 =
-                    sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) {WRONG_SINCE}")))
-                        .bind(since.map_or(ALWAYS, Timestamp::as_microsecond))
-                        .fetch_one(pool)
-                        .await?;
+                let of_since: Vec<(bool, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                    "SELECT p.image_stored, COUNT(*) {WRONG_SINCE} GROUP BY p.image_stored"
+                )))
+                .bind(since.map_or(ALWAYS, Timestamp::as_microsecond))
+                .fetch_all(pool)
+                .await?;
                 let by_class: Vec<(Option<String>, String, i64)> =
                     sqlx::query_as(sqlx::AssertSqlSafe(format!(
                         "SELECT p.class, f.class, COUNT(*) {WRONG_SINCE} GROUP BY p.class, f.class"
@@ -105,11 +110,14 @@ impl PredictionStore {
                     .bind(ALWAYS)
                     .fetch_all(pool)
                     .await?;
-                Ok((total, corrections_since, by_class))
+                Ok((total, of_since, by_class))
             })
         };
-        let (total, corrections_since, by_class) =
-            self.within_patience("count feedback", work).await?;
+        let (total, of_since, by_class) = self.within_patience("count feedback", work).await?;
+        let since_with = |is_stored: bool| {
+            let counted = of_since.iter().filter(|(stored, _)| *stored == is_stored);
+            counted.map(|(_, count)| count.unsigned_abs()).sum()
+        };
         let mut by_class: Vec<ClassChange> = by_class
             .into_iter()
             .map(|(predicted, corrected, count)| ClassChange {
@@ -127,7 +135,8 @@ impl PredictionStore {
         Ok(FeedbackSummary {
             total: total.unsigned_abs(),
             wrong: by_class.iter().map(|change| change.count).sum(),
-            corrections_since: corrections_since.unsigned_abs(),
+            corrections_since: since_with(true),
+            without_image_since: since_with(false),
             by_class,
         })
     }

@@ -26,6 +26,21 @@ impl PredictionStore {
         .await
     }
 
+    /// Forgets the notes of feedback given before `cutoff`: they are free text about a scan. The
+    /// classes that were named stay. Says how many notes went.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`](crate::StoreError::Database); what was forgotten until then is.
+    pub async fn forget_notes(&self, cutoff: Timestamp) -> Result<u64> {
+        self.in_steps(
+            "forget notes",
+            "UPDATE feedback SET note = NULL WHERE id IN (SELECT id FROM feedback
+             WHERE created_at_us < $1 AND note IS NOT NULL ORDER BY created_at_us LIMIT $2)",
+            cutoff,
+        )
+        .await
+    }
+
     /// Removes predictions made before `cutoff` with all feedback on them. Says how many predictions
     /// went.
     ///

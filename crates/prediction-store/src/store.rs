@@ -1,3 +1,5 @@
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,9 @@ use crate::{DatabaseUrl, Fault, Result, StoreError, schema};
 /// The longest that one call takes, whatever state the database is in. Removing old rows is done in
 /// many steps, each of them within this.
 pub const PATIENCE: Duration = LOCK_PATIENCE.saturating_mul(2);
+
+/// How long [`PredictionStore::can_be_written`] waits: whoever asks for readiness waits no longer.
+const READINESS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Between two tries to open a file that others open too.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
@@ -79,6 +84,37 @@ impl PredictionStore {
         self.within_patience("look", look).await
     }
 
+    /// Whether something can be written and kept at this moment: for readiness. It writes, so that
+    /// a full disk is told from one that is nearly so, but changes nothing that anybody reads.
+    ///
+    /// # Errors
+    /// What is the matter, within two seconds.
+    pub async fn can_be_written(&self) -> Result<()> {
+        let write = async {
+            match &self.write {
+                // A page of the file, through the write-ahead log and to the disk.
+                Pool::Sqlite(pool) => {
+                    sqlx::query("PRAGMA user_version = 0").execute(pool).await.map(|_| ())
+                }
+                Pool::Postgres(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    sqlx::query(
+                        "INSERT INTO audit (id, created_at_us, role, action, detail, outcome,
+                         request_id) VALUES ('', 0, '', '', '', '', '')",
+                    )
+                    .execute(&mut *transaction)
+                    .await?;
+                    transaction.rollback().await
+                }
+            }
+        };
+        let in_time = async {
+            let done = tokio::time::timeout(READINESS_PATIENCE, write).await;
+            done.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        };
+        self.within_patience("write", in_time).await
+    }
+
     /// Ends the connections, once the calls that run have ended. What was acknowledged is kept
     /// without this too; SQLite's file is then one file again.
     pub async fn close(self) {
@@ -141,6 +177,7 @@ async fn open_sqlite(path: &Path, shown_as: &str) -> Result<PredictionStore> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         artifact::create_folder(folder).map_err(|error| refuse(Fault::ReadOnly, error.into()))?;
     }
+    make_private(path).map_err(|error| refuse(Fault::ReadOnly, error.into()))?;
     let options = database::sqlite_options(path);
     let first = database::sqlite_writer(options.clone().create_if_missing(true))
         .await
@@ -156,6 +193,32 @@ async fn open_sqlite(path: &Path, shown_as: &str) -> Result<PredictionStore> {
         shown_as: shown_as.to_owned(),
         file: Some(file),
     })
+}
+
+/// The file is for its owner alone, and SQLite makes those beside it as it is. One that others could
+/// read is closed to them; one that belongs to somebody else is left to them.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    const OWNER: u32 = 0o600;
+    let name = path.as_os_str();
+    let beside = ["-wal", "-shm"].map(|end| {
+        let mut file = name.to_owned();
+        file.push(end);
+        file
+    });
+    for file in std::iter::once(name.to_owned()).chain(beside) {
+        match std::fs::metadata(&file) {
+            Ok(there) if there.is_file() && there.mode() & 0o077 != 0 => {
+                // Whoever may write it may not be its owner.
+                let _ = std::fs::set_permissions(&file, Permissions::from_mode(OWNER));
+            }
+            _ => {}
+        }
+    }
+    let made = OpenOptions::new().write(true).create_new(true).mode(OWNER).open(path);
+    match made {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(|_| ()),
+    }
 }
 
 /// Brings the tables up to date.

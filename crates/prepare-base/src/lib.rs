@@ -12,7 +12,7 @@
 mod arguments;
 mod weights;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     write(folder, architecture, weights, head)
         .with_context(|| format!("make {}", folder.display()))?;
     tracing::info!("wrote {}", folder.display());
-    io::stdout().write_all(table.as_bytes()).context("print the summary")
+    stage::Printed.write_all(table.as_bytes()).context("print the summary")
 }
 
 /// A layer that does not exist is a mistake in the configuration: exit code 2.

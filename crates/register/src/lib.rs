@@ -12,7 +12,7 @@
 //! the alias champion or challenger                      version
 //! ```
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -87,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn print(text: &str) -> Result<()> {
-    writeln!(io::stdout(), "{text}\n{}", ModelDescription::NOTICE).context("print the outcome")
+    writeln!(stage::Printed, "{text}\n{}", ModelDescription::NOTICE).context("print the outcome")
 }
 
 /// A server and the registered model on it.

@@ -1,6 +1,6 @@
 //! A registered model in place of one of the pipeline's own.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use classifier::calibration::Calibration;
@@ -39,7 +39,7 @@ pub(crate) fn run(reference: &ModelReference, settings: &Settings) -> Result<()>
     Registered { name, version: version.version, weights }.write(staged.path())?;
     staged.publish()?;
     writeln!(
-        io::stdout(),
+        stage::Printed,
         "fetched {} version {}: {} files, each the one that was registered\nwrote {}\n{}",
         version.name,
         version.version,

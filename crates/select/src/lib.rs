@@ -11,7 +11,7 @@
 //!
 //! Or the model of a registry takes its place: see `from_registry`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::Context;
 use classifier::model::ModelDescription;
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let table = CandidateTable { candidates: &candidates, shown: SHOWN };
     let (folder, file_name, model) = (&winner.folder, &winner.file_name, paths.model.display());
     writeln!(
-        io::stdout(),
+        stage::Printed,
         "{table}\n\nselected {folder}/{file_name}: {reason}\nwrote {model}\n{}",
         ModelDescription::NOTICE
     )

@@ -1,7 +1,7 @@
 // One bar a class, and the place of the positive classes' sum among the operating points.
 
 import { h, s } from "./dom.js";
-import { className, classTitle, percent } from "./format.js";
+import { className, classTitle, counted, percent } from "./format.js";
 
 /** @import { ClassProbability, Positive } from "./contract.js" */
 
@@ -18,8 +18,11 @@ export function classBars(probabilities) {
   }));
 }
 
-/** @param {Positive} positive */
-export function positiveScale(positive) {
+/**
+ * @param {Positive} positive
+ * @param {string | null} firstClass the most probable one, which need not be among them
+ */
+export function positiveScale(positive, firstClass) {
   const x = (/** @type {number} */ probability) => 6 + 288 * probability;
   const reached = positive.operating_points.filter((point) => point.reached);
   const strictest = reached.reduce((best, point) => Math.max(best, point.specificity), 0);
@@ -29,7 +32,16 @@ export function positiveScale(positive) {
       s("line", { class: "axis", x1: 6, x2: 294, y1: 13, y2: 13 }),
       ...positive.operating_points.map((point) => s("line", { class: "threshold", x1: x(point.threshold), x2: x(point.threshold), y1: 5, y2: 21 })),
       s("circle", { class: "mark", cx: x(positive.probability), cy: 13, r: 5 })),
-    h("p", { class: "fine" }, reached.length === 0
-      ? "Below every operating point of the model."
-      : `At or above the operating point of ${Math.round(100 * strictest)} % specificity (${positive.operating_points.length} points, marked on the line).`));
+    h("p", { class: "fine" }, inWords(positive, reached.length === 0 ? null : strictest, firstClass)));
+}
+
+/** @param {Positive} positive @param {number | null} strictest specificity @param {string | null} firstClass */
+function inWords(positive, strictest, firstClass) {
+  const points = counted(positive.operating_points.length, "operating point");
+  if (positive.operating_points.length === 0) return "The model has no operating point: nobody says from where on it counts as positive.";
+  if (strictest === null) return `Not positive: below every operating point (${points}, marked on the line).`;
+  const verdict = `Positive at ${Math.round(100 * strictest)} % specificity (${points}, marked on the line)`;
+  if (firstClass === null || positive.classes.includes(firstClass)) return `${verdict}.`;
+  // A threshold may lie far below one half: then both are true, and people must not have to guess why.
+  return `${verdict}, although ${classTitle(firstClass)} is the most probable class: the threshold there is ${percent(Math.max(...positive.operating_points.filter((point) => point.reached).map((point) => point.threshold)))}, so that few findings are missed.`;
 }

@@ -79,7 +79,7 @@ export interface Row {
 export interface FeedbackSummary {
   total: number;
   wrong: number;
-  since_training: { corrections: number; threshold: number; due: boolean; trained_at: string | null };
+  since_training: { corrections: number; without_image: number; missing: string | null; threshold: number; due: boolean; trained_at: string | null };
   by_class: { predicted: string | null; corrected: string; count: number }[];
 }
 export interface Day {

@@ -11,8 +11,9 @@ export function correctionPanel({ since_training: since, by_class }, leads = tru
   bar.style.setProperty("--share", String(Math.min(1, since.corrections / Math.max(1, since.threshold))));
   return h("section", { class: "chart corrections" },
     h("h3", {}, "Corrections since the last training"),
-    h("p", {}, h("span", { class: "big" }, whole(since.corrections)), ` of ${whole(since.threshold)} that call for another training`),
+    h("p", {}, h("span", { class: "big" }, whole(since.corrections)), ` to learn from; more than ${whole(since.threshold)} call for another training`),
     h("span", { class: "bar", "aria-hidden": "true" }, bar),
+    since.missing && h("p", { class: "missing" }, `${counted(since.without_image, "more correction")} ${since.without_image === 1 ? "teaches" : "teach"} nothing: ${since.missing}.`),
     h("p", { class: "fine" }, since.due ? "There are enough. " : "", since.trained_at ? `Trained ${localTime(since.trained_at)}. ` : "", leads && h("a", { href: "#/training" }, "See the training")),
     by_class.length > 0 && h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "The model said"), h("th", { scope: "col" }, "People said"), h("th", { scope: "col", class: "number" }, "Times"))),

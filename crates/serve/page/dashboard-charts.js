@@ -88,7 +88,7 @@ export function confidenceDrift({ per_day }) {
     summary: ends(per_day, (day) => day.mean_confidence, percent),
     columns: ["Day", "Mean confidence"],
     rows: per_day.map((day) => [shortDay(day.day), known(day.mean_confidence, percent)]),
-  }, days(per_day), per_day.map((day) => day.mean_confidence), { unit: "mean confidence", words: (value) => `${decimal(100 * value, 0)} %`, colour: "series-0" });
+  }, days(per_day), per_day.map((day) => day.mean_confidence), { unit: "mean confidence", finest: 0.01, words: share, colour: "series-0" });
 }
 
 /** @param {Dashboard} dashboard */

@@ -10,11 +10,16 @@ import { presentModel } from "./model.js";
 const NOTE_LENGTH = 2000;
 
 /**
+ * @typedef {object} Given
+ * @property {string} class
+ * @property {boolean} right
+ * @property {string | null} [missing] what keeps a training from learning from it
+ *
  * @typedef {object} Subject
  * @property {string} predictionId
  * @property {string | null} predicted null where the server refused the picture
- * @property {{ class: string, right: boolean } | null} given
- * @property {(given: { class: string, right: boolean }) => void} onGiven
+ * @property {Given | null} given
+ * @property {(given: Given) => void} onGiven
  */
 
 /** @param {Subject} subject */
@@ -26,8 +31,8 @@ export function feedbackForm(subject) {
   const give = async (name, note) => {
     box.setAttribute("aria-busy", "true");
     try {
-      await postJson("/v1/feedback", { prediction_id: subject.predictionId, class: name, ...(note === "" ? {} : { note }) });
-      subject.given = { class: name, right: name === predicted };
+      const kept = await postJson("/v1/feedback", { prediction_id: subject.predictionId, class: name, ...(note === "" ? {} : { note }) });
+      subject.given = { class: name, right: name === predicted, missing: kept.missing };
       thanks();
       announce("Your word is kept.");
       subject.onGiven(subject.given);
@@ -76,10 +81,12 @@ export function feedbackForm(subject) {
   const thanks = () => {
     const given = subject.given;
     if (!given) return question();
-    box.replaceChildren(h("p", { class: "given" },
-      icon("tick"),
-      h("span", {}, given.right ? "You said that this is right." : `You said that this is ${className(given.class)}.`),
-      h("button", { type: "button", class: "quiet", onclick: correct }, "Change")));
+    box.replaceChildren(
+      h("p", { class: "given" },
+        icon("tick"),
+        h("span", {}, given.right ? "You said that this is right." : `You said that this is ${className(given.class)}.`),
+        h("button", { type: "button", class: "quiet", onclick: correct }, "Change")),
+      ...(given.missing ? [h("p", { class: "fine missing" }, `No training will learn from it: ${given.missing}.`)] : []));
   };
 
   thanks();

@@ -26,7 +26,7 @@ export function answerPanel(scan, prediction) {
         h("span", { class: "figure" }, percent(prediction.confidence)))),
     classBars(prediction.probabilities),
     confidenceScale(),
-    positive && h("section", {}, h("h3", {}, "Positive classes together"), positiveScale(positive)),
+    positive && h("section", {}, h("h3", {}, "Is it positive?"), positiveScale(positive, prediction.class)),
     checks && h("section", {}, h("h3", {}, "Is it a scan the model knows?"), checkList(checks)),
     feedbackForm({ predictionId: prediction.id, predicted: prediction.class, given: scan.feedback, onGiven: (given) => {
       scan.feedback = given;
@@ -61,8 +61,8 @@ export function refusalPanel(scan, error) {
     h("section", {},
       h("h3", {}, "What to do"),
       h("ul", { class: "advice" },
-        h("li", {}, "Send an axial slice of the kind the model was trained on; the samples show some."),
-        h("li", {}, "Screenshots with frames or text, photographs of a screen and coloured overlays are refused: export the slice itself."))),
+        h("li", {}, "Send a scan of the kind the model was trained on; the samples show some."),
+        h("li", {}, "Screenshots with frames or text, photographs of a screen and coloured overlays are refused: export the scan itself."))),
     id && feedbackForm({ predictionId: id, predicted: null, given: scan.feedback, onGiven: (given) => {
       scan.feedback = given;
     } }));

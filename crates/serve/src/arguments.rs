@@ -13,7 +13,10 @@ Examples:
   serve --address 127.0.0.1:0
       On a free port; the first line on standard output says which.
   serve key --name ward-3 --role predict
-      Make a key, and the lines of config.yaml that let it in.
+      Make a key, and the lines of config.yaml that let it in; kill -HUP lets a server that
+      runs read them.
+  serve key --revoke ward-3
+      Take it back, of a server that runs too.
 
   curl --data-binary @scan.png http://127.0.0.1:8080/v1/predict
   curl -F file=@a.png -F file=@b.dcm 'http://127.0.0.1:8080/v1/predict?explain=grad-cam'
@@ -66,14 +69,20 @@ pub struct Arguments {
 /// What to do instead of serving.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Make a key: prints it once, and what to write into config.yaml
+    /// Make a key: prints it once, and what to write into config.yaml. Or take one back
+    ///
+    /// A server that runs reads the keys of config.yaml again on SIGHUP. One that was taken back is
+    /// refused within a few seconds, without a signal, and stays so when it still stands there.
     Key {
         /// Whose it is; named in the records
-        #[arg(long)]
-        name: String,
+        #[arg(long, required_unless_present = "revoke")]
+        name: Option<String>,
         /// What it allows
-        #[arg(long, value_enum)]
-        role: RoleArgument,
+        #[arg(long, value_enum, required_unless_present = "revoke")]
+        role: Option<RoleArgument>,
+        /// Take back the key of this name in config.yaml
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "role"])]
+        revoke: Option<String>,
     },
     /// Print the description of the API, OpenAPI 3.1 in JSON
     Openapi,

@@ -1,10 +1,11 @@
 //! The prediction server and its page.
 //!
 //! ```text
+//! connection: silent, too many                                  listen
 //! request ─ id, panics, headers, key, rate                        guard
 //!    ↓ a place in the queue, before its body is read              admission
 //!    ↓ raw, multipart or JSON                                      upload
-//!    ↓ decoded and resized, beside the model's thread             scan
+//!    ↓ decoded and resized, beside the model's thread             decoding, scan
 //!    ↓ batches of whoever waits, on the thread that owns the nets model::engine
 //!    ↓ calibrated, checked for being foreign                      predict
 //! answer                                                          answer, error
@@ -16,6 +17,7 @@ mod admission;
 mod answer;
 mod api;
 mod arguments;
+mod decoding;
 mod encode;
 mod error;
 mod guard;
@@ -24,6 +26,7 @@ mod logging;
 mod meters;
 mod model;
 pub mod offline;
+mod own_task;
 mod page;
 mod predict;
 mod records;
@@ -39,14 +42,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tokio::sync::{Mutex, Semaphore};
+use rustix::fs::Mode;
+use stage::UsageError;
 
 pub use crate::arguments::{Arguments, Command, LogFormat, RoleArgument};
 
 use crate::admission::Admission;
+use crate::decoding::Decoding;
 use crate::guard::keys::{self, Keys};
 use crate::guard::rate::RateLimit;
+use crate::guard::reload::KeyWatch;
+use crate::guard::revoked;
 use crate::listen::StopSignals;
+use crate::listen::connections::Connections;
 use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::served::{ModelSource, ServedModel};
@@ -70,7 +78,12 @@ pub fn main() -> ExitCode {
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         None => serve(arguments),
-        Some(Command::Key { name, role }) => print_key(name, (*role).into()),
+        Some(Command::Key { revoke: Some(name), .. }) => revoke_key(arguments, name),
+        Some(Command::Key { name, role, .. }) => {
+            // clap asks for both where there is no --revoke.
+            let (name, role) = name.as_deref().zip(*role).context("make a key without a name")?;
+            print_key(name, role.into())
+        }
         Some(Command::Openapi) => {
             let text =
                 api::description().to_pretty_json().context("write the API's description")?;
@@ -90,8 +103,34 @@ fn print_key(name: &str, role: config::Role) -> Result<()> {
     .context("print the key")
 }
 
+fn revoke_key(arguments: &Arguments, name: &str) -> Result<()> {
+    let config = arguments.config()?.serve;
+    let known = config.keys.iter().find(|key| key.name == name);
+    let Some(key) = known else {
+        let message = format!("revoke the key {name:?}: serve.keys in config.yaml has none of it");
+        return Err(UsageError(message).into());
+    };
+    make_files_private();
+    let digest = key.sha256.to_lowercase().parse().context("read its digest")?;
+    revoked::add(&config.folder, digest)?;
+    writeln!(
+        std::io::stdout(),
+        "The key {name:?} is revoked: servers of {} refuse it within seconds. Remove its line from \
+         config.yaml.",
+        config.folder.display()
+    )
+    .context("say so")
+}
+
+/// What this process writes from now on is for its own user alone: images, predictions, keys.
+/// Returns what was left out of rights before.
+fn make_files_private() -> Mode {
+    rustix::process::umask(Mode::from_bits_truncate(0o077))
+}
+
 fn serve(arguments: &Arguments) -> Result<()> {
     let config = arguments.config()?;
+    let mask = make_files_private();
     listen::raise_file_limit();
     let listener = listen::bind(&config.serve)?;
     let places = ModelPlaces {
@@ -127,31 +166,44 @@ fn serve(arguments: &Arguments) -> Result<()> {
         places,
         shelf: Shelf::new(Arc::clone(&served)),
         engine: Engine::start(served, model, settings.batch_images)?,
-        swapping: Mutex::new(()),
+        swapping: Arc::default(),
+        connections: Connections::new(listen::most_connections(&settings)),
         admission: Admission::new(settings.queue_requests, settings.limits.body_bytes()),
-        decoding: Arc::new(Semaphore::new(cores)),
-        keys: Keys::new(&settings.keys)?,
+        decoding: Decoding::new(cores),
+        keys: Keys::new(&settings.keys, &revoked::read(&settings.folder)?)?,
         rate: RateLimit::new(settings.limits.requests_per_minute),
+        open_rate: RateLimit::of_open(settings.limits.requests_per_minute),
         meters: Meters::new(),
         records,
-        training: Training::new(&settings.folder, corrections.as_deref()),
+        training: Training::new(&settings.folder, corrections.as_deref(), mask),
         phase: Lifecycle::default(),
         config: settings,
     });
-    runtime.block_on(answer(listener, Arc::clone(&server)))?;
+    let keys = runtime.block_on(async { KeyWatch::start(arguments.config.clone()) })?;
+    let answered = runtime.block_on(answer(listener, Arc::clone(&server), keys));
+    // What is still decoded is of nobody any more, and is not waited for.
+    runtime.shutdown_background();
+    answered?;
     server.engine.stop();
     Ok(())
 }
 
-async fn answer(listener: std::net::TcpListener, server: Arc<Server>) -> Result<()> {
+async fn answer(
+    listener: std::net::TcpListener,
+    server: Arc<Server>,
+    keys: KeyWatch,
+) -> Result<()> {
     let tls = match &server.config.tls {
-        Some(files) => Some(listen::tls(files).await?),
+        Some(files) => Some(listen::tls(files)?),
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr().context("tell the address")?;
     let router = routes::router(&server);
     let signals = StopSignals::listen()?;
+    if server.training.is_left_behind() {
+        tracing::warn!("the programs of a training that another server began still run");
+    }
     writeln!(std::io::stdout(), "listening on {scheme}://{address}")
         .context("print the address")?;
     if !server.keys.are_needed() {
@@ -161,10 +213,17 @@ async fn answer(listener: std::net::TcpListener, server: Arc<Server>) -> Result<
     if server.records.store.abandon_training(jiff::Timestamp::now(), abandoned).await? {
         tracing::warn!("a training was left unfinished when the server was stopped");
     }
-    let retention = tokio::spawn(retention::keep_enforcing(Arc::clone(&server)));
-    let stopped = listen::run(listener, tls, router, Arc::clone(&server), signals).await;
-    retention.abort();
-    server.training.abort();
+    let tasks = [
+        tokio::spawn(retention::keep_enforcing(Arc::clone(&server))),
+        tokio::spawn(keys.keep_reading(Arc::clone(&server))),
+    ];
+    let stopping = tokio::spawn(signals.obey(Arc::clone(&server)));
+    let stopped = listen::run(listener, tls, router, Arc::clone(&server)).await;
+    for task in tasks {
+        task.abort();
+    }
+    // It ends the programs of a training.
+    let _ = stopping.await;
     server.records.store.clone().close().await;
     stopped
 }

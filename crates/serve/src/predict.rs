@@ -18,6 +18,7 @@ use crate::error::Failure;
 use crate::guard::keys::Caller;
 use crate::model::engine::Job;
 use crate::model::served::ServedModel;
+use crate::own_task::own_task;
 use crate::scan::Scan;
 use crate::server::Server;
 use crate::upload::Upload;
@@ -47,7 +48,7 @@ pub(crate) async fn predict(
 ) -> Result<Prediction, Failure> {
     let began = Instant::now();
     let served = server.shelf.current();
-    let (scan, decode) = prepare(server, &served, &upload, wish.window).await?;
+    let (scan, decode) = prepare(server, &served, &upload, wish.window, caller).await?;
     let job = Job {
         model: Arc::clone(&served),
         planes: scan.planes,
@@ -73,7 +74,8 @@ pub(crate) async fn predict(
         explanation: match seen.heatmap {
             Some(map) => {
                 let (width, height) = (scan.image.width, scan.image.height);
-                let drawn = server.beside_the_model(move || explanation(&map, width, height));
+                let drawn =
+                    server.beside_the_model(caller, move || explanation(&map, width, height));
                 let class = served.classes.names()[class].clone();
                 drawn.await?.map(|png| Explanation { class, png })
             }
@@ -92,7 +94,8 @@ pub(crate) async fn predict(
     let refused = checks
         .filter(|checks| !checks.accepted && server.config.foreign_images == ForeignImages::Refuse);
     let kept = remembered(&prediction, id, now, &served, caller, refused.is_some());
-    server.records.prediction(kept, &upload.bytes).await?;
+    let (recording, image) = (Arc::clone(server), upload.bytes);
+    own_task(async move { recording.records.prediction(kept, &image).await }).await?;
     match refused {
         Some(checks) => Err(Failure::foreign(prediction.id, checks)),
         None => Ok(prediction),
@@ -155,11 +158,12 @@ async fn prepare(
     served: &Arc<ServedModel>,
     upload: &Upload,
     window: Option<Window>,
+    caller: &Caller,
 ) -> Result<(Scan, Duration), Failure> {
     let preprocessing = served.description.preprocessing;
     let options = DecodeOptions { window, max_pixels: server.config.limits.pixels() };
     let bytes = upload.bytes.clone();
-    let decoded = server.beside_the_model(move || {
+    let decoded = server.beside_the_model(caller, move || {
         let began = Instant::now();
         let scan = Scan::prepare(&bytes, &preprocessing, &options);
         (scan, began.elapsed())

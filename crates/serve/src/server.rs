@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use config::ServeConfig;
-use tokio::sync::{Mutex, Semaphore};
-use tokio::task::spawn_blocking;
+use tokio::sync::{Mutex, watch};
 
 use crate::admission::Admission;
-use crate::error::{Code, Failure};
+use crate::decoding::Decoding;
+use crate::error::Failure;
+use crate::guard::keys::Caller;
 use crate::guard::keys::Keys;
 use crate::guard::rate::RateLimit;
+use crate::listen::connections::Connections;
 use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::shelf::Shelf;
@@ -28,13 +29,16 @@ pub(crate) struct Server {
     pub(crate) places: ModelPlaces,
     pub(crate) shelf: Shelf,
     pub(crate) engine: Engine,
-    /// Held while one model takes the place of another.
-    pub(crate) swapping: Mutex<()>,
+    /// Held while one model takes the place of another, by the task that does it.
+    pub(crate) swapping: Arc<Mutex<()>>,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) admission: Admission,
     /// Images that are worked on at a time.
-    pub(crate) decoding: Arc<Semaphore>,
+    pub(crate) decoding: Decoding,
     pub(crate) keys: Keys,
     pub(crate) rate: RateLimit,
+    /// Of what needs no key.
+    pub(crate) open_rate: RateLimit,
     pub(crate) meters: Meters,
     pub(crate) records: Records,
     pub(crate) training: Training,
@@ -58,26 +62,16 @@ impl Server {
         UploadLimits { body_bytes: limits.body_bytes(), images: limits.images }
     }
 
-    /// Decodes or encodes a picture beside the model's thread, so many at a time as there are cores.
+    /// Decodes or encodes a picture beside the model's thread.
     ///
     /// # Errors
-    /// When the server is stopping, or the work panicked.
+    /// When the work panicked.
     pub(crate) async fn beside_the_model<T: Send + 'static>(
         &self,
+        caller: &Caller,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        let permit = Arc::clone(&self.decoding).acquire_owned().await;
-        let permit = permit.map_err(|_| Failure::new(Code::Stopping, "the server is stopping"))?;
-        let done = spawn_blocking(move || {
-            let done = work();
-            drop(permit);
-            done
-        });
-        done.await.map_err(|error| {
-            tracing::error!("work on an image panicked: {error}");
-            let message = "the image could not be worked on; the server's log says more";
-            Failure::new(Code::Internal, message)
-        })
+        self.decoding.run(&caller.counted_as, work).await
     }
 
     /// How long a request for predictions may take.
@@ -87,8 +81,8 @@ impl Server {
 }
 
 /// Whether requests should come here.
-#[derive(Debug, Default)]
-pub(crate) struct Lifecycle(AtomicU8);
+#[derive(Debug)]
+pub(crate) struct Lifecycle(watch::Sender<Phase>);
 
 /// How far the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +93,24 @@ pub(crate) enum Phase {
     Stopping,
 }
 
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(watch::Sender::new(Phase::Ready))
+    }
+}
+
 impl Lifecycle {
     pub(crate) fn phase(&self) -> Phase {
-        if self.0.load(Ordering::Acquire) == 0 { Phase::Ready } else { Phase::Stopping }
+        *self.0.borrow()
     }
 
     pub(crate) fn stop(&self) {
-        self.0.store(1, Ordering::Release);
+        self.0.send_replace(Phase::Stopping);
+    }
+
+    /// Until the server is asked to stop.
+    pub(crate) async fn stopped(&self) {
+        // The sender is this value's own, so that waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Stopping).await;
     }
 }

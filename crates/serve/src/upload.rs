@@ -1,5 +1,7 @@
 //! The images of a request, in whichever of the three ways they were sent.
 
+mod json_images;
+
 use std::error::Error;
 use std::iter::successors;
 
@@ -12,11 +14,10 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet};
 use http_body_util::LengthLimitError;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use crate::admission::too_large;
 use crate::error::{Code, Failure};
+pub(crate) use crate::upload::json_images::JsonImages;
 
 /// One image, as it was sent.
 #[derive(Debug, Clone)]
@@ -24,25 +25,6 @@ pub(crate) struct Upload {
     /// The file's name, where it was told; without any folder.
     pub(crate) file: Option<String>,
     pub(crate) bytes: Bytes,
-}
-
-/// Images as text in JSON.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub(crate) enum JsonImages {
-    /// Several.
-    Many { images: Vec<JsonImage> },
-    /// One.
-    One(JsonImage),
-}
-
-/// One image as text.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-pub(crate) struct JsonImage {
-    /// Base64, with or without `data:image/png;base64,` before it.
-    pub(crate) image: String,
-    /// The file's name.
-    pub(crate) name: Option<String>,
 }
 
 /// What a request may hold.
@@ -65,7 +47,9 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PA
 /// When the body is too large, cannot be understood, or holds no image or too many.
 pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<Upload>, Failure> {
     let uploads = match media_type(request.headers()).as_deref() {
-        Some("application/json") => from_json(&whole(request, limits).await?)?,
+        Some("application/json") => {
+            json_images::read(&whole(request, limits).await?, limits.images)?
+        }
         Some("multipart/form-data") => from_multipart(request, limits).await?,
         None
         // The last is what curl calls a body when nobody tells it otherwise.
@@ -87,14 +71,15 @@ pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<U
         return Err(Failure::new(Code::BadRequest, "the request holds no image"));
     }
     if uploads.len() > limits.images {
-        let message = format!(
-            "the request holds {} images, and {} are allowed (serve.limits.images)",
-            uploads.len(),
-            limits.images
-        );
-        return Err(Failure::new(Code::TooLarge, message));
+        return Err(too_many(limits.images));
     }
     Ok(uploads)
+}
+
+/// The request holds more than `limit` images.
+fn too_many(limit: usize) -> Failure {
+    let message = format!("the request holds more than {limit} images (serve.limits.images)");
+    Failure::new(Code::TooLarge, message)
 }
 
 /// The whole body, as far as it is allowed.
@@ -140,24 +125,6 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 
 fn raw(bytes: Bytes) -> Vec<Upload> {
     if bytes.is_empty() { Vec::new() } else { vec![Upload { file: None, bytes }] }
-}
-
-fn from_json(bytes: &[u8]) -> Result<Vec<Upload>, Failure> {
-    let images: JsonImages = serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!(
-            "the JSON is not {{\"image\": \"<base64>\"}} or {{\"images\": [{{\"image\": …}}]}}: \
-             {error}"
-        );
-        Failure::new(Code::BadRequest, message)
-    })?;
-    let images = match images {
-        JsonImages::Many { images } => images,
-        JsonImages::One(image) => vec![image],
-    };
-    let upload = |image: JsonImage| {
-        Ok(Upload { file: plain_name(image.name), bytes: decode_base64(&image.image)? })
-    };
-    images.into_iter().map(upload).collect()
 }
 
 async fn from_multipart(request: Request, limits: UploadLimits) -> Result<Vec<Upload>, Failure> {

@@ -5,7 +5,9 @@ mod arguments;
 mod exit;
 mod logging;
 mod progress;
+mod shown;
 
 pub use arguments::{CommonArguments, Settings};
 pub use exit::{UsageError, finish, run};
 pub use progress::{Progress, bytes_bar, items_bar};
+pub use shown::{Printed, shown};

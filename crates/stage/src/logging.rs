@@ -45,6 +45,7 @@ pub(crate) fn report(program: &str, error: &anyhow::Error) {
     } else {
         ("", "")
     };
+    let text = crate::shown::shown_lines(&text);
     // Where nobody can be told, the exit code is all there is.
     let _ = writeln!(io::stderr(), "{program}: {red}failed to {text}{plain}");
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::shown::shown_log;
+
 /// A progress bar; dropped or finished, it goes away.
 pub type Progress = ProgressBar;
 
@@ -50,17 +52,20 @@ pub fn bytes_bar(bytes: u64, message: &str) -> Progress {
     )
 }
 
-/// Writes log lines to standard error without tearing a bar.
+/// Writes log lines to standard error without tearing a bar, and without what a name could do to the
+/// terminal.
 #[derive(Default)]
 pub(crate) struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = shown_log(&String::from_utf8_lossy(line));
         if is_drawn() {
-            BARS.suspend(|| io::stderr().write(line))
+            BARS.suspend(|| io::stderr().write_all(text.as_bytes()))?;
         } else {
-            io::stderr().write(line)
+            io::stderr().write_all(text.as_bytes())?;
         }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -16,7 +16,7 @@
 //! It changes no file of another stage, and deletes no image: what is dropped is marked in the
 //! manifest that later stages read.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use artifact::StagedFolder;
@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     let summary = summary::Summary { validation: &validation, page: &page };
-    write!(io::stdout(), "{summary}").context("print the summary")
+    write!(stage::Printed, "{summary}").context("print the summary")
 }
 
 /// What `ingest` left, and whose images these are.

@@ -87,7 +87,8 @@ async fn corrections_are_those_that_disagree_since(database: Database) {
     let expected = FeedbackSummary {
         total: 5,
         wrong: 3,
-        corrections_since: 2,
+        corrections_since: 0,
+        without_image_since: 2,
         by_class: vec![change(Some("normal"), "adenocarcinoma", 2), change(None, "normal", 1)],
     };
     assert_eq!(store.feedback_summary(Some(time(2))).await.unwrap(), expected);

@@ -1,6 +1,6 @@
 //! What is forgotten, and what stays.
 
-use prediction_store::{Digest, Filter, StoreError};
+use prediction_store::{Digest, Filter, NewFeedback, StoreError};
 
 use crate::databases::{Database, SqliteFile, on_both_databases};
 use crate::samples::{at, feedback, prediction};
@@ -78,4 +78,23 @@ async fn a_forgotten_name_is_no_longer_in_the_file() {
         let found = bytes.windows(14).any(|window| window == b"Aurelia-Quint-");
         assert!(!found, "{} still holds the name", path.display());
     }
+}
+
+#[tokio::test]
+async fn old_notes_are_forgotten_and_the_classes_that_were_named_stay() {
+    let sqlite = SqliteFile::new();
+    let store = sqlite.open().await;
+    let made = prediction("normal", at("2026-10-01T10:00:00Z"));
+    store.record_prediction(&made).await.unwrap();
+    let bare = NewFeedback { note: None, ..feedback(&made, "normal", at("2026-10-01T11:00:00Z")) };
+    store.record_feedback(&bare).await.unwrap();
+    let noted = NewFeedback {
+        note: Some("of Mr. N.".to_owned()),
+        ..feedback(&made, "adenocarcinoma", at("2026-10-02T10:00:00Z"))
+    };
+    store.record_feedback(&noted).await.unwrap();
+    assert_eq!(store.forget_notes(at("2026-10-02T00:00:00Z")).await.unwrap(), 0, "it is newer");
+    assert_eq!(store.forget_notes(at("2026-11-01T00:00:00Z")).await.unwrap(), 1);
+    let kept = store.prediction(made.id).await.unwrap().feedback.unwrap();
+    assert_eq!((kept.class.as_str(), kept.note), ("adenocarcinoma", None));
 }

@@ -200,3 +200,43 @@ async fn check_what_a_full_disk_kept(sqlite: &SqliteFile, mut writer: Command, f
     // And goes on, once there is space.
     store.record_prediction(&prediction("normal", at("2026-11-20T10:00:00Z"))).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone_older_ones_too() {
+    let sqlite = SqliteFile::new();
+    let modes = || {
+        ["", "-wal", "-shm"].map(|end| {
+            let file = format!("{}{end}", sqlite.path.display());
+            std::fs::metadata(file).unwrap().permissions().mode() & 0o777
+        })
+    };
+    let store = sqlite.open().await;
+    store.record_prediction(&prediction("normal", at("2026-11-20T10:00:00Z"))).await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    store.close().await;
+    std::fs::set_permissions(&sqlite.path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = sqlite.open().await;
+    store.record_prediction(&prediction("normal", at("2026-11-20T10:00:00Z"))).await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+}
+
+#[tokio::test]
+async fn whether_it_can_be_written_is_told_in_time_and_changes_nothing() {
+    let sqlite = SqliteFile::new();
+    let store = sqlite.open().await;
+    store.can_be_written().await.unwrap();
+    let mut other = SqliteConnection::connect(&sqlite.address()).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(store.can_be_written().await.unwrap_err().fault(), Some(Fault::Locked));
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    let mut tries = 0;
+    while store.can_be_written().await.is_err() {
+        tries += 1;
+        assert!(tries < 10, "it never heals");
+    }
+    assert!(
+        store.audit_rows(&prediction_store::AuditFilter::default()).await.unwrap().rows.is_empty()
+    );
+}

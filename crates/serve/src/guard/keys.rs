@@ -1,6 +1,8 @@
 //! Who calls, and what they may do.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use artifact::Digest;
 use axum::http::{HeaderMap, header};
@@ -21,39 +23,66 @@ pub(crate) struct Caller {
     /// The key's name; `local` where there are no keys.
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// Whose share of what there is they take: the key's, or without keys their address's.
+    pub(crate) counted_as: String,
 }
 
 /// The keys that are known, as digests. They are random, not chosen by people, so that a plain
-/// SHA-256 cannot be reversed by trying words.
+/// SHA-256 cannot be reversed by trying words. They may change while the server runs.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    known: Vec<(Digest, Caller)>,
+    known: RwLock<Arc<[(Digest, Caller)]>>,
+    /// Once a key was needed, one is, even when all were taken away: fewer keys never let more
+    /// people in.
+    needed: AtomicBool,
 }
 
 impl Keys {
+    /// Those of the configuration but for those that were revoked.
+    ///
     /// # Errors
     /// When a digest is none.
-    pub(crate) fn new(keys: &[ApiKeyConfig]) -> anyhow::Result<Self> {
-        let known = keys.iter().map(|key| {
-            let caller = Caller { name: key.name.clone(), role: key.role };
-            Ok((key.sha256.to_lowercase().parse()?, caller))
-        });
-        Ok(Self { known: known.collect::<anyhow::Result<_>>()? })
+    pub(crate) fn new(keys: &[ApiKeyConfig], revoked: &[Digest]) -> anyhow::Result<Self> {
+        Ok(Self {
+            known: RwLock::new(known(keys, revoked)?),
+            needed: AtomicBool::new(!keys.is_empty()),
+        })
+    }
+
+    /// From now on these are known, and no others. Says how many there are.
+    ///
+    /// # Errors
+    /// When a digest is none; those before then stay.
+    pub(crate) fn replace(
+        &self,
+        keys: &[ApiKeyConfig],
+        revoked: &[Digest],
+    ) -> anyhow::Result<usize> {
+        let known = known(keys, revoked)?;
+        let count = known.len();
+        self.needed.fetch_or(!keys.is_empty(), Ordering::AcqRel);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(count)
     }
 
     /// Whether anybody needs a key.
     pub(crate) fn are_needed(&self) -> bool {
-        !self.known.is_empty()
+        self.needed.load(Ordering::Acquire)
     }
 
-    /// Who sent a request with these headers. Without any keys the caller may do everything: the
+    fn known(&self) -> Arc<[(Digest, Caller)]> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who sent a request with these headers, from this address. Without any keys the caller may do everything: the
     /// server then listens to this machine alone.
     ///
     /// # Errors
     /// When a key is needed and is missing or unknown.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+    pub(crate) fn caller(&self, headers: &HeaderMap, address: &str) -> Result<Caller, Failure> {
         if !self.are_needed() {
-            return Ok(Caller { name: "local".into(), role: Role::Admin });
+            let counted_as = address.to_owned();
+            return Ok(Caller { name: "local".into(), role: Role::Admin, counted_as });
         }
         let Some(key) = presented(headers) else {
             let message = "a key is needed: send Authorization: Bearer <key> or X-Api-Key: <key>";
@@ -62,13 +91,25 @@ impl Keys {
         let digest = Digest::of(key.as_bytes());
         // Every key is compared, so that the time does not tell which one it was.
         let mut found = None;
-        for (known, caller) in &self.known {
+        for (known, caller) in self.known().iter() {
             if bool::from(known.as_bytes().ct_eq(digest.as_bytes())) {
                 found = Some(caller.clone());
             }
         }
         found.ok_or_else(|| Failure::new(Code::Unauthorised, "the key is not known here"))
     }
+}
+
+fn known(keys: &[ApiKeyConfig], revoked: &[Digest]) -> anyhow::Result<Arc<[(Digest, Caller)]>> {
+    let mut known = Vec::with_capacity(keys.len());
+    for key in keys {
+        let digest = key.sha256.to_lowercase().parse()?;
+        if !revoked.contains(&digest) {
+            let (name, counted_as) = (key.name.clone(), key.name.clone());
+            known.push((digest, Caller { name, role: key.role, counted_as }));
+        }
+    }
+    Ok(known.into())
 }
 
 impl Caller {
@@ -124,7 +165,7 @@ mod tests {
         let (key, digest) = generate();
         let config =
             ApiKeyConfig { name: "ward".into(), role: Role::Review, sha256: digest.to_string() };
-        (key, Keys::new(&[config]).unwrap())
+        (key, Keys::new(&[config], &[]).unwrap())
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
@@ -139,7 +180,7 @@ mod tests {
             headers("authorization", &format!("bearer {key}")),
             headers("x-api-key", &key),
         ] {
-            assert_eq!(keys.caller(&headers).unwrap().name, "ward");
+            assert_eq!(keys.caller(&headers, "::1").unwrap().name, "ward");
         }
     }
 
@@ -147,19 +188,33 @@ mod tests {
     fn a_missing_and_an_unknown_key_are_refused() {
         let (key, keys) = keys();
         for headers in [HeaderMap::new(), headers("x-api-key", &key[..key.len() - 1])] {
-            assert_eq!(keys.caller(&headers).unwrap_err().code(), Code::Unauthorised);
+            assert_eq!(keys.caller(&headers, "::1").unwrap_err().code(), Code::Unauthorised);
         }
     }
 
     #[test]
     fn a_role_reaches_as_far_as_it_says() {
         let (key, keys) = keys();
-        let caller = keys.caller(&headers("x-api-key", &key)).unwrap();
+        let caller = keys.caller(&headers("x-api-key", &key), "::1").unwrap();
         caller.may(Role::Predict).unwrap();
         caller.may(Role::Review).unwrap();
         let refused = caller.may(Role::Admin).unwrap_err();
         assert_eq!(refused.code(), Code::Forbidden);
         assert!(refused.message().contains("needs admin"), "{}", refused.message());
+    }
+
+    #[test]
+    fn taking_all_keys_away_lets_nobody_in() {
+        let (key, keys) = keys();
+        let named = headers("x-api-key", &key);
+        let digest = Digest::of(key.as_bytes());
+        let config =
+            ApiKeyConfig { name: "ward".into(), role: Role::Review, sha256: digest.to_string() };
+        assert_eq!(keys.replace(&[config], &[digest]).unwrap(), 0, "it was revoked");
+        assert!(keys.caller(&named, "::1").is_err());
+        keys.replace(&[], &[]).unwrap();
+        assert!(keys.are_needed());
+        assert!(keys.caller(&named, "::1").is_err() && keys.caller(&HeaderMap::new(), "").is_err());
     }
 
     #[test]

@@ -7,5 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod origin;
 pub(crate) mod panics;
 pub(crate) mod rate;
+pub(crate) mod reload;
 pub(crate) mod request_id;
+pub(crate) mod revoked;
 pub(crate) mod roles;

@@ -11,6 +11,9 @@ use crate::error::{Code, Failure};
 /// Callers beyond which those that have been quiet are forgotten.
 const REMEMBERED: usize = 10_000;
 
+/// Requests a minute from one address for what needs no key, where fewer are allowed with one.
+const OPEN: u32 = 3000;
+
 /// Counts requests of each caller by the generic cell rate algorithm: a minute's worth may come at
 /// once, then they must keep to the rate.
 #[derive(Debug)]
@@ -23,6 +26,12 @@ impl RateLimit {
     pub(crate) fn new(requests_per_minute: u32) -> Self {
         let quota = NonZeroU32::new(requests_per_minute).map(Quota::per_minute);
         Self { limiter: quota.map(RateLimiter::keyed) }
+    }
+
+    /// For what needs no key: the page, its files, the API's description. A page is some seventy
+    /// files, and many people may come through one proxy.
+    pub(crate) fn of_open(requests_per_minute: u32) -> Self {
+        Self::new(if requests_per_minute == 0 { 0 } else { requests_per_minute.max(OPEN) })
     }
 
     /// Counts a request.

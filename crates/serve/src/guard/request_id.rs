@@ -21,6 +21,11 @@ pub(crate) fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// Work of this request that another task does: it has the request's id too.
+pub(crate) fn of_this<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(current().unwrap_or_default(), work)
+}
+
 /// Gives the request an id, or takes the client's own where it is a plain one.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let own = request.headers().get(HEADER).and_then(|value| value.to_str().ok());

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use config::Role;
 
 use crate::error::Failure;
+use crate::guard::audit;
 use crate::guard::keys::Caller;
 use crate::server::Server;
 
-/// Lets requests of a role through, counts them, and tells the handler whose they are; the answer
-/// carries the caller too, for layers outside of this one.
+/// Lets requests of a role through, counts them, and tells the handler whose they are. Whatever is
+/// asked of an administrator's routes is written down, what a role does not allow as well.
 pub(crate) async fn layer(
     State((server, role)): State<(Arc<Server>, Role)>,
     mut request: Request,
@@ -24,30 +25,41 @@ pub(crate) async fn layer(
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
-    let mut response = match caller.may(role) {
-        Ok(()) => {
-            request.extensions_mut().insert(caller.clone());
-            next.run(request).await
-        }
+    request.extensions_mut().insert(caller.clone());
+    let allowed = caller.may(role);
+    if role == Role::Admin {
+        return audit::accompany(server, caller, allowed, request, next).await;
+    }
+    match allowed {
+        Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
-    };
-    response.extensions_mut().insert(caller);
-    response
+    }
+}
+
+/// Counts what needs no key, by address.
+pub(crate) async fn open_layer(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match server.open_rate.count(&address_of(request.extensions())) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
 }
 
 /// Who sent a request, if they may send one now.
 fn identify(server: &Server, request: &Request) -> Result<Caller, Failure> {
-    let address = || address_of(request.extensions());
-    let caller = match server.keys.caller(request.headers()) {
+    let address = address_of(request.extensions());
+    let caller = match server.keys.caller(request.headers(), &address) {
         Ok(caller) => caller,
         Err(refused) => {
             // Whoever tries keys is counted too.
-            server.rate.count(&address())?;
+            server.rate.count(&address)?;
             return Err(refused);
         }
     };
-    let counted = if server.keys.are_needed() { caller.name.clone() } else { address() };
-    server.rate.count(&counted)?;
+    server.rate.count(&caller.counted_as)?;
     Ok(caller)
 }
 

@@ -70,6 +70,14 @@ impl ServedModel {
         let features = features.transpose().with_context(context)?;
         let blank = vec![0.0; 3 * (description.preprocessing.image_size as usize).pow(2)];
         let looks = model.look_at_once(&[&blank]).with_context(context)?;
+        let seen = looks.first().map_or(0, |look| look.pooled.len());
+        if features.as_ref().is_some_and(|features| features.channels() != seen) {
+            bail!(
+                "use the calibration in {}: it compares other features than the {seen} of the \
+                 network; calibrate again",
+                folder.display()
+            );
+        }
         if looks.iter().flat_map(|look| &look.logits).any(|logit| !logit.is_finite()) {
             bail!(
                 "use the model in {}: its answer to a blank image is not a number; train again \

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::spawn_blocking;
 
 use crate::error::{Code, Failure};
@@ -9,24 +10,40 @@ use crate::model::served::{ModelSource, ServedModel, weights_in};
 use crate::server::Server;
 use crate::training::refused;
 
+/// As [`reload`], but not where another model is on its way: each takes the memory of a model.
+///
+/// # Errors
+/// As [`reload`], and when another is being loaded.
+pub(crate) async fn reload_now(server: &Arc<Server>) -> Result<(), Failure> {
+    let Ok(alone) = Arc::clone(&server.swapping).try_lock_owned() else {
+        return Err(another_is_loaded());
+    };
+    load(server, alone).await
+}
+
 /// Loads the model folder again and lets what it holds answer from now on. The present model
 /// answers until the new one is loaded, checked and warm; requests under way end with theirs.
 ///
 /// # Errors
 /// When the folder holds no model that can be used. The present one then stays.
 pub(crate) async fn reload(server: &Arc<Server>) -> Result<(), Failure> {
-    let _one_at_a_time = server.swapping.lock().await;
+    load(server, Arc::clone(&server.swapping).lock_owned().await).await
+}
+
+/// The lock lives as long as the loading, which nobody can break off.
+async fn load(server: &Arc<Server>, alone: OwnedMutexGuard<()>) -> Result<(), Failure> {
     let places = server.places.clone();
     let device = server.config.device;
     let loaded = spawn_blocking(move || {
-        ServedModel::load(ModelSource {
+        let loaded = ServedModel::load(ModelSource {
             folder: &places.folder,
             evaluation: &places.evaluation,
             device,
             name: &places.name,
-        })
+        });
+        (loaded, alone)
     });
-    let loaded = loaded.await.map_err(|error| {
+    let (loaded, _alone) = loaded.await.map_err(|error| {
         tracing::error!("loading a model panicked: {error}");
         Failure::new(Code::Internal, "the model could not be loaded; the server's log says more")
     })?;
@@ -48,7 +65,7 @@ pub(crate) async fn reload(server: &Arc<Server>) -> Result<(), Failure> {
 /// # Errors
 /// When there is none.
 pub(crate) async fn rollback(server: &Arc<Server>) -> Result<(), Failure> {
-    let _one_at_a_time = server.swapping.lock().await;
+    let Ok(_alone) = server.swapping.try_lock() else { return Err(another_is_loaded()) };
     let Some(served) = server.shelf.swap_back() else {
         let message = "there is no model before the present one, since the server was started";
         return Err(Failure::new(Code::Conflict, message));
@@ -58,8 +75,13 @@ pub(crate) async fn rollback(server: &Arc<Server>) -> Result<(), Failure> {
     remember(server, &served).map_err(|error| only_until_a_restart(&error))
 }
 
+fn another_is_loaded() -> Failure {
+    Failure::new(Code::Conflict, "another model is being loaded; wait for its end")
+}
+
 fn only_until_a_restart(error: &anyhow::Error) -> Failure {
-    let message = format!("the other model answers, but only until a restart: {error:#}");
+    tracing::error!("which model answers is not remembered: failed to {error:#}");
+    let message = "the other model answers, but only until a restart; the server's log says why";
     Failure::new(Code::StoreUnavailable, message)
 }
 

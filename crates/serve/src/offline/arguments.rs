@@ -17,8 +17,9 @@ Examples:
       A DICOM file through another window than the lung's.
 
 Exit codes:
-  0  every file was predicted (refused as foreign, too: the column accepted says so)
+  0  some files were predicted, or all (those refused as foreign have no class: see accepted)
   3  some files are no image that can be used; the column error says why
+  4  no file was predicted: all were refused as foreign, or are no image
   1  failed
   2  bad usage or configuration
 
@@ -28,6 +29,9 @@ Research use only. Not a medical device.";
 ///
 /// Uses the model's own preprocessing, calibration and checks, as the server does. An image that is
 /// not of the kind that the model was trained on has no class, unless serve.foreign_images is flag.
+///
+/// In a table, a path that begins as a formula does is written with ./ before it, other text with ',
+/// and control characters as \\u{..}; JSON lines hold the names as they are.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "predict", version, after_help = EXAMPLES)]
 pub struct Arguments {

@@ -6,6 +6,7 @@
 mod arguments;
 mod files;
 mod rows;
+mod tally;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -24,10 +25,8 @@ pub use arguments::{Arguments, Format};
 
 use crate::model::served::{ModelSource, ServedModel};
 use crate::offline::rows::{Row, Rows};
+use crate::offline::tally::{Tally, Unusable};
 use crate::scan::Scan;
-
-/// The exit code where some of the files are no image that can be used.
-const SOME_UNUSABLE: u8 = 3;
 
 /// Batches that may be decoded ahead of the model.
 const AHEAD: usize = 2;
@@ -36,7 +35,8 @@ const AHEAD: usize = 2;
 ///
 /// # Errors
 /// When the configuration or the model cannot be used, there are no files, or the output cannot be
-/// written. A file that is no image is a row that says so, and exit code 3.
+/// written. A file that is no image is a row that says so, and exit code 3; exit code 4 where no file
+/// was predicted.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let settings = arguments.settings()?;
     let files = files::find(&arguments.paths)?;
@@ -53,24 +53,29 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         DecodeOptions { window: arguments.window, max_pixels: settings.serve.limits.pixels() };
     let predicting =
         Predicting { served: &served, model: &model, settings: &settings.serve, options };
-    let unusable = match &arguments.output {
+    let tally = match &arguments.output {
         None => predicting.write(&files, arguments.format, io::stdout().lock())?,
         Some(path) => {
-            let mut unusable = 0;
+            let mut tally = Tally::default();
             let mut failure = None;
             artifact::write_with(path, |file| {
                 match predicting.write(&files, arguments.format, file) {
-                    Ok(count) => unusable = count,
+                    Ok(counted) => tally = counted,
                     Err(error) => failure = Some(error),
                 }
                 if failure.is_some() { Err(io::Error::other("not whole")) } else { Ok(()) }
             })
             .map_err(|error| failure.take().unwrap_or_else(|| error.into()))?;
-            unusable
+            tally
         }
     };
-    tracing::info!("{} files, {unusable} of them no image that can be used", files.len());
-    Ok(if unusable == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_UNUSABLE) })
+    for line in tally.lines(served.classes.names()) {
+        tracing::info!("{line}");
+    }
+    if let Some(path) = &arguments.output {
+        tracing::info!("wrote {}", stage::shown(path.display()));
+    }
+    Ok(tally.exit_code())
 }
 
 struct Predicting<'a> {
@@ -81,14 +86,14 @@ struct Predicting<'a> {
 }
 
 /// A file, and the image in it or why there is none.
-type Prepared = (PathBuf, Result<Scan, String>);
+type Prepared = (PathBuf, Result<Scan, Unusable>);
 
 impl Predicting<'_> {
-    /// Writes a row for each file, in order; returns how many hold no image that can be used.
-    fn write(&self, files: &[PathBuf], format: Format, output: impl Write) -> Result<usize> {
+    /// Writes a row for each file, in order; returns what they say, counted.
+    fn write(&self, files: &[PathBuf], format: Format, output: impl Write) -> Result<Tally> {
         let mut rows = Rows::start(format, self.served.classes.names(), BufWriter::new(output))?;
         let bar = stage::items_bar(files.len() as u64, "images");
-        let mut unusable = 0;
+        let mut tally = Tally::default();
         std::thread::scope(|scope| -> Result<()> {
             let (batches, decoded) = sync_channel(AHEAD);
             let preprocessing = self.served.description.preprocessing;
@@ -106,14 +111,14 @@ impl Predicting<'_> {
             for batch in decoded {
                 bar.inc(batch.len() as u64);
                 for row in self.predict(batch)? {
-                    unusable += usize::from(row.error.is_some());
+                    tally.count(&row);
                     rows.write(&row)?;
                 }
             }
             rows.finish()
         })?;
         bar.finish_and_clear();
-        Ok(unusable)
+        Ok(tally)
     }
 
     fn predict(&self, batch: Vec<Prepared>) -> Result<Vec<Row>> {
@@ -135,7 +140,7 @@ fn prepare(
     file: &Path,
     preprocessing: &Preprocessing,
     options: &DecodeOptions,
-) -> Result<Scan, String> {
-    let bytes = std::fs::read(file).with_path("read", file).map_err(|error| error.to_string())?;
-    Scan::prepare(&bytes, preprocessing, options).map_err(|error| error.to_string())
+) -> Result<Scan, Unusable> {
+    let bytes = std::fs::read(file).with_path("read", file).map_err(Unusable::unreadable)?;
+    Scan::prepare(&bytes, preprocessing, options).map_err(Unusable::from)
 }

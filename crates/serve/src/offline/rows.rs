@@ -9,8 +9,10 @@ use config::ForeignImages;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::answer::Checks;
 use crate::model::served::ServedModel;
 use crate::offline::arguments::Format;
+use crate::offline::tally::{Outcome, Unusable};
 use crate::scan::Scan;
 
 /// What is said of one file.
@@ -27,7 +29,10 @@ pub(crate) struct Row {
     grey_correlation: Option<f64>,
     feature_distance: Option<f64>,
     /// Why there is no prediction.
-    pub(crate) error: Option<String>,
+    error: Option<String>,
+    /// The kind of that reason, and what failed of a foreign image: for counting.
+    #[serde(skip)]
+    pub(crate) outcome: Outcome,
     /// In the order of the classes; none where there is no prediction.
     #[serde(skip)]
     probabilities: Vec<f64>,
@@ -59,12 +64,18 @@ impl Row {
             grey_correlation: checks.map(|checks| checks.grey_histogram.correlation),
             feature_distance: checks.map(|checks| checks.features.distance),
             error: None,
+            outcome: match checks {
+                Some(checks) if !checks.accepted => {
+                    Outcome::Foreign { failed: failed(&checks), class: is_told.then_some(class) }
+                }
+                _ => Outcome::Predicted(class),
+            },
             probabilities: if is_told { probabilities } else { Vec::new() },
         })
     }
 
     /// A file that is no image.
-    pub(crate) fn unusable(file: &Path, error: String) -> Self {
+    pub(crate) fn unusable(file: &Path, reason: Unusable) -> Self {
         Self {
             path: file.display().to_string(),
             sha256: None,
@@ -73,10 +84,37 @@ impl Row {
             accepted: None,
             grey_correlation: None,
             feature_distance: None,
-            error: Some(error),
+            error: Some(reason.error),
+            outcome: Outcome::Unusable(reason.kind),
             probabilities: Vec::new(),
         }
     }
+}
+
+/// Which of the two checks failed.
+fn failed(checks: &Checks) -> &'static str {
+    match (checks.grey_histogram.passed, checks.features.passed) {
+        (false, true) => "grey values",
+        (true, false) => "the model's features",
+        _ => "grey values and the model's features",
+    }
+}
+
+/// What spreadsheets take for the beginning of a formula.
+fn begins_as_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// Text that a terminal shows and a spreadsheet does not work out.
+fn text_cell(text: &str) -> String {
+    let mark = if begins_as_formula(text) { "'" } else { "" };
+    format!("{mark}{}", stage::shown(text))
+}
+
+/// The same of a path, which leads to the same file still.
+fn path_cell(path: &str) -> String {
+    let here = if begins_as_formula(path) { "./" } else { "" };
+    format!("{here}{}", stage::shown(path))
 }
 
 /// Rows on their way out.
@@ -108,7 +146,7 @@ impl<'a, W: Write> Rows<'a, W> {
             Format::Jsonl => Output::Jsonl(output),
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(output);
-                let probabilities = classes.iter().map(|class| format!("prob_{class}"));
+                let probabilities = classes.iter().map(|class| text_cell(&format!("prob_{class}")));
                 let columns = COLUMNS.map(str::to_owned).into_iter().chain(probabilities);
                 writer.write_record(columns).context("write the header")?;
                 Output::Csv(Box::new(writer))
@@ -133,14 +171,14 @@ impl<'a, W: Write> Rows<'a, W> {
                 let plain = |value: &Option<String>| value.clone().unwrap_or_default();
                 let accepted = row.accepted.map_or(String::new(), |it| it.to_string());
                 let columns = [
-                    row.path.clone(),
+                    path_cell(&row.path),
                     plain(&row.sha256),
-                    plain(&row.class),
+                    row.class.as_deref().map(text_cell).unwrap_or_default(),
                     text(row.confidence),
                     accepted,
                     text(row.grey_correlation),
                     text(row.feature_distance),
-                    plain(&row.error),
+                    row.error.as_deref().map(text_cell).unwrap_or_default(),
                 ];
                 let probabilities = (0..self.classes.len())
                     .map(|class| text(row.probabilities.get(class).copied()));

@@ -5,15 +5,17 @@ mod recorder;
 pub(crate) mod retention;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::body::Bytes;
 use config::{ServeConfig, StoreImages};
 use prediction_store::{
-    DatabaseUrl, Digest, Feedback, ImageError, ImageLocation, ImageStore, NewFeedback, Prediction,
-    PredictionStore, StoreError,
+    DatabaseUrl, Digest, Fault, Feedback, ImageError, ImageLocation, ImageStore, NewFeedback,
+    Prediction, PredictionStore, StoreError,
 };
 use stage::UsageError;
+use tokio::sync::Mutex;
 
 use crate::error::{Code, Failure};
 use crate::records::recent::RecentImages;
@@ -30,7 +32,11 @@ pub(crate) struct Records {
     pub(crate) images: Option<ImageStore>,
     which: StoreImages,
     recent: RecentImages,
+    written: Mutex<Option<Instant>>,
 }
+
+/// How long a write that succeeded counts as one that would: readiness is asked for by anybody.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 impl Records {
     /// Opens the database and, where images are kept, their store.
@@ -60,7 +66,24 @@ impl Records {
             images,
             which: config.store_images,
             recent: RecentImages::default(),
+            written: Mutex::default(),
         })
+    }
+
+    /// Whether a prediction could be kept now: the database answers, is in its place, and takes
+    /// what is written.
+    ///
+    /// # Errors
+    /// What is the matter.
+    pub(crate) async fn are_ready(&self) -> prediction_store::Result<()> {
+        self.store.is_alive().await?;
+        let mut written = self.written.lock().await;
+        if written.is_none_or(|at| at.elapsed() > TRUSTED) {
+            *written = None;
+            self.store.can_be_written().await?;
+            *written = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Keeps a prediction, and its image where all are kept. It is kept when this returns.
@@ -83,7 +106,8 @@ impl Records {
     }
 
     /// Keeps a correction, and the image it is about where those of corrections are kept: as it
-    /// came with the correction, or a short while ago with the prediction.
+    /// came with the correction, or a short while ago with the prediction. Says whether the image is
+    /// kept.
     ///
     /// # Errors
     /// When there is no such prediction, the image is another one, or it cannot be kept.
@@ -91,9 +115,10 @@ impl Records {
         &self,
         feedback: &NewFeedback,
         image: Option<Bytes>,
-    ) -> Result<Feedback, Failure> {
+    ) -> Result<(Feedback, bool), Failure> {
         let row = self.store.prediction(feedback.prediction_id).await?;
         let digest = row.prediction.image.sha256;
+        let mut is_kept = row.prediction.image.stored;
         if image.as_ref().is_some_and(|image| Digest::of(image) != digest) {
             let message = "the image is not the one that the prediction is about";
             return Err(Failure::new(Code::BadRequest, message));
@@ -103,8 +128,9 @@ impl Records {
         {
             images.put(image).await?;
             self.store.image_was_stored(digest).await?;
+            is_kept = true;
         }
-        Ok(self.store.record_feedback(feedback).await?)
+        Ok((self.store.record_feedback(feedback).await?, is_kept))
     }
 
     /// An image that was kept.
@@ -128,10 +154,20 @@ impl From<&StoreError> for Failure {
             StoreError::NotFinite { .. } | StoreError::InvalidRow { .. } => Code::Internal,
             _ => Code::StoreUnavailable,
         };
+        // Where things lie here is for the log alone.
+        let message = match error {
+            StoreError::Database { action, fault, .. } => {
+                format!("failed to {action}: {}", in_short(*fault))
+            }
+            StoreError::NewerSchema { .. } | StoreError::ForeignSchema { .. } => {
+                "failed to open the database; the server's log says why".to_owned()
+            }
+            error => format!("failed to {error}"),
+        };
         if code == Code::StoreUnavailable || code == Code::Internal {
             tracing::error!("failed to {error}");
         }
-        Self::new(code, format!("failed to {error}"))
+        Self::new(code, message)
     }
 }
 
@@ -154,9 +190,27 @@ impl From<ImageError> for Failure {
             ImageError::Damaged { .. } => Code::Internal,
             ImageError::Store { .. } => Code::StoreUnavailable,
         };
+        let message = match &error {
+            ImageError::Store { action, fault, .. } => {
+                format!("failed to {action}: {}", in_short(*fault))
+            }
+            ImageError::Damaged { digest, .. } => {
+                format!("failed to read the image {digest}: its bytes have changed")
+            }
+            ImageError::Unknown(_) => format!("failed to {error}"),
+        };
         if code != Code::NotFound {
             tracing::error!("failed to {error}");
         }
-        Self::new(code, format!("failed to {error}"))
+        Self::new(code, message)
+    }
+}
+
+/// What is the matter, for clients: they cannot mend it, and the log says more.
+fn in_short(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Full => "no space is left; what was acknowledged is kept",
+        Fault::Locked => "the store is busy or locked; try again",
+        _ => "the store cannot be used now; the server's log says why",
     }
 }

@@ -10,7 +10,7 @@ use crate::server::Server;
 /// How often it is looked for what is old.
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// Removes images and names of files that are older than `serve.retention_days`: now, and every
+/// Removes images, names of files and notes that are older than `serve.retention_days`: now, and every
 /// hour.
 pub(crate) async fn keep_enforcing(server: Arc<Server>) {
     let mut ticks = tokio::time::interval(EVERY);
@@ -31,6 +31,10 @@ async fn enforce(server: &Server, now: Timestamp) -> anyhow::Result<()> {
         if !removed.is_empty() {
             tracing::info!(images = removed.len(), "removed images that were kept long enough");
         }
+    }
+    let notes = server.records.store.forget_notes(cutoff).await?;
+    if notes > 0 {
+        tracing::info!(notes, "forgot notes of corrections that were kept long enough");
     }
     let names = server.records.store.forget_file_names(cutoff).await?;
     if names > 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
+use config::StoreImages;
 use jiff::Timestamp;
 use prediction_store::{ClassChange, NewFeedback};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 use crate::admission::admitted;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
+use crate::own_task::own_task;
 use crate::server::Server;
 use crate::upload::{decode_base64, whole};
 
@@ -43,6 +45,10 @@ pub(crate) struct FeedbackAnswer {
     created_at: String,
     /// Whether the model had said the same.
     right: bool,
+    /// Whether the next training learns from it.
+    trains: bool,
+    /// What keeps a correction from being learnt from.
+    missing: Option<&'static str>,
 }
 
 /// How often the model was corrected.
@@ -59,8 +65,13 @@ pub(crate) struct FeedbackSummaryAnswer {
 /// Corrections that no training has seen.
 #[derive(Debug, Serialize, ToSchema)]
 struct SinceTraining {
+    /// Those that the next training learns from.
     corrections: u64,
-    /// From which a training is due (`serve.retrain_after`).
+    /// Those that none can learn from.
+    without_image: u64,
+    /// What the latter lack.
+    missing: Option<&'static str>,
+    /// Above which a training is due (`serve.retrain_after`).
     threshold: u64,
     due: bool,
     /// When the last training that made a model began.
@@ -101,7 +112,7 @@ pub(crate) async fn feedback(
 }
 
 async fn keep(
-    server: &Server,
+    server: &Arc<Server>,
     caller: Caller,
     request: Request,
 ) -> Result<FeedbackAnswer, Failure> {
@@ -131,12 +142,34 @@ async fn keep(
         key_name: Some(caller.name),
         created_at: Timestamp::now(),
     };
-    let kept = server.records.feedback(&feedback, image).await?;
+    let recording = Arc::clone(server);
+    let (kept, is_image_kept) =
+        own_task(async move { recording.records.feedback(&feedback, image).await }).await?;
     Ok(FeedbackAnswer {
         id: kept.id.to_string(),
         created_at: kept.created_at.to_string(),
         right: kept.right,
+        trains: !kept.right && missing(server, is_image_kept).is_none(),
+        missing: missing(server, is_image_kept).filter(|_| !kept.right),
     })
+}
+
+/// What keeps a correction from being learnt from.
+fn missing(server: &Server, is_image_kept: bool) -> Option<&'static str> {
+    if server.training.corrections.is_none() {
+        return Some("data.corrections in config.yaml names no folder for corrected images");
+    }
+    match server.config.store_images {
+        _ if is_image_kept => None,
+        StoreImages::Never => Some(
+            "its image is not kept (serve.store_images is never), and a training learns from \
+             images; set it to feedback",
+        ),
+        StoreImages::Feedback | StoreImages::All => Some(
+            "its image is kept no longer, and a training learns from images; send it again with \
+             the correction",
+        ),
+    }
 }
 
 /// How often the model was corrected, and whether a training is due
@@ -150,13 +183,19 @@ pub(crate) async fn summary(
     let trained = store.last_successful_training().await?.map(|training| training.started_at);
     let summary = store.feedback_summary(trained).await?;
     let threshold = server.config.retrain_after;
+    let (mut corrections, mut without) = (summary.corrections_since, summary.without_image_since);
+    if missing(&server, true).is_some() {
+        (corrections, without) = (0, corrections + without);
+    }
     Ok(Json(FeedbackSummaryAnswer {
         total: summary.total,
         wrong: summary.wrong,
         since_training: SinceTraining {
-            corrections: summary.corrections_since,
+            corrections,
+            without_image: without,
+            missing: missing(&server, false).filter(|_| without > 0),
             threshold,
-            due: summary.corrections_since >= threshold,
+            due: corrections > threshold,
             trained_at: trained.map(|time| time.to_string()),
         },
         by_class: summary.by_class.into_iter().map(Change::from).collect(),

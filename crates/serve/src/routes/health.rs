@@ -35,7 +35,7 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     if server.phase.phase() == Phase::Stopping {
         return not_now("stopping");
     }
-    match server.records.store.is_alive().await {
+    match server.records.are_ready().await {
         Ok(()) => Json(Health { status: "ok" }).into_response(),
         Err(error) => {
             tracing::warn!("not ready: failed to {error}");

@@ -23,7 +23,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use config::Role;
 use imaging::{PictureFormat, looks_like_image};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -31,7 +30,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::{Code, Failure};
-use crate::guard::{self, headers, origin, panics, request_id, roles};
+use crate::guard::{headers, origin, panics, request_id, roles};
 use crate::server::Server;
 use crate::{api, meters, page};
 
@@ -46,24 +45,20 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         let routes = match role {
             Some(role) => {
                 let state = (Arc::clone(server), role);
-                let routes = routes.layer(from_fn_with_state(state, roles::layer));
-                match role {
-                    // Outside, so that what a role does not allow is written down as well.
-                    Role::Admin => {
-                        routes.layer(from_fn_with_state(Arc::clone(server), guard::audit::layer))
-                    }
-                    Role::Predict | Role::Review => routes,
-                }
+                routes.layer(from_fn_with_state(state, roles::layer))
             }
             None => routes,
         };
         router = router.merge(routes);
     }
     let is_tls = server.config.tls.is_some();
-    router
-        .merge(page::router())
+    // What orchestrators and collectors ask, as often as they like, is told without a count.
+    let open = page::router()
         .merge(SwaggerUi::new("/docs").url("/openapi.json", api::description()))
         .fallback(not_found)
+        .layer(from_fn_with_state(Arc::clone(server), roles::open_layer));
+    router
+        .merge(open)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(server.config.limits.body_bytes()))
         .layer(CatchPanicLayer::custom(panics::answer))

@@ -86,7 +86,7 @@ pub(crate) async fn model(State(server): State<Arc<Server>>) -> Json<ModelAnswer
 pub(crate) async fn reload(
     State(server): State<Arc<Server>>,
 ) -> Result<Json<ModelAnswer>, Failure> {
-    swap::reload(&server).await?;
+    swap::reload_now(&server).await?;
     Ok(Json(describe(&server)))
 }
 

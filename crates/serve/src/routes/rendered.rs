@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Extension, Query, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use imaging::{DecodeError, DecodeOptions, Thumbnail, Window};
@@ -13,6 +13,7 @@ use utoipa::IntoParams;
 use crate::admission::admitted;
 use crate::encode::encode_png;
 use crate::error::{Code, ErrorAnswer, Failure};
+use crate::guard::keys::Caller;
 use crate::server::Server;
 use crate::upload::read;
 
@@ -43,17 +44,20 @@ pub(crate) struct RenderedQuery {
     security((), ("key" = [])))]
 pub(crate) async fn rendered(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<RenderedQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Failure> {
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let window = super::predict::window(query.window)?;
-    let png = admitted(&server, request, |request, _| draw(&server, request, window)).await?;
+    let png = admitted(&server, request, |request, _| draw(&server, &caller, request, window));
+    let png = png.await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
 
 async fn draw(
     server: &Arc<Server>,
+    caller: &Caller,
     request: Request,
     window: Option<Window>,
 ) -> Result<Vec<u8>, Failure> {
@@ -63,7 +67,7 @@ async fn draw(
     };
     let options = DecodeOptions { window, max_pixels: server.config.limits.pixels() };
     let bytes = upload.bytes.clone();
-    let drawn = server.beside_the_model(move || {
+    let drawn = server.beside_the_model(caller, move || {
         let picture = imaging::decode_with(&bytes, &options)?;
         let Thumbnail { width, height, rgb } = Thumbnail::of(&picture, LONGEST_SIDE);
         Ok::<_, DecodeError>(encode_png(width, height, png::ColorType::Rgb, &rgb))

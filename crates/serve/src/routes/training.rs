@@ -73,11 +73,13 @@ pub(crate) async fn events(
 ) -> Sse<impl Stream<Item = Result<SentEvent, Infallible>>> {
     let (progress, receiver) = server.training.listen();
     let first = stream::once(future::ready(Event::State(Box::new(progress))));
+    let ending = Arc::clone(&server);
+    let stopped = Box::pin(async move { ending.phase.stopped().await });
     let later = BroadcastStream::new(receiver).map(move |event| {
         // A listener that fell behind is told everything anew.
         event.unwrap_or_else(|_| Event::State(Box::new(server.training.progress())))
     });
-    let events = first.chain(later).map(|event| {
+    let events = first.chain(later).take_until(stopped).map(|event| {
         let TrainingEvent { event, data } = told(&event);
         Ok(SentEvent::default().event(event).data(data))
     });

@@ -2,11 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::fs::Mode;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
+
+use crate::training::lock::TrainingLock;
+
+/// Between two looks whether a group has ended.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The programs, found once at the start of a training.
 #[derive(Debug, Clone)]
@@ -69,14 +77,29 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a program to its end. Dropping the future ends it, with all that it started.
+/// The same command, with what it makes readable as the rights of `mask` say: the server's own
+/// files are for nobody else, those of the pipeline are for whom they always were.
+fn with_mask(command: &Command, mask: Mode) -> Command {
+    let command = command.as_std();
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("umask {:04o} && exec \"$0\" \"$@\"", mask.bits()));
+    shell.arg(command.get_program()).args(command.get_args());
+    shell
+}
+
+/// Runs a program to its end; it holds the lock for as long as it or anything that it started
+/// lives. Dropping the future ends it, with all that it started.
 ///
 /// # Errors
 /// When it cannot be started.
-pub(crate) async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
+pub(crate) async fn run(
+    command: &Command,
+    held: &Held<'_>,
+    mut on_line: impl FnMut(&str),
+) -> Result<ExitStatus> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::null())
+    let mut child = with_mask(command, held.mask)
+        .stdin(held.lock.as_input().context("pass the lock on")?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // A group of its own, so that DVC's children end with it.
@@ -85,7 +108,7 @@ pub(crate) async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> 
         .env("PYTHONUNBUFFERED", "1")
         .spawn()
         .with_context(|| format!("start {name}"))?;
-    let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+    let group = Group::of(child.id(), held.groups);
     let mut output = lines(child.stdout.take().context("read what it prints")?);
     let mut errors = lines(child.stderr.take().context("read what it prints")?);
     let (mut output_ended, mut errors_ended) = (false, false);
@@ -100,7 +123,7 @@ pub(crate) async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> 
         }
     }
     let status = child.wait().await.with_context(|| format!("wait for {name}"))?;
-    group.0 = None;
+    group.has_ended();
     Ok(status)
 }
 
@@ -123,12 +146,67 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// Ends a group of processes when it is dropped.
-struct Group(Option<Pid>);
+/// What a program of a training is given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) lock: &'a TrainingLock,
+    pub(crate) groups: &'a Groups,
+    /// Rights that its files are made without.
+    pub(crate) mask: Mode,
+}
 
-impl Drop for Group {
+/// The group of processes that runs, if one does.
+#[derive(Debug, Default)]
+pub(crate) struct Groups(Mutex<Option<Pid>>);
+
+impl Groups {
+    /// Ends whatever runs: asked to, and after so long without being asked.
+    pub(crate) async fn end(&self, patience: Duration) {
+        let Some(group) = self.running() else { return };
+        // It may have ended by itself.
+        let _ = kill_process_group(group, Signal::TERM);
+        let asked = Instant::now();
+        while asked.elapsed() < patience {
+            if test_kill_process_group(group).is_err() {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        tracing::warn!("the programs of the training did not end when they were asked to");
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+
+    fn running(&self) -> Option<Pid> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, group: Option<Pid>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = group;
+    }
+}
+
+/// Ends a group of processes when it is dropped before it has ended.
+struct Group<'a> {
+    id: Option<Pid>,
+    groups: &'a Groups,
+}
+
+impl<'a> Group<'a> {
+    fn of(leader: Option<u32>, groups: &'a Groups) -> Self {
+        let id = leader.and_then(|id| Pid::from_raw(id.cast_signed()));
+        groups.set(id);
+        Self { id, groups }
+    }
+
+    fn has_ended(mut self) {
+        self.id = None;
+        self.groups.set(None);
+    }
+}
+
+impl Drop for Group<'_> {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
+        if let Some(group) = self.id {
             // It may have ended by itself.
             let _ = kill_process_group(group, Signal::TERM);
         }
@@ -145,30 +223,75 @@ mod tests {
         command
     }
 
+    struct Bench {
+        folder: tempfile::TempDir,
+        lock: TrainingLock,
+        groups: Groups,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let lock = TrainingLock::take(folder.path()).unwrap().unwrap();
+            Self { folder, lock, groups: Groups::default() }
+        }
+
+        fn held(&self) -> Held<'_> {
+            Held { lock: &self.lock, groups: &self.groups, mask: Mode::from_bits_truncate(0o022) }
+        }
+    }
+
     #[tokio::test]
     async fn every_line_of_both_outputs_is_read() {
+        let bench = Bench::new();
         let mut lines = Vec::new();
-        let script = "echo one; echo two >&2; printf three; exit 3";
-        let status = run(shell(script), |line| lines.push(line.to_owned())).await.unwrap();
+        let script = "echo one; echo two >&2; printf three; umask >&2; exit 3";
+        let on_line = |line: &str| lines.push(line.to_owned());
+        let status = run(&shell(script), &bench.held(), on_line).await.unwrap();
         lines.sort();
-        assert_eq!(lines, ["one", "three", "two"]);
+        assert_eq!(lines, ["0022", "one", "three", "two"]);
         assert_eq!(status.code(), Some(3));
     }
 
     #[tokio::test]
     async fn a_program_that_is_given_up_ends_with_its_children() {
-        let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("alive");
-        // The child holds the writing end open for as long as it lives.
+        let bench = Bench::new();
+        let fifo = bench.folder.path().join("alive");
         let made = shell(&format!("mkfifo {}", fifo.display())).status().await.unwrap();
         assert!(made.success());
         let script = format!("sh -c 'exec >{0}; echo started; sleep 600' & wait", fifo.display());
-        let task = tokio::spawn(run(shell(&script), |_| {}));
-        let mut reader = lines(tokio::fs::File::open(&fifo).await.unwrap());
-        assert_eq!(reader.next_line().await.unwrap().as_deref(), Some("started\n"));
-        task.abort();
+        let (shell, held) = (shell(&script), bench.held());
+        let mut reader = {
+            let running = run(&shell, &held, |_| {});
+            tokio::pin!(running);
+            let opened = async {
+                let mut reader = lines(tokio::fs::File::open(&fifo).await.unwrap());
+                assert_eq!(reader.next_line().await.unwrap().as_deref(), Some("started\n"));
+                reader
+            };
+            tokio::select! { _ = &mut running => panic!("it ended"), reader = opened => reader }
+        };
         let ended = reader.next_line().await.unwrap();
         assert_eq!(ended, None, "the fifo has no writer any more");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_when_it_is_asked_to_is_killed() {
+        let bench = Bench::new();
+        let (shell, held) = (shell("trap '' TERM; echo ready; sleep 600"), bench.held());
+        let (told, ready) = tokio::sync::oneshot::channel();
+        let mut told = Some(told);
+        let running = run(&shell, &held, move |_| {
+            if let Some(told) = told.take() {
+                told.send(()).unwrap();
+            }
+        });
+        let ending = async {
+            ready.await.unwrap();
+            bench.groups.end(Duration::from_millis(50)).await;
+        };
+        let (status, ()) = tokio::join!(running, ending);
+        assert_eq!(status.unwrap().code(), None, "a signal ended it");
     }
 
     #[test]

@@ -15,22 +15,26 @@
 
 pub(crate) mod command;
 mod corrections;
+mod lock;
 pub(crate) mod progress;
 pub(crate) mod refused;
 mod run;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use prediction_store::{NewTraining, TrainingId};
+use rustix::fs::Mode;
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
 use crate::error::{Code, Failure};
 use crate::guard::keys::Caller;
 use crate::server::Server;
-use crate::training::command::Tools;
+use crate::training::command::{Groups, Tools};
+use crate::training::lock::TrainingLock;
 use crate::training::progress::{Event, Progress};
 
 /// Events that a slow listener may fall behind; then it is told the state anew.
@@ -43,18 +47,23 @@ pub(crate) struct Training {
     events: broadcast::Sender<Event>,
     /// Ends the task, and with it the programs that it started.
     task: Mutex<Option<AbortHandle>>,
+    groups: Groups,
+    /// What files of the pipeline are made without; those of the server are for nobody else.
+    mask: Mode,
     /// `artifacts/serve`: where the present model is kept meanwhile.
     pub(crate) folder: PathBuf,
     /// Where `ingest` looks for corrected images, if it does.
-    corrections: Option<PathBuf>,
+    pub(crate) corrections: Option<PathBuf>,
 }
 
 impl Training {
-    pub(crate) fn new(folder: &Path, corrections: Option<&Path>) -> Self {
+    pub(crate) fn new(folder: &Path, corrections: Option<&Path>, mask: Mode) -> Self {
         Self {
             progress: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
             task: Mutex::default(),
+            groups: Groups::default(),
+            mask,
             folder: folder.to_owned(),
             corrections: corrections.map(Path::to_owned),
         }
@@ -94,12 +103,19 @@ impl Training {
         }
     }
 
-    /// Ends a training that runs.
-    pub(crate) fn abort(&self) {
+    /// Ends a training that runs, and its programs: asked to, and after so long without being
+    /// asked.
+    pub(crate) async fn stop(&self, patience: Duration) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.abort();
         }
+        self.groups.end(patience).await;
+    }
+
+    /// Whether the programs of a training run that another server began.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        TrainingLock::take(&self.folder).is_ok_and(|lock| lock.is_none())
     }
 }
 
@@ -112,7 +128,8 @@ fn is_same_folder(one: &Path, other: &Path) -> bool {
 /// Starts a training; it goes on when this returns.
 ///
 /// # Errors
-/// When there is no pipeline here or its model is not the one that is served, one runs already, or the store cannot be reached.
+/// When there is no pipeline here or its model is not the one that is served, one runs already, or
+/// the store cannot be reached.
 pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<TrainingId, Failure> {
     let tools = Tools::find().map_err(|error| {
         let message = format!("nothing can be trained here: {error:#}");
@@ -128,6 +145,19 @@ pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<Train
         );
         return Err(Failure::new(Code::Conflict, message));
     }
+    let lock = TrainingLock::take(&server.training.folder).map_err(|error| {
+        tracing::error!(
+            "failed to lock the training in {}: {error}",
+            server.training.folder.display()
+        );
+        Failure::new(Code::StoreUnavailable, "the training could not be locked; the log says more")
+    })?;
+    let Some(lock) = lock else {
+        let message = "start a training: the programs of one are running; wait for their end. Where a \
+                       server that was killed began it, `lsof` on training.lock in serve.folder \
+                       tells which they are";
+        return Err(Failure::new(Code::Conflict, format!("failed to {message}")));
+    };
     let started_at = Timestamp::now();
     let new = NewTraining {
         started_at,
@@ -138,7 +168,7 @@ pub(crate) async fn start(server: &Arc<Server>, caller: &Caller) -> Result<Train
     server.training.change(|progress| {
         *progress = Progress::started(id.to_string(), started_at, tools.stages.clone());
     });
-    let task = tokio::spawn(run::run(Arc::clone(server), tools, id)).abort_handle();
+    let task = tokio::spawn(run::run(Arc::clone(server), tools, lock, id)).abort_handle();
     *server.training.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     Ok(id)
 }

@@ -7,11 +7,13 @@ use artifact::Digest;
 use classifier::model::ModelDescription;
 use jiff::Timestamp;
 use prediction_store::{TrainingId, TrainingOutcome};
+use tokio::process::Command;
 
 use crate::model::served::weights_in;
 use crate::model::swap;
 use crate::server::Server;
-use crate::training::command::{self, Tools};
+use crate::training::command::{self, Held, Tools};
+use crate::training::lock::TrainingLock;
 use crate::training::progress::{Outcome, State};
 use crate::training::{corrections, refused};
 
@@ -19,8 +21,8 @@ use crate::training::{corrections, refused};
 const NOT_PROMOTED: i32 = 3;
 
 /// Runs the training, and writes down how it ended.
-pub(super) async fn run(server: Arc<Server>, tools: Tools, id: TrainingId) {
-    let outcome = train(&server, &tools).await.unwrap_or_else(|error| {
+pub(super) async fn run(server: Arc<Server>, tools: Tools, lock: TrainingLock, id: TrainingId) {
+    let outcome = train(&server, &tools, &lock).await.unwrap_or_else(|error| {
         tracing::error!("the training failed to {error:#}");
         TrainingOutcome::Failed { reason: format!("it failed to {error:#}") }
     });
@@ -29,6 +31,8 @@ pub(super) async fn run(server: Arc<Server>, tools: Tools, id: TrainingId) {
     if let Err(error) = recorded {
         tracing::error!("how the training ended is not kept: failed to {error}");
     }
+    // The next one may start as soon as somebody is told that this one ended.
+    drop(lock);
     let (state, promoted, reason) = match outcome {
         TrainingOutcome::Promoted { reason, .. } => (State::Succeeded, true, reason),
         TrainingOutcome::Kept { reason, .. } => (State::Succeeded, false, reason),
@@ -39,12 +43,18 @@ pub(super) async fn run(server: Arc<Server>, tools: Tools, id: TrainingId) {
     server.training.change(|progress| progress.finished(finished_at, state, outcome));
 }
 
-async fn train(server: &Arc<Server>, tools: &Tools) -> Result<TrainingOutcome> {
-    let before = server.training.kept_model();
+async fn train(
+    server: &Arc<Server>,
+    tools: &Tools,
+    lock: &TrainingLock,
+) -> Result<TrainingOutcome> {
+    let training = &server.training;
+    let held = Held { lock, groups: &training.groups, mask: training.mask };
+    let before = training.kept_model();
     let served = server.shelf.current().description.digests.weights;
     let on_disk = ModelDescription::read(&server.places.folder)?.digests.weights;
     if served == on_disk {
-        run_to_success(server, tools.register("--keep", &before)).await?;
+        run_to_success(server, &tools.register("--keep", &before), &held).await?;
     } else if weights_in(&before.join("data")) != Some(served) {
         // One that was refused may lie there, but then the one to beat is kept.
         bail!(
@@ -61,14 +71,15 @@ async fn train(server: &Arc<Server>, tools: &Tools) -> Result<TrainingOutcome> {
             folder.display()
         ));
     }
-    run_to_success(server, tools.repro()).await?;
+    run_to_success(server, &tools.repro(), &held).await?;
     let after = ModelDescription::read(&server.places.folder)?.digests.weights;
     if after == served {
         let reason = "nothing has changed: it is the model that answers already".to_owned();
         return Ok(TrainingOutcome::Kept { model_after: after, reason });
     }
     let mut last_line = String::new();
-    let gate = command::run(tools.register("--against", &before), |line| {
+    let register = tools.register("--against", &before);
+    let gate = command::run(&register, &held, |line| {
         if line.starts_with("the model ") {
             line.clone_into(&mut last_line);
         }
@@ -90,10 +101,10 @@ async fn promote(server: &Arc<Server>, after: Digest, reason: String) -> Result<
     Ok(TrainingOutcome::Promoted { model_after: after, reason })
 }
 
-async fn run_to_success(server: &Server, command: tokio::process::Command) -> Result<()> {
-    let shown = command::shown(&command);
+async fn run_to_success(server: &Server, command: &Command, held: &Held<'_>) -> Result<()> {
+    let shown = command::shown(command);
     server.training.log(&format!("$ {shown}"));
-    let status = command::run(command, |line| server.training.log(line)).await?;
+    let status = command::run(command, held, |line| server.training.log(line)).await?;
     if !status.success() {
         bail!("run {shown}: it ended with {status}; the log says why");
     }

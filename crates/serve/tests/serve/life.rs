@@ -103,3 +103,37 @@ fn a_rustls_certificate_is_spoken_with() {
     assert_eq!(answer.status(), 200);
     assert!(answer.headers().contains_key("strict-transport-security"));
 }
+
+#[test]
+fn a_model_whose_descriptions_were_changed_is_not_served() {
+    let opened = |text: &str| {
+        let at = text.find("\"feature_distance_limit\": ").unwrap();
+        let end = at + text[at..].find(',').unwrap();
+        format!("{}\"feature_distance_limit\": 1e9{}", &text[..at], &text[end..])
+    };
+    let led_out = |text: &str| text.replace("\"bright\"", "\"../../x\"");
+    let unsealed = |text: &str| {
+        let at = text.find(",\n  \"seal\"").unwrap();
+        format!("{}\n}}\n", &text[..at])
+    };
+    let large = |text: &str| text.replace("\"image_size\": 32", "\"image_size\": 1000000000");
+    type Change<'a> = &'a dyn Fn(&str) -> String;
+    let changes: [(&str, Change<'_>, &str); 6] = [
+        ("calibration.json", &opened, "SHA-256"),
+        ("model.json", &led_out, "SHA-256"),
+        ("class_indices.json", &led_out, "no usable name"),
+        // Those of earlier versions have no digest, and are checked all the same.
+        ("model.json", &|text| unsealed(&led_out(text)), "no usable name"),
+        ("model.json", &|text| unsealed(&large(text)), "1000000000"),
+        ("class_indices.json", &|text| text.replace("dark", "dim"), "class_indices.json"),
+    ];
+    for (file, change, words) in changes {
+        let project = Project::new("  {}");
+        let path = project.path("model").join(file);
+        let before = fs::read_to_string(&path).unwrap();
+        let after = change(&before);
+        assert_ne!(before, after, "{file}: {before}");
+        fs::write(&path, after).unwrap();
+        refused(&project.run(&["--address", "127.0.0.1:0"]), 1, words);
+    }
+}

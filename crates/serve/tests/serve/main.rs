@@ -1,6 +1,8 @@
 //! The real server on a free port, over a small model whose answers can be worked out.
 #![cfg(test)]
 
+mod acts;
+mod connections;
 mod guards;
 mod life;
 mod offline;

@@ -67,3 +67,60 @@ fn nothing_is_left_half_written() {
     assert!(log.contains("none: there is no such file"), "{log}");
     assert!(!fs::exists(project.path("rows.csv")).unwrap());
 }
+
+#[test]
+fn what_became_of_the_files_is_counted_and_the_file_written_is_named() {
+    let project = Project::new("  {}");
+    scans(&project);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_predict"));
+    command.current_dir(project.path("")).args(["scans", "--device", "cpu", "--output", "r.csv"]);
+    let output = command.env_remove("HOUNSFIELD_LOG").output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    for words in ["4 files: 2 accepted", "1 refused as foreign: 1 by", "1 no image", "wrote r.csv"]
+    {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(
+        log.contains("1 bright") && log.contains("1 dark") || log.contains("2 bright"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_script_can_tell_that_everything_was_refused() {
+    let project = Project::new("  {}");
+    artifact::write_file(&project.path("scans/a.png"), &foreign_picture()).unwrap();
+    assert_eq!(predict(&project, &["scans"]).status.code(), Some(4));
+    artifact::write_file(&project.path("scans/b.png"), &picture(100)).unwrap();
+    assert_eq!(predict(&project, &["scans"]).status.code(), Some(0));
+}
+
+#[test]
+fn names_work_out_nothing_in_a_spreadsheet_and_move_nothing_on_a_terminal() {
+    let project = Project::new("  {}");
+    let folder = project.path("scans");
+    for name in ["=cmd|calc.png", "-1.png", "@x.png", "esc\u{1b}[2J.png", "two\nlines.png"] {
+        artifact::write_file(&folder.join(name), &picture(100)).unwrap();
+    }
+    artifact::write_file(&folder.join("+bad\u{7}.png"), b"no image").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_predict"));
+    command.current_dir(&folder).arg("--config").arg(project.path("config.yaml"));
+    command.arg("--model").arg(project.path("model")).args(["--device", "cpu", "--", "."]);
+    let pattern = command.env_remove("HOUNSFIELD_LOG").output().unwrap();
+    assert!(!pattern.stdout.iter().any(|byte| matches!(byte, 0x1b | 7)), "a control character");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_predict"));
+    command.current_dir(&folder).arg("--config").arg(project.path("config.yaml"));
+    command.arg("--model").arg(project.path("model")).args(["--device", "cpu", "--", "*.png"]);
+    let output = command.env_remove("HOUNSFIELD_LOG").output().unwrap();
+    let mut table = csv::Reader::from_reader(output.stdout.as_slice());
+    let paths: Vec<String> =
+        table.records().map(|row| row.unwrap().get(0).unwrap().to_owned()).collect();
+    assert_eq!(paths.len(), 6, "{}", String::from_utf8_lossy(&output.stderr));
+    for path in &paths {
+        assert!(!path.starts_with(['=', '+', '-', '@', '\t', '\r']), "{path}");
+        assert!(!path.chars().any(char::is_control), "{path:?}");
+    }
+    assert!(paths.contains(&"./=cmd|calc.png".to_owned()), "{paths:?}");
+    let missing = predict(&project, &["none\u{1b}[2J.png"]);
+    assert!(!missing.stderr.contains(&0x1b), "{}", String::from_utf8_lossy(&missing.stderr));
+}

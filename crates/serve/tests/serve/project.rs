@@ -28,6 +28,8 @@ use tempfile::TempDir;
 /// Greys of the images that the model counts as its own.
 const KNOWN_GREYS: std::ops::Range<u8> = 40..200;
 
+const ON_A_FREE_PORT: [&str; 6] = ["--address", "127.0.0.1:0", "--device", "cpu", "--log", "json"];
+
 /// A folder with a model that calls bright images `bright`, the surer the brighter they are.
 pub(crate) struct Project {
     folder: TempDir,
@@ -38,11 +40,7 @@ impl Project {
     /// config.yaml.
     pub(crate) fn new(settings: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
-        let config = format!(
-            "data:\n  source: {{kind: sample}}\n  classes: {{bright: [bright], dark: [dark]}}\n  \
-             positive: [bright]\nserve:\n{settings}\n"
-        );
-        fs::write(project.path("config.yaml"), config).unwrap();
+        project.configure(settings);
         project.write_model(0.02);
         project
     }
@@ -127,6 +125,7 @@ impl Project {
                 held_out: 1,
                 features: Digest::of(b""),
             },
+            seal: None,
         };
         calibration.write(&folder, &features).unwrap();
     }
@@ -160,13 +159,43 @@ impl Project {
 
     /// Starts the server on a free port and waits until it listens.
     pub(crate) fn serve(&self) -> Server {
+        self.start(self.command(&ON_A_FREE_PORT))
+    }
+
+    /// The same from a shell in which this was said before.
+    pub(crate) fn serve_after(&self, said: &str) -> Server {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{said} && exec \"$0\" \"$@\""));
+        command.arg(env!("CARGO_BIN_EXE_serve")).args(ON_A_FREE_PORT);
+        command.current_dir(self.folder.path());
+        command.env_remove("HOUNSFIELD_LOG").env_remove("DATABASE_URL");
+        self.start(command)
+    }
+
+    /// Another section `serve` of config.yaml.
+    pub(crate) fn configure(&self, settings: &str) {
+        let config = format!(
+            "data:\n  source: {{kind: sample}}\n  classes: {{bright: [bright], dark: [dark]}}\n  \
+             positive: [bright]\nserve:\n{settings}\n"
+        );
+        fs::write(self.path("config.yaml"), config).unwrap();
+    }
+
+    /// A pipeline in place of DVC and the stages: what `dvc repro` does is this script.
+    pub(crate) fn pipeline(&self, repro: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        fs::write(self.path("dvc.yaml"), "stages:\n  train: {cmd: x}\n").unwrap();
+        for (name, script) in [(".venv/bin/dvc", repro), ("scripts/stage", "exit 0")] {
+            let path = self.path(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    fn start(&self, mut command: Command) -> Server {
         let log = fs::File::create(self.path("serve.log")).unwrap();
-        let mut process = self
-            .command(&["--address", "127.0.0.1:0", "--device", "cpu", "--log", "json"])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
@@ -222,6 +251,20 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// The most memory it has had, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<usize>().unwrap() * 1024
+    }
+
+    /// Files may grow to so many bytes: a full disk.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let process = format!("--pid={}", self.process.id());
+        let limit = format!("--fsize={bytes}:");
+        assert!(Command::new("prlimit").args([process, limit]).status().unwrap().success());
     }
 
     /// Waits for its end and returns the exit code.

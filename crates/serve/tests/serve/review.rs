@@ -40,19 +40,38 @@ fn predictions_are_listed_newest_first_in_pages_and_by_what_was_said_of_them() {
 }
 
 #[test]
-fn corrections_count_until_a_training_is_due() {
-    let project = Project::new("  retrain_after: 2");
+fn corrections_count_until_there_are_more_than_a_training_waits_for() {
+    let project = Project::new("  retrain_after: 2\n  store_images: feedback");
     let server = project.serve();
-    let made: Vec<Value> = [60, 61, 62].map(|grey| server.predict(picture(grey))).into();
+    let made: Vec<Value> = [60, 61, 62, 63].map(|grey| server.predict(picture(grey))).into();
     let other = |said: &Value| if said["class"] == "dark" { "bright" } else { "dark" };
     let answer = correct(&server, &made[0], other(&made[0]));
-    assert_eq!(answer["right"], false);
-    correct(&server, &made[1], made[1]["class"].as_str().unwrap());
+    assert_eq!((&answer["right"], &answer["trains"]), (&json!(false), &json!(true)));
+    let right = correct(&server, &made[1], made[1]["class"].as_str().unwrap());
+    assert_eq!((&right["trains"], &right["missing"]), (&json!(false), &Value::Null));
     let summary = get(&server, "/v1/feedback/summary");
     assert_eq!((&summary["total"], &summary["wrong"]), (&json!(2), &json!(1)));
-    assert_eq!(summary["since_training"]["due"], false);
     correct(&server, &made[2], other(&made[2]));
-    assert_eq!(get(&server, "/v1/feedback/summary")["since_training"]["due"], true);
+    let since = || get(&server, "/v1/feedback/summary")["since_training"].take();
+    assert_eq!((&since()["corrections"], &since()["due"]), (&json!(2), &json!(false)));
+    correct(&server, &made[3], other(&made[3]));
+    assert_eq!((&since()["corrections"], &since()["due"]), (&json!(3), &json!(true)));
+    assert_eq!(since()["missing"], Value::Null);
+}
+
+#[test]
+fn a_correction_that_no_training_can_learn_from_says_so_and_is_not_counted() {
+    let project = Project::new("  retrain_after: 0");
+    let server = project.serve();
+    let made = server.predict(picture(60));
+    let class = if made["class"] == "dark" { "bright" } else { "dark" };
+    let answer = correct(&server, &made, class);
+    assert_eq!(answer["trains"], false);
+    assert!(answer["missing"].as_str().unwrap().contains("store_images"), "{answer}");
+    let since = get(&server, "/v1/feedback/summary")["since_training"].take();
+    assert_eq!((&since["corrections"], &since["without_image"]), (&json!(0), &json!(1)));
+    assert_eq!(since["due"], false);
+    assert!(since["missing"].as_str().unwrap().contains("store_images"), "{since}");
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! Keys that change while the server runs: on SIGHUP those of config.yaml, and soon after `serve key
+//! --revoke` without any signal.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use config::Config;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::guard::revoked;
+use crate::server::Server;
+
+/// How soon a key that was taken back is no longer let in.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// What asks for the keys to be read again.
+#[derive(Debug)]
+pub(crate) struct KeyWatch {
+    hang_up: Signal,
+    config: PathBuf,
+}
+
+impl KeyWatch {
+    /// From now on SIGHUP ends the process no more.
+    ///
+    /// # Errors
+    /// When the system lets no signal be listened for.
+    pub(crate) fn start(config: PathBuf) -> Result<Self> {
+        let hang_up = signal(SignalKind::hangup()).context("listen for signals")?;
+        Ok(Self { hang_up, config })
+    }
+
+    /// Reads them again whenever there is a reason to, for as long as the server runs.
+    pub(crate) async fn keep_reading(mut self, server: Arc<Server>) {
+        let folder = server.config.folder.clone();
+        let mut known = revoked::changed_at(&folder);
+        let mut ticks = tokio::time::interval(BETWEEN_LOOKS);
+        loop {
+            tokio::select! {
+                _ = self.hang_up.recv() => {}
+                _ = ticks.tick() => {
+                    let now = revoked::changed_at(&folder);
+                    if now == known {
+                        continue;
+                    }
+                    known = now;
+                }
+            }
+            match self.read(&server) {
+                Ok(count) => tracing::info!(keys = count, "read the keys again"),
+                Err(error) => {
+                    tracing::error!("the keys stay as they were: failed to {error:#}");
+                }
+            }
+        }
+    }
+
+    fn read(&self, server: &Server) -> Result<usize> {
+        let config = Config::load(&self.config)?.serve;
+        let count = server.keys.replace(&config.keys, &revoked::read(&server.config.folder)?)?;
+        if config.keys.is_empty() && server.keys.are_needed() {
+            tracing::warn!("config.yaml lists no keys any more; nobody is let in until a restart");
+        }
+        Ok(count)
+    }
+}

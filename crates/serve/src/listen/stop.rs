@@ -1,0 +1,68 @@
+//! Being asked to stop.
+
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::server::Server;
+
+/// The signals that ask the process to stop: SIGTERM and Ctrl-C. From when this exists, neither ends
+/// the process by itself.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// # Errors
+    /// When the system lets no signal be listened for.
+    pub(crate) fn listen() -> Result<Self> {
+        let of = |kind| signal(kind).context("listen for signals");
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+        })
+    }
+
+    /// When one comes, no more requests are taken, what streams ends, and a training is ended; what
+    /// is in flight gets `serve.shutdown_seconds`.
+    pub(crate) async fn obey(mut self, server: Arc<Server>) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        let grace = grace(&server);
+        tracing::info!("stopping: requests in flight have {} s to end", grace.as_secs_f64());
+        end_at(grace);
+        server.phase.stop();
+        server.training.stop(grace / 2).await;
+    }
+}
+
+/// How long the server may take to stop.
+pub(crate) fn grace(server: &Server) -> Duration {
+    Duration::from_secs_f64(server.config.shutdown_seconds)
+}
+
+/// What of it requests in flight get: the rest is for closing the store.
+pub(super) fn for_requests(grace: Duration) -> Duration {
+    grace.saturating_sub((grace / 4).min(Duration::from_secs(1)))
+}
+
+/// Ends the process after the grace period, whatever still decodes, waits or streams: threads
+/// cannot be told to end. What was acknowledged is on the disk.
+fn end_at(grace: Duration) {
+    let end = move || {
+        thread::sleep(grace);
+        tracing::warn!("gave up what had not ended (serve.shutdown_seconds)");
+        process::exit(0);
+    };
+    if let Err(error) = thread::Builder::new().name("end".into()).spawn(end) {
+        tracing::warn!("the time to stop is not watched: {error}");
+    }
+}

@@ -1,0 +1,186 @@
+//! What became of the files, counted.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use dataset::ClassIndex;
+use imaging::DecodeError;
+
+use crate::offline::rows::Row;
+
+/// The exit code where some of the files are no image that can be used.
+const SOME_UNUSABLE: u8 = 3;
+
+/// The exit code where no file was predicted.
+const NONE_PREDICTED: u8 = 4;
+
+/// What became of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Predicted(ClassIndex),
+    /// Which checks failed, and the class where it is told all the same.
+    Foreign {
+        failed: &'static str,
+        class: Option<ClassIndex>,
+    },
+    /// Of what kind the reason is.
+    Unusable(&'static str),
+}
+
+/// Why a file holds no image that can be used.
+#[derive(Debug, Clone)]
+pub(crate) struct Unusable {
+    pub(crate) kind: &'static str,
+    pub(crate) error: String,
+}
+
+impl Unusable {
+    /// The file itself cannot be read.
+    pub(crate) fn unreadable(error: impl Display) -> Self {
+        Self { kind: "cannot be read", error: error.to_string() }
+    }
+}
+
+impl From<DecodeError> for Unusable {
+    fn from(error: DecodeError) -> Self {
+        let kind = match &error {
+            DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory(_) => "too large",
+            DecodeError::NotAnImage { .. } | DecodeError::NoImage { .. } | DecodeError::Empty => {
+                "no image"
+            }
+            _ => "damaged or of a kind that is not read",
+        };
+        Self { kind, error: error.to_string() }
+    }
+}
+
+/// How many files came out how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    files: usize,
+    accepted: usize,
+    /// By class, of those that have one.
+    classes: BTreeMap<ClassIndex, usize>,
+    /// Foreign ones by what failed.
+    foreign: BTreeMap<&'static str, usize>,
+    unusable: BTreeMap<&'static str, usize>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, row: &Row) {
+        self.add(row.outcome);
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        self.files += 1;
+        let class = match outcome {
+            Outcome::Predicted(class) => {
+                self.accepted += 1;
+                Some(class)
+            }
+            Outcome::Foreign { failed, class } => {
+                *self.foreign.entry(failed).or_default() += 1;
+                class
+            }
+            Outcome::Unusable(kind) => {
+                *self.unusable.entry(kind).or_default() += 1;
+                None
+            }
+        };
+        if let Some(class) = class {
+            *self.classes.entry(class).or_default() += 1;
+        }
+    }
+
+    /// What a person wants to know of it.
+    pub(crate) fn lines(&self, names: &[String]) -> Vec<String> {
+        let predicted: usize = self.classes.values().sum();
+        let foreign: usize = self.foreign.values().sum();
+        let unusable: usize = self.unusable.values().sum();
+        let mut lines = vec![format!("{} files: {} accepted", self.files, self.accepted)];
+        if foreign > 0 {
+            let flagged = if predicted > self.accepted { "flagged" } else { "refused" };
+            let reasons = by_count(&self.foreign, |failed| format!("by {failed}"));
+            lines.push(format!("{foreign} {flagged} as foreign: {reasons}"));
+        }
+        if unusable > 0 {
+            let reasons = by_count(&self.unusable, |kind| (*kind).to_owned());
+            lines.push(format!("{unusable} no image that can be used: {reasons}"));
+        }
+        for (class, name) in names.iter().enumerate() {
+            let count = self.classes.get(&ClassIndex(class)).copied().unwrap_or_default();
+            lines.push(format!("{count} {}", stage::shown(name)));
+        }
+        lines
+    }
+
+    /// As `predict --help` lists them.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        if self.classes.is_empty() {
+            ExitCode::from(NONE_PREDICTED)
+        } else if self.unusable.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(SOME_UNUSABLE)
+        }
+    }
+}
+
+/// Reasons with their counts, the most frequent first.
+fn by_count<'a>(counts: &BTreeMap<&'a str, usize>, words: impl Fn(&&'a str) -> String) -> String {
+    let mut counts: Vec<_> = counts.iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let told = counts.into_iter().map(|(reason, count)| format!("{count} {}", words(reason)));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(outcomes: &[Outcome]) -> Tally {
+        let mut tally = Tally::default();
+        outcomes.iter().for_each(|outcome| tally.add(*outcome));
+        tally
+    }
+
+    #[test]
+    fn everything_is_counted_by_its_reason() {
+        let foreign = |failed| Outcome::Foreign { failed, class: None };
+        let tally = tally(&[
+            Outcome::Predicted(ClassIndex(1)),
+            foreign("a"),
+            foreign("b"),
+            foreign("b"),
+            Outcome::Unusable("no image"),
+        ]);
+        assert_eq!(
+            tally.lines(&["x".into(), "y\u{1b}".into()]),
+            [
+                "5 files: 1 accepted",
+                "3 refused as foreign: 2 by b, 1 by a",
+                "1 no image that can be used: 1 no image",
+                "0 x",
+                "1 y\\u{1b}",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_script_can_tell_all_refused_from_some_unusable() {
+        let foreign = Outcome::Foreign { failed: "a", class: None };
+        let flagged = Outcome::Foreign { failed: "a", class: Some(ClassIndex(0)) };
+        let (good, bad) = (Outcome::Predicted(ClassIndex(0)), Outcome::Unusable("no image"));
+        for (outcomes, code) in [
+            (vec![good, foreign], 0),
+            (vec![flagged], 0),
+            (vec![good, bad], 3),
+            (vec![foreign, foreign], 4),
+            (vec![foreign, bad], 4),
+            (vec![bad], 4),
+        ] {
+            assert_eq!(tally(&outcomes).exit_code(), ExitCode::from(code), "{outcomes:?}");
+        }
+    }
+}
