@@ -40,7 +40,7 @@ fn parse<T: DeserializeOwned>(
     check: impl Fn(&T) -> Result<(), Refusal>,
 ) -> Result<T, ConfigError> {
     let parsed: T = serde_yaml::from_str(text)
-        .map_err(|source| ConfigError::Syntax { path: path.to_path_buf(), source })?;
+        .map_err(|error| ConfigError::syntax(path.to_path_buf(), &error))?;
     check(&parsed).map_err(|refusal| refusal.in_file(path))?;
     Ok(parsed)
 }

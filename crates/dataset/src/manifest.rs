@@ -164,6 +164,21 @@ impl Manifest {
         Self { folder: self.folder.clone(), records }
     }
 
+    /// The same images with other splits, one for each record in order.
+    ///
+    /// # Panics
+    /// When there are not as many splits as images.
+    #[must_use]
+    pub fn with_splits(&self, splits: &[Split]) -> Self {
+        assert_eq!(splits.len(), self.records.len(), "a split for each image");
+        let record = |(record, split): (&ImageRecord, &Split)| ImageRecord {
+            split: *split,
+            ..record.clone()
+        };
+        let records = self.records.iter().zip(splits).map(record).collect();
+        Self { folder: self.folder.clone(), records }
+    }
+
     /// Where an image's file lies.
     pub fn file_of(&self, record: &ImageRecord) -> PathBuf {
         self.folder.join(&record.path)

@@ -93,6 +93,54 @@ pub struct Flattery {
     pub is_shown: bool,
 }
 
+/// Student's t at 99.5 %, by degrees of freedom from 1 on; of more than these the last, which is a
+/// little too high for them.
+const STUDENT_T: [f64; 19] = [
+    63.657, 9.924_8, 5.840_9, 4.604_1, 4.032_1, 3.707_4, 3.499_5, 3.355_4, 3.249_8, 3.169_3,
+    3.105_8, 3.054_5, 3.012_3, 2.976_8, 2.946_7, 2.920_8, 2.898_2, 2.878_4, 2.860_9,
+];
+
+/// Differences below this are not worth a word, however sure they are.
+const LEAST_DIFFERENCE: f64 = 0.02;
+
+impl DrawnScores {
+    /// Of the scores of two splits or more.
+    pub fn of(draws: Vec<f64>) -> Option<Self> {
+        if draws.len() < 2 {
+            return None;
+        }
+        let count = draws.len() as f64;
+        let mean = draws.iter().sum::<f64>() / count;
+        let squares: f64 = draws.iter().map(|score| (score - mean).powi(2)).sum();
+        Some(Self {
+            mean,
+            deviation: (squares / (count - 1.0)).sqrt(),
+            lowest: draws.iter().copied().fold(f64::INFINITY, f64::min),
+            highest: draws.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            draws,
+        })
+    }
+
+    /// How far from the mean one more draw lies with 99 %: Student's t of these draws, times their
+    /// deviation, times √(1 + 1/n).
+    fn reach_of_one_more(&self) -> f64 {
+        let freedom = self.draws.len() - 1;
+        let student = STUDENT_T[freedom.clamp(1, STUDENT_T.len()) - 1];
+        student * self.deviation * (1.0 + 1.0 / self.draws.len() as f64).sqrt()
+    }
+}
+
+impl Flattery {
+    /// What drawn splits make of a score that is `given` with the split as it is.
+    pub fn of(drawn: &DrawnScores, given: f64) -> Self {
+        let value = drawn.mean - given;
+        let reach = drawn.reach_of_one_more();
+        let (low, high) = (value - reach, value + reach);
+        let is_shown = value.abs() >= LEAST_DIFFERENCE && (low > 0.0 || high < 0.0);
+        Self { value, low, high, is_shown }
+    }
+}
+
 impl SplitAudit {
     /// Reads what `validate` wrote.
     ///
@@ -100,5 +148,39 @@ impl SplitAudit {
     /// When the file is missing, or not of this shape.
     pub fn read(path: &Path) -> Result<Self, IoError> {
         artifact::read_json(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_hand_computed() {
+        // Mean 0.8, deviation 0.1 of a sample; t of 2 degrees of freedom is 9.925, √(4/3) is 1.1547.
+        let drawn = DrawnScores::of(vec![0.7, 0.8, 0.9]).unwrap();
+        assert!((drawn.mean - 0.8).abs() < 1e-12 && (drawn.deviation - 0.1).abs() < 1e-12);
+        assert_eq!((drawn.lowest, drawn.highest), (0.7, 0.9));
+        let found = Flattery::of(&drawn, 0.4);
+        assert!(
+            (found.value - 0.4).abs() < 1e-12 && (found.low + 0.746_0).abs() < 1e-3,
+            "{found:?}"
+        );
+        assert!(!found.is_shown);
+        let sure = DrawnScores::of(vec![1.0; 3]).unwrap();
+        assert!(!Flattery::of(&sure, 0.99).is_shown && Flattery::of(&sure, 0.9).is_shown);
+        assert_eq!(DrawnScores::of(vec![0.5]), None);
+    }
+
+    #[test]
+    fn twenty_draws_reach_as_far_as_students_t_says() {
+        let draws = (0..20).map(|number| f64::from(number % 2)).collect();
+        let drawn = DrawnScores::of(draws).unwrap();
+        // scipy.stats.t.ppf(0.995, 19) * 0.512989 * sqrt(1 + 1/20)
+        assert!(
+            (drawn.reach_of_one_more() - 1.503_8).abs() < 1e-3,
+            "{}",
+            drawn.reach_of_one_more()
+        );
     }
 }

@@ -23,7 +23,7 @@ use classifier::calibration::{Calibration, temperature_of};
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
-use dataset::{BASELINES_FILE, Split, ValidatedManifest};
+use dataset::{BASELINES_FILE, SPLIT_AUDIT_FILE, Split, SplitAudit, ValidatedManifest};
 use inference::looks::{self, Looks};
 use inference::{Mask, Prediction, TestSet, predict, predict_with_records, write_predictions};
 use metrics::{Bootstrap, Predictions};
@@ -48,6 +48,7 @@ use page::{Evaluated, ModelInWords};
 use scores::{FEW_TEST_IMAGES, Scored, Scores};
 use worth::deeper::{Look, Training, validation_set};
 use worth::leak::{Leak, Measurement};
+use worth::split_audit::{ModelSplitAudit, SplitAuditor};
 use worth::training_pictures::TrainingPictures;
 use worth::{Contest, Refits, Trainings, Worth};
 
@@ -244,8 +245,28 @@ impl Evaluation {
         });
         let answer = |images: &[Vec<f32>]| Ok(self.model.logits(images)?);
         let preprocessing = self.model.description().preprocessing;
-        let deeper = look.look(training.as_ref(), preprocessing, &answer)?;
+        let mut deeper = look.look(training.as_ref(), preprocessing, &answer)?;
+        deeper.split_audit = self.split_audit(contest, refit)?;
         Ok(contest.decide(&rivals, leak).deepened(deeper))
+    }
+
+    /// What the split does to the score; none of a head that learns by epochs, which would take as
+    /// long as ten trainings.
+    fn split_audit(
+        &self,
+        contest: &Contest<'_>,
+        refit: Option<&Refit>,
+    ) -> Result<Option<ModelSplitAudit>> {
+        let is_solved = self.model.description().solved.is_some();
+        let (Some(validated), Some(refit), true) = (&self.validated, refit, is_solved) else {
+            return Ok(None);
+        };
+        let file = self.settings.config.paths.data_validation.join(SPLIT_AUDIT_FILE);
+        let of_baselines =
+            SplitAudit::read(&file).context("find the audit of the split; run validate again")?;
+        let classes = self.model.classes();
+        let auditor = SplitAuditor { validated, classes, refit, seed: of_baselines.seed };
+        auditor.audit(contest.predictions.confusion_matrix().accuracy(), &of_baselines)
     }
 
     /// The training images, to compare the test images with; none for images from elsewhere.

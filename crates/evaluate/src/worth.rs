@@ -15,6 +15,7 @@ pub(crate) mod look_alikes;
 pub(crate) mod probes;
 mod refits;
 pub(crate) mod shift;
+pub(crate) mod split_audit;
 pub(crate) mod training_pictures;
 pub(crate) mod waterfall;
 mod words;

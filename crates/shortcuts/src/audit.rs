@@ -9,7 +9,8 @@ mod draw;
 mod words;
 
 use dataset::{
-    AuditAmong, BaselineAudit, ClassIndex, ClassIndices, DrawnScores, Flattery, Split, SplitAudit,
+    AuditAmong, BaselineAudit, ClassIndex, ClassIndices, DrawnScores, Flattery, GroupNumber, Split,
+    SplitAudit,
 };
 use rayon::prelude::*;
 
@@ -25,13 +26,6 @@ use draw::{Sizes, draw, members};
 
 /// Splits that are drawn, of each kind.
 const DRAWS: usize = 20;
-
-/// Where one more draw lies with 99 %, in standard deviations of these draws around their mean:
-/// Student's t of 19 degrees of freedom times √(1 + 1/20).
-const ONE_MORE_DRAW: f64 = 2.860_9 * 1.024_7;
-
-/// Differences below this are not worth a word, however sure they are.
-const LEAST_DIFFERENCE: f64 = 0.02;
 
 /// More images than these are not audited: every one is compared with every other. Whole groups are
 /// drawn from more, and the audit says so.
@@ -92,6 +86,51 @@ fn at_most<'a>(
     drawn.into_iter().map(|at| pictures[at]).collect()
 }
 
+/// Random splits of the sizes, class by class, of one that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrawnSplits {
+    /// Those that keep groups whole, whose sizes are nearly these: a split for each image.
+    pub grouped: Vec<Vec<Split>>,
+    /// Those that do not.
+    pub random: Vec<Vec<Split>>,
+}
+
+impl DrawnSplits {
+    /// Draws so many of each kind for images with these classes, splits and groups.
+    pub fn of(
+        labels: &[usize],
+        given: &[Split],
+        groups: &[GroupNumber],
+        classes: usize,
+        draws: usize,
+        seed: u64,
+    ) -> Self {
+        let groups = members(groups.iter().copied());
+        Self::of_members(labels, given, &groups, classes, draws, seed)
+    }
+
+    fn of_members(
+        labels: &[usize],
+        given: &[Split],
+        groups: &[Vec<usize>],
+        classes: usize,
+        draws: usize,
+        seed: u64,
+    ) -> Self {
+        let sizes = Sizes::of(labels, given, classes);
+        let alone: Vec<Vec<usize>> = (0..labels.len()).map(|image| vec![image]).collect();
+        let drawn = |groups: &[Vec<usize>], first: usize| -> Vec<Vec<Split>> {
+            let stream = |number| STREAM + 1 + (first + number) as u64;
+            let draw = |number| {
+                let mut random = random::stream(seed, stream(number));
+                draw(labels, groups, &sizes, &mut random)
+            };
+            (0..draws).map(draw).collect()
+        };
+        Self { grouped: drawn(groups, 0), random: drawn(&alone, draws) }
+    }
+}
+
 /// The pictures of some classes.
 struct Audited<'a> {
     pictures: Vec<LabelledPicture<'a>>,
@@ -134,17 +173,15 @@ impl<'a> Audited<'a> {
     }
 
     fn audit(&self, names: &ClassIndices) -> Option<AuditAmong> {
-        let sizes = Sizes::of(&self.labels, &self.given, self.class_count);
-        let alone: Vec<Vec<usize>> = (0..self.labels.len()).map(|image| vec![image]).collect();
-        let draws = |groups: &[Vec<usize>], first: usize| -> Vec<Vec<Split>> {
-            let stream = |number| STREAM + 1 + (first + number) as u64;
-            let draw = |number| {
-                let mut random = random::stream(self.seed, stream(number));
-                draw(&self.labels, groups, &sizes, &mut random)
-            };
-            (0..DRAWS).map(draw).collect()
-        };
-        let (grouped, random) = (draws(&self.groups, 0), draws(&alone, DRAWS));
+        let splits = DrawnSplits::of_members(
+            &self.labels,
+            &self.given,
+            &self.groups,
+            self.class_count,
+            DRAWS,
+            self.seed,
+        );
+        let DrawnSplits { grouped, random } = splits;
         let facts: Vec<_> = self.pictures.iter().map(|picture| picture.facts).collect();
         let ranked = Ranked::of(Rows::of_thumbnails(&facts));
         let baselines = [
@@ -179,15 +216,15 @@ impl<'a> Audited<'a> {
         let given = score(&self.given)?;
         let scores = |splits: &Vec<Vec<Split>>| -> Option<DrawnScores> {
             let scores: Vec<_> = splits.par_iter().map(|splits| score(splits)).collect();
-            scores_of(scores.into_iter().flatten().collect())
+            DrawnScores::of(scores.into_iter().flatten().collect())
         };
         let (grouped, random) = (scores(grouped)?, scores(random)?);
         Some(BaselineAudit {
             baseline: baseline.name(),
             looks_at: baseline.looks_at(),
             given,
-            grouped_flatters_by: flattery(&grouped, given),
-            random_flatters_by: flattery(&random, given),
+            grouped_flatters_by: Flattery::of(&grouped, given),
+            random_flatters_by: Flattery::of(&random, given),
             grouped,
             random,
         })
@@ -232,47 +269,4 @@ fn share(part: usize, all: usize) -> Option<f64> {
 
 fn first_highest(row: &[f64]) -> usize {
     (1..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best })
-}
-
-fn scores_of(draws: Vec<f64>) -> Option<DrawnScores> {
-    if draws.len() < 2 {
-        return None;
-    }
-    let count = draws.len() as f64;
-    let mean = draws.iter().sum::<f64>() / count;
-    let squares: f64 = draws.iter().map(|score| (score - mean).powi(2)).sum();
-    Some(DrawnScores {
-        mean,
-        deviation: (squares / (count - 1.0)).sqrt(),
-        lowest: draws.iter().copied().fold(f64::INFINITY, f64::min),
-        highest: draws.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        draws,
-    })
-}
-
-fn flattery(drawn: &DrawnScores, given: f64) -> Flattery {
-    let value = drawn.mean - given;
-    let reach = ONE_MORE_DRAW * drawn.deviation;
-    let (low, high) = (value - reach, value + reach);
-    let is_shown = value.abs() >= LEAST_DIFFERENCE && (low > 0.0 || high < 0.0);
-    Flattery { value, low, high, is_shown }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_are_hand_computed() {
-        // Mean 0.8, deviation 0.1 of a sample.
-        let drawn = scores_of(vec![0.7, 0.8, 0.9]).unwrap();
-        assert!((drawn.mean - 0.8).abs() < 1e-12 && (drawn.deviation - 0.1).abs() < 1e-12);
-        assert_eq!((drawn.lowest, drawn.highest), (0.7, 0.9));
-        let found = flattery(&drawn, 0.4);
-        assert!((found.value - 0.4).abs() < 1e-12 && (found.low - 0.106_9).abs() < 1e-3);
-        assert!(found.is_shown && !flattery(&drawn, 0.6).is_shown);
-        let sure = scores_of(vec![1.0; 3]).unwrap();
-        assert!(!flattery(&sure, 0.99).is_shown && flattery(&sure, 0.9).is_shown);
-        assert_eq!(scores_of(vec![0.5]), None);
-    }
 }

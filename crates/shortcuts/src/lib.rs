@@ -79,7 +79,7 @@ mod tree;
 mod verdict;
 mod words;
 
-pub use audit::{MOST_AUDITED_IMAGES, audit_split};
+pub use audit::{DrawnSplits, MOST_AUDITED_IMAGES, audit_split};
 pub use baseline::{Baseline, Learner, View};
 pub use baselines::{Baselines, FitError, Prediction};
 pub use giveaway::Giveaway;

@@ -1,10 +1,12 @@
-//! Progress bars on standard error: drawn on a terminal, silent elsewhere.
+//! Progress on standard error: bars on a terminal, a line every 30 seconds in a log.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::shown::shown_log;
 
@@ -24,14 +26,53 @@ fn is_drawn() -> bool {
     io::stderr().is_terminal() && !QUIET.load(Ordering::Relaxed)
 }
 
+/// Where no bar is drawn, a line tells how far a pass is as often as this.
+const BETWEEN_LINES: Duration = Duration::from_secs(30);
+
 fn bar(length: u64, style: &str, message: &str) -> Progress {
     if !is_drawn() {
-        return ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+        let hidden = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+        if !QUIET.load(Ordering::Relaxed) {
+            let message = message.to_owned();
+            let tell = move |bar: &ProgressBar| tracing::info!("{message}: {}", line(bar));
+            // Without such lines a bar does all else that it is for.
+            let _ = tell_every(BETWEEN_LINES, &hidden, tell);
+        }
+        return hidden;
     }
     let style = ProgressStyle::with_template(style)
         .expect("the templates in this file are valid")
         .progress_chars("━╸─");
     BARS.add(ProgressBar::new(length).with_style(style).with_message(message.to_owned()))
+}
+
+/// Calls `tell` again and again until the bar is finished or gone.
+fn tell_every(
+    every: Duration,
+    bar: &ProgressBar,
+    tell: impl Fn(&ProgressBar) + Send + 'static,
+) -> io::Result<thread::JoinHandle<()>> {
+    let bar = bar.downgrade();
+    thread::Builder::new().name("progress".to_owned()).spawn(move || {
+        loop {
+            thread::sleep(every);
+            match bar.upgrade() {
+                Some(bar) if !bar.is_finished() => tell(&bar),
+                _ => return,
+            }
+        }
+    })
+}
+
+/// `1,200 of 7,000, 41 a second, 2 minutes left`
+fn line(bar: &ProgressBar) -> String {
+    let (done, rate) = (bar.position(), bar.per_sec());
+    match bar.length().filter(|length| *length > 0) {
+        Some(length) => {
+            format!("{done} of {length}, {rate:.1} a second, {} left", HumanDuration(bar.eta()))
+        }
+        None => format!("{done}, {rate:.1} a second"),
+    }
 }
 
 /// A bar over a number of things, such as images, with rate and remaining time.
@@ -70,5 +111,35 @@ impl Write for LogWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_long_pass_is_told_of_until_it_ends() {
+        let bar = ProgressBar::with_draw_target(Some(10), ProgressDrawTarget::hidden());
+        let (tell, told) = mpsc::channel();
+        let telling = tell_every(Duration::from_millis(1), &bar, move |bar| {
+            // The test may have heard enough.
+            let _ = tell.send(line(bar));
+        });
+        bar.inc(4);
+        let said = told.iter().find(|line| line.starts_with("4 of 10, ")).unwrap();
+        assert!(said.ends_with(" left"), "{said}");
+        bar.finish_and_clear();
+        telling.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn a_bar_that_is_dropped_is_told_of_no_more() {
+        let bar = ProgressBar::with_draw_target(Some(10), ProgressDrawTarget::hidden());
+        let telling = tell_every(Duration::from_millis(1), &bar, |_| {}).unwrap();
+        drop(bar);
+        telling.join().unwrap();
     }
 }

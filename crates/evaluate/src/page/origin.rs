@@ -1,5 +1,6 @@
 //! Where the score comes from: what is taken from it step by step, look-alikes, and probes.
 
+use dataset::{BaselineAudit, DrawnScores};
 use maud::{Markup, html};
 use report::chart::{
     Axis, IntervalLines, IntervalPoint, IntervalSeries, WaterfallBar, WaterfallChart,
@@ -9,6 +10,7 @@ use report::{Cell, Column, Section, Table};
 use super::{Evaluated, words};
 use crate::worth::look_alikes::{CurveBin, LookAlikes};
 use crate::worth::probes::{Probe, Probes};
+use crate::worth::split_audit::ModelSplitAudit;
 use crate::worth::waterfall::{Step, StepKind, Waterfall};
 
 /// The section; none where nothing was looked into.
@@ -29,12 +31,42 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Option<Section> {
             }
             @if let Some(waterfall) = &deeper.waterfall { (steps(waterfall)) }
             @if let Some(found) = &deeper.look_alikes { (look_alikes(found)) }
+            @if let Some(audit) = &deeper.split_audit {
+                h3 { "The same with other splits" }
+                (split_audit(audit))
+            }
             @if let Some(probes) = &deeper.probes {
                 h3 { "Scored again, with something taken from the pictures" }
                 (probes_markup(probes))
             }
         },
     })
+}
+
+/// Accuracy with the split as it is and with splits that are drawn.
+fn split_audit(audit: &ModelSplitAudit) -> Markup {
+    let drawn = |scores: &DrawnScores| {
+        format!("{:.3} ({:.3} to {:.3})", scores.mean, scores.lowest, scores.highest)
+    };
+    let row = |it: &BaselineAudit| {
+        vec![
+            words::spoken(&it.baseline).into(),
+            Cell::score(Some(it.given)),
+            drawn(&it.grouped).into(),
+            drawn(&it.random).into(),
+        ]
+    };
+    let table = Table {
+        label: "accuracy with other splits".into(),
+        columns: vec![
+            Column::text(""),
+            Column::number("As it is"),
+            Column::number("Groups at random (lowest to highest)"),
+            Column::number("Images at random (lowest to highest)"),
+        ],
+        rows: [&audit.model].into_iter().chain(&audit.baselines).map(row).collect(),
+    };
+    html! { (table.markup()) p { (audit.in_words) } }
 }
 
 fn waterfall_chart(waterfall: &Waterfall) -> Markup {

@@ -14,6 +14,7 @@ use super::look_alikes::{Again, Answers, LookAlikes, Search};
 use super::probes::{Alterations, Answer, Prober, Probes};
 use super::refits::{Compared, Copies};
 use super::shift::Shift;
+use super::split_audit::ModelSplitAudit;
 use super::training_pictures::TrainingPictures;
 use super::waterfall::{StepInput, StepKind, Waterfall};
 use super::{Contest, NO_REFIT, Refits, Rival, Trainings};
@@ -31,6 +32,8 @@ pub(crate) struct Deeper {
     pub(crate) waterfall: Option<Waterfall>,
     /// The score with something taken from the images.
     pub(crate) probes: Option<Probes>,
+    /// The score with splits that are drawn; none of heads that learn by epochs.
+    pub(crate) split_audit: Option<ModelSplitAudit>,
 }
 
 /// What is needed to look deeper.

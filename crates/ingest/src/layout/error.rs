@@ -110,19 +110,16 @@ impl fmt::Display for UnmappedFolders {
             writeln!(f, "    {}: [{}]", class_name_for(name), yaml_text(name))?;
         }
         let names: Vec<String> = self.names.iter().map(|name| yaml_text(name)).collect();
-        write!(f, "  # or: ignore_folders: [{}]", names.join(", "))
+        writeln!(f, "  # or: ignore_folders: [{}]", names.join(", "))?;
+        f.write_str("  positive: []   # of the classes above, those that count as the finding that is looked for")
     }
 }
 
-/// A class name that `config` accepts, made of a folder's.
+/// A class name that `config` accepts, made of a folder's: its words in small letters, with `_`
+/// between them.
 fn class_name_for(folder: &str) -> String {
-    let plain: String = folder
-        .trim()
-        .trim_start_matches('.')
-        .chars()
-        .map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
-        .collect();
-    yaml_text(&plain)
+    let words = folder.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    yaml_text(&words.map(str::to_lowercase).collect::<Vec<_>>().join("_"))
 }
 
 /// Quoted where YAML would read something else than this text.
