@@ -54,7 +54,7 @@ impl SplitAuditor<'_> {
             DrawnSplits::of(&labels, &splits, &groups, self.classes.len(), DRAWS, self.seed);
         tracing::info!("training the head {} times, with splits that are drawn", 2 * DRAWS);
         let bar = stage::items_bar(2 * DRAWS as u64, "drawn splits");
-        let mut scores = |splits: &[Vec<Split>]| -> Result<Option<DrawnScores>> {
+        let scores = |splits: &[Vec<Split>]| -> Result<Option<DrawnScores>> {
             let mut found = Vec::new();
             for splits in splits {
                 found.extend(self.score(&manifest, splits)?);
