@@ -30,6 +30,7 @@ mod layout;
 mod place;
 mod report;
 pub mod sample;
+mod seen;
 mod source;
 mod split;
 
