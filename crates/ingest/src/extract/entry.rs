@@ -53,7 +53,7 @@ fn unknown_compression(method: CompressionMethod) -> Option<String> {
         CompressionMethod::XZ => "XZ".to_owned(),
         CompressionMethod::PPMD => "PPMd".to_owned(),
         CompressionMethod::IMPLODE => "implode".to_owned(),
-        other => format!("method {other}"),
+        _ => "a method that is not known".to_owned(),
     })
 }
 
