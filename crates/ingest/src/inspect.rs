@@ -4,10 +4,12 @@ use std::path::Path;
 
 use artifact::{Digest, IoError};
 use config::OnUnreadable;
+use imaging::SeenThrough;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::layout::LabelledFile;
+use crate::seen::Kinds;
 
 /// An image that decodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +89,7 @@ fn decode_each(
 ) -> Result<(Vec<Image>, Vec<Failure>), InspectError> {
     let total = files.len();
     let progress = stage::items_bar(total as u64, "decoding images");
-    let outcomes: Vec<Result<Image, Failure>> = files
+    let outcomes: Vec<Result<Decoded, Failure>> = files
         .into_par_iter()
         .map(|file| {
             let outcome = decode(folder, file);
@@ -99,25 +101,34 @@ fn decode_each(
 
     let mut images = Vec::with_capacity(total);
     let mut failed = Vec::new();
+    let mut seen = Kinds::default();
     for outcome in outcomes {
         match outcome {
-            Ok(image) => images.push(image),
+            Ok((image, through)) => {
+                seen.count(through, &image.file.path);
+                images.push(image);
+            }
             Err(failure) => failed.push(failure),
         }
+    }
+    if let Some(warning) = seen.warning() {
+        tracing::warn!("{warning}");
     }
     refuse_unreadable(&failed, total, on_unreadable)?;
     Ok((images, failed))
 }
 
-fn decode(folder: &Path, file: LabelledFile) -> Result<Result<Image, Failure>, IoError> {
+/// An image, and how its values became brightness where it is grey DICOM.
+type Decoded = (Image, Option<SeenThrough>);
+
+fn decode(folder: &Path, file: LabelledFile) -> Result<Result<Decoded, Failure>, IoError> {
     let bytes = artifact::read_bytes(&folder.join(&file.path))?;
     Ok(match imaging::decode(&bytes) {
-        Ok(picture) => Ok(Image {
-            file,
-            sha256: Digest::of(&bytes),
-            width: picture.width(),
-            height: picture.height(),
-        }),
+        Ok(picture) => {
+            let sha256 = Digest::of(&bytes);
+            let (width, height) = (picture.width(), picture.height());
+            Ok((Image { file, sha256, width, height }, picture.seen_through()))
+        }
         Err(error) => Err((file, error.to_string())),
     })
 }

@@ -31,6 +31,7 @@ mod masks;
 mod place;
 mod report;
 pub mod sample;
+mod seen;
 mod source;
 mod split;
 

@@ -166,8 +166,37 @@ def multi_scale(maps):
     return torch.cat([cells, maps.std(dim=(2, 3), correction=0)], dim=1)
 
 
+EXIF_ORIENTATION = 0x0112
+# What leads back from each orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def upright(image):
+    """Turned as its EXIF says and not as XMP does, like the Hounsfield programs and browsers. TIFF
+    is turned by Pillow itself."""
+    content = image.info.get("exif")
+    if image.format == "TIFF" or not content:
+        return image
+    exif = Image.Exif()
+    try:
+        exif.load(content)
+        turn = TURNS.get(exif.get(EXIF_ORIENTATION))
+    except Exception:  # noqa: BLE001 - damaged EXIF says nothing of the picture
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
 def decode(picture):
-    """Pixels [H, W, 1 or 3] of 8 or 16 bits. Alpha is dropped, not blended with a background."""
+    """Pixels [H, W, 1 or 3] of 8 or 16 bits, upright. Alpha is dropped, not blended with a
+    background."""
     if picture[128:132] == b"DICM":
         raise ValueError(
             "a DICOM file, which only the Hounsfield programs read; for this loader save it as a "
@@ -177,6 +206,7 @@ def decode(picture):
     # Pillow turns colours of 16 bits into 8 without a word.
     if image.format == "PNG" and picture[24] == 16 and picture[25] != 0:
         raise ValueError("a PNG of 16-bit colours or with alpha: Pillow cannot read all of its bits")
+    image = upright(image)
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)[:, :, None]
     if image.mode in ("I", "F"):

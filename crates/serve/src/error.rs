@@ -172,7 +172,11 @@ impl IntoResponse for Failure {
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
         let code = match &error {
-            DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory(_) => Code::TooLarge,
+            DecodeError::TooLarge { .. }
+            | DecodeError::TooMuchMemory(_)
+            | DecodeError::TooCostly { .. } => Code::TooLarge,
+            // Sound, and of a kind that is not read here.
+            DecodeError::Unsupported { .. } => Code::UnsupportedMediaType,
             DecodeError::NotAnImage { .. } | DecodeError::NoImage { .. } | DecodeError::Empty => {
                 Code::NotAnImage
             }

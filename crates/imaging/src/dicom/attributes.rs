@@ -82,7 +82,11 @@ impl<'a> Attributes<'a> {
         extent: Extent,
         most_bytes: usize,
     ) -> Result<Self, DecodeError> {
+        const LEAST_ELEMENT: usize = 8;
         let Meta { transfer_syntax, data_set, .. } = Meta::read(bytes)?;
+        if data_set.len() < LEAST_ELEMENT {
+            return Err(truncated());
+        }
         // What is deflated is explicit and little endian.
         let data_set = if transfer_syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
             inflate(data_set, most_bytes, extent)?

@@ -50,9 +50,6 @@ impl<'a> Meta<'a> {
             at = header.value_at + value.len();
         }
         let data_set = bytes.get(at..).unwrap_or_default();
-        if data_set.len() < 8 && bytes.len() < HEAD_BYTES {
-            return Err(truncated());
-        }
         let guessed = || guess(data_set).into();
         Ok(Self {
             transfer_syntax: transfer_syntax.map_or_else(guessed, Cow::Borrowed),

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use zip::CompressionMethod;
 use zip::read::ZipFileEntry;
 
 use super::error::Fault;
@@ -26,6 +27,9 @@ pub(super) fn examine(entry: &ZipFileEntry<'_>) -> Result<Entry, Fault> {
     if entry.encrypted() {
         return Err(Fault::Encrypted { name });
     }
+    if let Some(method) = unknown_compression(entry.compression()) {
+        return Err(Fault::Compression { name, method });
+    }
     let path = plain_path(&name).ok_or_else(|| Fault::Outside { name: name.clone() })?;
     let kind = match entry.unix_mode().map(|mode| mode & FILE_TYPE) {
         _ if entry.is_dir() || name.ends_with(['/', '\\']) => EntryKind::Folder,
@@ -35,6 +39,22 @@ pub(super) fn examine(entry: &ZipFileEntry<'_>) -> Result<Entry, Fault> {
         Some(_) => return Err(Fault::Special { name }),
     };
     Ok(Entry { name, path, kind })
+}
+
+/// The name of a compression that is not read here.
+fn unknown_compression(method: CompressionMethod) -> Option<String> {
+    Some(match method {
+        CompressionMethod::STORE
+        | CompressionMethod::DEFLATE
+        | CompressionMethod::DEFLATE64
+        | CompressionMethod::BZIP2
+        | CompressionMethod::ZSTD => return None,
+        CompressionMethod::LZMA => "LZMA".to_owned(),
+        CompressionMethod::XZ => "XZ".to_owned(),
+        CompressionMethod::PPMD => "PPMd".to_owned(),
+        CompressionMethod::IMPLODE => "implode".to_owned(),
+        _ => "a method that is not known".to_owned(),
+    })
 }
 
 // The file type in a Unix mode, as in <sys/stat.h>.

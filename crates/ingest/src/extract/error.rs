@@ -28,6 +28,11 @@ pub(crate) enum Fault {
     Damaged { reason: String },
     #[error("{name:?} is encrypted; unpack it with its password and name the folder as source")]
     Encrypted { name: String },
+    #[error(
+        "{name:?} is packed by {method}, which is not read here; pack it again with deflate \
+         (zip, or 7z -mm=Deflate), or unpack it and name the folder as source"
+    )]
+    Compression { name: String, method: String },
     #[error("{name:?} leads outside the folder it is unpacked to; do not trust this archive")]
     Outside { name: String },
     #[error(

@@ -55,6 +55,23 @@ fn files_come_out_byte_for_byte() {
 }
 
 #[test]
+fn a_compression_that_is_not_read_is_named_and_not_called_damage() {
+    // LZMA, XZ, PPMd and one that nobody knows: in the header of the file and in the directory.
+    for (method, name) in
+        [(14_u16, "LZMA"), (95, "XZ"), (98, "PPMd"), (77, "a method that is not known")]
+    {
+        let mut bytes = zip_of(&[("a.png", b"content")]);
+        bytes[8..10].copy_from_slice(&method.to_le_bytes());
+        let directory = bytes.windows(4).position(|it| it == b"PK\x01\x02").unwrap();
+        bytes[directory + 10..directory + 12].copy_from_slice(&method.to_le_bytes());
+        let (_folder, outcome) = unzip_bytes(&bytes);
+        let message = outcome.unwrap_err();
+        assert!(message.contains(name) && message.contains("pack it again"), "{message}");
+        assert!(!message.contains("damaged"), "{message}");
+    }
+}
+
+#[test]
 fn limit_on_entries_holds() {
     let names: Vec<String> = (0..11).map(|i| i.to_string()).collect();
     let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
