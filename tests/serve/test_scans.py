@@ -234,7 +234,7 @@ def test_what_nobody_can_draw_is_said_to_be_so(shared, visit, tmp_path):
 
 
 def test_a_correction_is_kept_and_seen_in_history_and_dashboard(serve, visit, accessible, shoot):
-    server, project = serve()
+    server, project = serve(store_images="feedback")
     page = visit(server)
     scan = project.test_image("normal")
     pick(page, scan)

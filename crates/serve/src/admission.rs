@@ -140,8 +140,7 @@ where
 {
     let deadline = Instant::now() + server.deadline();
     let name = request.extensions().get::<Caller>().map_or("", |caller| &caller.counted_as);
-    // Without keys this machine alone is served.
-    let applicant = Applicant { name, among_others: server.keys.are_needed() };
+    let applicant = Applicant { name, among_others: server.keys.are_several() };
     let _place = match server.admission.enter(applicant, content_length(request.headers())) {
         Ok(place) => place,
         Err(refused) => {

@@ -145,8 +145,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_failure_and_gives_its_place_back() {
         let decoding = places(1);
-        let failed = decoding.run("ward", || panic!("damaged")).await;
-        let failed: Failure = failed.map(|()| ()).unwrap_err();
+        let failed: Result<(), Failure> = decoding.run("ward", || panic!("damaged")).await;
+        let failed = failed.unwrap_err();
         assert_eq!(failed.code(), Code::Internal);
         decoding.run("ward", || ()).await.unwrap();
     }

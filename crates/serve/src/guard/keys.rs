@@ -70,6 +70,11 @@ impl Keys {
         self.needed.load(Ordering::Acquire)
     }
 
+    /// Whether there are others beside whoever calls. Without keys this machine alone is served.
+    pub(crate) fn are_several(&self) -> bool {
+        self.known().len() > 1
+    }
+
     fn known(&self) -> Arc<[(Digest, Caller)]> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -43,7 +43,7 @@ struct Asked {
     role: String,
     /// Method and path.
     action: String,
-    /// The answer's status.
+    /// The answer's status; `begun` while it is being done, or when the server was killed meanwhile.
     outcome: String,
     /// As in the server's log.
     request_id: String,

@@ -176,7 +176,7 @@ impl Project {
     pub(crate) fn configure(&self, settings: &str) {
         let config = format!(
             "data:\n  source: {{kind: sample}}\n  classes: {{bright: [bright], dark: [dark]}}\n  \
-             positive: [bright]\nserve:\n{settings}\n"
+             positive: [bright]\n  corrections: corrections\nserve:\n{settings}\n"
         );
         fs::write(self.path("config.yaml"), config).unwrap();
     }
