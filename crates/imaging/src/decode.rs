@@ -277,10 +277,16 @@ impl<'a> Prepared<'a> {
                 let tiff::Prepared { bytes, premultiplied } = tiff::prepare(bytes, max_pixels)?;
                 return Ok(Self { bytes, premultiplied });
             }
-            PictureFormat::Jpeg => match Markers::of(bytes).excess(max_pixels) {
-                Some(reason) => return Err(DecodeError::TooCostly { format, reason }),
-                None => bytes.into(),
-            },
+            PictureFormat::Jpeg => {
+                let markers = Markers::of(bytes);
+                if let Some(reason) = markers.unsupported() {
+                    return Err(DecodeError::Unsupported { format, reason });
+                }
+                if let Some(reason) = markers.excess(max_pixels) {
+                    return Err(DecodeError::TooCostly { format, reason });
+                }
+                bytes.into()
+            }
             PictureFormat::Png => png::essential(bytes),
             PictureFormat::Gif => gif::opaque(bytes),
             _ => bytes.into(),

@@ -52,6 +52,8 @@ pub(crate) struct Markers {
     pub(crate) size: [u16; 2],
     /// The first start of frame: `C0` baseline, `C2` progressive, `C3` lossless, …
     pub(crate) process: Option<u8>,
+    /// Bits of a sample.
+    pub(crate) bits: u8,
     /// Names of the components, such as `RGB` or 1, 2, 3.
     pub(crate) components: Vec<u8>,
     pub(crate) scans: usize,
@@ -111,9 +113,23 @@ impl Markers {
             let bytes = segment.get(at..).and_then(|rest| rest.first_chunk::<2>());
             bytes.map_or(0, |bytes| u16::from_be_bytes(*bytes))
         };
+        self.bits = segment.get(2).copied().unwrap_or(0);
         self.size = [word(5), word(3)];
         let count = usize::from(segment.get(7).copied().unwrap_or(0));
         self.components = segment.iter().skip(8).step_by(3).take(count).copied().collect();
+    }
+
+    /// What kind of JPEG it is, where it is none that files of their own are read in.
+    pub(crate) fn unsupported(&self) -> Option<String> {
+        let kind = match self.process? {
+            0xc0..=0xc2 if self.bits == 8 => return None,
+            0xc0..=0xc2 => return Some(format!("{} bits a sample", self.bits)),
+            0xc3 => "lossless coding",
+            0xc5..=0xc7 => "hierarchical coding",
+            0xf7 => "JPEG-LS",
+            _ => "arithmetic coding",
+        };
+        Some(kind.to_owned())
     }
 
     /// Why decoding it would cost more than a picture of its size does, if it would.
@@ -199,6 +215,28 @@ mod tests {
         assert_eq!(passes.excess(70), None);
         let wide = Markers { components: vec![0; 5], ..real };
         assert!(wide.excess(63).unwrap().contains("5 components"));
+    }
+
+    #[test]
+    fn kinds_of_jpeg_that_are_not_read_are_named() {
+        let real = encoded();
+        let frame = real.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        for (marker, bits, name) in [
+            (0xc1, 12, "12 bits a sample"),
+            (0xc3, 8, "lossless coding"),
+            (0xc5, 8, "hierarchical coding"),
+            (0xc9, 8, "arithmetic coding"),
+            (0xca, 8, "arithmetic coding"),
+            (0xf7, 8, "JPEG-LS"),
+        ] {
+            let mut bytes = real.clone();
+            bytes[frame + 1] = marker;
+            bytes[frame + 4] = bits;
+            let error = crate::decode(&bytes).unwrap_err();
+            assert!(matches!(error, DecodeError::Unsupported { .. }), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        assert_eq!(Markers::of(&real).unsupported(), None);
     }
 
     #[test]

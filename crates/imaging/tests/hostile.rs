@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod mutate;
+mod write_tiff;
 
 use std::io::Cursor;
 
@@ -12,6 +13,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::mutate::{count_read, mutate, mutations};
+use crate::write_tiff::Tiff;
 
 /// The longest that a format is told by; without it nothing would be decoded.
 const SIGNATURE: usize = 12;
@@ -39,6 +41,8 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("GIF", encoded(&rgb.to_rgba8().into(), ImageFormat::Gif)),
         ("BMP", encoded(&rgb, ImageFormat::Bmp)),
         ("TIFF", encoded(&rgb, ImageFormat::Tiff)),
+        ("TIFF, bits reversed", Tiff::grey(8, &[0x5a; 64]).with(266, 3, &[2]).bytes()),
+        ("TIFF, premultiplied", Tiff::colour(4, 4, 4, &[99; 64]).with(338, 3, &[1]).bytes()),
         ("WebP", encoded(&rgb, ImageFormat::WebP)),
     ]
 }

@@ -3,7 +3,8 @@ use std::fmt;
 use dicom_dictionary_std::tags;
 
 use super::attributes::{Attributes, Extent};
-use crate::DecodeError;
+use crate::contain::contained;
+use crate::{DecodeError, PictureFormat};
 
 /// How far a deflated file is inflated. What is asked for stands in its first kilobytes.
 const MOST_BYTES: usize = 16 << 20;
@@ -31,6 +32,10 @@ pub fn identity(bytes: &[u8]) -> Result<Identity, DecodeError> {
     if !super::is_dicom(bytes) {
         return Err(crate::decode::not_an_image(bytes));
     }
+    contained(PictureFormat::Dicom, || read(bytes))
+}
+
+fn read(bytes: &[u8]) -> Result<Identity, DecodeError> {
     let wanted =
         [tags::MODALITY, tags::PATIENT_ID, tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID];
     let extent = Extent::Until(tags::SERIES_INSTANCE_UID);

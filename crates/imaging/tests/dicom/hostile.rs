@@ -1,7 +1,8 @@
 //! Files that someone else made: whatever they hold, decoding ends with a picture or an error.
 
-use dicom_core::VR;
+use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
+use dicom_object::InMemDicomObject;
 use imaging::dicom::identity;
 use imaging::{DecodeOptions, decode_with};
 use rand::{RngExt, SeedableRng};
@@ -25,8 +26,26 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         .clone()
         .with_sequence(tags::ICON_IMAGE_SEQUENCE, ct.clone().into_object())
         .with_text(tags::NUMBER_OF_FRAMES, VR::IS, "1");
+    let table = InMemDicomObject::from_element_iter([
+        DataElement::new(
+            tags::LUT_DESCRIPTOR,
+            VR::US,
+            PrimitiveValue::U16([4, 0, 16].into_iter().collect()),
+        ),
+        DataElement::new(
+            tags::LUT_DATA,
+            VR::OW,
+            PrimitiveValue::U16([9, 99, 999, 9999].into_iter().collect()),
+        ),
+    ]);
+    let tables = File::grey(16, 16, &[3; 256])
+        .with_sequence(tags::MODALITY_LUT_SEQUENCE, table.clone())
+        .with_sequence(tags::VOILUT_SEQUENCE, table);
+    let headless = ct.bytes().split_off(meta_end(&ct.bytes()));
     vec![
         ("explicit", ct.bytes()),
+        ("tables", tables.bytes()),
+        ("without head", headless),
         ("implicit", ct.clone().in_syntax(uids::IMPLICIT_VR_LITTLE_ENDIAN).bytes()),
         ("big endian", ct.clone().in_syntax("1.2.840.10008.1.2.2").bytes()),
         ("deflated", ct.deflated_bytes()),
@@ -35,6 +54,11 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("JPEG", coded(uids::JPEG_LOSSLESS_SV1, include_bytes!("../pictures/lossless.jpg"))),
         ("JPEG 2000", coded(uids::JPEG2000_LOSSLESS, include_bytes!("../pictures/signed.j2k"))),
     ]
+}
+
+/// Where the data set starts.
+fn meta_end(bytes: &[u8]) -> usize {
+    144 + u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize
 }
 
 /// Two segments of 1024 zeros: eight runs of 128 each.
