@@ -14,8 +14,10 @@ def predicted(project, folder):
     """Rows of `predict` over a folder."""
     done = subprocess.run(
         [programs() / "predict", "--quiet", "--device", "cpu", folder],
-        cwd=project.folder, capture_output=True, text=True, check=True,
+        cwd=project.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    # 4 where all of them were refused.
+    assert done.returncode in (0, 4), done.stderr
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 

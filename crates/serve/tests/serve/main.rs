@@ -5,6 +5,7 @@ mod acts;
 mod connections;
 mod guards;
 mod life;
+mod limits;
 mod offline;
 mod predictions;
 mod project;
