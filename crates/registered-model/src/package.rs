@@ -212,7 +212,7 @@ mod tests {
         };
         write(ModelDescription::FILE, description.to_string().as_bytes());
         write(ModelDescription::WEIGHTS_FILE, b"weights");
-        write(ClassIndices::FILE, b"{}");
+        write(ClassIndices::FILE, br#"{"cancer": 0, "normal, or so": 1}"#);
         write(HISTORY_FILE, b"epoch\n");
         folder
     }
