@@ -157,6 +157,8 @@ def normalised(good, request):
     before = path.read_text()
     description = json.loads(before)
     description["preprocessing"]["normalisation"] = request.param
+    # A description that was changed by hand has none that fits.
+    description.pop("seal", None)
     path.write_text(json.dumps(description))
     yield good
     path.write_text(before)
