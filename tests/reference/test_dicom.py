@@ -10,8 +10,7 @@ import numpy
 import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.multival import MultiValue
-from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+from pydicom.pixels import apply_modality_lut, pixel_array
 from pydicom.uid import (
     CTImageStorage,
     ExplicitVRBigEndian,
@@ -20,6 +19,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     RLELossless,
 )
+from strangers import first, windowed
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -95,23 +95,9 @@ def rescaled(dataset):
     return apply_modality_lut(pixel_array(dataset, index=0), dataset).astype(float)
 
 
-def windowed(values, window):
-    """DICOM PS3.3 C.11.2.1.2.1, as pydicom computes it, from black 0 to white 65535."""
-    seen_through = Dataset()
-    seen_through.WindowCenter, seen_through.WindowWidth = window
-    seen_through.BitsStored, seen_through.PixelRepresentation = 16, 0
-    seen_through.PhotometricInterpretation = "MONOCHROME2"
-    return apply_voi_lut(values, seen_through)
-
-
 def expected_grey(dataset, window):
     grey = windowed(rescaled(dataset), window)
     return WHITE - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
-
-
-def first(value):
-    """Of one value or several the first."""
-    return float(value[0] if isinstance(value, MultiValue) else value)
 
 
 def expected_window(dataset):

@@ -69,7 +69,8 @@ pub enum Relation {
 ///   in the ways of `examples/recall` stay within it, 100 of 100 in each way, and no strangers do.
 /// - `same_scan`, 0.55: all pairs of scans seen up to 0.6 show one patient, and none of
 ///   them up to 0.85 has two classes, of which strangers would have two in most cases. But phantoms, which all
-///   have one anatomy, begin to be taken for slices: about 30 pairs up to 0.55, 79 up to 0.6.
+///   have one anatomy, begin to be taken for slices: about 30 pairs up to 0.55, 79 up to 0.6
+///   (each held against ten others; with forty, 72 up to 0.55).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FEW_OF_A_CLASS, FittedOn};
+use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FittedOn};
 use inference::TestSet;
 use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
 use serde::Serialize;
@@ -17,12 +17,14 @@ mod refits;
 pub(crate) mod shift;
 pub(crate) mod split_audit;
 pub(crate) mod training_pictures;
+mod verdict;
 pub(crate) mod waterfall;
 mod words;
 
 pub(crate) use deeper::Deeper;
 use leak::Leak;
 pub(crate) use refits::{NO_REFIT, Refits, Trainings, mean_over};
+pub(crate) use verdict::WorthVerdict;
 pub(crate) use words::score;
 
 /// First in `scores.json`.
@@ -50,35 +52,6 @@ pub(crate) struct Worth {
     #[serde(flatten)]
     pub(crate) deeper: Deeper,
 }
-
-/// The answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum WorthVerdict {
-    /// The model is clearly better than every baseline.
-    BeatsAllBaselines,
-    /// It is clearly better than those there are, but one of them was fitted on fewer training images
-    /// than the model, which may be all that makes the difference.
-    BaselinesSawFewer,
-    /// It is clearly better than every shortcut, but not than a coarse look at the picture.
-    BeatsShortcutsOnly,
-    /// A shortcut may do as well.
-    NotBetterThanAShortcut,
-    /// There is nothing to compare it with.
-    NothingToCompare,
-    /// A class has so few test images, or none, that every score is mostly chance.
-    TooFewImages,
-    /// The model was trained on shuffled labels.
-    Control,
-}
-
-const NO_BASELINES: &str =
-    "There are no baselines on these images, so what the score is worth is not known.";
-
-/// Of a model that was trained on shuffled labels.
-const CONTROL: &str = "This model was trained on shuffled labels (train.permute_labels): it is the \
-                       control and no model of anything, and its score is what a score is worth \
-                       without learning.";
 
 /// A baseline's score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -151,18 +124,8 @@ impl Contest<'_> {
         };
         let best_baseline = best(|_| true);
         let best_shortcut = best(|kind| kind != BaselineKind::CoarseLook);
-        let few = self.few_of();
-        let verdict = match few {
-            _ if self.is_control => WorthVerdict::Control,
-            Some(_) if best_baseline.is_some() => WorthVerdict::TooFewImages,
-            _ => WorthVerdict::of(best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
-        };
-        let in_words = match few {
-            _ if self.is_control => CONTROL.to_owned(),
-            Some(few) if best_baseline.is_none() => format!("{few} {NO_BASELINES}"),
-            Some(few) => few,
-            None => in_words(verdict, best_baseline.as_ref(), best_shortcut.as_ref(), rivals),
-        };
+        let (verdict, in_words) =
+            self.verdict(best_baseline.as_ref(), best_shortcut.as_ref(), rivals);
         Worth {
             in_words,
             verdict,
@@ -175,24 +138,6 @@ impl Contest<'_> {
             leak,
             deeper: Deeper::default(),
         }
-    }
-
-    /// Which classes have too few test images for any verdict, in a sentence; `None` where none has.
-    fn few_of(&self) -> Option<String> {
-        let classes = self.classes.names().iter().enumerate().map(|(index, name)| {
-            let images = self.test.images.iter();
-            (name, images.filter(|image| image.actual.0 == index).count())
-        });
-        let few: Vec<String> = classes
-            .filter(|(_, count)| *count < FEW_OF_A_CLASS)
-            .map(|(name, count)| format!("{count} of {name}"))
-            .collect();
-        (!few.is_empty()).then(|| {
-            format!(
-                "Fewer than {FEW_OF_A_CLASS} test images of a class tell nothing, whatever the score: {}.",
-                few.join(", ")
-            )
-        })
     }
 
     /// The baselines that have predicted every image.
@@ -271,8 +216,11 @@ impl Worth {
     /// Adds where the score comes from. What must not be passed over stands before all else.
     #[must_use]
     pub(crate) fn deepened(mut self, deeper: Deeper) -> Self {
-        let told = deeper.first_lines().into_iter().chain([self.in_words.as_str()]);
-        self.in_words = told.collect::<Vec<_>>().join(" ");
+        // Of a control nothing else is worth a word.
+        if self.verdict != WorthVerdict::Control {
+            let told = deeper.first_lines().into_iter().chain([self.in_words.as_str()]);
+            self.in_words = told.collect::<Vec<_>>().join(" ");
+        }
         self.deeper = deeper;
         self
     }
@@ -282,93 +230,6 @@ impl Comparison {
     /// Whether the model is better by more than chance explains.
     pub(crate) fn is_won(&self) -> bool {
         self.accuracy.difference.interval.is_some_and(|interval| interval.low > 0.0)
-    }
-}
-
-impl WorthVerdict {
-    fn of(baseline: Option<&Comparison>, shortcut: Option<&Comparison>, rivals: &[Rival]) -> Self {
-        let saw_all = rivals.iter().all(|rival| rival.fitted_on.is_all());
-        match (baseline.map(Comparison::is_won), shortcut.map(Comparison::is_won)) {
-            (None, _) => Self::NothingToCompare,
-            (Some(true), _) | (Some(false), Some(true)) if !saw_all => Self::BaselinesSawFewer,
-            (Some(true), _) => Self::BeatsAllBaselines,
-            (Some(false), Some(true)) => Self::BeatsShortcutsOnly,
-            (Some(false), _) => Self::NotBetterThanAShortcut,
-        }
-    }
-}
-
-fn in_words(
-    verdict: WorthVerdict,
-    baseline: Option<&Comparison>,
-    shortcut: Option<&Comparison>,
-    rivals: &[Rival],
-) -> String {
-    let told = |it: Option<&Comparison>| it.map(Comparison::in_words).unwrap_or_default();
-    match verdict {
-        WorthVerdict::BeatsAllBaselines => {
-            format!("The model is better than every baseline; the best is {}.", told(baseline))
-        }
-        WorthVerdict::BaselinesSawFewer => format!(
-            "The model is not shown to be better than the baselines, for some saw fewer training \
-             images than it did: {}. As they are, the best is {}.",
-            saw_fewer(rivals),
-            told(baseline)
-        ),
-        WorthVerdict::BeatsShortcutsOnly => format!(
-            "The model is better than every shortcut, but {} a coarse look at the picture: {}.",
-            baseline.map_or("not shown to be better than", Comparison::standing),
-            told(baseline)
-        ),
-        WorthVerdict::NotBetterThanAShortcut => format!(
-            "The model is {} a baseline that knows nothing of anatomy: {}. \
-             The score does not show that anything about tumours was learnt.",
-            shortcut.map_or("not shown to be better than", Comparison::standing),
-            told(shortcut)
-        ),
-        WorthVerdict::NothingToCompare | WorthVerdict::TooFewImages | WorthVerdict::Control => {
-            NO_BASELINES.to_owned()
-        }
-    }
-}
-
-/// `grey histogram 2000 of 5301`, for those that did not see every image.
-fn saw_fewer(rivals: &[Rival]) -> String {
-    let fewer = rivals.iter().filter(|rival| !rival.fitted_on.is_all()).map(|rival| {
-        let FittedOn { images, of } = rival.fitted_on;
-        format!("{} {images} of {of}", rival.name.replace('_', " "))
-    });
-    fewer.collect::<Vec<_>>().join(", ")
-}
-
-impl Comparison {
-    /// How the model stands to a baseline that it does not clearly beat.
-    fn standing(&self) -> &'static str {
-        match self.accuracy.difference.interval {
-            Some(interval) if interval.high < 0.0 => "worse than",
-            _ => "not shown to be better than",
-        }
-    }
-
-    /// `the grey histogram alone (0.664 against 0.517; difference −0.147, 95 % −0.21 to −0.08)`
-    fn in_words(&self) -> String {
-        let Difference { first, second, difference, .. } = &self.accuracy;
-        let score = |value: &Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
-        let mut text = format!(
-            "{}, {} against the model's {}",
-            self.name.replace('_', " "),
-            score(second),
-            score(first)
-        );
-        if let (Some(value), Some(interval)) = (difference.value, difference.interval) {
-            let difference = format!(
-                " (difference {value:+.3}, 95 % interval {:+.3} to {:+.3})",
-                interval.low, interval.high
-            );
-            // A true minus: no line is broken after it.
-            text.push_str(&difference.replace('-', "−"));
-        }
-        text
     }
 }
 
@@ -407,18 +268,22 @@ mod tests {
     }
 
     fn decide(right: usize, baselines: &[BaselinePredictions]) -> Worth {
+        decide_on(&test_set(), false, right, baselines)
+    }
+
+    fn decide_on(
+        test: &TestSet,
+        is_control: bool,
+        right: usize,
+        baselines: &[BaselinePredictions],
+    ) -> Worth {
         let classes = ClassIndices::of_names(["a", "b"]);
-        let test = test_set();
-        let rows = (0..IMAGES).map(|number| (ClassIndex(number % 2), row(number, right)));
+        let images = 0..test.images.len();
+        let rows = images.map(|number| (ClassIndex(number % 2), row(number, right)));
         let predictions = Predictions::new(2, rows).unwrap();
         let bootstrap = Bootstrap { seed: 17, resamples: 400 };
-        let contest = Contest {
-            classes: &classes,
-            test: &test,
-            predictions: &predictions,
-            bootstrap,
-            is_control: false,
-        };
+        let contest =
+            Contest { classes: &classes, test, predictions: &predictions, bootstrap, is_control };
         contest.decide(&contest.rivals(baselines).unwrap(), Leak::NoCopies)
     }
 
@@ -428,6 +293,45 @@ mod tests {
         let worth = decide(55, &baselines);
         assert_eq!(worth.verdict, WorthVerdict::BeatsAllBaselines);
         assert!(worth.in_words.contains("grey histogram, 0.500 against the model's 0.917"));
+    }
+
+    #[test]
+    fn few_images_or_few_patients_are_no_verdict_however_good_the_model() {
+        let baselines = [baseline("grey_histogram", BaselineKind::Shortcut, 5)];
+        let mut few = test_set();
+        few.images.truncate(18);
+        let worth = decide_on(&few, false, 18, &baselines);
+        assert_eq!(worth.verdict, WorthVerdict::TooFewImages);
+        let told = "Fewer than 10 test images of a class tell nothing";
+        assert!(worth.in_words.contains(told) && worth.in_words.contains("9 of a, 9 of b"));
+
+        let mut two_patients = test_set();
+        two_patients.unit = Unit::Patients;
+        for image in &mut two_patients.images {
+            image.group %= 2;
+        }
+        let worth = decide_on(&two_patients, false, 60, &baselines);
+        assert_eq!(worth.verdict, WorthVerdict::TooFewImages);
+        assert!(worth.in_words.contains("10 test patients"), "{}", worth.in_words);
+    }
+
+    #[test]
+    fn a_model_of_shuffled_labels_is_called_the_control_whatever_it_scores() {
+        let baselines = [baseline("grey_histogram", BaselineKind::Shortcut, 30)];
+        let worth = decide_on(&test_set(), true, 55, &baselines);
+        assert_eq!(worth.verdict, WorthVerdict::Control);
+        assert!(worth.in_words.contains("shuffled labels"), "{}", worth.in_words);
+        // Nothing stands before that, whatever else was found.
+        let finding = finding::FindingContest {
+            in_words: "A shortcut is as good.".to_owned(),
+            classes: Vec::new(),
+            shortcut: "grey_histogram".to_owned(),
+            auroc: worth.best_baseline.as_ref().unwrap().accuracy,
+            is_as_good: true,
+        };
+        let deeper = Deeper { finding: Some(finding), ..Deeper::default() };
+        let deepened = worth.clone().deepened(deeper);
+        assert_eq!(deepened.in_words, worth.in_words);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use config::Params;
 use tempfile::TempDir;
@@ -69,6 +69,27 @@ impl Sandbox {
     /// Where it fails, with what it said.
     pub fn dvc(&self, arguments: &[&str]) -> Finished {
         dvc_in(&self.root, arguments)
+    }
+
+    /// Runs one of the copy's scripts, as `make` does, with the programs that are built already.
+    /// `environment` is set for it.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn script(&self, name: &str, environment: &[(&str, &str)]) -> Output {
+        let venv = self.root.join(".venv");
+        if !venv.exists() {
+            std::os::unix::fs::symlink(project().join(".venv"), &venv).expect("a link to DVC");
+        }
+        let built = || project().join("target/release").into_os_string();
+        let programs = std::env::var_os("HOUNSFIELD_PROGRAMS").unwrap_or_else(built);
+        Command::new(self.root.join("scripts").join(name))
+            .current_dir(&self.root)
+            .env_remove("MLFLOW_TRACKING_URI")
+            .env("HOUNSFIELD_PROGRAMS", programs)
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Clones the copy as a colleague would: what git holds, and nothing of DVC's cache.

@@ -1,6 +1,6 @@
 //! Which image is seen when, and with which label.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -90,6 +90,7 @@ impl TrainingImages {
     /// `held_out` has their places among the training images, in the order of the manifest.
     #[must_use]
     pub fn holding_out(&self, held_out: &[usize]) -> Self {
+        let held_out: BTreeSet<usize> = held_out.iter().copied().collect();
         let (valid, train): (Vec<_>, Vec<_>) =
             self.train.iter().enumerate().partition(|(place, _)| held_out.contains(place));
         let images = |part: Vec<(usize, &LabelledImage)>| {

@@ -51,6 +51,7 @@ fn split_audit(audit: &ModelSplitAudit) -> Markup {
     let row = |it: &BaselineAudit| {
         vec![
             words::spoken(&it.baseline).into(),
+            it.grouped.draws.len().to_string().into(),
             Cell::score(Some(it.given)),
             drawn(&it.grouped).into(),
             drawn(&it.random).into(),
@@ -59,7 +60,8 @@ fn split_audit(audit: &ModelSplitAudit) -> Markup {
     let table = Table {
         label: "accuracy with other splits".into(),
         columns: vec![
-            Column::text(""),
+            Column::text("Classifier"),
+            Column::number("Splits of each kind"),
             Column::number("As it is"),
             Column::number("Groups at random (lowest to highest)"),
             Column::number("Images at random (lowest to highest)"),

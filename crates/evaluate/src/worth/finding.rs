@@ -76,7 +76,12 @@ impl FindingContest {
         let spoken = |name: &String| name.replace('_', " ");
         let classes: Vec<String> = self.classes.iter().map(spoken).collect();
         let Difference { first, second, difference, .. } = &self.auroc;
-        let standing = if self.is_as_good { "is as good as" } else { "is not as good as" };
+        let is_worse = difference.interval.is_some_and(|interval| interval.high < 0.0);
+        let standing = match self.is_as_good {
+            true if is_worse => "is better than",
+            true => "is as good as",
+            false => "is not as good as",
+        };
         format!(
             "At telling {} from the rest, {} alone {standing} the model: AUROC {} against {}, \
              difference {}.",
@@ -132,6 +137,16 @@ mod tests {
         assert!(found.is_as_good, "{found:?}");
         assert!(
             found.in_words.starts_with("At telling cancer from the rest, grey histogram alone")
+        );
+    }
+
+    #[test]
+    fn a_shortcut_that_finds_more_is_called_better() {
+        let found = contest(0.1, 0.45);
+        assert!(found.is_as_good, "{found:?}");
+        assert!(
+            found.in_words.contains("grey histogram alone is better than the model"),
+            "{found:?}"
         );
     }
 

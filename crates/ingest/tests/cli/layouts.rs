@@ -240,3 +240,36 @@ fn help_teaches_with_an_example() {
     let help = Project::new(TWO_CLASSES).ingest(&["--help"]);
     assert!(help.contains("ingest --source scans.zip --on-unreadable skip"), "{help}");
 }
+
+#[test]
+fn what_lies_beside_images_and_is_not_used_is_warned_of() {
+    let project = flat_project();
+    project.write("scans/benign/a.heic", b"\0\0\0\x18ftypheic\0\0\0\0");
+    project.write("scans/benign/v.nii.gz", b"\x1f\x8b\x08");
+    project.write("scans/benign/more.zip", b"PK\x03\x04");
+    project.write("scans/benign/@eaDir/thumb.png", b"a thumbnail");
+    let image = fs::read(project.path("scans/benign/0.png")).unwrap();
+    project.write("scans/benign/0_mask.png", &image);
+    project.write("scans/malignant/site_test_b/1.png", &image);
+    std::os::unix::fs::symlink("gone.png", project.path("scans/benign/link.png")).unwrap();
+    let output = project.command(&["--source", "scans"]).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    let warned = |part: &str| warnings.iter().any(|line| line.contains(part));
+    assert!(warned("formats that are not read: 1 HEIC, 1 NIfTI, 1 archive"), "{log}");
+    assert!(warned("left out 1 links to nothing"), "{log}");
+    assert!(warned("look like masks of others") && warned("*_mask*.png"), "{log}");
+    assert!(warned("splits were drawn") && warned("malignant/site_test_b"), "{log}");
+    assert!(!log.contains("@eaDir"), "{log}");
+}
+
+#[test]
+fn a_check_reads_both_files_and_touches_nothing() {
+    let project = flat_project();
+    assert_eq!(project.ingest(&["--check"]), "");
+    project.assert_nothing_left();
+    let params = fs::read_to_string(project.path("params.yaml")).unwrap();
+    project.write("params.yaml", params.replace("ingest:\n", "ingest:\n  sed: 1\n"));
+    assert!(project.refuse(2, &["--check"]).contains("sed"));
+}

@@ -44,6 +44,13 @@ fn started(server: &Server) -> u16 {
     server.post("/train").send().unwrap().status().as_u16()
 }
 
+/// Waits until the pipeline has written its process id into the file `pid`.
+fn pid_of_pipeline(project: &Project) -> String {
+    let read = || fs::read_to_string(project.path("pid")).ok().filter(|text| text.ends_with('\n'));
+    wait_until("the pipeline runs", || read().is_some());
+    read().expect("it was there a moment ago")
+}
+
 #[test]
 fn a_training_whose_client_hangs_up_runs_to_its_end_and_the_next_one_may_start() {
     let project = Project::new("  limits: {requests_per_minute: 0}");
@@ -112,11 +119,8 @@ fn no_training_starts_beside_one_that_a_killed_server_left_behind() {
     project.pipeline("echo $$ > pid; sleep 600");
     let mut server = project.serve();
     assert_eq!(started(&server), 202);
-    wait_until("the pipeline runs", || {
-        fs::read_to_string(project.path("pid")).is_ok_and(|text| text.ends_with('\n'))
-    });
+    let pid = pid_of_pipeline(&project);
     server.kill();
-    let pid = fs::read_to_string(project.path("pid")).unwrap();
     let server = project.serve();
     assert!(project.log().contains("another server began"), "{}", project.log());
     let answer = json_of(server.post("/train").send().unwrap(), 409);
@@ -149,9 +153,7 @@ fn the_server_ends_in_time_whatever_trains_or_streams() {
     project.pipeline("trap '' TERM; echo $$ > pid; while true; do sleep 1; done");
     let mut server = project.serve();
     assert_eq!(started(&server), 202);
-    wait_until("the pipeline runs", || {
-        fs::read_to_string(project.path("pid")).is_ok_and(|text| text.ends_with('\n'))
-    });
+    let pid = pid_of_pipeline(&project);
     let mut listening = TcpStream::connect(server.address()).unwrap();
     listening.write_all(b"GET /train/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     listening.read_exact(&mut [0; 12]).unwrap();
@@ -159,7 +161,6 @@ fn the_server_ends_in_time_whatever_trains_or_streams() {
     server.signal("-TERM");
     assert_eq!(server.wait(), Some(0), "{}", project.log());
     assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
-    let pid = fs::read_to_string(project.path("pid")).unwrap();
     let alive = Command::new("kill").args(["-0", pid.trim()]).output().unwrap();
     assert!(!alive.status.success(), "the pipeline runs still");
 }
