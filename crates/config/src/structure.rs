@@ -208,9 +208,10 @@ impl ClassMap {
 
     /// The class that a source folder belongs to; letter case does not matter.
     pub fn class_of_folder(&self, folder: &str) -> Option<&str> {
+        let folder = folder.to_lowercase();
         self.0
             .iter()
-            .find(|(_, folders)| folders.iter().any(|known| known.eq_ignore_ascii_case(folder)))
+            .find(|(_, folders)| folders.iter().any(|known| known.to_lowercase() == folder))
             .map(|(class, _)| class.as_str())
     }
 
@@ -224,7 +225,7 @@ impl ClassMap {
                 is_plain_name(class),
                 "data.classes",
                 format!("{class:?}"),
-                "a class name becomes a folder name: letters, digits, '.', '_', '-' and spaces, not starting with a dot",
+                "a class name becomes a folder name: letters, digits, '.', '_', '-' and spaces, starting with a letter, digit or underscore",
             )?;
             require(!folders.is_empty(), &key, "empty", "name the folders that hold this class")?;
             for folder in folders {
@@ -248,7 +249,8 @@ impl FromIterator<(String, Vec<String>)> for ClassMap {
 
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
-        && !name.starts_with('.')
+        // '.' hides a folder, '-' begins an option, and to a spreadsheet a formula.
+        && !name.starts_with(['.', '-'])
         && name.trim() == name
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
 }

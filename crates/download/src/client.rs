@@ -28,6 +28,8 @@ impl Downloader {
     /// # Errors
     /// When TLS cannot be set up, as on a system without certificates.
     pub fn new(config: &DownloadConfig) -> Result<Self, DownloadError> {
+        // reqwest is built without ciphers of its own. Whoever comes second finds them installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("hounsfield/", env!("CARGO_PKG_VERSION")))
             // Of the blocking client: a limit for each connect and each read, not for the whole.

@@ -55,7 +55,7 @@ fn description(scores: &Scores) -> String {
     format!(
         "**Accuracy {accuracy} on {} test images.** {}\n\n{}",
         scores.images,
-        scores.worth.in_words,
+        stage::markdown(&scores.worth.in_words),
         ModelDescription::NOTICE
     )
 }

@@ -326,6 +326,8 @@ impl Transport {
 }
 
 fn client(settings: &Settings) -> Result<ClientBuilder> {
+    // reqwest is built without ciphers of its own. Whoever comes second finds them installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
         .user_agent(concat!("hounsfield/", env!("CARGO_PKG_VERSION")))
         .timeout(settings.timeout);

@@ -119,6 +119,8 @@ impl ImageStore {
             source,
         };
         let settings = settings.into_iter().map(|(name, value)| (name.to_lowercase(), value));
+        // reqwest is built without ciphers of its own. Whoever comes second finds them installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (objects, folder): (Arc<dyn ObjectStore>, _) = match location {
             ImageLocation::Folder(folder) => {
                 artifact::create_folder(folder).map_err(|error| refuse(error.into()))?;

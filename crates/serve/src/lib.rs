@@ -59,6 +59,7 @@ use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::served::{ModelSource, ServedModel};
 use crate::model::shelf::Shelf;
+use crate::own_task::OwnTasks;
 use crate::records::{Records, retention};
 use crate::server::{Lifecycle, ModelPlaces, Server};
 use crate::training::{Training, refused};
@@ -176,6 +177,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
         meters: Meters::new(),
         records,
         training: Training::new(&settings.folder, corrections.as_deref(), mask),
+        own_tasks: OwnTasks::default(),
         phase: Lifecycle::default(),
         config: settings,
     });
@@ -223,7 +225,9 @@ async fn answer(
         task.abort();
     }
     // It ends the programs of a training.
-    let _ = stopping.await;
+    if let Ok(deadline) = stopping.await {
+        server.own_tasks.end_by(deadline).await;
+    }
     server.records.store.clone().close().await;
     stopped
 }

@@ -18,7 +18,6 @@ use crate::error::Failure;
 use crate::guard::keys::Caller;
 use crate::model::engine::Job;
 use crate::model::served::ServedModel;
-use crate::own_task::own_task;
 use crate::scan::Scan;
 use crate::server::Server;
 use crate::upload::Upload;
@@ -95,7 +94,8 @@ pub(crate) async fn predict(
         .filter(|checks| !checks.accepted && server.config.foreign_images == ForeignImages::Refuse);
     let kept = remembered(&prediction, id, now, &served, caller, refused.is_some());
     let (recording, image) = (Arc::clone(server), upload.bytes);
-    own_task(async move { recording.records.prediction(kept, &image).await }).await?;
+    let keep = async move { recording.records.prediction(kept, &image).await };
+    server.own_tasks.run(keep).await?;
     match refused {
         Some(checks) => Err(Failure::foreign(prediction.id, checks)),
         None => Ok(prediction),

@@ -17,6 +17,7 @@ use crate::listen::connections::Connections;
 use crate::meters::Meters;
 use crate::model::engine::Engine;
 use crate::model::shelf::Shelf;
+use crate::own_task::OwnTasks;
 use crate::records::Records;
 use crate::training::Training;
 use crate::upload::UploadLimits;
@@ -42,6 +43,7 @@ pub(crate) struct Server {
     pub(crate) meters: Meters,
     pub(crate) records: Records,
     pub(crate) training: Training,
+    pub(crate) own_tasks: OwnTasks,
     pub(crate) phase: Lifecycle,
 }
 

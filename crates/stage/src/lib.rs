@@ -10,4 +10,4 @@ mod shown;
 pub use arguments::{CommonArguments, Settings};
 pub use exit::{UsageError, finish, run};
 pub use progress::{Progress, bytes_bar, items_bar};
-pub use shown::{Printed, shown};
+pub use shown::{Printed, markdown, shown, shown_lines};

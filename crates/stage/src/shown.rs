@@ -9,9 +9,21 @@ pub fn shown(text: impl Display) -> String {
     escaped(&text.to_string(), |_| false)
 }
 
-/// The same of several lines.
-pub(crate) fn shown_lines(text: &str) -> String {
+/// The same of several lines: line breaks stay.
+pub fn shown_lines(text: &str) -> String {
     escaped(text, |character| character == '\n')
+}
+
+/// The text as a part of a Markdown page: nothing in it is taken for markup, a link or HTML.
+pub fn markdown(text: impl Display) -> String {
+    let mut page = String::new();
+    for character in shown(text).chars() {
+        if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!') {
+            page.push('\\');
+        }
+        page.push(character);
+    }
+    page
 }
 
 /// The same of a line of log, whose colours were put there by who wrote it: in what it quotes they
@@ -63,5 +75,11 @@ mod tests {
         assert_eq!(shown(name), "Ödem 肺\\u{1b}[2J\\r\\u{9b}31m\\u{202e}gnp.exe\\nnext");
         assert!(shown_lines(name).contains('\n') && !shown_lines(name).contains('\u{1b}'));
         assert!(shown_log(name).contains('\u{1b}') && !shown_log(name).contains('\r'));
+    }
+
+    #[test]
+    fn a_name_adds_no_markup_to_a_page() {
+        let name = "a_b_ <img src=x> [go](javascript:1)\u{1b}";
+        assert_eq!(markdown(name), r"a\_b\_ \<img src=x\> \[go\](javascript:1)\\u{1b}");
     }
 }

@@ -116,7 +116,7 @@ impl TrackedRun {
 
     /// Sets a tag.
     pub fn tag(&self, name: &str, value: &impl fmt::Display) {
-        self.tracker.tags([(name, value)]);
+        self.tracker.tags([(name, stage::shown_lines(&value.to_string()))]);
     }
 
     /// Sets the run's description, in Markdown: what its page shows first.
@@ -179,7 +179,7 @@ fn tracking(
 }
 
 fn tag(name: &str, value: &str) -> Tag {
-    Tag::new(Key::cleaned(name), value)
+    Tag::new(Key::cleaned(name), stage::shown(value))
 }
 
 /// What `dvc` tells the commands that it runs.

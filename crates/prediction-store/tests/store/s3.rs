@@ -56,6 +56,7 @@ impl Moto {
     }
 
     async fn make_bucket(&self, name: &str) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::new();
         let made = client.put(format!("{}/{name}", self.address)).send().await.unwrap();
         assert!(made.status().is_success(), "{made:?}");

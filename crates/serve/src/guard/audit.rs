@@ -17,7 +17,6 @@ use prediction_store::{AuditEntry, AuditId, StoreError};
 use crate::error::Failure;
 use crate::guard::keys::{Caller, name_of};
 use crate::guard::request_id;
-use crate::own_task::own_task;
 use crate::server::Server;
 
 /// How a row that is not closed yet says that it ended.
@@ -32,7 +31,8 @@ pub(crate) async fn accompany(
     request: Request,
     next: Next,
 ) -> Response {
-    let done = own_task(async move {
+    let recording = Arc::clone(&server);
+    let done = recording.own_tasks.run(async move {
         let changes = !request.method().is_safe() && allowed.is_ok();
         let mut row = Row::new(caller, &request);
         if changes {

@@ -56,8 +56,7 @@ pub(crate) fn bind(config: &ServeConfig) -> Result<TcpListener> {
 /// # Errors
 /// When a file is missing, is not PEM, or the two do not belong together.
 pub(crate) fn tls(files: &TlsConfig) -> Result<TlsAcceptor> {
-    // Of several providers that are compiled in, rustls takes none by itself.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let acceptor = acceptor(files).with_context(|| {
         format!(
             "use the certificate {} with the key {} (serve.tls)",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::server::Server;
 
@@ -30,8 +31,8 @@ impl StopSignals {
     }
 
     /// When one comes, no more requests are taken, what streams ends, and a training is ended; what
-    /// is in flight gets `serve.shutdown_seconds`.
-    pub(crate) async fn obey(mut self, server: Arc<Server>) {
+    /// is in flight gets `serve.shutdown_seconds`. Returns by when it must have ended.
+    pub(crate) async fn obey(mut self, server: Arc<Server>) -> Instant {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -39,8 +40,10 @@ impl StopSignals {
         let grace = grace(&server);
         tracing::info!("stopping: requests in flight have {} s to end", grace.as_secs_f64());
         end_at(grace);
+        let deadline = Instant::now() + for_requests(grace);
         server.phase.stop();
         server.training.stop(grace / 2).await;
+        deadline
     }
 }
 

@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use crate::admission::admitted;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
-use crate::own_task::own_task;
 use crate::server::Server;
 use crate::upload::{decode_base64, whole};
 
@@ -143,8 +142,8 @@ async fn keep(
         created_at: Timestamp::now(),
     };
     let recording = Arc::clone(server);
-    let (kept, is_image_kept) =
-        own_task(async move { recording.records.feedback(&feedback, image).await }).await?;
+    let keep = async move { recording.records.feedback(&feedback, image).await };
+    let (kept, is_image_kept) = server.own_tasks.run(keep).await?;
     Ok(FeedbackAnswer {
         id: kept.id.to_string(),
         created_at: kept.created_at.to_string(),

@@ -97,6 +97,21 @@ fn every_change_has_its_row_whether_or_not_somebody_waits_for_it() {
 }
 
 #[test]
+fn a_change_whose_client_left_just_before_the_server_was_stopped_is_done_to_its_end() {
+    let project = Project::new("  limits: {requests_per_minute: 0}");
+    for round in 0..8 {
+        let mut server = project.serve();
+        hang_up_on(&server, "/v1/model/reload", Duration::from_micros(500 + 500 * round));
+        server.signal("-TERM");
+        assert_eq!(server.wait(), Some(0), "{}", project.log());
+    }
+    // The rows of all that were stopped; of a request that was never read there is none.
+    let rows = audit(&project.serve());
+    assert!(rows.len() > 3, "{rows:?}");
+    assert!(rows.iter().all(|(_, outcome)| outcome == "200"), "{rows:?}");
+}
+
+#[test]
 fn models_are_loaded_one_at_a_time_however_many_ask_and_hang_up() {
     let project = Project::new("  limits: {requests_per_minute: 0}");
     let server = project.serve();

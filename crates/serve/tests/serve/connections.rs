@@ -120,7 +120,7 @@ fn silence_before_and_after_the_handshake_of_tls_is_no_different() {
     assert!(project.log().contains("chmod 600"), "everybody reads the key: {}", project.log());
     assert_is_closed(&connect(&server, b""));
 
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut roots = RootCertStore::empty();
     let pem = certificate.cert.pem();
     roots.add(rustls::pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();

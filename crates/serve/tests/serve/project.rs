@@ -202,6 +202,7 @@ impl Project {
         let url = line.trim().strip_prefix("listening on ").map(str::to_owned);
         let url = url.unwrap_or_else(|| panic!("{line:?} {}", self.log()));
         // A request may come before the first accept; none is lost.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .danger_accept_invalid_certs(true)
             .timeout(Duration::from_secs(120))
