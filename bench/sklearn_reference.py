@@ -2,7 +2,7 @@
 
     sklearn_reference.py DESCRIPTION.json --model svc
 
-The description is that of `crates/fit/examples/head.rs`, which fits the same features.
+The description is that of `crates/learning/fit/examples/head.rs`, which fits the same features.
 """
 
 import argparse

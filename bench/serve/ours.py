@@ -71,7 +71,7 @@ class Ours:
 
     def queue_requests(self) -> int:
         """Requests that the server takes in at a time."""
-        # 24 where it is not said, as in crates/config.
+        # 24 where it is not said, as in crates/base/config.
         return int((self.config().get("serve") or {}).get("queue_requests", 24))
 
     def make_folder(self) -> None:

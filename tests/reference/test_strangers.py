@@ -154,7 +154,7 @@ def test_no_stranger_is_another_picture_in_silence(program, tmp_path, name):
 def test_pictures_are_upright_for_programs_and_python_alike(program, tmp_path, file_format, orientation):
     import numpy
 
-    sys.path.insert(0, str(PROJECT / "crates/registered-model/src"))
+    sys.path.insert(0, str(PROJECT / "crates/tracking/registered-model/src"))
     loader = pytest.importorskip("hounsfield_model")
     y, x = numpy.mgrid[0:48, 0:32]
     picture = Image.fromarray(((x * 5 + y * 2) % 256).astype(numpy.uint8))

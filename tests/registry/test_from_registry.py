@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from project import CLASSES, PROJECT
 
 TOLERANCE = 1e-4
-LOADER = PROJECT / "crates/registered-model/src/hounsfield_model.py"
+LOADER = PROJECT / "crates/tracking/registered-model/src/hounsfield_model.py"
 
 
 def contents(folder):
