@@ -53,14 +53,26 @@ pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
+    write_through(path, |writer| fill(writer).with_path("write", path))
+}
+
+/// As [`write_with`], for a `fill` that has errors of its own, and something to return.
+///
+/// # Errors
+/// As [`write_with`].
+pub fn write_through<T, E: From<IoError>>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         create_folder(folder)?;
     }
     let temporary = temporary_beside(path);
-    let written = write_and_sync(&temporary, fill)
-        .with_path("write", path)
-        .and_then(|()| fs::rename(&temporary, path).with_path("rename a finished file to", path))
-        .and_then(|()| sync_folder_of(path));
+    let written = write_and_sync(&temporary, path, fill).and_then(|filled| {
+        fs::rename(&temporary, path).with_path("rename a finished file to", path)?;
+        sync_folder_of(path)?;
+        Ok(filled)
+    });
     if written.is_err() {
         // The error that is about to be reported is the one that matters.
         let _ = fs::remove_file(&temporary);
@@ -96,14 +108,18 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(|source| IoError::Json { path: path.to_path_buf(), source })
 }
 
-fn write_and_sync(
+/// Writes to `temporary` what is to be found at `path`.
+fn write_and_sync<T, E: From<IoError>>(
+    temporary: &Path,
     path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let mut writer = BufWriter::new(file);
-    fill(&mut writer)?;
-    writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    fill: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
+    let file = OpenOptions::new().write(true).create_new(true).open(temporary);
+    let mut writer = BufWriter::new(file.with_path("write", path)?);
+    let filled = fill(&mut writer)?;
+    let file = writer.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(|file| file.sync_all()).with_path("write", path)?;
+    Ok(filled)
 }
 
 /// Makes a rename last through a power cut.

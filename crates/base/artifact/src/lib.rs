@@ -12,7 +12,8 @@ mod folder;
 pub use digest::{Digest, InvalidDigest, Sha256Writer};
 pub use error::{IoError, Result, WithPath};
 pub use file::{
-    create_folder, read_bytes, read_json, read_text, write_file, write_json, write_with,
+    create_folder, read_bytes, read_json, read_text, write_file, write_json, write_through,
+    write_with,
 };
 pub use folder::{
     StagedFolder, is_temporary, publish_folder, remove_folder, remove_stale_temporaries,

@@ -4,18 +4,19 @@
 //! range or a missing key is a [`ConfigError`] that names the file, the key and what is allowed.
 //! There are no hidden defaults in `params.yaml`: what decides a result stands in the file, where
 //! DVC sees it.
+//!
+//! Three sections of `config.yaml` belong to programs that are no stages: see crate `services`.
 
 mod error;
 mod features;
 mod load;
 mod params;
-mod promotion;
-mod serve;
 mod structure;
 mod tracking;
 
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
+pub use load::{Refusal, load_yaml, require};
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping,
     EvaluateParams, FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams,
@@ -23,14 +24,8 @@ pub use params::{
     PrepareBaseParams, SampleParams, Schedule, ScheduleKind, SelectParams, SolveParams,
     SplitRatios, TrainParams, ValidationParams, ValidationPolicy, WeightsSource,
 };
-pub use promotion::{
-    BaselineRule, PromotionConfig, PromotionMetric, PromotionTest, RegistryConfig,
-};
-pub use serve::{
-    ApiKeyConfig, ForeignImages, Role, ServeConfig, ServeLimits, StoreImages, TlsConfig,
-};
 pub use structure::{
-    ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, Paths, Patients,
-    Pretrained, SourceConfig,
+    ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, OtherSection, Paths,
+    Patients, Pretrained, SourceConfig,
 };
 pub use tracking::TrackingConfig;

@@ -8,38 +8,44 @@ use crate::{Config, ConfigError, Params};
 
 /// One refused value; the file is added by the loader.
 #[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) key: String,
-    pub(crate) value: String,
-    pub(crate) expected: String,
+pub struct Refusal {
+    /// Dotted key, such as `serve.address`.
+    pub key: String,
+    /// What stands there.
+    pub value: String,
+    /// What may stand there.
+    pub expected: String,
 }
 
 impl Refusal {
-    fn in_file(self, path: &Path) -> ConfigError {
+    /// The error that names the file too.
+    pub fn in_file(self, path: &Path) -> ConfigError {
         let Self { key, value, expected } = self;
         ConfigError::Value { path: path.to_path_buf(), key, value, expected }
     }
 }
 
 /// Refuses `key` unless `holds`.
-pub(crate) fn require(
-    holds: bool,
-    key: &str,
-    value: impl Display,
-    expected: &str,
-) -> Result<(), Refusal> {
+///
+/// # Errors
+/// The refusal, with the value and what may stand there.
+pub fn require(holds: bool, key: &str, value: impl Display, expected: &str) -> Result<(), Refusal> {
     if holds {
         return Ok(());
     }
     Err(Refusal { key: key.into(), value: value.to_string(), expected: expected.into() })
 }
 
-fn parse<T: DeserializeOwned>(
-    text: &str,
+/// Reads and checks a YAML file that `--flag` names.
+///
+/// # Errors
+/// When the file is missing, is not what `T` describes, or `check` refuses a value.
+pub fn load_yaml<T: DeserializeOwned>(
     path: &Path,
+    flag: &'static str,
     check: impl Fn(&T) -> Result<(), Refusal>,
 ) -> Result<T, ConfigError> {
-    let parsed: T = serde_yaml::from_str(text)
+    let parsed: T = serde_yaml::from_str(&read(path, flag)?)
         .map_err(|error| ConfigError::syntax(path.to_path_buf(), &error))?;
     check(&parsed).map_err(|refusal| refusal.in_file(path))?;
     Ok(parsed)
@@ -59,7 +65,7 @@ impl Config {
     /// # Errors
     /// When the file is missing, has an unknown key, or holds a value that cannot be meant.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        parse(&read(path, "config")?, path, Self::check)
+        load_yaml(path, "config", Self::check)
     }
 
     /// Checks values that command-line flags have changed since [`load`](Self::load).
@@ -77,7 +83,7 @@ impl Params {
     /// # Errors
     /// When the file is missing, lacks a key, has an unknown one, or holds a value out of range.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        parse(&read(path, "params")?, path, |params: &Self| {
+        load_yaml(path, "params", |params: &Self| {
             params.check()?;
             params.check_head_and_training()
         })

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Refusal, require};
-use crate::{FeaturesConfig, PromotionConfig, RegistryConfig, ServeConfig, TrackingConfig};
+use crate::{FeaturesConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,14 +35,19 @@ pub struct Config {
     pub tracking: TrackingConfig,
     /// Where models are registered.
     #[serde(default)]
-    pub registry: RegistryConfig,
+    pub registry: OtherSection,
     /// What a model must show to become the champion.
     #[serde(default)]
-    pub promotion: PromotionConfig,
+    pub promotion: OtherSection,
     /// The prediction server.
     #[serde(default)]
-    pub serve: ServeConfig,
+    pub serve: OtherSection,
 }
+
+/// A section that no stage reads. Crate `services` has its keys.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OtherSection(serde_yaml::Value);
 
 /// The images and their classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -405,9 +410,6 @@ impl Config {
         self.pretrained.check()?;
         self.features.check()?;
         self.tracking.check()?;
-        self.registry.check()?;
-        self.promotion.check()?;
-        self.serve.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;
         require(limits.max_ratio > 0, "extraction.max_ratio", 0, "at least 1")?;

@@ -102,7 +102,7 @@ fn keys_without_effect_on_the_head_are_refused() {
         params_refusal("solve: null", "solve: {folds: 5, strengths: [1], widths: [], cuts: []}");
     assert_says(&message, &["train.solve is set", "the head is global_pool"]);
     let message = params_refusal("kind: global_pool ", "kind: linear ");
-    assert_says(&message, &["train.solve is null", "what it chooses from is set here"]);
+    assert_says(&message, &["train.solve is null", "the candidates it chooses from are set here"]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn what_a_solved_head_cannot_choose_from_is_refused() {
         ("folds: 5\n    strengths", "folds: 1\n    strengths", "train.solve.folds is 1"),
         ("- [block4_pool]", "- [block4_pool, block4_pool]", "each named once"),
         ("hidden_units: 0", "hidden_units: 8", "a solved head has no hidden layer"),
-        ("kind: kernel ", "kind: multi_scale ", "no longer made"),
+        ("kind: kernel ", "kind: multi_scale ", "no longer supported"),
     ] {
         let message = params_refusal(from, to);
         assert!(message.contains(says), "{from} to {to}: {message}");
@@ -132,7 +132,7 @@ fn layers_below_a_kernel_head_cannot_learn() {
     let path = folder.path().join("params.yaml");
     fs::write(&path, profile.replacen("freeze: all", "freeze: none", 1)).expect("a temporary file");
     let message = Params::load(&path).expect_err("a kernel head").to_string();
-    assert_says(&message, &["prepare_base.freeze is none", "a kernel head knows no gradient"]);
+    assert_says(&message, &["prepare_base.freeze is none", "a kernel head passes no gradient"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use artifact::Digest;
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, IF_RANGE, RANGE};
-use stage::Progress;
+use terminal::Progress;
 
 use crate::client::{read_failure, send};
 use crate::content::{DESCRIBED_BYTES, describe, is_zip};
@@ -41,7 +41,7 @@ impl Downloader {
             return Ok(there);
         }
         let mut part = Part::open(target, &request.url)?;
-        let bar = stage::bytes_bar(0, &request.label);
+        let bar = terminal::bytes_bar(0, &request.label);
         Retries::new(&self.config, &request.url).run(|retries| {
             let before = part.bytes();
             let transferred = self.transfer(request, &mut part, &bar);

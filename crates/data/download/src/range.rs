@@ -5,7 +5,7 @@ use std::io::Read;
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_MATCH, RANGE};
-use stage::Progress;
+use terminal::Progress;
 
 use crate::client::{read_failure, send};
 use crate::retry::{Failure, Retries};
@@ -19,7 +19,7 @@ impl Downloader {
     /// the one that was asked for; when the file changes on the server meanwhile.
     pub fn fetch_range(&self, request: &RangeRequest) -> Result<RangeReply, DownloadError> {
         let length = request.bytes.end.saturating_sub(request.bytes.start);
-        let bar = stage::bytes_bar(length, &request.label);
+        let bar = terminal::bytes_bar(length, &request.label);
         let mut part = RangePart { bytes: Vec::new(), total_bytes: None, etag: None };
         let supported = Retries::new(&self.config, &request.url)
             .run(|_| self.attempt_range(request, &mut part, &bar))?;

@@ -161,7 +161,7 @@ impl<'a> Lesson<'a> {
     }
 
     /// None where there is nothing to tell apart, or nothing to tell it by.
-    fn learn(&self, view: View, learner: Learner) -> fit::Result<Option<Model>> {
+    fn learn(&self, view: View, learner: Learner) -> solvers::Result<Option<Model>> {
         let features = varying(view.features(&self.pictures), &self.pictures);
         let has_several_classes = self.labels.iter().any(|label| *label != self.labels[0]);
         if features.is_empty() || !has_several_classes {

@@ -48,7 +48,7 @@ pub struct Giveaway {
     pub in_words: String,
 }
 
-/// The pictures of a class, and those of the classes that it is told from.
+/// The pictures of a class, and those of the classes that it is distinguished from.
 pub(crate) struct Sides<'a> {
     class: Vec<&'a Facts>,
     others: Vec<&'a Facts>,

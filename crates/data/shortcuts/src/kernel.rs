@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dataset::GroupNumber;
-use fit::{Choice, Cut, Fitted, Kind, Labelled, SearchSpace, Searched};
 use metrics::{Temperature, softmax_with_temperature};
+use solvers::{Choice, Cut, Fitted, Kind, Labelled, SearchSpace, Searched};
 
 use crate::random;
 
@@ -57,7 +57,7 @@ pub(crate) struct KernelLesson<'a> {
 impl Kernel {
     /// Chooses strength and width by grouped cross-validation, fits them on all rows, and takes the
     /// temperature at which the held-out rows are told best.
-    pub(crate) fn fit(lesson: &KernelLesson<'_>) -> fit::Result<Self> {
+    pub(crate) fn fit(lesson: &KernelLesson<'_>) -> solvers::Result<Self> {
         let mut known = lesson.labels.to_vec();
         known.sort_unstable();
         known.dedup();
@@ -77,9 +77,9 @@ impl Kernel {
                 }
                 // The last where all but the images of one fold look the same.
                 Err(
-                    fit::Error::TooFewGroups { .. }
-                    | fit::Error::NoFolds
-                    | fit::Error::NothingVaries,
+                    solvers::Error::TooFewGroups { .. }
+                    | solvers::Error::NoFolds
+                    | solvers::Error::NothingVaries,
                 ) => {
                     let choice = Choice {
                         cuts: vec![ALL_COLUMNS.into()],
@@ -95,12 +95,12 @@ impl Kernel {
                 Err(error) => return Err(error),
             };
         let data = Labelled {
-            rows: fit::Rows::new(lesson.values, lesson.columns)?,
+            rows: solvers::Rows::new(lesson.values, lesson.columns)?,
             labels: &labels,
             classes: known.len(),
             class_weights: None,
         };
-        let fitted = fit::kernel::fit(&data, &cuts, &choice, lesson.seed)?;
+        let fitted = solvers::kernel::fit(&data, &cuts, &choice, lesson.seed)?;
         let (classes, columns) = (lesson.classes, lesson.columns);
         Ok(Self { fitted, temperature, known, classes, columns, remark })
     }
@@ -109,8 +109,8 @@ impl Kernel {
     ///
     /// # Errors
     /// When the values do not fill rows.
-    pub(crate) fn probabilities(&self, values: &[f32]) -> fit::Result<Vec<f64>> {
-        let logits = self.fitted.logits(&fit::Rows::new(values, self.columns)?)?;
+    pub(crate) fn probabilities(&self, values: &[f32]) -> solvers::Result<Vec<f64>> {
+        let logits = self.fitted.logits(&solvers::Rows::new(values, self.columns)?)?;
         let mut probabilities = vec![0.0; logits.len() * self.classes];
         for (row, logits) in probabilities.chunks_exact_mut(self.classes).zip(logits) {
             let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
@@ -130,13 +130,13 @@ impl KernelLesson<'_> {
         classes: usize,
         images: &[usize],
         cuts: &[Cut],
-    ) -> fit::Result<Searched> {
+    ) -> solvers::Result<Searched> {
         let row = |image: &usize| &self.values[*image * self.columns..][..self.columns];
         let values: Vec<f32> = images.iter().flat_map(row).copied().collect();
         let labels: Vec<usize> = images.iter().map(|image| labels[*image]).collect();
         let groups: Vec<GroupNumber> = images.iter().map(|image| self.groups[*image]).collect();
         let data = Labelled {
-            rows: fit::Rows::new(&values, self.columns)?,
+            rows: solvers::Rows::new(&values, self.columns)?,
             labels: &labels,
             classes,
             class_weights: None,
@@ -148,7 +148,7 @@ impl KernelLesson<'_> {
             widths: WIDTHS.into(),
             cuts: vec![vec![ALL_COLUMNS.into()]],
         };
-        fit::search(Kind::Kernel, &data, &groups, cuts, &space, &|_, _| ())
+        solvers::search(Kind::Kernel, &data, &groups, cuts, &space, &|_, _| ())
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Verdict {
     pub significance: f64,
     /// Every baseline that gives verdicts, [`Baseline::JUDGING`], with every pair of classes.
     pub pairs: Vec<PairVerdict>,
-    /// What was found; empty where nothing was. A class that is told from several others is one
+    /// What was found; empty where nothing was. A class that is distinguished from several others is one
     /// finding.
     pub shortcuts: Vec<Shortcut>,
     /// The same in sentences: first whether there are shortcuts, then one for each.
@@ -60,14 +60,14 @@ pub struct PairVerdict {
     pub is_told_apart: bool,
 }
 
-/// A class that is told from others without looking at the anatomy.
+/// A class that is distinguished from others without looking at the anatomy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Shortcut {
     /// By what.
     pub baseline: Baseline,
     /// The class.
     pub class: String,
-    /// The classes that it is told from.
+    /// The classes that it is distinguished from.
     pub others: Vec<String>,
     /// The lowest AUROC of the class against one of these.
     pub lowest_auroc: f64,

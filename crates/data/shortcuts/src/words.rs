@@ -29,18 +29,18 @@ pub(crate) fn verdict(verdict: &Verdict) -> Vec<String> {
     }
     if verdict.shortcuts.is_empty() {
         return vec![format!(
-            "No shortcut found: neither the files, nor brightness, nor the pictures' edges tell any \
-             two classes apart (AUROC of {limit:.2} or more) on {judged}."
+            "No shortcut found: neither the files, nor brightness, nor the pictures' edges distinguish \
+             any two classes (AUROC of {limit:.2} or more) on {judged}."
         )];
     }
     let first = format!(
-        "Classes can be told apart without looking at the anatomy, on {judged}. A score on this data \
-         set does not show that anything about them was learnt."
+        "Classes can be distinguished without looking at the anatomy, on {judged}. A score on this \
+         data set does not show that anything about them was learnt."
     );
     std::iter::once(first).chain(verdict.shortcuts.iter().map(|it| it.in_words.clone())).collect()
 }
 
-/// "normal is told from every other class by brightness alone (AUROC 0.99): …". `others` is none
+/// "normal is distinguished from every other class by brightness alone (AUROC 0.99): …". `others` is none
 /// where it is every other class.
 pub(crate) fn shortcut(
     baseline: Baseline,
@@ -50,17 +50,18 @@ pub(crate) fn shortcut(
     giveaway: Option<&Giveaway>,
 ) -> String {
     let others = others.map_or_else(|| "every other class".to_owned(), |others| listed(others));
-    let told = if lowest_auroc >= NEARLY_ALWAYS { "told" } else { "largely told" };
+    let is_nearly_always = lowest_auroc >= NEARLY_ALWAYS;
+    let told = if is_nearly_always { "distinguished" } else { "largely distinguished" };
     let by = match baseline {
         Baseline::MajorityClass => "its frequency alone",
-        Baseline::Of(View::Metadata, _) => "the file alone, without a look at the picture",
+        Baseline::Of(View::Metadata, _) => "the file alone, without the picture",
         Baseline::Of(View::GreyHistogram | View::GreyHistogram256, _) => "brightness alone",
         Baseline::Of(View::Frame, _) => "the picture's edge alone",
         Baseline::Of(View::Together, _) => "file, brightness and edge together",
         Baseline::Of(View::Thumbnail, _) => "a thumbnail alone",
     };
     let why = giveaway.map_or_else(
-        || "no single measurement gives it away, several together do".to_owned(),
+        || "no single measurement shows it, but several together do".to_owned(),
         |giveaway| giveaway.in_words.clone(),
     );
     // Rounded down: 0.998 is not 1.00.
@@ -220,11 +221,11 @@ mod tests {
     fn an_auroc_is_rounded_down() {
         let sentence = shortcut(Baseline::GREY_HISTOGRAM, "normal", None, 0.9961, None);
         assert!(sentence.starts_with(
-            "normal is told from every other class by brightness alone (AUROC 0.99): no single"
+            "normal is distinguished from every other class by brightness alone (AUROC 0.99): no single"
         ));
         let pair = vec!["b".to_owned(), "c".to_owned()];
         let sentence = shortcut(Baseline::METADATA, "a", Some(&pair), 0.85, None);
-        assert!(sentence.starts_with("a is largely told from b and c by the file alone"));
+        assert!(sentence.starts_with("a is largely distinguished from b and c by the file alone"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use classifier::architecture::Architecture;
 use classifier::backend::{Backend, FORWARD_BATCH};
 use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::learner::{Batch, Learner};
-use classifier::model::{self, Model};
+use classifier::model::{self, BatchSize, Input, Model};
 use classifier::tensors::TensorMap;
 use classifier::{initialise, vgg16};
 use config::{DescentParams, DeviceChoice, HeadKind, Params, Precision};
@@ -87,7 +87,11 @@ fn forward(criterion: &mut Criterion) {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let model = model(folder.path(), &params, precision);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| model.logits(black_box(&images)).expect("the images fit the model"));
+            let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+            bencher.iter(|| {
+                let input = Input::Images(black_box(&images));
+                model.output(input, BatchSize::Fixed).expect("the images fit the model")
+            });
         });
     }
     group.finish();

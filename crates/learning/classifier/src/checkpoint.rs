@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use artifact::Digest;
-use fit::EpochSearch;
 use serde::{Deserialize, Serialize};
+use solvers::EpochSearch;
 
 use crate::architecture::Architecture;
 use crate::backend::NumberFormat;

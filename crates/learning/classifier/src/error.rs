@@ -123,7 +123,7 @@ pub enum ClassifierError {
     /// Pixels would be given to weights otherwise than those were trained with them.
     #[error(
         "accept train.normalisation: {asked}: the base's weights ({origin}) were trained with \
-         {wanted}; set it to auto, which takes what the weights want"
+         {wanted}; set it to auto, which uses what the weights need"
     )]
     Normalisation {
         /// What is asked for.

@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
-use artifact::Digest;
+use artifact::{Digest, StagedFolder};
 use config::{DeviceChoice, Precision, TrainParams};
 use dataset::{ClassIndex, ClassIndices};
-use fit::EpochSearch;
 use imaging::Preprocessing;
 use serde::{Deserialize, Serialize};
+use solvers::EpochSearch;
 use tch::Tensor;
 
 use crate::architecture::Architecture;
 use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
+use crate::calibration::Calibration;
 use crate::checkpoint::{CheckpointMetadata, RunId};
 use crate::model::before::of_format_2;
 use crate::network::{Network, rows};
+use crate::registered::Registered;
 use crate::solved::Solved;
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
@@ -117,6 +119,16 @@ impl ModelDescription {
         trust::check_description(folder, &description)?;
         Ok(description)
     }
+}
+
+/// A folder that takes the place of a model folder once it is whole.
+///
+/// # Errors
+/// When the model folder holds something that is no model, or the folder cannot be made.
+pub fn staged_in_place_of(model_folder: &Path) -> artifact::Result<StagedFolder> {
+    // DVC removes what select made before it runs it, and leaves what calibrate or a registry added.
+    let own_files = [ModelDescription::FILE, Calibration::FILE, Registered::FILE];
+    StagedFolder::in_place_of(model_folder, &own_files)
 }
 
 /// Writes a model folder: the base's tensors and the checkpoint's in one file, the class indices,
@@ -228,84 +240,49 @@ impl Model {
         self.network.backend()
     }
 
-    /// Logits of preprocessed images, each `[3, S, S]` as [`Preprocessing::apply`] makes it: one
-    /// row per image, one value per class.
-    ///
-    /// Always runs [`FORWARD_BATCH`] images at a time, so that a row does not depend on how many
-    /// others were asked for.
+    /// What the model says of images: one output for each, in their order.
     ///
     /// # Errors
     /// When an image has another size, or libtorch refuses.
-    pub fn logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
-        let mut rows = Vec::with_capacity(images.len());
-        for chunk in images.chunks(FORWARD_BATCH) {
-            rows.extend(self.batch_logits(chunk)?);
-        }
-        Ok(rows)
-    }
-
-    /// The same of records, one after the other, as a [`crate::features::Extractor`] of the same
-    /// base makes them.
-    ///
-    /// # Errors
-    /// When libtorch refuses.
-    pub fn logits_of_records(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
+    pub fn output(&self, input: Input<'_>, batch: BatchSize) -> Result<Vec<ModelOutput>> {
         let _no_grad = tch::no_grad_guard();
-        let length = self.network.record_length();
-        let mut logits = Vec::with_capacity(records.len() / length);
-        for chunk in records.chunks(FORWARD_BATCH * length) {
-            let mut filled = chunk.to_vec();
-            filled.resize(FORWARD_BATCH * length, 0.0);
-            let filled = self.network.upload(&filled, &[FORWARD_BATCH as i64, length as i64])?;
-            let head_inputs = self.network.head_inputs(&filled)?;
-            let of_chunk = rows(&self.network.logits(&head_inputs, false)?)?;
-            logits.extend(of_chunk.into_iter().take(chunk.len() / length));
+        let mut outputs = Vec::new();
+        match input {
+            Input::Images(images) => {
+                for chunk in images.chunks(batch.images(images.len())) {
+                    let rows = batch.images(chunk.len());
+                    let head_inputs = self.network.filled_records(chunk, rows)?;
+                    outputs.extend(self.outputs(&head_inputs, chunk.len())?);
+                }
+            }
+            Input::Records(records) => {
+                let length = self.network.record_length();
+                let all = records.len() / length;
+                // Alone with the head: see `few_threads`.
+                let _few_threads = match batch {
+                    BatchSize::AsGiven => self.network.few_threads(),
+                    BatchSize::Fixed => None,
+                };
+                for chunk in records.chunks(batch.images(all) * length) {
+                    let images = chunk.len() / length;
+                    let mut filled = chunk.to_vec();
+                    filled.resize(batch.images(images) * length, 0.0);
+                    let shape = [batch.images(images) as i64, length as i64];
+                    let filled = self.network.upload(&filled, &shape)?;
+                    outputs.extend(self.outputs(&filled, images)?);
+                }
+            }
         }
-        Ok(logits)
+        Ok(outputs)
     }
 
-    /// What the model sees in preprocessed images, as [`logits`](Self::logits) but of both kinds:
-    /// logits, and the mean of each of the last block's 512 channels.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn look(&self, images: &[Vec<f32>]) -> Result<Vec<Look>> {
-        let mut looks = Vec::with_capacity(images.len());
-        for chunk in images.chunks(FORWARD_BATCH) {
-            let images: Vec<&[f32]> = chunk.iter().map(Vec::as_slice).collect();
-            looks.extend(self.looks(&images, FORWARD_BATCH)?);
-        }
-        Ok(looks)
-    }
-
-    /// As [`look`](Self::look), but in one pass over just these images, which is several times
-    /// faster for a few. The last bits of an answer may depend on how many there are: for
-    /// answering at once, not for what must be the same again.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn look_at_once(&self, images: &[&[f32]]) -> Result<Vec<Look>> {
-        if images.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.looks(images, images.len())
-    }
-
-    /// What the model sees in records, one after the other, as a [`crate::features::Extractor`] of
-    /// the same base makes them.
-    ///
-    /// # Errors
-    /// When libtorch refuses.
-    pub fn look_at_records(&self, records: &[f32]) -> Result<Vec<Look>> {
-        let _few_threads = self.network.few_threads();
-        let _no_grad = tch::no_grad_guard();
-        let length = self.network.record_length();
-        let shape = [(records.len() / length) as i64, length as i64];
-        let head_inputs = self.network.head_inputs(&self.network.upload(records, &shape)?)?;
+    /// The outputs for the first so many of some records.
+    fn outputs(&self, records: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
+        let head_inputs = self.network.head_inputs(records)?;
         let logits = rows(&self.network.logits(&head_inputs, false)?)?;
         let pooled = rows(&self.network.pooled(&head_inputs)?)?;
-        let both = logits.into_iter().zip(pooled);
-        Ok(both.map(|(logits, pooled)| Look { logits, pooled }).collect())
+        let both = logits.into_iter().zip(pooled).take(images);
+        Ok(both.map(|(logits, pooled)| ModelOutput { logits, pooled }).collect())
     }
 
     /// Where in a preprocessed image the model finds what speaks for a class. For a solved head:
@@ -319,33 +296,42 @@ impl Model {
         let map = rows(&self.network.grad_cam(&image, class.0)?)?;
         Ok(Heatmap { side: map.len(), values: map.concat() })
     }
+}
 
-    fn batch_logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
-        let _no_grad = tch::no_grad_guard();
-        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-        let head_inputs = self.head_inputs(&images, FORWARD_BATCH)?;
-        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
-        Ok(logits.into_iter().take(images.len()).collect())
-    }
+/// Images that a model is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// Preprocessed images, each `[3, S, S]` as [`Preprocessing::apply`] makes it.
+    Images(&'a [&'a [f32]]),
+    /// Records, one after the other, as a [`crate::features::Extractor`] of the same base makes them.
+    Records(&'a [f32]),
+}
 
-    fn looks(&self, images: &[&[f32]], batch: usize) -> Result<Vec<Look>> {
-        let _no_grad = tch::no_grad_guard();
-        let head_inputs = self.head_inputs(images, batch)?;
-        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
-        let pooled = rows(&self.network.pooled(&head_inputs)?)?;
-        let both = logits.into_iter().zip(pooled).take(images.len());
-        Ok(both.map(|(logits, pooled)| Look { logits, pooled }).collect())
-    }
+/// How many images go through the network at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchSize {
+    /// Always [`FORWARD_BATCH`], filled up with empty images, so that an output does not depend on
+    /// how many others were asked for.
+    Fixed,
+    /// All that are given, in one pass, which is several times faster for a few. The last bits of an
+    /// output may depend on how many there are: for answering at once, not for what must be the same
+    /// again.
+    AsGiven,
+}
 
-    /// Always `batch` rows, however few images there are.
-    fn head_inputs(&self, images: &[&[f32]], batch: usize) -> Result<Tensor> {
-        self.network.head_inputs(&self.network.filled_records(images, batch)?)
+impl BatchSize {
+    /// Rows of a pass over so many images.
+    fn images(self, given: usize) -> usize {
+        match self {
+            Self::Fixed => FORWARD_BATCH,
+            Self::AsGiven => given.max(1),
+        }
     }
 }
 
-/// What the model sees in one image.
+/// What a model says of one image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Look {
+pub struct ModelOutput {
     /// One value per class, in index order.
     pub logits: Vec<f32>,
     /// The mean of each of the last block's 512 channels.

@@ -13,11 +13,13 @@ use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
 
 use self::frozen::FrozenConvolutions;
+use self::one_thread::OneThread;
 
 mod explain;
 mod frozen;
 mod head;
 mod host;
+mod one_thread;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -293,26 +295,6 @@ impl Network {
     pub(crate) fn image_shape(&self, images: usize) -> [i64; 4] {
         let size = i64::from(self.architecture.image_size);
         [images as i64, INPUT_CHANNELS as i64, size, size]
-    }
-}
-
-/// While it lives, libtorch runs on one thread.
-#[derive(Debug)]
-pub(crate) struct OneThread {
-    before: i32,
-}
-
-impl OneThread {
-    fn start() -> Self {
-        let before = tch::get_num_threads();
-        tch::set_num_threads(1);
-        Self { before }
-    }
-}
-
-impl Drop for OneThread {
-    fn drop(&mut self) {
-        tch::set_num_threads(self.before);
     }
 }
 

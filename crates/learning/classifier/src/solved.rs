@@ -2,8 +2,8 @@
 //!
 //! The crate `fit` does the mathematics on plain rows; here they get names and shapes.
 
-use fit::{Choice, Cut, Fitted, Search};
 use serde::{Deserialize, Serialize};
+use solvers::{Choice, Cut, Fitted, Search};
 
 use crate::architecture::{
     Architecture, KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS, STANDARDISE_MEAN,
@@ -61,11 +61,11 @@ pub fn tensors_of(fitted: &Fitted) -> TensorMap {
     ]);
     let mut add = |name: &str, tensor| tensors.insert(name.to_owned(), tensor);
     match &fitted.head {
-        fit::Head::Linear { weights, bias } => {
+        solvers::Head::Linear { weights, bias } => {
             add("classifier.0.weight", matrix(weights, inputs));
             add("classifier.0.bias", vector(bias));
         }
-        fit::Head::Kernel { vectors, coefficients, bias, gamma } => {
+        solvers::Head::Kernel { vectors, coefficients, bias, gamma } => {
             add(KERNEL_VECTORS, matrix(vectors, inputs));
             add(KERNEL_COEFFICIENTS, transposed(coefficients, bias.len()));
             add(KERNEL_BIAS, vector(bias));

@@ -1,61 +1,25 @@
-//! Heads that are solved, not descended: a convex problem on frozen features, to its optimum, in
-//! seconds, the same to the last bit on any number of threads.
+//! The training loop: which image is seen when ([`TrainingImages`]), one pass over them
+//! ([`Epoch`]), when to stop and which epoch was best ([`History`]).
 //!
-//! ```text
-//! features [N, D], labels          rows
-//!   ↓ mean 0, deviation 1           standardise
-//! ├─ linear   logistic regression    linear, descent
-//! └─ kernel   support vectors        kernel::exact, kernel::smo
-//!             or landmarks           kernel::landmarks
-//!   ↓
-//! logits [N, K]                     head
-//! which strength, width, cuts      search, over folds that keep groups whole
-//! how many epochs, where layers    epochs, over the same folds
-//! below the head learn too
-//! ```
+//! A head that is solved takes one step: [`solve`] gathers what it learns from, chooses and solves.
 //!
-//! Products of matrices are faer's. No libtorch, no files.
+//! `train` adds to it what makes it resumable; `calibrate` and `evaluate` use it to train a head
+//! again without some of the images ([`Refit`]).
 
-mod answers;
-mod choice;
-mod descent;
-pub mod epochs;
-mod error;
-mod factor;
-pub mod folds;
-mod head;
-pub mod kernel;
-pub mod linear;
-mod product;
-mod rows;
-mod search;
+pub mod cross_validation;
+mod epoch;
+mod history;
+mod images;
+mod pace;
+mod refit;
+pub mod solve;
 mod standardise;
-#[cfg(test)]
-mod testing;
-mod words;
+mod validation;
 
-pub use choice::{Choice, Kind};
-pub use epochs::{EpochSearch, Held};
-pub use error::{Error, Result};
-pub use head::{Fitted, Head};
-pub use rows::{Cut, Labelled, Rows};
-pub use search::{Candidate, Search, SearchSpace, Searched, TIE_STANDARD_ERRORS, search};
-pub use standardise::Standardisation;
-
-/// Fits a head of either kind. `seed` draws landmarks, where there are so many images that a kernel
-/// head needs them.
-///
-/// # Errors
-/// As [`linear::fit`] and [`kernel::fit`].
-pub fn fit(
-    kind: Kind,
-    data: &Labelled<'_>,
-    cuts: &[Cut],
-    choice: &Choice,
-    seed: u64,
-) -> Result<Fitted> {
-    match kind {
-        Kind::Linear => linear::fit(data, cuts, choice),
-        Kind::Kernel => kernel::fit(data, cuts, choice, seed),
-    }
-}
+pub use epoch::{Epoch, EpochReport};
+pub use history::History;
+pub use images::TrainingImages;
+pub use pace::FeaturePass;
+pub use refit::{Length, Refit, RefitHead};
+pub use standardise::standardise;
+pub use validation::validation_scores;

@@ -160,8 +160,8 @@ fn predicted(row: &[f64]) -> ClassIndex {
     most_probable(row).expect("rows have a class and hold numbers: checked when gathered")
 }
 
-/// The class with the highest probability; of several alike, the first, as `numpy.argmax`.
-/// `None` where there is no class, or a probability is not a number.
+/// The class with the highest probability, or of logits the highest logit; of several alike, the
+/// first, as `numpy.argmax`. `None` where there is no class, or a value is not a number.
 pub fn most_probable(probabilities: &[f64]) -> Option<ClassIndex> {
     let mut best: Option<(usize, f64)> = None;
     for (index, &probability) in probabilities.iter().enumerate() {

@@ -10,13 +10,13 @@ for (const table of document.querySelectorAll("table.sortable")) {
       };
       const compare = (a, b) => {
         const [x, y] = [key(a), key(b)];
-        const numeric = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
+        const numeric = x !== "" && y !== "" && !Number.isNaN(Number(x)) && !Number.isNaN(Number(y));
         return numeric ? x - y : x.localeCompare(y);
       };
       const rows = [...table.tBodies[0].rows].sort(compare);
       if (descending) rows.reverse();
       table.tBodies[0].append(...rows);
-      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      for (const other of headings) other.removeAttribute("aria-sort");
       heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
     });
   });

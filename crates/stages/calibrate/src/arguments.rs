@@ -3,9 +3,9 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Parser;
 use config::DeviceChoice;
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
-/// Find out how sure the model may be, where its thresholds lie, and what is foreign to it
+/// Calibrate the model: temperature, thresholds, limits for out-of-distribution images
 ///
 /// Reads the model that `select` wrote and the validation images, and leaves calibration.json and
 /// foreign.safetensors beside the model. Where there are few validation images, the training
@@ -27,10 +27,10 @@ pub struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   calibrate                 as params.yaml says
   calibrate --folds 10      more training images for each fold's head
-  dvc repro calibrate       the same through DVC, and what it stands on first
+  dvc repro calibrate       the same through DVC, after the stages it depends on
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 Research use only. Not a medical device.";

@@ -5,7 +5,7 @@ use artifact::Digest;
 use classifier::calibration::ForeignChecks;
 use classifier::foreign::{FeatureReference, HistogramReference};
 use config::CalibrateParams;
-use fit::folds;
+use solvers::folds;
 
 use crate::images::{Images, SeenImage};
 
@@ -27,8 +27,8 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
     let all: Vec<&SeenImage> = images.seen.iter().collect();
     if all.len() < FEWEST {
         bail!(
-            "tell foreign images from others: {} training and validation images are too few, at \
-             least {FEWEST} are needed",
+            "find limits for out-of-distribution images: {} training and validation images are too \
+             few, at least {FEWEST} are needed",
             all.len()
         );
     }
@@ -46,7 +46,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
         let (histograms, features) = (histogram_reference(&rest), feature_reference(&rest)?);
         for image in held_out {
             correlations.push(histograms.correlation(&image.histogram));
-            distances.push(features.distance(&image.look.pooled));
+            distances.push(features.distance(&image.output.pooled));
         }
     }
     let mut histogram = histogram_reference(&all);
@@ -84,7 +84,7 @@ fn histogram_reference(images: &[&SeenImage]) -> HistogramReference {
 }
 
 fn feature_reference(images: &[&SeenImage]) -> classifier::Result<FeatureReference> {
-    let rows: Vec<&[f32]> = images.iter().map(|image| image.look.pooled.as_slice()).collect();
+    let rows: Vec<&[f32]> = images.iter().map(|image| image.output.pooled.as_slice()).collect();
     FeatureReference::fit(&rows)
 }
 

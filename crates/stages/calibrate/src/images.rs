@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use classifier::features::ImageRequest;
-use classifier::model::{Look, Model};
+use classifier::model::{BatchSize, Input, Model, ModelOutput};
 use dataset::{ClassIndex, GroupNumber, Manifest, Split, ValidatedManifest, ValidatedRecord};
+use fit::Refit;
 use imaging::GREY_BINS;
 use rayon::prelude::*;
-use training::Refit;
 
 use crate::SPLITS;
 
@@ -21,7 +21,7 @@ pub(crate) type LabelledLogits = Vec<(ClassIndex, Vec<f32>)>;
 pub(crate) struct SeenImage {
     pub(crate) record: ValidatedRecord,
     pub(crate) class: ClassIndex,
-    pub(crate) look: Look,
+    pub(crate) output: ModelOutput,
     pub(crate) histogram: [f64; GREY_BINS],
     /// Whether training has a copy of it; never so for training images.
     pub(crate) was_seen_in_training: bool,
@@ -50,18 +50,18 @@ impl Images {
             .filter(|it| it.excluded.is_none() && SPLITS.contains(&it.image.split))
             .collect();
         let histograms = histograms(&manifest, &records)?;
-        let looks = looks(&manifest, &records, model, refit)?;
+        let outputs = outputs(&manifest, &records, model, refit)?;
         let seen = records
             .into_iter()
-            .zip(histograms.into_iter().zip(looks))
-            .map(|(record, (histogram, look))| {
+            .zip(histograms.into_iter().zip(outputs))
+            .map(|(record, (histogram, output))| {
                 let copied = record.duplicate_group.is_some_and(|it| in_training.contains(&it));
                 Ok(SeenImage {
                     class: model.classes().index(&record.image.class)?,
                     was_seen_in_training: record.image.split != Split::Train && copied,
                     record: record.clone(),
                     histogram,
-                    look,
+                    output,
                 })
             })
             .collect::<Result<_>>()?;
@@ -74,7 +74,7 @@ impl Images {
         let copies = of_validation().filter(|image| image.was_seen_in_training).count();
         let logits = of_validation()
             .filter(|image| !image.was_seen_in_training)
-            .map(|image| (image.class, image.look.logits.clone()));
+            .map(|image| (image.class, image.output.logits.clone()));
         (logits.collect(), copies)
     }
 
@@ -101,27 +101,27 @@ fn request(manifest: &Manifest, record: &ValidatedRecord) -> ImageRequest {
     ImageRequest { path, sha256: record.image.sha256, view: None }
 }
 
-fn looks(
+fn outputs(
     manifest: &Manifest,
     records: &[&ValidatedRecord],
     model: &Model,
     refit: &Refit,
-) -> Result<Vec<Look>> {
+) -> Result<Vec<ModelOutput>> {
     let requests: Vec<_> = records.iter().map(|record| request(manifest, record)).collect();
-    let bar = stage::items_bar(requests.len() as u64, "looking at images");
-    let mut looks = Vec::with_capacity(requests.len());
+    let bar = terminal::items_bar(requests.len() as u64, "looking at images");
+    let mut outputs = Vec::with_capacity(requests.len());
     refit.extractor().for_each_batch(&requests, BATCH, |records| {
-        let seen = model.look_at_records(records)?;
+        let seen = model.output(Input::Records(records), BatchSize::AsGiven)?;
         bar.inc(seen.len() as u64);
-        looks.extend(seen);
+        outputs.extend(seen);
         Ok(())
     })?;
     bar.finish_and_clear();
-    Ok(looks)
+    Ok(outputs)
 }
 
 fn histograms(manifest: &Manifest, records: &[&ValidatedRecord]) -> Result<Vec<[f64; GREY_BINS]>> {
-    let bar = stage::items_bar(records.len() as u64, "counting greys");
+    let bar = terminal::items_bar(records.len() as u64, "counting greys");
     let counted: Vec<Result<_>> = records
         .par_iter()
         .map(|record| {

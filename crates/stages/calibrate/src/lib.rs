@@ -1,4 +1,4 @@
-//! Stage 6: what the model's answers are worth.
+//! Stage 6: temperature, thresholds, and limits for out-of-distribution images.
 //!
 //! ```text
 //! validation images, without copies of training images      images
@@ -18,7 +18,7 @@ use classifier::features::StoreSettings;
 use classifier::model::{Model, ModelDescription};
 use config::CalibrateParams;
 use dataset::{Split, ValidatedManifest};
-use training::Refit;
+use fit::Refit;
 
 mod arguments;
 mod confidence;
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     calibration.write(&paths.model, &foreign.features)?;
     let summary = summary::Summary(&calibration);
-    writeln!(stage::Printed, "{summary}").context("print the calibration")
+    writeln!(terminal::Printed, "{summary}").context("print the calibration")
 }
 
 /// A calibration on other images would be of no use, and the copies in training could not be told.

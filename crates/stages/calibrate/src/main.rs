@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use calibrate::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, calibrate::run)
+    program::run(|arguments: &Arguments| &arguments.common, calibrate::run)
 }

@@ -6,8 +6,8 @@
 use anyhow::Result;
 use config::CalibrateParams;
 use dataset::{Manifest, Split};
-use fit::folds::Folds;
-use training::{Length, Refit};
+use fit::{Length, Refit};
+use solvers::folds::Folds;
 
 use crate::images::{Images, LabelledLogits, SeenImage};
 
@@ -15,11 +15,11 @@ use crate::images::{Images, LabelledLogits, SeenImage};
 ///
 /// # Errors
 /// When a class is in one group alone, so that no fold can be held out of its training.
-pub(crate) fn folds_of(images: &Images, params: &CalibrateParams) -> fit::Result<Folds> {
+pub(crate) fn folds_of(images: &Images, params: &CalibrateParams) -> solvers::Result<Folds> {
     let training: Vec<&SeenImage> = images.of(Split::Train).collect();
     let classes: Vec<usize> = training.iter().map(|image| image.class.0).collect();
     let groups: Vec<_> = training.iter().map(|image| image.group()).collect();
-    fit::folds::assign(&classes, &groups, params.folds as usize, params.seed)
+    solvers::folds::assign(&classes, &groups, params.folds as usize, params.seed)
 }
 
 /// Logits of every training image, in the order of the manifest. The heads train as long as the
@@ -32,7 +32,7 @@ pub(crate) fn logits(
 ) -> Result<LabelledLogits> {
     let training: Vec<&SeenImage> = images.of(Split::Train).collect();
     let mut predicted: Vec<Option<Vec<f32>>> = vec![None; training.len()];
-    let bar = stage::items_bar(folds.count() as u64, "out-of-fold heads");
+    let bar = terminal::items_bar(folds.count() as u64, "out-of-fold heads");
     for fold in 0..folds.count() {
         let (_, held_out) = folds.divide(fold);
         let rest = without(images, held_out.iter().map(|index| training[*index]));

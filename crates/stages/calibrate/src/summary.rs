@@ -47,7 +47,7 @@ fn remark(outcome: TemperatureOutcome) -> &'static str {
     match outcome {
         TemperatureOutcome::Minimum => "",
         TemperatureOutcome::LowestAllowed => {
-            "\n(the images are too few or too easy to tell how sure the model may be)"
+            "\n(there are too few images, or they are too easy, to fit a temperature)"
         }
         TemperatureOutcome::HighestAllowed => "\n(the model is no better than chance on them)",
         TemperatureOutcome::Undetermined => "\n(the images do not determine a temperature)",

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use config::{ConfigError, DeviceChoice};
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   evaluate
       Score the model that select made.
   evaluate --device cpu --output /tmp/scores
@@ -16,7 +16,7 @@ Examples:
   evaluate --data ~/other-hospital --output /tmp/other-hospital
       Score images from elsewhere, in <class>/… folders.
   evaluate --dump-inputs inputs.safetensors --limit 10
-      Write what the model sees of ten images, and what it says, for another framework to check.
+      Write the input and output of ten images, to check them in another framework.
 
 What it writes:
   report.html            everything below for people, with the mistakes and where the model looked
@@ -35,7 +35,7 @@ Research use only. Not a medical device.";
 /// scores, predictions, plots and a report. The model is set beside baselines that cannot know
 /// anything about tumours; where training has copies of test images, or images that look like them,
 /// the head is trained again without these to see what they are worth. The images are also scored
-/// with something taken from them, and the maps of where the model looked are tested
+/// with parts removed or changed, and the heat maps are tested
 /// (evaluate.probes and evaluate.explanations in params.yaml).
 #[derive(Debug, Clone, Parser)]
 #[command(name = "evaluate", version, after_help = EXAMPLES)]

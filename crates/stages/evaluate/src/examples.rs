@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use classifier::model::Model;
 use dataset::ClassIndex;
 use imaging::{Picture, Thumbnail};
-use inference::{InferenceError, Prediction, TestImage, overlay, read_picture};
 use report::Picture as Shown;
+use scoring::{InferenceError, Prediction, TestImage, overlay, read_picture};
 
 /// Mistakes that are shown.
 const MISTAKES: usize = 24;
@@ -62,7 +62,7 @@ impl Examples {
         let mistakes = most_confident_mistakes(predictions);
         let right = right_ones(predictions, model.classes().len());
         let count = mistakes.len() + right.values().map(Vec::len).sum::<usize>();
-        let bar = stage::items_bar(count as u64, "examples");
+        let bar = terminal::items_bar(count as u64, "examples");
         let show = |places: Vec<usize>| -> Result<Vec<Example>, InferenceError> {
             let shown = places.into_iter().map(|place| {
                 bar.inc(1);

@@ -15,12 +15,12 @@ use artifact::Digest;
 use classifier::architecture::KERNEL_COEFFICIENTS;
 use classifier::checkpoint::RunId;
 use classifier::initialise::shuffled;
-use classifier::model::{Heatmap, Model, ModelDescription};
+use classifier::model::{BatchSize, Heatmap, Input, Model, ModelDescription};
 use classifier::tensors::{self, TensorMap};
 use dataset::{ClassIndex, LesionBox};
 use imaging::Preprocessing;
-use inference::{Mask, Prediction, TestImage, TestSet, read_images};
 use metrics::{Bootstrap, Temperature};
+use scoring::{Mask, Prediction, TestImage, TestSet, read_images};
 use serde::Serialize;
 
 mod deletion;
@@ -95,7 +95,9 @@ pub(crate) trait Subject {
 
 impl Subject for Model {
     fn logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
-        Ok(Model::logits(self, images)?)
+        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+        let outputs = self.output(Input::Images(&images), BatchSize::Fixed)?;
+        Ok(outputs.into_iter().map(|output| output.logits).collect())
     }
 
     fn map(&self, image: &[f32], class: ClassIndex) -> Result<Heatmap> {
@@ -228,7 +230,7 @@ impl Examination<'_> {
     }
 
     fn cases(&self, subject: &impl Subject, places: &[usize]) -> Result<Vec<Case>> {
-        let bar = stage::items_bar(places.len() as u64, "maps");
+        let bar = terminal::items_bar(places.len() as u64, "maps");
         let mut cases = Vec::with_capacity(places.len());
         for batch in places.chunks(BATCH) {
             let images: Vec<TestImage> =

@@ -22,13 +22,13 @@ use artifact::StagedFolder;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::features::StoreSettings;
-use classifier::model::{Model, ModelDescription};
+use classifier::model::{BatchSize, Input, Model, ModelDescription};
 use dataset::{BASELINES_FILE, SPLIT_AUDIT_FILE, Split, SplitAudit, ValidatedManifest};
-use inference::looks::{self, Looks};
-use inference::{Mask, Prediction, TestSet, predict, predict_with_records, write_predictions};
+use fit::Refit;
 use metrics::{Bootstrap, Predictions};
-use stage::Settings;
-use training::Refit;
+use program::Settings;
+use scoring::looks::{self, Looks};
+use scoring::{Mask, Prediction, TestSet, predict, predict_with_records, write_predictions};
 
 mod arguments;
 mod examples;
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(file) = &arguments.dump_inputs {
         let limit = arguments.limit.get().min(evaluation.test.images.len());
         let images = &evaluation.test.images[..limit];
-        inference::dump_inputs(&evaluation.model, images, evaluation.temperature(), file)?;
+        scoring::dump_inputs(&evaluation.model, images, evaluation.temperature(), file)?;
         tracing::info!("wrote input and output of {limit} images to {}", file.display());
         return Ok(());
     }
@@ -87,11 +87,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tracked::tell_pictures(&tracked, &evaluation, &predictions);
 
     warn_of_few_images(&scores);
-    writeln!(stage::Printed, "{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words)
-        .context("print the scores")?;
+    writeln!(
+        terminal::Printed,
+        "{scores}\n{}\n{}",
+        ModelDescription::NOTICE,
+        scores.worth.in_words
+    )
+    .context("print the scores")?;
     if let Some(looks) = evaluation.note_look(&scores) {
         tracked::tell_looks(&tracked, &looks);
-        writeln!(stage::Printed, "Looks: {looks}.").context("print the looks")?;
+        writeln!(terminal::Printed, "Looks: {looks}.").context("print the looks")?;
     }
     tracked.finish();
     Ok(())
@@ -124,7 +129,7 @@ impl Evaluation {
         let calibration = Calibration::read(&paths.model, model.description())?;
         if calibration.is_none() {
             tracing::warn!(
-                "the model was never calibrated; run calibrate for honest probabilities"
+                "the model is not calibrated; run calibrate to get calibrated probabilities"
             );
         }
         let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
@@ -190,7 +195,7 @@ impl Evaluation {
 
     fn score(&self, predictions: &[Prediction], refit: Option<&Refit>) -> Result<Scores> {
         let classes = self.model.classes();
-        let rows: Predictions = inference::for_metrics(classes, predictions)?;
+        let rows: Predictions = scoring::for_metrics(classes, predictions)?;
         let contest = Contest {
             classes,
             test: &self.test,
@@ -243,7 +248,11 @@ impl Evaluation {
             let leak = (&leak, trainings.as_ref());
             Training { validated, pictures, refit, copies: &copies, leak }
         });
-        let answer = |images: &[Vec<f32>]| Ok(self.model.logits(images)?);
+        let answer = |images: &[Vec<f32>]| {
+            let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+            let outputs = self.model.output(Input::Images(&images), BatchSize::Fixed)?;
+            Ok(outputs.into_iter().map(|output| output.logits).collect())
+        };
         let preprocessing = self.model.description().preprocessing;
         let mut deeper = look.look(training.as_ref(), preprocessing, &answer)?;
         deeper.split_audit = self.split_audit(contest, refit)?;
@@ -284,7 +293,7 @@ impl Evaluation {
         let Some(images) = validated.and_then(|it| validation_set(it, classes)) else {
             return Ok(None);
         };
-        Ok(Some(inference::for_metrics(classes, &self.predict(&images, refit)?)?))
+        Ok(Some(scoring::for_metrics(classes, &self.predict(&images, refit)?)?))
     }
 
     /// Whether maps of where the model looked can be believed.
@@ -366,7 +375,7 @@ impl Evaluation {
     fn write(&self, predictions: &[Prediction], scores: &Scores) -> Result<()> {
         let paths = &self.settings.config.paths;
         let classes = self.model.classes();
-        let rows = inference::for_metrics(classes, predictions)?;
+        let rows = scoring::for_metrics(classes, predictions)?;
         let history_file = paths.model.join(HISTORY_FILE);
         let history = artifact::read_bytes(&history_file)?;
         let epochs =
@@ -408,7 +417,7 @@ fn warn_of_other_data(validated: &ValidatedManifest, description: &ModelDescript
     if trained != present {
         tracing::warn!(
             "the model was trained on other data (manifest {}) than the present (manifest {}): \
-             the test split may hold images it has seen",
+             the test split may contain images it was trained on",
             trained.short(),
             present.short()
         );
@@ -418,8 +427,8 @@ fn warn_of_other_data(validated: &ValidatedManifest, description: &ModelDescript
 fn warn_of_few_images(scores: &Scores) {
     for (class, images) in scores.thin_classes() {
         tracing::warn!(
-            "{class} has {images} test images: with fewer than {FEW_TEST_IMAGES}, its scores say \
-             little"
+            "{class} has {images} test images: with fewer than {FEW_TEST_IMAGES}, its scores are \
+             uncertain"
         );
     }
 }

@@ -1,9 +1,9 @@
-//! Stage 5: see the library of the same name.
+//! Stage 7: see the library of the same name.
 
 use std::process::ExitCode;
 
 use evaluate::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, evaluate::run)
+    program::run(|arguments: &Arguments| &arguments.common, evaluate::run)
 }

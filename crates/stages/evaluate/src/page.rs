@@ -5,10 +5,10 @@ use classifier::model::ModelDescription;
 use classifier::solved::Solved;
 use config::HeadKind;
 use dataset::{ClassIndex, ClassIndices};
-use fit::EpochSearch;
-use inference::Unit;
 use metrics::Predictions;
 use report::{Page, Section};
+use scoring::Unit;
+use solvers::EpochSearch;
 
 use crate::Source;
 use crate::examples::Examples;

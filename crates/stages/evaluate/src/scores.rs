@@ -6,11 +6,11 @@ use std::fmt;
 use artifact::Digest;
 use classifier::calibration::{OperatingPointOutcome, PositiveClasses};
 use dataset::{ClassIndex, ClassIndices};
-use inference::TestSet;
 use metrics::{
     AtThreshold, AverageSummary, Bootstrap, ClassSummary, Estimate, Interval, Predictions,
     Proportion, Ranking, Scorer, Summary, top_k_accuracy,
 };
+use scoring::TestSet;
 use serde::Serialize;
 
 use crate::explanations::Explanations;
@@ -338,7 +338,7 @@ mod tests {
     use super::*;
     use crate::worth::Contest;
     use crate::worth::leak::Leak;
-    use inference::{TestImage, Unit};
+    use scoring::{TestImage, Unit};
 
     /// Three images of `cancer`, one of which is taken for `normal`; one of `normal`, recognised.
     fn scores() -> Scores {

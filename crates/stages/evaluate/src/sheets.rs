@@ -4,7 +4,7 @@ use anyhow::Result;
 use dataset::ClassIndices;
 use figures::{Sheet, SheetImage};
 use imaging::Picture;
-use inference::{Prediction, TestImage, read_picture};
+use scoring::{Prediction, TestImage, read_picture};
 
 use crate::examples::{most_confident_mistakes, right_ones};
 

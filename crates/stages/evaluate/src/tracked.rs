@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use classifier::model::ModelDescription;
 use figures::Confusion;
-use inference::Prediction;
-use inference::looks::Looks;
+use scoring::Prediction;
+use scoring::looks::Looks;
 use tracking::{DataUse, Program, TrackedRun};
 
 use crate::scores::Scores;
@@ -55,7 +55,7 @@ fn description(scores: &Scores) -> String {
     format!(
         "**Accuracy {accuracy} on {} test images.** {}\n\n{}",
         scores.images,
-        stage::markdown(&scores.worth.in_words),
+        terminal::markdown(&scores.worth.in_words),
         ModelDescription::NOTICE
     )
 }
@@ -79,6 +79,6 @@ pub(crate) fn tell_pictures(run: &TrackedRun, evaluation: &Evaluation, predictio
 
 fn confusion_matrix(evaluation: &Evaluation, predictions: &[Prediction]) -> Result<Vec<u8>> {
     let classes = evaluation.model.classes();
-    let matrix = inference::for_metrics(classes, predictions)?.confusion_matrix();
+    let matrix = scoring::for_metrics(classes, predictions)?.confusion_matrix();
     Ok(Confusion { matrix: &matrix, classes }.png()?)
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use dataset::{BaselineKind, BaselinePredictions, ClassIndices, FittedOn};
-use inference::TestSet;
 use metrics::{Bootstrap, Difference, Estimate, LabelledError, Predictions, Scorer};
+use scoring::TestSet;
 use serde::Serialize;
 
 pub(crate) mod deeper;
@@ -239,7 +239,7 @@ mod tests {
     use dataset::ClassIndex;
 
     use super::*;
-    use inference::{TestImage, Unit};
+    use scoring::{TestImage, Unit};
 
     const IMAGES: usize = 60;
 
@@ -302,7 +302,7 @@ mod tests {
         few.images.truncate(18);
         let worth = decide_on(&few, false, 18, &baselines);
         assert_eq!(worth.verdict, WorthVerdict::TooFewImages);
-        let told = "Fewer than 10 test images of a class tell nothing";
+        let told = "Fewer than 10 test images of a class show nothing";
         assert!(worth.in_words.contains(told) && worth.in_words.contains("9 of a, 9 of b"));
 
         let mut two_patients = test_set();

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use artifact::Digest;
 use clap::{Parser, ValueEnum};
 use config::{ConfigError, OnUnreadable, SplitRatios};
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
 use crate::source;
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   ingest
       Ingest what config.yaml names under data.source.
   ingest --source scans.zip --on-unreadable skip
@@ -23,9 +23,9 @@ Examples:
       ~/.kaggle/kaggle.json.
 
   ingest --check
-      Check every key of both files, also those that DVC does not look at.
+      Check every key of both files, including those that DVC does not compare.
 
-Which folder holds which class stands in config.yaml under data.classes.";
+config.yaml maps folders to classes under data.classes.";
 
 /// Ingest labelled scans: split folders, a manifest and a report
 ///
@@ -65,7 +65,7 @@ pub struct Arguments {
     #[arg(long, value_name = "COUNT")]
     pub sample_images: Option<usize>,
 
-    /// Only check config.yaml and params.yaml, and say nothing where they are as they should be
+    /// Only check config.yaml and params.yaml; print nothing if both are valid
     #[arg(long)]
     pub check: bool,
 

@@ -64,7 +64,7 @@ impl Corrections {
         let Some(folder) = folder else { return Ok(Self::default()) };
         let context = || format!("read the corrections in {}", folder.display());
         if !is_there(folder).with_context(context)? {
-            tracing::debug!("no corrections: {} is not there", folder.display());
+            tracing::debug!("no corrections: {} does not exist", folder.display());
             return Ok(Self::default());
         }
         let files = list(folder, classes).with_context(context)?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::WithPath;
 use config::ExtractionLimits;
-use stage::Progress;
+use terminal::Progress;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
@@ -37,7 +37,7 @@ pub(crate) fn unzip(
     check_directory(&mut zip, limits).map_err(refuse)?;
 
     let declared = declared_bytes(&zip);
-    let progress = stage::bytes_bar(declared, "unpacking");
+    let progress = terminal::bytes_bar(declared, "unpacking");
     let mut budget = Budget { left: limits.max_total_bytes, limits, progress: &progress };
     for index in 0..zip.len() {
         let mut file = zip.by_index(index).map_err(|error| refuse(Fault::of(error)))?;

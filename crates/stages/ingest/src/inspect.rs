@@ -88,7 +88,7 @@ fn decode_each(
     on_unreadable: OnUnreadable,
 ) -> Result<(Vec<Image>, Vec<Failure>), InspectError> {
     let total = files.len();
-    let progress = stage::items_bar(total as u64, "decoding images");
+    let progress = terminal::items_bar(total as u64, "decoding images");
     let outcomes: Vec<Result<Decoded, Failure>> = files
         .into_par_iter()
         .map(|file| {

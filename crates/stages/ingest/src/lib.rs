@@ -109,5 +109,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         masks.warn();
     }
     let summary = report.summary(output);
-    stage::Printed.write_all(summary.as_bytes()).context("print the summary")
+    terminal::Printed.write_all(summary.as_bytes()).context("print the summary")
 }

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use ingest::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, ingest::run)
+    program::run(|arguments: &Arguments| &arguments.common, ingest::run)
 }

@@ -52,7 +52,7 @@ pub(crate) fn place_all(
     for record in &records {
         artifact::create_folder(&target.join(folder_of(&record.path)))?;
     }
-    let progress = stage::items_bar(records.len() as u64, "placing images");
+    let progress = terminal::items_bar(records.len() as u64, "placing images");
     images.par_iter().zip(&records).try_for_each(|(assigned, record)| {
         let to = target.join(&record.path);
         let (folder, ownership) = match &assigned.origin {

@@ -26,8 +26,8 @@ impl Kinds {
         };
         let listed: Vec<String> = self.0.iter().map(of).collect();
         Some(format!(
-            "DICOM images of this set are not all seen in the same way: {}; a model can tell them \
-             apart by that, so keep one kind, or see whether each class has all",
+            "DICOM images of this set are not all seen through the same window: {}; a model can \
+             distinguish them by that, so keep one kind, or check that each class has all kinds",
             listed.join(", ")
         ))
     }

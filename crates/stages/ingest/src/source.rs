@@ -7,8 +7,8 @@ use anyhow::Context;
 use artifact::{Digest, StagedFolder};
 use config::{Config, SourceConfig};
 use dataset::LesionBox;
+use program::{Settings, UsageError};
 use serde::Serialize;
-use stage::{Settings, UsageError};
 
 use crate::extract;
 use crate::place::Ownership;

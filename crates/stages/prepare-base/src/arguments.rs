@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use config::{ConfigError, Freeze, HeadKind, WeightsSource};
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   prepare-base
       Make the base that params.yaml describes under prepare_base.
   prepare-base --weights imagenet --head global-pool --freeze until:block4_pool
@@ -15,7 +15,7 @@ Examples:
   prepare-base --weights file --weights-file weights/vgg16.safetensors
       Weights of this machine: safetensors with torchvision's names, or Keras' HDF5.
 
-ImageNet weights are those of pretrained.file where it is there. Else they come from the
+ImageNet weights are taken from pretrained.file where it exists. Otherwise they come from the
 Hugging Face hub: 59 MB once, kept under paths.downloads. HF_ENDPOINT names a mirror,
 HF_TOKEN a token it asks for.";
 
@@ -93,20 +93,23 @@ impl From<WeightsChoice> for WeightsSource {
 /// [`HeadKind`] as the command line writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HeadChoice {
-    /// The last block's map as it is
+    /// Logistic regression on mean and deviation of each channel at the poolings, solved
+    Linear,
+    /// A kernel machine on the same features, solved
+    Kernel,
+    /// The last block's map as it is, learnt by epochs
     Flatten,
-    /// The mean of each channel of the last block
+    /// The mean of each channel of the last block, learnt by epochs
     GlobalPool,
-    /// Means of 4×4 cells and standard deviations of all five blocks
-    MultiScale,
 }
 
 impl From<HeadChoice> for HeadKind {
     fn from(choice: HeadChoice) -> Self {
         match choice {
+            HeadChoice::Linear => Self::Linear,
+            HeadChoice::Kernel => Self::Kernel,
             HeadChoice::Flatten => Self::Flatten,
             HeadChoice::GlobalPool => Self::GlobalPool,
-            HeadChoice::MultiScale => Self::MultiScale,
         }
     }
 }

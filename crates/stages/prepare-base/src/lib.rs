@@ -1,4 +1,4 @@
-//! Stage 2: the VGG16 base and a fresh head.
+//! Stage 3: the VGG16 base and a fresh head.
 //!
 //! ```text
 //! imagenet ─ hub ─┐   (the file, where there is one)
@@ -21,7 +21,7 @@ use classifier::architecture::{Architecture, BaseDescription};
 use classifier::tensors::{self, TensorMap};
 use classifier::{ClassifierError, initialise, summary_table};
 use dataset::ClassIndices;
-use stage::UsageError;
+use program::UsageError;
 
 pub use arguments::{Arguments, WeightsChoice};
 use weights::Weights;
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     write(folder, architecture, weights, head)
         .with_context(|| format!("make {}", folder.display()))?;
     tracing::info!("wrote {}", folder.display());
-    stage::Printed.write_all(table.as_bytes()).context("print the summary")
+    terminal::Printed.write_all(table.as_bytes()).context("print the summary")
 }
 
 /// A layer that does not exist is a mistake in the configuration: exit code 2.

@@ -1,9 +1,9 @@
-//! Stage 2: see the library of the same name.
+//! Stage 3: see the library of the same name.
 
 use std::process::ExitCode;
 
 use prepare_base::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, prepare_base::run)
+    program::run(|arguments: &Arguments| &arguments.common, prepare_base::run)
 }

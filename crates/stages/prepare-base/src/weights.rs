@@ -30,7 +30,7 @@ pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weight
     let (specs, file) = (vgg16::tensor_specs(), &config.pretrained.file);
     let weights = match params.weights {
         WeightsSource::Imagenet if file.try_exists().with_path("look for", file)? => {
-            tracing::info!("the weights are those of {}; the hub is not asked", file.display());
+            tracing::info!("using the weights in {}; nothing is downloaded", file.display());
             file::load(file, &specs)
         }
         WeightsSource::Imagenet => hub::load(config, &specs),
@@ -50,7 +50,7 @@ fn tell(description: &BaseWeights, image_size: u32) {
     let Some(BaseInput { normalisation, image_size: trained_on }) = description.input else {
         return;
     };
-    tracing::info!("the weights want the normalisation {normalisation}");
+    tracing::info!("the weights need the normalisation {normalisation}");
     if let Some(size) = trained_on.filter(|size| *size != image_size) {
         tracing::info!(
             "the weights were trained on images of {size} × {size} pixels; \

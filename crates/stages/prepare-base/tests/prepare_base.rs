@@ -125,7 +125,10 @@ fn imagenet_weights_are_those_of_the_file_where_there_is_one() {
     project.write("weights/vgg16.safetensors", Vgg16File::shared());
     let log = project.run(&["--weights", "imagenet"]).success().get_output().stderr.clone();
     let log = String::from_utf8(log).unwrap();
-    assert!(log.contains("those of weights/vgg16.safetensors; the hub is not asked"), "{log}");
+    assert!(
+        log.contains("the weights in weights/vgg16.safetensors; nothing is downloaded"),
+        "{log}"
+    );
     assert!(log.contains("count as torchvision's"), "{log}");
     let (imagenet, description) = (project.read(UPDATED), project.description());
     assert_eq!(description["weights"]["input"]["normalisation"], "imagenet");

@@ -4,28 +4,24 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use config::ConfigError;
-use mlflow::ModelReference;
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   select
       Take the checkpoint with the highest validation accuracy.
-  select --pattern '_acc(\\d\\.\\d+)_'
-      Rank by the training accuracy in the file names instead (to see what it does).
+  select --pattern 'model_e[1-5]_acc.*_vacc(\\d\\.\\d+)\\.'
+      Take the best of the first five epochs.
   select --checkpoint artifacts/model_training/Checkpoint_<run>/model_e3_….safetensors
       Take this one.
-  select --from-registry models:/tumour-classifier@champion
-      Bring a registered model back, as it was registered. The next `dvc repro` puts the
-      pipeline's own model back in its place; --output writes elsewhere.
 
 Ties go to the lower validation loss, then the earlier epoch, then the name. Only checkpoints
 trained on the present data compete. Research use only. Not a medical device.";
 
 /// Make the best checkpoint the model
 ///
-/// Ranks the checkpoints of every training on the present data by the validation accuracy in
-/// their names, checks the winner's digest and that its base is the present one, and writes the
+/// Ranks the checkpoints of every training on the present data by the validation accuracy that they
+/// record, checks the winner's digest and that its base is the present one, and writes the
 /// whole model, its class indices and where it came from.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "select", version, after_help = EXAMPLES)]
@@ -34,8 +30,8 @@ pub struct Arguments {
     #[command(flatten)]
     pub common: CommonArguments,
 
-    /// Regular expression over file names, searched anywhere in them; its one capture group is the
-    /// validation accuracy [params: select.checkpoint_pattern]
+    /// Only checkpoints compete whose names fit this regular expression. Its one capture group is
+    /// the validation accuracy in the name [params: select.checkpoint_pattern]
     #[arg(long, value_name = "REGEX", conflicts_with = "checkpoint")]
     pub pattern: Option<String>,
 
@@ -43,10 +39,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
 
-    /// Take the model from the MLflow server instead: models:/NAME@ALIAS or models:/NAME/VERSION.
-    /// Every file is held against the digest that it was registered with
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["pattern", "checkpoint"])]
-    pub from_registry: Option<ModelReference>,
+    /// Moved: `register --fetch MODEL` brings a registered model back
+    #[arg(long, value_name = "MODEL", hide = true)]
+    pub from_registry: Option<String>,
 
     /// Write the model here [config: paths.model]
     #[arg(long, value_name = "FOLDER")]

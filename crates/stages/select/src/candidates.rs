@@ -13,7 +13,8 @@ use crate::runs::RunFolder;
 /// to four digits.
 const ROUNDING: f64 = 1e-4;
 
-/// The checkpoints whose names fit the pattern, with accuracy, loss and epoch.
+/// The checkpoints whose names fit the pattern, with the accuracy that each records of itself, which
+/// has all its digits, loss and epoch.
 ///
 /// # Errors
 /// When no name fits, a name fits and holds no number where the accuracy should be, or a
@@ -27,20 +28,20 @@ pub(crate) fn candidates(
     for run in runs {
         let history = History::read(&run.path)?;
         for file_name in &run.checkpoints {
-            let Some(validation_accuracy) = pattern.validation_accuracy(file_name)? else {
+            let Some(captured) = pattern.validation_accuracy(file_name)? else {
                 unfit.push(file_name.as_str());
                 continue;
             };
             let path = run.path.join(file_name);
             let metadata = checkpoint::read_metadata(&path)?;
             if candidates.is_empty() {
-                warn_of_another_number(pattern, validation_accuracy, file_name, &metadata);
+                warn_of_another_number(pattern, captured, file_name, &metadata);
             }
             candidates.push(Candidate {
                 folder: run.name.clone(),
                 file_name: file_name.clone(),
                 path,
-                validation_accuracy,
+                validation_accuracy: metadata.valid_accuracy,
                 validation_loss: history.epoch(metadata.epoch)?.valid_loss,
                 epoch: metadata.epoch,
             });
@@ -86,8 +87,8 @@ fn warn_of_another_number(
 ) {
     if (captured - metadata.valid_accuracy).abs() > ROUNDING {
         tracing::warn!(
-            "the capture group of '{}' holds {captured} in {file_name}, whose validation accuracy \
-             is {:.4}: checkpoints are ranked by something else",
+            "the capture group of '{}' holds {captured} in {file_name}; that is not its validation \
+             accuracy, {:.4}, which is recorded in the file and by which checkpoints are ranked",
             pattern.as_str(),
             metadata.valid_accuracy
         );

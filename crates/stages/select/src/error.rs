@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use artifact::{Digest, IoError};
 use classifier::ClassifierError;
-use stage::UsageError;
+use program::UsageError;
 
 use crate::history::HistoryError;
 use crate::pattern::PatternError;

@@ -1,26 +1,24 @@
-//! Stage 4: the best checkpoint becomes the model.
+//! Stage 5: the best checkpoint becomes the model.
 //!
 //! ```text
 //! Checkpoint_<run>/…  ─ trained on the present data       runs
-//!   ↓ validation accuracy, captured from the name          pattern, candidates
+//!   ↓ names that fit the pattern; the recorded accuracy    pattern, candidates
 //!   ↓ loss of the epoch                                    history
 //!   ↓ best first, and why                                  ranking, table
 //!   ↓ digest and base are the recorded ones                publish
 //! model/  whole model, class indices, description, curves
 //! ```
-//!
-//! Or the model of a registry takes its place: see `from_registry`.
 
 use std::io::Write;
 
 use anyhow::Context;
 use classifier::model::ModelDescription;
 use dataset::ValidatedManifest;
+use program::UsageError;
 
 mod arguments;
 mod candidates;
 mod error;
-mod from_registry;
 mod history;
 mod metrics;
 mod pattern;
@@ -47,10 +45,11 @@ const SHOWN: usize = 5;
 /// the pattern, the selected one is not the file that was recorded or belongs to another base, or
 /// the model cannot be written. The model folder is then as it was before.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let settings = arguments.settings()?;
-    if let Some(reference) = &arguments.from_registry {
-        return from_registry::run(reference, &settings);
+    if let Some(model) = &arguments.from_registry {
+        let successor = format!("--from-registry has moved; say: register --fetch {model}");
+        return Err(UsageError(successor).into());
     }
+    let settings = arguments.settings()?;
     let paths = &settings.config.paths;
     let manifest = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
         .context("find the images; run validate first")?;
@@ -70,7 +69,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let table = CandidateTable { candidates: &candidates, shown: SHOWN };
     let (folder, file_name, model) = (&winner.folder, &winner.file_name, paths.model.display());
     writeln!(
-        stage::Printed,
+        terminal::Printed,
         "{table}\n\nselected {folder}/{file_name}: {reason}\nwrote {model}\n{}",
         ModelDescription::NOTICE
     )

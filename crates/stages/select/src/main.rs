@@ -1,9 +1,9 @@
-//! Stage 4: see the library of the same name.
+//! Stage 5: see the library of the same name.
 
 use std::process::ExitCode;
 
 use select::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, select::run)
+    program::run(|arguments: &Arguments| &arguments.common, select::run)
 }

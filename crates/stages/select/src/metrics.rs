@@ -37,7 +37,7 @@ impl Metrics {
     /// What a checkpoint says of itself.
     pub(crate) fn of(checkpoint: &CheckpointMetadata) -> Self {
         let solved = checkpoint.solved.as_ref().map(|solved| solved.search.best());
-        let epochs = checkpoint.epochs.as_ref().map(fit::EpochSearch::best);
+        let epochs = checkpoint.epochs.as_ref().map(solvers::EpochSearch::best);
         let valid = checkpoint.validation;
         Self {
             cv_accuracy: solved.map(|it| it.accuracy).or(epochs.map(|it| it.accuracy)),

@@ -1,14 +1,12 @@
 use std::path::Path;
 
-use artifact::{Digest, StagedFolder};
+use artifact::Digest;
 use classifier::ClassifierError;
 use classifier::architecture::BaseDescription;
-use classifier::calibration::Calibration;
 use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, DIGESTS_FILE, HISTORY_FILE,
 };
 use classifier::model::{self, ModelDescription};
-use classifier::registered::Registered;
 use classifier::tensors::{self, TensorFile, TensorMap};
 
 use crate::error::SelectError;
@@ -30,7 +28,7 @@ pub(crate) fn publish(
     let checkpoint = read_recorded(candidate, run_folder)?;
     let base = read_base(&checkpoint.metadata, &candidate.path, base_folder)?;
 
-    let staged = stage_model(model_folder)?;
+    let staged = model::staged_in_place_of(model_folder)?;
     let description = model::write(
         staged.path(),
         base,
@@ -44,16 +42,6 @@ pub(crate) fn publish(
     artifact::write_file(&staged.path().join(HISTORY_FILE), &history)?;
     staged.publish()?;
     Ok(description)
-}
-
-/// A folder that takes the model folder's place once it is whole.
-///
-/// # Errors
-/// When the model folder holds something that is no model, or the folder cannot be made.
-pub(crate) fn stage_model(model_folder: &Path) -> artifact::Result<StagedFolder> {
-    // DVC removes what select made before it runs it, and leaves what calibrate or a registry added.
-    let own_files = [ModelDescription::FILE, Calibration::FILE, Registered::FILE];
-    StagedFolder::in_place_of(model_folder, &own_files)
 }
 
 /// Reads the checkpoint after its digest was found to be the one on record.

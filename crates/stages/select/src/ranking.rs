@@ -11,7 +11,7 @@ pub(crate) struct Candidate {
     pub(crate) file_name: String,
     /// Where it lies.
     pub(crate) path: PathBuf,
-    /// Validation accuracy as its name states it, in [0, 1].
+    /// Validation accuracy that the checkpoint records, in [0, 1].
     pub(crate) validation_accuracy: f64,
     /// Validation loss of its epoch in the run's `history.csv`.
     pub(crate) validation_loss: f64,

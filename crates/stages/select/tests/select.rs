@@ -280,7 +280,15 @@ fn a_group_around_another_number_is_warned_of() {
     project
         .select(&["--pattern", r"_acc(\d\.\d+)_"])
         .success()
-        .stderr(contains("ranked by something else"));
+        .stderr(contains("that is not its validation accuracy, 0.5000"));
+}
+
+#[test]
+fn accuracies_that_their_names_round_to_the_same_digits_are_told_apart() {
+    let project = Project::new();
+    project.train("run", &[(0.750_04, 0.5), (0.750_01, 0.1)]);
+    project.select(&[]).success().stdout(contains("it has the highest validation accuracy"));
+    assert_eq!(project.model().source.epoch, 1);
 }
 
 #[test]
@@ -369,4 +377,13 @@ fn a_calibration_of_the_model_before_goes_with_it() {
     artifact::write_file(&stale, b"{}").unwrap();
     project.select(&[]).success();
     assert!(project.path("model/model.json").exists() && !stale.exists());
+}
+
+#[test]
+fn the_flag_that_moved_to_register_names_its_successor() {
+    let project = Project::new();
+    project
+        .select(&["--from-registry", "models:/chest-ct@champion"])
+        .code(2)
+        .stderr(contains("register --fetch models:/chest-ct@champion"));
 }

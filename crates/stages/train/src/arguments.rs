@@ -3,14 +3,14 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Parser;
 use config::{DescentParams, DeviceChoice, Precision};
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
 /// Train the classifier, resumable at any moment
 ///
 /// Reads the split folders that `ingest` wrote and the base that `prepare-base` wrote, and leaves
 /// artifacts/model_training/Checkpoint_RUN. A head that is solved (linear, kernel) chooses its
 /// settings by cross-validation on the training split and leaves one checkpoint; any other leaves
-/// one an epoch. A run that was stopped, even by kill -9, goes on where it was and ends with the
+/// one for each epoch. A run that was stopped, even by kill -9, resumes and ends with the
 /// same bytes.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLES)]
@@ -50,11 +50,11 @@ pub struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   train                            as params.yaml says
   train --seed 18                  other folds; params.yaml stays as it is
   train --epochs 3                 a quick try of a head that learns by epochs
-  train --permute-labels           what is a score worth without learning?
+  train --permute-labels           the control: the score without learning
   dvc exp run -S train.seed=18     the same through DVC, kept as an experiment
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.

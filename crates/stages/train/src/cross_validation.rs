@@ -5,11 +5,11 @@ use classifier::learner::Learner;
 use classifier::solved;
 use config::{DescentParams, TrainParams};
 use dataset::Split;
-use fit::epochs::Logits;
-use fit::{Choice, EpochSearch, Held, folds};
-use training::TrainingImages;
-use training::cross_validation::{Fold, FoldLogits};
-use training::solve::{Examples, Problem};
+use fit::TrainingImages;
+use fit::cross_validation::{Fold, FoldLogits};
+use fit::solve::{Examples, Problem};
+use solvers::epochs::Logits;
+use solvers::{Choice, EpochSearch, Held, folds};
 
 use crate::Training;
 

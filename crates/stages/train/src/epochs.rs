@@ -5,8 +5,8 @@ use classifier::architecture::BaseDescription;
 use classifier::learner::{Learner, learning_rate};
 use classifier::tensors::TensorMap;
 use config::{DescentParams, SolveParams, TrainParams};
-use fit::EpochSearch;
-use training::{Epoch, TrainingImages, standardise};
+use fit::{Epoch, TrainingImages, standardise};
+use solvers::EpochSearch;
 
 use crate::cross_validation::Start;
 use crate::work::{Origin, Scored};

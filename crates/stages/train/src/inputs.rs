@@ -13,8 +13,8 @@ use classifier::tensors::TensorMap;
 use config::{NormalisationChoice, TrainParams};
 use dataset::{GroupNumber, Manifest, Split, ValidatedManifest};
 use imaging::{Normalisation, Preprocessing};
+use program::{Settings, UsageError};
 use serde::{Deserialize, Serialize};
-use stage::{Settings, UsageError};
 
 /// Everything that decides a training's result (`params_used.json`). Its digest names the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

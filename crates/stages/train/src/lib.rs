@@ -1,4 +1,4 @@
-//! Stage 3: trains the head, and the layers that are not frozen.
+//! Stage 4: trains the head, and the layers that are not frozen.
 //!
 //! A head that is solved (`linear`, `kernel`) chooses its settings by cross-validation on the training
 //! split and leaves one checkpoint; any other learns by epochs, and leaves one each.
@@ -19,13 +19,13 @@ mod work;
 use anyhow::{Context, Result, bail};
 use classifier::backend::Backend;
 use classifier::features::{Extractor, RecordCounts, StoreSettings, Views};
-use stage::Settings;
+use fit::TrainingImages;
+use program::Settings;
 use tracking::TrackedRun;
-use training::TrainingImages;
 
 pub use arguments::Arguments;
+pub use fit::History;
 pub use inputs::RunInputs;
-pub use training::History;
 
 use inputs::Inputs;
 use work::WorkFolder;

@@ -1,7 +1,7 @@
-//! Stage 3: trains the head, and the layers that are not frozen.
+//! Stage 4: trains the head, and the layers that are not frozen.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &train::Arguments| &arguments.common, train::run)
+    program::run(|arguments: &train::Arguments| &arguments.common, train::run)
 }

@@ -7,9 +7,9 @@ use classifier::solved::{self, Solved, SolvedHead};
 use classifier::tensors::TensorMap;
 use config::{SolveParams, TrainParams};
 use dataset::Split;
-use fit::{Kind, Search};
-use training::solve::{Examples, Problem, solver_of};
-use training::validation_scores;
+use fit::solve::{Examples, Problem, solver_of};
+use fit::validation_scores;
+use solvers::{Kind, Search};
 
 use crate::cross_validation::Start;
 use crate::work::{Origin, Scored};

@@ -7,10 +7,10 @@ use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::summary_table;
 use dataset::ClassIndices;
 use figures::{Curves, Epoch, FigureError};
-use fit::{EpochSearch, Search};
-use stage::Settings;
+use fit::EpochReport;
+use program::Settings;
+use solvers::{EpochSearch, Search};
 use tracking::{DataUse, Program, TrackedRun};
-use training::EpochReport;
 
 use crate::History;
 use crate::inputs::Inputs;

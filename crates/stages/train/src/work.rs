@@ -15,10 +15,10 @@ use classifier::checkpoint::{
 use classifier::learner::{Learner, LearnerState};
 use classifier::solved::Solved;
 use classifier::tensors::{self, TensorMap};
-use fit::EpochSearch;
+use fit::History;
+use fit::cross_validation::FoldLogits;
 use serde::{Deserialize, Serialize};
-use training::History;
-use training::cross_validation::FoldLogits;
+use solvers::EpochSearch;
 
 use crate::inputs::{Inputs, RunInputs};
 

@@ -1,6 +1,6 @@
 use anyhow::Result;
 use clap::Parser;
-use stage::{CommonArguments, Settings};
+use program::{CommonArguments, Settings};
 
 /// Look for copies, leaks, shortcuts and odd pictures before anything is trained
 ///
@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   validate                                           as params.yaml says
   validate --resplit                                 what would a clean split look like?
   dvc exp run -S validation.policy.leaks=drop        train without the leaked images

@@ -99,7 +99,7 @@ impl Coverage {
             to_do.push(
                 "Bring images of every class and, if patients are known, of enough patients: at least \
                  three of each class, one for each split. Where all files have the same PatientID it \
-                 was overwritten: tell the patients by data.patients: path or csv."
+                 was overwritten: give the patients with data.patients: path or csv."
                     .to_owned(),
             );
         }
@@ -114,7 +114,7 @@ impl Coverage {
                 Unit::Patient => "patients",
             };
             sentences.push(format!(
-                "Fewer than {FEW_OF_A_CLASS} {unit} tell little, whatever the score: {}.",
+                "Fewer than {FEW_OF_A_CLASS} {unit} show little, whatever the score: {}.",
                 few.join(", ")
             ));
             to_do.push(format!("Bring more {unit}, or read the intervals instead of the scores."));
@@ -126,15 +126,15 @@ impl Coverage {
 fn consequence(split: Split) -> &'static str {
     match split {
         Split::Train => ": there is nothing to learn from",
-        Split::Valid => ": there is nothing to choose or calibrate a model by",
+        Split::Valid => ": a model cannot be selected or calibrated",
         Split::Test => ": there is nothing to score a model on",
     }
 }
 
 fn consequence_of_class(split: Split) -> &'static str {
     match split {
-        Split::Train => ": no model can learn it, and train refuses",
-        Split::Valid => ": no model is chosen or calibrated for it",
+        Split::Train => ": no model can learn it, and train stops",
+        Split::Valid => ": the model is neither selected nor calibrated for it",
         Split::Test => ": no score says anything about it",
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum ImageError {
 /// in order.
 pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<SeenImage>, ImageError> {
     let records = manifest.records();
-    let bar = stage::items_bar(records.len() as u64, "looking at images");
+    let bar = terminal::items_bar(records.len() as u64, "looking at images");
     let seen: Vec<_> = records
         .par_iter()
         .map(|record| {

@@ -24,7 +24,7 @@ use dataset::{
     BASELINES_FILE, ClassIndices, GroupNumber, Manifest, SPLIT_AUDIT_FILE, Split, SplitAudit,
     ValidatedManifest, ValidatedRecord,
 };
-use stage::Settings;
+use program::Settings;
 
 mod arguments;
 mod coverage;
@@ -87,13 +87,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let page = output.join(PAGE_FILE);
     if !failures.is_empty() {
         bail!(
-            "accept the data: {}; {} shows it (validation.policy in params.yaml says fail)",
+            "accept the data: {}; see {} (validation.policy in params.yaml is fail)",
             failures.join("; "),
             page.display()
         );
     }
     let summary = summary::Summary { validation: &validation, page: &page };
-    write!(stage::Printed, "{summary}").context("print the summary")
+    write!(terminal::Printed, "{summary}").context("print the summary")
 }
 
 /// What `ingest` left, and whose images these are.
@@ -215,8 +215,8 @@ impl Validation {
         if moved.clone().next().is_some() {
             let count = |split| self.splits.iter().filter(|it| **it == split).count();
             tracing::warn!(
-                "{} images go to another split than ingest drew, so that no patient, scan or copies \
-                 stand in two: now {} train, {} valid, {} test",
+                "{} images were moved to another split than ingest drew, so that no patient, scan or \
+                 copies are in two splits: now {} train, {} valid, {} test",
                 moved.count(),
                 count(Split::Train),
                 count(Split::Valid),

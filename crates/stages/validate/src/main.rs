@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use validate::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, validate::run)
+    program::run(|arguments: &Arguments| &arguments.common, validate::run)
 }

@@ -84,7 +84,7 @@ impl Shortcuts {
     pub(crate) fn look_for(placed: &Placed<'_>, classes: &ClassIndices, seed: u64) -> Result<Self> {
         let places = placed.included();
         let findings = shortcuts::Findings::of(&placed.pictures(&places, classes), classes, seed)
-            .context("find what can be told without looking at the anatomy")?;
+            .context("fit the baselines that do not see the anatomy")?;
         let predictions = findings.by_path(|at| placed.images[places[at]].path.clone());
         let mut shortcuts: Vec<_> = findings.report.verdict.shortcuts.iter().collect();
         let clearest = |it: &Shortcut| (it.others.len(), it.lowest_auroc);

@@ -16,7 +16,7 @@ impl fmt::Display for Summary<'_> {
         let word = match conclusion.level {
             Level::Sound => "sound",
             Level::Caution => "caution",
-            Level::NotToBeBelieved => "not to be believed as it is",
+            Level::NotToBeBelieved => "not reliable as it is",
         };
         writeln!(f, "{word}: {}", conclusion.headline)?;
         for sentence in &conclusion.sentences {

@@ -151,7 +151,7 @@ pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Ve
             policy.shortcuts.into(),
             about.shortcuts.len(),
             if about.shortcuts.is_empty() {
-                "nothing but the anatomy was found to tell the classes apart".into()
+                "no shortcut was found that distinguishes the classes".into()
             } else {
                 about.shortcuts.join(" ")
             },
@@ -180,13 +180,13 @@ impl Conclusion {
             let others = about.shortcuts.len().saturating_sub(CLAIMS_IN_VERDICT);
             if others > 0 {
                 sentences.push(
-                    counted(others, "more shortcut is", "more shortcuts are") + " told below.",
+                    counted(others, "more shortcut is", "more shortcuts are") + " listed below.",
                 );
             }
             to_do.push(
-                "Compare every model with the baselines of this report: evaluate does so by itself. \
-                 Take the shortcut away (window, resize or crop all classes alike, or choose another \
-                 source) before believing a score."
+                "Compare every model with the baselines of this report, as evaluate does. Remove the \
+                 shortcut (window, resize or crop all classes alike, or choose another source) before \
+                 you believe a score."
                     .to_owned(),
             );
         }
@@ -198,9 +198,9 @@ impl Conclusion {
             sentences.push(format!("{}.", leaks.in_words));
             if leaks.policy != Policy::Drop {
                 to_do.push(
-                    "Set validation.policy.leaks: drop to keep the copies out of training. What they \
-                     are worth is measured by evaluate, which trains again without them; do not \
-                     assume that they explain the score."
+                    "Set validation.policy.leaks: drop to leave the copies out of training. evaluate \
+                     measures their effect by training again without them; do not assume that they \
+                     explain the score."
                         .to_owned(),
                 );
             }
@@ -220,8 +220,8 @@ impl Conclusion {
             level = level.max(Level::Caution);
             sentences.push(
                 counted(straddling, "patient has", "patients have")
-                    + " images in more than one split: a score tells how well patients are \
-                       recognised, too.",
+                    + " images in more than one split: a score also measures how well patients \
+                       are recognised.",
             );
             to_do.push("Split by patient: validation.resplit: true does.".into());
         }
@@ -229,32 +229,32 @@ impl Conclusion {
         if about.patients.patients > 0 && unknown > 0 {
             level = level.max(Level::Caution);
             sentences.push(format!(
-                "{} of no known patient: each is taken for a patient of its own, and may be one of \
-                 the others.",
+                "{} without a known patient: each counts as a patient of its own, but may belong \
+                 to one of the others.",
                 counted(unknown, "image is", "images are")
             ));
-            to_do.push("Let data.patients in config.yaml tell the patient of every image.".into());
+            to_do.push("Give the patient of every image with data.patients in config.yaml.".into());
         }
         if about.patients.patients == 1 && unknown == 0 {
             sentences.push("All images are of one patient, so they stay in one split.".to_owned());
         }
         if about.patients.patients == 0 {
             sentences.push(
-                "Patients are unknown: slices of one patient may stand in several splits, so every \
+                "Patients are unknown: slices of one patient may be in several splits, so every \
                  score is per slice, and optimistic."
                     .to_owned(),
             );
             to_do.push(
-                "Tell the patients with data.patients in config.yaml, if anything does.".into(),
+                "Give the patients with data.patients in config.yaml, if they are known.".into(),
             );
         }
         let headline = match level {
-            Level::Sound => "nothing was found that speaks against a score on this data",
-            Level::Caution => "usable, with what is said below in mind",
+            Level::Sound => "no fault was found that makes a score on this data unreliable",
+            Level::Caution => "usable, with the limitations listed below",
             Level::NotToBeBelieved if about.coverage.level() == level => {
                 "the splits cannot show how good a model is"
             }
-            Level::NotToBeBelieved => "a high score on this data would not show what it seems to",
+            Level::NotToBeBelieved => "a high score on this data would be misleading",
         };
         Self { level, headline: headline.into(), sentences, to_do }
     }

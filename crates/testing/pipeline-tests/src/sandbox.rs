@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -71,6 +72,14 @@ impl Sandbox {
         dvc_in(&self.root, arguments)
     }
 
+    /// The same with the programs that are built already, whatever the copy's sources are.
+    ///
+    /// # Panics
+    /// Where it fails, with what it said.
+    pub fn dvc_with_built_programs(&self, arguments: &[&str]) -> Finished {
+        must(dvc_command(&self.root, arguments).env("HOUNSFIELD_PROGRAMS", built_programs()))
+    }
+
     /// Runs one of the copy's scripts, as `make` does, with the programs that are built already.
     /// `environment` is set for it.
     ///
@@ -81,12 +90,10 @@ impl Sandbox {
         if !venv.exists() {
             std::os::unix::fs::symlink(project().join(".venv"), &venv).expect("a link to DVC");
         }
-        let built = || project().join("target/release").into_os_string();
-        let programs = std::env::var_os("HOUNSFIELD_PROGRAMS").unwrap_or_else(built);
         Command::new(self.root.join("scripts").join(name))
             .current_dir(&self.root)
             .env_remove("MLFLOW_TRACKING_URI")
-            .env("HOUNSFIELD_PROGRAMS", programs)
+            .env("HOUNSFIELD_PROGRAMS", built_programs())
             .envs(environment.iter().copied())
             .output()
             .unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -178,12 +185,22 @@ impl Default for Sandbox {
 /// # Panics
 /// Where it fails, with what it said.
 pub fn dvc_in(folder: &Path, arguments: &[&str]) -> Finished {
+    must(&mut dvc_command(folder, arguments))
+}
+
+fn dvc_command(folder: &Path, arguments: &[&str]) -> Command {
     let program = project().join(".venv/bin/dvc");
     assert!(program.is_file(), "{} is missing; run make setup", program.display());
     let mut command = Command::new(program);
     // Whether a run is tracked is each test's own affair.
     command.env("DVC_NO_ANALYTICS", "1").env_remove("MLFLOW_TRACKING_URI");
-    must(command.args(arguments).current_dir(folder))
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn built_programs() -> OsString {
+    let built = || project().join("target/release").into_os_string();
+    std::env::var_os("HOUNSFIELD_PROGRAMS").unwrap_or_else(built)
 }
 
 fn target_folder() -> PathBuf {

@@ -4,14 +4,11 @@
 // Always true here; it tells clippy that helpers are test code too.
 #![cfg(test)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::process::Command;
+use std::collections::BTreeSet;
 
 use config::{Config, Params, Paths};
 use pipeline_tests::{Pipeline, Stage, covers, leaves, project, text};
 use regex::Regex;
-use serde_json::Value;
 use walkdir::WalkDir;
 
 /// Keys of `config.yaml` that decide results; the others say where things are, and how patiently
@@ -53,76 +50,32 @@ fn sources(program: &str) -> String {
         .collect()
 }
 
-/// A crate of the workspace.
-struct Part {
-    /// Its folder of sources, below the project's root.
-    sources: String,
-    /// The others that it stands on.
-    dependencies: BTreeSet<String>,
-}
-
-/// The workspace's crates by name.
-fn crates() -> BTreeMap<String, Part> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--locked", "--format-version=1"])
-        .current_dir(project())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let list = |value: &Value| value.as_array().unwrap().clone();
-    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
-    // Of ours are those with a path; what only tests need has a kind.
-    let is_part =
-        |dependency: &Value| dependency["path"].is_string() && dependency["kind"].is_null();
-    list(&metadata["packages"])
-        .iter()
-        .map(|package| {
-            let manifest = PathBuf::from(package["manifest_path"].as_str().unwrap());
-            let folder = manifest.parent().unwrap().strip_prefix(project()).unwrap().to_owned();
-            let part = Part {
-                sources: folder.join("src").to_str().unwrap().to_owned(),
-                dependencies: list(&package["dependencies"])
-                    .iter()
-                    .filter(|dependency| is_part(dependency))
-                    .map(name)
-                    .collect(),
-            };
-            (name(package), part)
-        })
-        .collect()
-}
-
-fn closure(program: &str, crates: &BTreeMap<String, Part>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![program];
-    while let Some(name) = open.pop() {
-        if found.insert(name.to_owned()) {
-            open.extend(crates[name].dependencies.iter().map(String::as_str));
-        }
-    }
-    found
+/// The stages that make something of scans: all but the one that says what these are made of.
+fn stages() -> impl Iterator<Item = (String, Stage)> {
+    Pipeline::read().stages.into_iter().filter(|(name, _)| name != "programs")
 }
 
 #[test]
 fn each_stage_runs_the_program_of_its_name() {
-    for (name, stage) in Pipeline::read().stages {
+    for (name, stage) in stages() {
         assert_eq!(stage.cmd, format!("scripts/stage {name}"));
     }
 }
 
 #[test]
-fn each_stage_depends_on_the_crates_its_program_is_built_from() {
-    let crates = crates();
-    for (name, Stage { deps, .. }) in Pipeline::read().stages {
-        let declared: BTreeSet<String> =
-            deps.iter().filter(|dep| dep.starts_with("crates/")).cloned().collect();
-        let built_from: BTreeSet<String> =
-            closure(&name, &crates).iter().map(|name| crates[name].sources.clone()).collect();
-        assert_eq!(declared, built_from, "dvc.yaml: stages.{name}.deps (left), Cargo.toml (right)");
-        for manifest in ["Cargo.lock", "Cargo.toml"] {
-            assert!(deps.contains(manifest), "dvc.yaml: stages.{name}.deps lacks {manifest}");
-        }
+fn each_stage_depends_on_what_its_program_is_made_of_and_on_no_source_itself() {
+    let programs = &Pipeline::read().stages["programs"];
+    let listed: BTreeSet<&str> = programs.cmd.split(' ').skip(2).collect();
+    for (name, Stage { deps, .. }) in stages() {
+        assert!(listed.contains(name.as_str()), "dvc.yaml: stages.programs.cmd lacks {name}");
+        let made_of = format!("artifacts/programs/{name}.txt");
+        assert!(deps.contains(&made_of), "dvc.yaml: stages.{name}.deps lacks {made_of}");
+        let source = deps.iter().find(|dep| dep.starts_with("crates") || dep.starts_with("Cargo"));
+        assert_eq!(source, None, "dvc.yaml: stages.{name}.deps: a comment would rerun it");
+    }
+    assert_eq!(listed.len(), stages().count(), "dvc.yaml: stages.programs.cmd");
+    for dep in ["Cargo.lock", "Cargo.toml", "crates"] {
+        assert!(programs.deps.contains(dep), "dvc.yaml: stages.programs.deps lacks {dep}");
     }
 }
 
@@ -145,7 +98,7 @@ fn every_key_of_a_stages_section_is_its_param() {
 #[test]
 fn who_is_told_and_what_a_champion_must_show_runs_nothing_again() {
     for (name, stage) in &Pipeline::read().stages {
-        for section in ["tracking", "registry", "promotion"] {
+        for section in ["tracking", "registry", "promotion", "serve"] {
             let params = stage.params_of("config.yaml");
             let found = params.iter().find(|key| key.split('.').next() == Some(section));
             assert_eq!(found, None, "dvc.yaml: stages.{name}.params");

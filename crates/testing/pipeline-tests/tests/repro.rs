@@ -10,8 +10,8 @@ use std::path::Path;
 use pipeline_tests::{Sandbox, dvc_in};
 use walkdir::WalkDir;
 
-const STAGES: [&str; 7] =
-    ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
+const STAGES: [&str; 8] =
+    ["programs", "ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
 
 /// What a change of the training's parameters leads to.
 const FROM_TRAINING_ON: [&str; 4] = ["train", "select", "calibrate", "evaluate"];

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use support::python::Python;
 use support::server::MlflowServer;
 
-const STAGES: [&str; 7] =
-    ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
+const STAGES: [&str; 8] =
+    ["programs", "ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
 
 const EVALUATION: [&str; 6] = [
     "evaluation/confusion_matrix.csv",

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use config::{ConfigError, DeviceChoice};
-use stage::{CommonArguments, Settings};
+use mlflow::ModelReference;
+use program::{CommonArguments, Settings};
+use services::Services;
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   register
       The model in model/ becomes the next version, and the champion if it beats the present one.
   register --name brain-mri
@@ -17,6 +19,9 @@ Examples:
       On another server than tracking.uri of config.yaml names.
   register --keep /tmp/before && dvc repro && register --against /tmp/before
       Train again, and say whether the new model is better than the old one. No server is needed.
+  register --fetch models:/tumour-classifier@champion
+      Bring a registered model back, as it was registered. The next `dvc repro` puts the
+      pipeline's own model back in its place; --model writes elsewhere.
 
 Exit codes:
   0  promoted: the alias champion points to the model
@@ -24,8 +29,8 @@ Exit codes:
   1  failed
   2  bad usage or configuration
 
-What must be shown is in the section promotion of config.yaml. `select --from-registry
-models:/NAME@champion` brings a version back. Research use only. Not a medical device.";
+What must be shown is in the section promotion of config.yaml.
+Research use only. Not a medical device.";
 
 /// Register the model on an MLflow server, and let it challenge the champion
 ///
@@ -43,7 +48,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 
-    /// Register this model [config: paths.model]
+    /// The model to register, or with --fetch the folder to write [config: paths.model]
     #[arg(long, value_name = "FOLDER")]
     pub model: Option<PathBuf>,
 
@@ -61,6 +66,12 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     pub against: Option<PathBuf>,
 
+    /// Register nothing: take a model from the server and put it into the model folder. Give it as
+    /// models:/NAME@ALIAS or models:/NAME/VERSION. Each file must have the digest it was registered
+    /// with
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["keep", "against", "name"])]
+    pub fetch: Option<ModelReference>,
+
     /// After how many seconds of silence another registration, which came first and is not done,
     /// counts as dead
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -70,24 +81,25 @@ pub struct Arguments {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: u64 = text.parse().map_err(|_| "expected a whole number of seconds".to_owned())?;
     match seconds {
-        0..10 => Err("a living registration is heard of every 5 seconds: at least 10".to_owned()),
+        0..10 => Err("a running registration reports every 5 seconds: give at least 10".to_owned()),
         seconds => Ok(Duration::from_secs(seconds)),
     }
 }
 
 impl Arguments {
     /// Both configuration files with the flags laid over them, checked.
-    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+    pub(crate) fn settings(&self) -> Result<(Settings, Services), ConfigError> {
         let mut settings = self.common.settings()?;
+        let mut services = Services::load(&self.common.config)?;
         if let Some(name) = &self.name {
-            settings.config.registry.model.clone_from(name);
+            services.registry.model.clone_from(name);
         }
         if let Some(model) = &self.model {
             settings.config.paths.model.clone_from(model);
         }
         settings.params.evaluate.device = self.device.unwrap_or(settings.params.evaluate.device);
-        settings.config.check_as(Path::new("the command line"))?;
-        Ok(settings)
+        services.check_as(Path::new("the command line"))?;
+        Ok((settings, services))
     }
 }
 

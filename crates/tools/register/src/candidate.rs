@@ -7,12 +7,12 @@ use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::model::{Model, ModelDescription};
 use dataset::{Split, ValidatedManifest};
-use inference::looks::{self, Looks};
-use inference::{Prediction, TestSet, predict};
+use program::Settings;
 use registered_model::Package;
+use scoring::looks::{self, Looks};
+use scoring::{Prediction, TestSet, predict};
 use serde::Deserialize;
 use serde_json::Value;
-use stage::Settings;
 
 const SCORES_FILE: &str = "scores.json";
 
@@ -79,8 +79,8 @@ impl Candidate {
         let description = model.description();
         if description.training.permute_labels {
             tracing::warn!(
-                "the model was trained on shuffled labels (train.permute_labels): it is the control of a \
-                 result and no model of anything"
+                "the model was trained on shuffled labels (train.permute_labels): it is a control \
+                 and not a model to use"
             );
         }
         let calibration = Calibration::read(&paths.model, description)?;

@@ -8,8 +8,8 @@ use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::model::Model;
 use config::DeviceChoice;
-use inference::{Prediction, predict};
 use mlflow::{Client, ModelVersion};
+use scoring::{Prediction, predict};
 
 use crate::candidate::Candidate;
 use crate::gate::ChampionName;
@@ -65,8 +65,8 @@ fn answers(
     let model = Model::load(folder, device).with_context(|| format!("load {name}"))?;
     ensure!(
         model.classes() == &candidate.classes,
-        "compare the model with {name}: it tells {} apart, the model {}; register models of other \
-         classes under another name (--name)",
+        "compare the model with {name}: its classes are {}, those of the model {}; register models \
+         of other classes under another name (--name)",
         model.classes().names().join(", "),
         candidate.classes.names().join(", ")
     );

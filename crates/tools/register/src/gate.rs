@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use config::{BaselineRule, PromotionConfig, PromotionMetric, PromotionTest};
 use metrics::{
     Bootstrap, Difference, Groups, Interval, PairedOutcomes, Predictions, Sample, Scorer, Summary,
     smallest_passing_gain,
 };
+use services::{BaselineRule, PromotionConfig, PromotionMetric, PromotionTest};
 
 /// What is known of the model that wants to become the champion.
 #[derive(Debug)]

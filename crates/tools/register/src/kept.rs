@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use artifact::StagedFolder;
+use program::Settings;
 use registered_model::DIGESTS_FILE;
-use stage::Settings;
+use services::PromotionConfig;
 
 use crate::candidate::Candidate;
 use crate::gate::Outcome;
@@ -29,12 +30,16 @@ pub(crate) fn keep(settings: &Settings, folder: &Path) -> Result<ExitCode> {
 ///
 /// # Errors
 /// When either cannot be used, or they know other classes.
-pub(crate) fn hold_against(settings: &Settings, folder: &Path) -> Result<ExitCode> {
+pub(crate) fn hold_against(
+    settings: &Settings,
+    promotion: &PromotionConfig,
+    folder: &Path,
+) -> Result<ExitCode> {
     let candidate = Candidate::prepare(settings)?;
     let device = settings.params.evaluate.device;
     let answers = champion::kept(folder, &candidate, device)
         .with_context(|| format!("use the model in {}", folder.display()))?;
-    let verdict = challenge(&gate(settings), &candidate, Some(answers))?;
+    let verdict = challenge(&gate(settings, promotion), &candidate, Some(answers))?;
     let (heading, code) = match verdict.outcome {
         Outcome::Promoted => ("passes", ExitCode::SUCCESS),
         Outcome::Challenger => ("does not pass", ExitCode::from(NOT_PROMOTED)),

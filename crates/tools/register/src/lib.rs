@@ -19,11 +19,13 @@ use anyhow::{Context, Result};
 use classifier::model::ModelDescription;
 use metrics::Bootstrap;
 use mlflow::{Alias, Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
-use stage::{Settings, UsageError};
+use program::{Settings, UsageError};
+use services::{PromotionConfig, Services};
 
 mod arguments;
 mod candidate;
 mod champion;
+mod fetch;
 mod gate;
 mod kept;
 mod tags;
@@ -51,14 +53,17 @@ const MOST_COMPARISONS: usize = 3;
 /// refuses or cannot be reached. A version that was created by then is tagged as failed, and no
 /// alias has changed.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = arguments.settings()?;
+    let (settings, services) = arguments.settings()?;
+    if let Some(reference) = &arguments.fetch {
+        return fetch::fetch(reference, &settings);
+    }
     if let Some(folder) = &arguments.keep {
         return kept::keep(&settings, folder);
     }
     if let Some(folder) = &arguments.against {
-        return kept::hold_against(&settings, folder);
+        return kept::hold_against(&settings, &services.promotion, folder);
     }
-    let registration = Registration::connect(&settings)?;
+    let registration = Registration::connect(&settings, &services)?;
     let candidate = Candidate::prepare(&settings)?;
     if let Some(champion) = registration.champion_is(&candidate)? {
         print(&format!(
@@ -87,7 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn print(text: &str) -> Result<()> {
-    writeln!(stage::Printed, "{text}\n{}", ModelDescription::NOTICE).context("print the outcome")
+    writeln!(terminal::Printed, "{text}\n{}", ModelDescription::NOTICE).context("print the outcome")
 }
 
 /// A server and the registered model on it.
@@ -100,16 +105,16 @@ struct Registration<'a> {
 }
 
 impl<'a> Registration<'a> {
-    fn connect(settings: &'a Settings) -> Result<Self> {
+    fn connect(settings: &'a Settings, services: &Services) -> Result<Self> {
         let server = tracking::demanded_server(&settings.config.tracking, mlflow::environment)
             .map_err(|error| UsageError(error.to_string()))?;
-        let name = ModelName::new(settings.config.registry.model.clone())
+        let name = ModelName::new(services.registry.model.clone())
             .map_err(|error| UsageError(format!("name the model: {error}")))?;
         // A server that is down is told at once, and not after all the retries of a first request.
         Client::without_retries(&server)?.health()?;
         let client = Client::new(&server)?;
         let experiment = client.experiment(&server.experiment)?;
-        Ok(Self { settings, client, name, experiment, gate: gate(settings) })
+        Ok(Self { settings, client, name, experiment, gate: gate(settings, &services.promotion) })
     }
 
     fn champion(&self) -> Result<Option<ModelVersion>> {
@@ -189,7 +194,7 @@ fn challenge(
     candidate: &Candidate,
     answers: Option<ChampionAnswers>,
 ) -> Result<Verdict> {
-    let rows = |predictions: &[_]| inference::for_metrics(&candidate.classes, predictions);
+    let rows = |predictions: &[_]| scoring::for_metrics(&candidate.classes, predictions);
     let all = rows(&candidate.predictions)?;
     let own = all.select(&candidate.unseen_images(None));
     let compared = answers
@@ -214,9 +219,9 @@ fn challenge(
 }
 
 /// The rules that the configuration asks for.
-fn gate(settings: &Settings) -> Gate {
+fn gate(settings: &Settings, promotion: &PromotionConfig) -> Gate {
     let bootstrap = Bootstrap::of_seed(settings.params.evaluate.seed);
-    Gate { promotion: settings.config.promotion, bootstrap }
+    Gate { promotion: *promotion, bootstrap }
 }
 
 fn champion_alias() -> Alias {

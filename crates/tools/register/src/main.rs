@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use register::Arguments;
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, register::run)
+    program::run(|arguments: &Arguments| &arguments.common, register::run)
 }

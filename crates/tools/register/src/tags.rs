@@ -59,5 +59,5 @@ pub(crate) fn set_outcome(
 }
 
 pub(crate) fn tag(name: &str, value: &impl fmt::Display) -> Tag {
-    Tag::new(Key::cleaned(name), stage::shown_lines(&value.to_string()))
+    Tag::new(Key::cleaned(name), terminal::shown_lines(&value.to_string()))
 }

@@ -72,7 +72,7 @@ fn upload_files(
     let artifacts = client.model_artifacts(model)?;
     let mlmodel = package.mlmodel(identity);
     let files: Vec<&PackageFile> = package.files().iter().chain([&mlmodel]).collect();
-    let progress = stage::items_bar(files.len() as u64, "files");
+    let progress = terminal::items_bar(files.len() as u64, "files");
     for PackageFile { path, content } in files {
         match content {
             Content::File(file) => artifacts.upload(path, file),

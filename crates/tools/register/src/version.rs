@@ -72,9 +72,9 @@ fn description(candidate: &Candidate) -> String {
     let ModelDescription { notice, source, .. } = candidate.package.description();
     let mut text = format!(
         "**{notice}**\n\n{}\n\nEpoch {} of training `{}`.\n\n| on the test images | |\n|---|---|\n",
-        stage::markdown(&candidate.scores.worth.in_words),
+        terminal::markdown(&candidate.scores.worth.in_words),
         source.epoch,
-        stage::markdown(&source.run)
+        terminal::markdown(&source.run)
     );
     for score in SCORES {
         let Some(value) = candidate.scores.values.get(score).and_then(serde_json::Value::as_f64)
@@ -109,7 +109,8 @@ pub(crate) fn settle(
         Outcome::Challenger => (challenger_alias(), OutcomeTag::Challenger, "Not promoted"),
     };
     let before = version.description.as_deref().unwrap_or_default();
-    let description = format!("{before}\n\n**{heading}:** {}.", stage::markdown(&verdict.reason));
+    let description =
+        format!("{before}\n\n**{heading}:** {}.", terminal::markdown(&verdict.reason));
     client.describe_model_version(name, number, &description)?;
     // The alias before the outcome: who waits for the outcome finds the champion it made.
     client.set_alias(name, &alias, number)?;

@@ -38,7 +38,7 @@ export class Unreachable extends Error {}
  * @throws {ServerError | Unreachable}
  */
 export async function ask(path, options = {}) {
-  for (;;) {
+  while (true) {
     const key = presentKey();
     const headers = new Headers(options.headers);
     if (key !== null) headers.set("authorization", `Bearer ${key}`);
@@ -48,7 +48,7 @@ export async function ask(path, options = {}) {
     } catch (error) {
       if (options.signal?.aborted) throw error;
       serverIsGone();
-      throw new Unreachable("The server does not answer.");
+      throw new Unreachable("The server does not answer.", { cause: error });
     }
     serverAnswers();
     if (response.ok) return response;
@@ -91,7 +91,7 @@ export async function askJson(path, options) {
  * @returns {Promise<Answer>}
  */
 export async function postJson(path, body) {
-  return askJson(path, {
+  return await askJson(path, {
     method: "POST",
     headers: body === undefined ? {} : { "content-type": "application/json" },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -3,6 +3,7 @@
 import { connection } from "./connection.js";
 import { dashboardPlace } from "./dashboard.js";
 import { byId } from "./dom.js";
+import { toldElsewhere } from "./errors.js";
 import { historyPlace } from "./history.js";
 import { loadIcons } from "./icons.js";
 import { startKeys } from "./keys.js";
@@ -14,7 +15,7 @@ import { startTheme } from "./theme.js";
 import { trainingPlace } from "./training.js";
 
 // Without them every button still has its words.
-loadIcons().catch(() => {});
+loadIcons().catch(toldElsewhere);
 startTheme(/** @type {HTMLButtonElement} */ (byId("theme-switch")));
 startKeys();
 byId("skip").addEventListener("click", (event) => {

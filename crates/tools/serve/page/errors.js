@@ -30,6 +30,11 @@ const BY_STATUS = {
   503: "The server is starting or stopping. Try again in a moment.",
 };
 
+/** For a failure that something else tells of: a banner, words in place of a picture, the next try. */
+export function toldElsewhere() {
+  // So nothing is left to do.
+}
+
 /** @param {unknown} error @returns {{ what: string, advice: string, requestId: string | undefined }} */
 export function inWords(error) {
   if (error instanceof Unreachable) {
@@ -38,7 +43,7 @@ export function inWords(error) {
   if (error instanceof ServerError) {
     const advice = ADVICE[error.code] ?? BY_STATUS[error.status] ?? "";
     const what = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-    return { what: /[.!?]$/.test(what) ? what : `${what}.`, advice, requestId: error.body.request_id };
+    return { what: /[.!?]$/u.test(what) ? what : `${what}.`, advice, requestId: error.body.request_id };
   }
   return { what: "This page met a fault of its own.", advice: `Load it again. (${String(error)})`, requestId: undefined };
 }

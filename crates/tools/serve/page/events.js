@@ -14,12 +14,12 @@ export async function* serverEvents(path, signal) {
   if (!response.body) return;
   let rest = "";
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
+  while (true) {
     const { done, value } = await reader.read();
     if (done) return;
     // A line end of two characters may arrive in two pieces.
     rest += value;
-    const blocks = rest.replace(/\r\n?(?=[\s\S])/g, "\n").split("\n\n");
+    const blocks = rest.replace(/\r\n?(?=[\s\S])/gu, "\n").split("\n\n");
     rest = blocks.pop() ?? "";
     for (const block of blocks) {
       const event = parsed(block);
@@ -34,7 +34,7 @@ export function parsed(block) {
   /** @type {string[]} */
   const data = [];
   for (const line of block.split("\n")) {
-    const [field = "", value = ""] = /^([^:]*):? ?(.*)$/.exec(line)?.slice(1) ?? [];
+    const [field = "", value = ""] = /^([^:]*):? ?(.*)$/u.exec(line)?.slice(1) ?? [];
     if (field === "event") event = value;
     if (field === "data") data.push(value);
   }

@@ -79,7 +79,7 @@ export function feedbackForm(subject) {
   };
 
   const thanks = () => {
-    const given = subject.given;
+    const { given } = subject;
     if (!given) return question();
     box.replaceChildren(
       h("p", { class: "given" },

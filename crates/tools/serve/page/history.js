@@ -3,7 +3,7 @@
 import { askJson } from "./api.js";
 import { announce } from "./announce.js";
 import { h, unique } from "./dom.js";
-import { failure } from "./errors.js";
+import { failure, toldElsewhere } from "./errors.js";
 import { className, classTitle, counted, localTime, milliseconds, percent } from "./format.js";
 import { openRecord } from "./history-record.js";
 import { presentModel } from "./model.js";
@@ -84,6 +84,9 @@ export function historyPlace() {
   } };
 }
 
+/** A day ends with its last moment, in the time of whoever looks. @type {Record<string, string>} */
+const CLOCKS = { since: "T00:00:00", until: "T23:59:59.999" };
+
 /** @param {() => void} changed */
 function filterBar(changed) {
   /** @param {string} label @param {[string, string][]} options */
@@ -107,7 +110,7 @@ function filterBar(changed) {
   };
   presentModel().then((model) => {
     fields.class.control.append(...model.classes.map((name) => h("option", { value: name }, className(name))));
-  }, () => {});
+  }, toldElsewhere);
   const controls = Object.values(fields).map((field) => field.control);
   const clear = () => {
     for (const control of controls) control.value = "";
@@ -121,9 +124,8 @@ function filterBar(changed) {
       const query = new URLSearchParams();
       for (const [name, { control }] of Object.entries(fields)) {
         if (control.value === "") continue;
-        // A day ends with its last moment, in the time of whoever looks.
-        const clock = name === "since" ? "T00:00:00" : name === "until" ? "T23:59:59.999" : null;
-        query.set(name, clock === null ? control.value : new Date(`${control.value}${clock}`).toISOString());
+        const clock = CLOCKS[name];
+        query.set(name, clock === undefined ? control.value : new Date(`${control.value}${clock}`).toISOString());
       }
       return query;
     },

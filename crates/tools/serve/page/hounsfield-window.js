@@ -18,10 +18,10 @@ const PRESETS = [
 export function hounsfieldWindow(present, ask) {
   const field = (/** @type {string} */ label, /** @type {number | undefined} */ value, /** @type {number} */ min) => {
     const id = unique("window");
-    const input = h("input", { id, type: "number", step: 1, min, max: 10000, required: true, value: value ?? "" });
+    const input = h("input", { id, type: "number", step: 1, min, max: 10_000, required: true, value: value ?? "" });
     return { input, element: h("div", { class: "field" }, h("label", { for: id }, label), input) };
   };
-  const centre = field("Centre, HU", present?.centre, -10000);
+  const centre = field("Centre, HU", present?.centre, -10_000);
   const width = field("Width, HU", present?.width, 1);
   return h("form", { class: "hounsfield-window", onsubmit: (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();

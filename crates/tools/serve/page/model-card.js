@@ -4,7 +4,7 @@ import { postJson } from "./api.js";
 import { announce } from "./announce.js";
 import { confirmed } from "./confirm.js";
 import { h } from "./dom.js";
-import { failure } from "./errors.js";
+import { failure, toldElsewhere } from "./errors.js";
 import { classTitle, className, decimal, localTime, percent, shortDigest, whole } from "./format.js";
 import { freshModel, keepingInWords, modelIs } from "./model.js";
 import { mayAdminister } from "./session.js";
@@ -129,6 +129,6 @@ function previousSection(model, draw) {
       section.append(failure("The server did not go back", error));
     }
   } }, "Go back to it");
-  mayAdminister().then((may) => may && needsAdmin.replaceWith(button), () => {});
+  mayAdminister().then((may) => may && needsAdmin.replaceWith(button), toldElsewhere);
   return section;
 }

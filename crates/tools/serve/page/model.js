@@ -3,6 +3,7 @@
 import { askJson } from "./api.js";
 import { connection } from "./connection.js";
 import { byId } from "./dom.js";
+import { toldElsewhere } from "./errors.js";
 import { counted, shortDigest } from "./format.js";
 
 /** @import { Model } from "./contract.js" */
@@ -60,8 +61,8 @@ function tell(model) {
 /** Fills the footer's lines, again when the server is back. */
 export function startModelLine() {
   // A failure has its own banner, and every part that needs the model says so itself.
-  presentModel().catch(() => {});
+  presentModel().catch(toldElsewhere);
   connection.addEventListener("back", () => {
-    freshModel().catch(() => {});
+    freshModel().catch(toldElsewhere);
   });
 }

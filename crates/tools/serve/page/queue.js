@@ -35,6 +35,7 @@ function next() {
     const scan = waiting.shift();
     if (!scan) return;
     sending += 1;
+    // biome-ignore lint/suspicious/noLoopFunc: the count is one for all scans
     deliver(scan).finally(() => {
       sending -= 1;
       next();
@@ -83,7 +84,7 @@ async function predict(scan) {
   if (scan.window) query.set("window", `${scan.window.centre},${scan.window.width}`);
   /** @type {{ predictions: Item[] }} */
   const answer = await askJson(`/v1/predict?${query}`, { method: "POST", body: form });
-  const item = answer.predictions[0];
+  const [item] = answer.predictions;
   if (item?.prediction) {
     scan.feedback = null;
     scan.become({ kind: "answered", prediction: item.prediction });

@@ -33,7 +33,7 @@ export function railEntry(scan, { choose, remove }) {
     h("button", { type: "button", class: "icon-only quiet remove", "aria-label": `Remove ${scan.name}`, title: "Remove", onclick: remove }, icon("close")));
 
   const draw = () => {
-    element.dataset["state"] = scan.state.kind;
+    element.dataset.state = scan.state.kind;
     state.textContent = stateInWords(scan);
     if (scan.picture && scan.picture !== "none" && !picture.querySelector("canvas")) picture.replaceChildren(thumbnail(scan.picture));
     if (scan.picture === "none") picture.replaceChildren(icon("file"));

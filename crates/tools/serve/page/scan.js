@@ -56,7 +56,7 @@ export class Scan extends EventTarget {
 
   /** What the browser draws by itself. */
   async #browsers() {
-    return createImageBitmap(this.content).catch(() => null);
+    return await createImageBitmap(this.content).catch(() => null);
   }
 
   /** What the server draws: DICOM through a window, TIFF. @param {Window | null} window */
@@ -75,6 +75,6 @@ export class Scan extends EventTarget {
   /** Whether a window in Hounsfield units means anything to it. */
   async isDicom() {
     const head = new Uint8Array(await this.content.slice(128, 132).arrayBuffer());
-    return String.fromCharCode(...head) === "DICM" || /\.(dcm|dicom)$/i.test(this.name);
+    return String.fromCharCode(...head) === "DICM" || /\.(dcm|dicom)$/iu.test(this.name);
   }
 }

@@ -2,7 +2,7 @@
 
 import { announce } from "./announce.js";
 import { h, s } from "./dom.js";
-import { failure } from "./errors.js";
+import { failure, toldElsewhere } from "./errors.js";
 import { picker, startIntake } from "./intake.js";
 import { keepingInWords, presentModel } from "./model.js";
 import { forget, send } from "./queue.js";
@@ -29,7 +29,7 @@ export function scansPlace() {
   presentModel().then((model) => {
     // Where nothing is kept, the line at the foot says so and is enough.
     keeping.textContent = model.store_images === "never" ? "" : keepingInWords(model);
-  }, () => {});
+  }, toldElsewhere);
 
   /** @param {{ content: Blob, name: string }[]} given */
   const add = (given) => {
@@ -125,7 +125,9 @@ export function scansPlace() {
     }
   }, 500);
 
-  return { title: "Scans", element, enter: () => {} };
+  return { title: "Scans", element, enter() {
+    // All of it is there already.
+  } };
 }
 
 /** @param {Scan} scan */

@@ -1,7 +1,7 @@
 // Runs before the first paint, so that a chosen theme does not flash: a plain script, not a module.
 try {
   const chosen = localStorage.getItem("theme");
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset["theme"] = chosen;
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 } catch {
   // A browser that keeps nothing follows the system's theme.
 }

@@ -8,7 +8,7 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 
 /** @returns {Theme} */
 function present() {
-  const chosen = document.documentElement.dataset["theme"];
+  const chosen = document.documentElement.dataset.theme;
   if (chosen === "light" || chosen === "dark") return chosen;
   return system.matches ? "dark" : "light";
 }
@@ -23,7 +23,7 @@ export function startTheme(button) {
   };
   button.addEventListener("click", () => {
     const theme = present() === "dark" ? "light" : "dark";
-    document.documentElement.dataset["theme"] = theme;
+    document.documentElement.dataset.theme = theme;
     try {
       localStorage.setItem("theme", theme);
     } catch {

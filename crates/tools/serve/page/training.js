@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 import { confirmed } from "./confirm.js";
 import { correctionPanel } from "./corrections.js";
 import { h, icon } from "./dom.js";
-import { failure } from "./errors.js";
+import { failure, toldElsewhere } from "./errors.js";
 import { serverEvents } from "./events.js";
 import { localTime } from "./format.js";
 import { freshModel } from "./model.js";
@@ -47,7 +47,7 @@ export function trainingPlace() {
     log.hidden = training.state === "idle";
     if (last !== null && last !== training.state) {
       announce(STATE_WORDS[training.state]);
-      if (training.outcome?.promoted) freshModel().catch(() => {});
+      if (training.outcome?.promoted) freshModel().catch(toldElsewhere);
     }
     last = training.state;
   };

@@ -46,7 +46,7 @@ export function zoomBar(viewer) {
     return [
       h("input", { type: "radio", name, id, value: drag, checked: drag === viewer.drag, onchange: () => {
         viewer.drag = drag;
-        viewer.canvas.dataset["drag"] = drag;
+        viewer.canvas.dataset.drag = drag;
       } }),
       h("label", { for: id }, words),
     ];

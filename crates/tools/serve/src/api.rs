@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::Role;
+use services::Role;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{OpenApi, ToSchema};

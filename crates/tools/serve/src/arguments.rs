@@ -5,18 +5,19 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use config::{Config, ConfigError, DeviceChoice};
+use services::Services;
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   serve
       The model in model/ on http://127.0.0.1:8080, for this machine alone.
   serve --address 127.0.0.1:0
       On a free port; the first line on standard output says which.
   serve key --name ward-3 --role predict
-      Make a key, and the lines of config.yaml that let it in; kill -HUP lets a server that
-      runs read them.
+      Make a key, and print the lines for config.yaml; kill -HUP makes a running server read
+      them.
   serve key --revoke ward-3
-      Take it back, of a server that runs too.
+      Revoke it, also on a running server.
 
   curl --data-binary @scan.png http://127.0.0.1:8080/v1/predict
   curl -F file=@a.png -F file=@b.dcm 'http://127.0.0.1:8080/v1/predict?explain=grad-cam'
@@ -110,7 +111,7 @@ pub enum RoleArgument {
     Admin,
 }
 
-impl From<RoleArgument> for config::Role {
+impl From<RoleArgument> for services::Role {
     fn from(role: RoleArgument) -> Self {
         match role {
             RoleArgument::Predict => Self::Predict,
@@ -120,13 +121,20 @@ impl From<RoleArgument> for config::Role {
     }
 }
 
+/// config.yaml: what the pipeline and what the server reads.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    pub(crate) services: Services,
+}
+
 impl Arguments {
     /// config.yaml with the flags laid over it.
-    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
-        let mut config = Config::load(&self.config)?;
-        config.serve.address = self.address.unwrap_or(config.serve.address);
-        config.serve.device = self.device.unwrap_or(config.serve.device);
-        Ok(config)
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let (config, mut services) = (Config::load(&self.config)?, Services::load(&self.config)?);
+        services.serve.address = self.address.unwrap_or(services.serve.address);
+        services.serve.device = self.device.unwrap_or(services.serve.device);
+        Ok(Settings { config, services })
     }
 }
 

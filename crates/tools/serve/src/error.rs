@@ -115,14 +115,14 @@ impl Failure {
     pub(crate) fn foreign(id: Uuid, checks: Checks) -> Self {
         let mut failed = Vec::new();
         if !checks.grey_histogram.passed {
-            failed.push("its greys are distributed otherwise");
+            failed.push("its grey values differ");
         }
         if !checks.features.passed {
-            failed.push("the network sees other things in it");
+            failed.push("its features differ");
         }
         let message = format!(
-            "the image is not like those that the model was trained on ({}); its answer would mean \
-             nothing",
+            "the image is not like those that the model was trained on ({}); a prediction would \
+             mean nothing",
             failed.join("; ")
         );
         Self { foreign: Some((id, checks)), ..Self::new(Code::ForeignImage, message) }

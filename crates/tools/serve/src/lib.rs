@@ -42,12 +42,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use program::UsageError;
 use rustix::fs::Mode;
-use stage::UsageError;
+use services::Services;
 
 pub use crate::arguments::{Arguments, Command, LogFormat, RoleArgument};
 
 use crate::admission::Admission;
+use crate::arguments::Settings;
 use crate::decoding::Decoding;
 use crate::guard::keys::{self, Keys};
 use crate::guard::rate::RateLimit;
@@ -69,7 +71,7 @@ use crate::training::{Training, refused};
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(&arguments);
-    stage::finish("serve", run(&arguments))
+    program::finish("serve", run(&arguments))
 }
 
 /// Does what the arguments say; serving, until it is asked to stop.
@@ -93,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn print_key(name: &str, role: config::Role) -> Result<()> {
+fn print_key(name: &str, role: services::Role) -> Result<()> {
     let (key, digest) = keys::generate();
     let role = keys::name_of(role);
     writeln!(
@@ -105,7 +107,7 @@ fn print_key(name: &str, role: config::Role) -> Result<()> {
 }
 
 fn revoke_key(arguments: &Arguments, name: &str) -> Result<()> {
-    let config = arguments.config()?.serve;
+    let config = arguments.settings()?.services.serve;
     let known = config.keys.iter().find(|key| key.name == name);
     let Some(key) = known else {
         let message = format!("revoke the key {name:?}: serve.keys in config.yaml has none of it");
@@ -130,20 +132,21 @@ fn make_files_private() -> Mode {
 }
 
 fn serve(arguments: &Arguments) -> Result<()> {
-    let config = arguments.config()?;
+    let Settings { config, services } = arguments.settings()?;
+    let Services { registry, serve: settings, .. } = services;
     let mask = make_files_private();
     listen::raise_file_limit();
-    let listener = listen::bind(&config.serve)?;
+    let listener = listen::bind(&settings)?;
     let places = ModelPlaces {
         folder: arguments.model.clone().unwrap_or_else(|| config.paths.model.clone()),
         pipeline_output: config.paths.model.clone(),
         evaluation: config.paths.evaluation.clone(),
-        name: config.registry.model.clone(),
+        name: registry.model,
     };
     let (served, model) = ServedModel::load(ModelSource {
-        folder: &refused::model_to_serve(&config.serve.folder, &places.folder),
+        folder: &refused::model_to_serve(&settings.folder, &places.folder),
         evaluation: &places.evaluation,
-        device: config.serve.device,
+        device: settings.device,
         name: &places.name,
     })?;
     tracing::info!(
@@ -157,7 +160,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
     }
     let served = Arc::new(served);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (settings, corrections) = (config.serve, config.data.corrections);
+    let corrections = config.data.corrections;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

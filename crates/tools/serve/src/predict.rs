@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use classifier::model::{Heatmap, ModelDescription};
-use config::ForeignImages;
 use dataset::ClassIndex;
 use imaging::{DecodeOptions, Window};
 use jiff::Timestamp;
 use prediction_store::{ImageFacts, IntensityWindow, ModelIdentity, PredictionId, TimingsMs};
+use services::ForeignImages;
 use uuid::Uuid;
 
 use crate::answer::{ClassProbability, Explanation, OperatingPoint, Positive, Prediction, Timings};
@@ -55,8 +55,8 @@ pub(crate) async fn predict(
         deadline: wish.deadline,
     };
     let seen = server.engine.look(job).await?;
-    let checks = served.check(&scan.histogram, &seen.look.pooled);
-    let (ClassIndex(class), probabilities) = served.probabilities(&seen.look.logits)?;
+    let checks = served.check(&scan.histogram, &seen.output.pooled);
+    let (ClassIndex(class), probabilities) = served.probabilities(&seen.output.logits)?;
     let total = began.elapsed();
     server.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
     let now = Timestamp::now();
@@ -211,7 +211,7 @@ fn explanation(map: &Heatmap, width: u32, height: u32) -> Option<String> {
         u32::try_from(side.max(1)).unwrap_or(EXPLANATION_SIDE)
     };
     let (width, height) = (scaled(width), scaled(height));
-    let layer = inference::heat_layer(map, width, height)?;
+    let layer = scoring::heat_layer(map, width, height)?;
     let bytes = encode_png(width, height, png::ColorType::Rgba, &layer).ok()?;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
     Some(format!("data:image/png;base64,{text}"))

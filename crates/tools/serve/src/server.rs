@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::ServeConfig;
+use services::ServeConfig;
 use tokio::sync::{Mutex, watch};
 
 use crate::admission::Admission;

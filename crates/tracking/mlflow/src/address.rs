@@ -16,7 +16,7 @@ pub struct ServerAddress(Url);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
     /// Not a URL.
-    #[error("it is no address such as http://127.0.0.1:5000 ({0})")]
+    #[error("not a valid address ({0}); expected one such as http://127.0.0.1:5000")]
     NotAUrl(String),
     /// A store that only the Python client opens without a server.
     #[error(

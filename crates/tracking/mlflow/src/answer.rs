@@ -61,9 +61,9 @@ impl Refusal<'_> {
         match self.status.as_u16() {
             300..=399 => Some(match self.target() {
                 Some(target) => {
-                    format!("it lives at {target} now; set MLFLOW_TRACKING_URI to that address")
+                    format!("it has moved to {target}; set MLFLOW_TRACKING_URI to that address")
                 }
-                None => "it lives elsewhere now; check MLFLOW_TRACKING_URI".to_owned(),
+                None => "it has moved; check MLFLOW_TRACKING_URI".to_owned(),
             }),
             401 => Some(login_advice(credentials).to_owned()),
             403 if message.contains("Invalid Host header") => Some(format!(

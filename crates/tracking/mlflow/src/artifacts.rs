@@ -3,16 +3,17 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use artifact::WithPath;
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
 use crate::artifact_place::{Owner, Place, Proxy, shown, unknown_place};
 use crate::client::Client;
-use crate::error::{Failure, WithPath};
+use crate::error::Failure;
 use crate::transport::Call;
 use crate::wire;
-use crate::{ArtifactPath, Error, LoggedModel, ModelVersion, Result, Run, RunId, whole_file};
+use crate::{ArtifactPath, Error, LoggedModel, ModelVersion, Result, Run, RunId};
 
 const UPLOAD: &str = "upload the artifact";
 const DOWNLOAD: &str = "download the artifact";
@@ -264,7 +265,7 @@ fn below(folder: &Path, path: &ArtifactPath) -> PathBuf {
 
 fn copy(from: &Path, to: &Path) -> Result<u64> {
     let mut source = fs::File::open(from).with_path("open", from)?;
-    whole_file::write(to, |file| io::copy(&mut source, file).with_path("write", to))
+    artifact::write_through(to, |file| Ok(io::copy(&mut source, file).with_path("write", to)?))
 }
 
 fn list_folder(place: &Path, folder: Option<&ArtifactPath>) -> Result<Vec<Artifact>> {
@@ -272,7 +273,7 @@ fn list_folder(place: &Path, folder: Option<&ArtifactPath>) -> Result<Vec<Artifa
     let entries = match fs::read_dir(&path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_path("read folder", &path),
+        Err(error) => return Ok(Err(error).with_path("read folder", &path)?),
     };
     let mut found = Vec::new();
     for entry in entries {

@@ -1,5 +1,4 @@
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -55,16 +54,8 @@ pub enum Error {
         reason: String,
     },
     /// A file on this machine cannot be read or written.
-    #[error("{action} {}: {source}", path.display())]
-    File {
-        /// What was being done, as a verb: "read", "create folder".
-        action: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] artifact::IoError),
     /// A spool that cannot be delivered as things are.
     #[error("deliver {}: {reason}", folder.display())]
     Spool {
@@ -214,16 +205,5 @@ impl Error {
             Failure::Answered { retry_after, .. } => *retry_after,
             _ => None,
         }
-    }
-}
-
-/// Adds what was being done, and where, to an [`io::Result`].
-pub(crate) trait WithPath<T> {
-    fn with_path(self, action: &'static str, path: &Path) -> Result<T>;
-}
-
-impl<T> WithPath<T> for io::Result<T> {
-    fn with_path(self, action: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| Error::File { action, path: path.to_path_buf(), source })
     }
 }

@@ -28,7 +28,6 @@ mod sync;
 mod system_metrics;
 mod tracker;
 mod transport;
-mod whole_file;
 mod wire;
 
 pub use address::{InvalidAddress, ServerAddress};

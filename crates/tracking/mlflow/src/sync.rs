@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use artifact::WithPath;
+
 use crate::client::Client;
 use crate::delivery::{Delivery, Step};
-use crate::error::WithPath;
 use crate::spool::{self, Event, Index, Record, SpoolFolder};
 use crate::{Error, Result, RunId, RunStatus, ServerAddress, Settings};
 
@@ -103,7 +104,7 @@ fn spools(folder: &Path) -> Result<Vec<SpoolFolder>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_path("read folder", folder),
+        Err(error) => return Ok(Err(error).with_path("read folder", folder)?),
     };
     let mut found = Vec::new();
     for entry in entries {

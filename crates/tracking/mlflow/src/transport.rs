@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use artifact::WithPath;
 use reqwest::Method;
 use reqwest::blocking::{Body, Client, ClientBuilder, RequestBuilder, Response};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -17,9 +18,9 @@ use url::Url;
 
 use crate::address::shown;
 use crate::answer::Refusal;
-use crate::error::{Failure, WithPath};
+use crate::error::Failure;
 use crate::retry::RetryPolicy;
-use crate::{Credentials, Error, Result, ServerAddress, Settings, Tls, whole_file};
+use crate::{Credentials, Error, Result, ServerAddress, Settings, Tls};
 
 /// The slowest line that an upload still gets through: 128 KiB a second.
 const SLOWEST_UPLOAD_BYTES_PER_SECOND: u64 = 128 * 1024;
@@ -220,7 +221,7 @@ impl Transport {
     pub(crate) fn get_file(&self, action: &'static str, url: &Url, to: &Path) -> Result<u64> {
         self.retries.run(|_| {
             let mut response = self.exchange(action, url, self.downloads.get(url.clone()))?;
-            whole_file::write(to, |file| self.copy(action, url, &mut response, file, to))
+            artifact::write_through(to, |file| self.copy(action, url, &mut response, file, to))
         })
     }
 
@@ -230,7 +231,7 @@ impl Transport {
         action: &'static str,
         url: &Url,
         response: &mut Response,
-        file: &mut File,
+        file: &mut impl Write,
         to: &Path,
     ) -> Result<u64> {
         let mut buffer = vec![0; 256 * 1024];

@@ -14,6 +14,7 @@ import io
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 # VGG16 by torchvision's numbers: convolutions of 3×3, "M" a maximum over 2×2.
-LAYERS = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
+LAYERS: list[int | str] = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
 # Means and standard deviations of red, green and blue, on values from 0 to 1.
 NORMALISATIONS = {
     "unit": ([0.0] * 3, [1.0] * 3),
@@ -35,7 +36,7 @@ NORMALISATIONS = {
 FORWARD_BATCH = 16
 
 
-def _load_pyfunc(data_path, model_config=None):
+def _load_pyfunc(data_path: str, model_config: dict[str, Any] | None = None) -> "Model":
     """Called by MLflow with the folder `data`."""
     return Model(Path(data_path), (model_config or {}).get("device", "cpu"))
 
@@ -43,7 +44,7 @@ def _load_pyfunc(data_path, model_config=None):
 class Model:
     """The model folder that `select` and `calibrate` wrote."""
 
-    def __init__(self, folder, device="cpu"):
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if description["format"] not in (2, 3):
             raise ValueError(f"model.json is of format {description['format']}; this reads 2 and 3")
@@ -62,14 +63,15 @@ class Model:
             fit = json.loads(calibration.read_text(encoding="utf-8"))["temperature"]
             self.temperature = fit["temperature"]
 
-    def _placed(self, name, tensor):
+    def _placed(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         """Convolutions in the model's number format, channels last; the head in fp32."""
         if not name.startswith("features."):
             return tensor
         tensor = tensor.to(self.format)
         return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
-    def predict(self, model_input, params=None):
+    # MLflow passes `params`, of which there are none.
+    def predict(self, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:  # noqa: ARG002
         """A row for each picture of the column `image`."""
         pictures = list(model_input["image"])
         probabilities = [np.empty((0, len(self.classes)))]
@@ -83,7 +85,7 @@ class Model:
             table[f"prob_{name}"] = probabilities[:, index]
         return pd.DataFrame(table)
 
-    def planes(self, picture):
+    def planes(self, picture: bytes) -> np.ndarray:
         """The picture as the model sees it: [3, S, S], fp32."""
         pixels = decode(picture)
         highest = np.float32(np.iinfo(pixels.dtype).max)
@@ -95,14 +97,14 @@ class Model:
         return planes
 
     @torch.inference_mode()
-    def probabilities(self, images):
+    def probabilities(self, images: torch.Tensor) -> np.ndarray:
         """Probabilities [N, classes], f64, of at most FORWARD_BATCH images [N, 3, S, S]."""
         count = images.shape[0]
         empty = torch.zeros((FORWARD_BATCH - count, *images.shape[1:]))
         logits = self.logits(torch.cat([images, empty]).to(self.device))[:count]
         return (logits.double().cpu() / self.temperature).softmax(dim=1).numpy()
 
-    def logits(self, images):
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
         x = self.head_inputs(images)
         if "standardise.mean" in self.weights:
             x = x - self.weights["standardise.mean"]
@@ -119,14 +121,14 @@ class Model:
             x = functional.linear(x, weight, bias)
         return x
 
-    def kernel(self, x):
+    def kernel(self, x: torch.Tensor) -> torch.Tensor:
         """k(x, vectors) · coefficients + bias, where k is exp(−gamma · squared distance)."""
         vectors, gamma = self.weights["kernel.vectors"], self.weights["kernel.gamma"]
         squares = x.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
         distances = (squares - 2 * x @ vectors.T).clamp_min(0)
         return torch.exp(-gamma * distances) @ self.weights["kernel.coefficients"] + self.weights["kernel.bias"]
 
-    def head_inputs(self, images):
+    def head_inputs(self, images: torch.Tensor) -> torch.Tensor:
         x = images.to(self.format).contiguous(memory_format=torch.channels_last)
         scales = []
         number = 0
@@ -150,7 +152,7 @@ class Model:
         return x.float().flatten(1)
 
 
-def statistics(normalisation):
+def statistics(normalisation: str | dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation [3] of a normalisation: its name, or what has none says itself."""
     if isinstance(normalisation, dict):
         channels = normalisation["channels"]
@@ -160,7 +162,7 @@ def statistics(normalisation):
     return np.array(mean, dtype=np.float32), np.array(deviation, dtype=np.float32)
 
 
-def multi_scale(maps):
+def multi_scale(maps: torch.Tensor) -> torch.Tensor:
     """Means of 4×4 cells and standard deviations of each channel."""
     cells = functional.adaptive_avg_pool2d(maps, 4).flatten(1)
     return torch.cat([cells, maps.std(dim=(2, 3), correction=0)], dim=1)
@@ -179,7 +181,7 @@ TURNS = {
 }
 
 
-def upright(image):
+def upright(image: Image.Image) -> Image.Image:
     """Turned as its EXIF says and not as XMP does, like the Hounsfield programs and browsers. TIFF
     is turned by Pillow itself."""
     content = image.info.get("exif")
@@ -194,7 +196,7 @@ def upright(image):
     return image if turn is None else image.transpose(turn)
 
 
-def decode(picture):
+def decode(picture: bytes) -> np.ndarray:
     """Pixels [H, W, 1 or 3] of 8 or 16 bits, upright. Alpha is dropped, not blended with a
     background."""
     if picture[128:132] == b"DICM":
@@ -218,7 +220,7 @@ def decode(picture):
     return np.asarray(image.convert("RGB"))
 
 
-def resize(pixels, size):
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
     """[H, W, C] to [S, S, C] with the triangle filter and antialiasing, in the integers of the
     Rust crate fast_image_resize, so that every pixel is the same: columns first for 8 bits, rows
     first for 16."""
@@ -229,7 +231,7 @@ def resize(pixels, size):
     return pixels
 
 
-def resize_axis(pixels, size, axis):
+def resize_axis(pixels: np.ndarray, size: int, axis: int) -> np.ndarray:
     bits = 8 * pixels.dtype.itemsize
     weights, precision = integer_weights(pixels.shape[axis], size, bits)
     # Products and sums stay below 2**53: exact in f64, whose matrix product is fast.
@@ -239,7 +241,7 @@ def resize_axis(pixels, size, axis):
     return np.moveaxis(levels, 0, axis)
 
 
-def integer_weights(length, size, bits):
+def integer_weights(length: int, size: int, bits: int) -> tuple[np.ndarray, int]:
     """The filter's weights [size, length] as integers, and the power of two that they stand for."""
     scale = length / size
     radius = max(scale, 1.0)

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// have done by themselves.
 pub(crate) fn end_on_interruption(hook: EndHook) {
     if let Err(error) = listen(hook) {
-        tracing::warn!("an interruption will not be told to MLflow: {error}");
+        tracing::warn!("an interruption will not be logged to MLflow: {error}");
     }
 }
 

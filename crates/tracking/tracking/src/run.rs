@@ -8,9 +8,9 @@ use mlflow::{
     ArtifactSource, Key, Provenance, Repeated, RunStatus, Settings as Server, Tag, Tracker,
     Tracking,
 };
+use program::Settings;
 use serde::Serialize;
 use serde_json::Value;
-use stage::Settings;
 
 use crate::interruption::end_on_interruption;
 use crate::{DataUse, images, server, spools, values};
@@ -116,7 +116,7 @@ impl TrackedRun {
 
     /// Sets a tag.
     pub fn tag(&self, name: &str, value: &impl fmt::Display) {
-        self.tracker.tags([(name, stage::shown_lines(&value.to_string()))]);
+        self.tracker.tags([(name, terminal::shown_lines(&value.to_string()))]);
     }
 
     /// Sets the run's description, in Markdown: what its page shows first.
@@ -179,7 +179,7 @@ fn tracking(
 }
 
 fn tag(name: &str, value: &str) -> Tag {
-    Tag::new(Key::cleaned(name), stage::shown(value))
+    Tag::new(Key::cleaned(name), terminal::shown(value))
 }
 
 /// What `dvc` tells the commands that it runs.

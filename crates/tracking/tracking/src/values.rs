@@ -8,7 +8,7 @@ pub(crate) fn params(section: &str, settings: &impl Serialize) -> Vec<(String, S
     leaves(section, '.', settings)
         .into_iter()
         .map(|(key, value)| match value {
-            Value::String(text) => (key, stage::shown(text)),
+            Value::String(text) => (key, terminal::shown(text)),
             other => (key, other.to_string()),
         })
         .collect()

@@ -45,7 +45,7 @@ impl Params {
                 "it learns by epochs, which are set here",
             );
         }
-        wants("train.solve", solve.is_some(), "what it chooses from is set here")?;
+        wants("train.solve", solve.is_some(), "the candidates it chooses from are set here")?;
         if let Some(solve) = solve {
             solve.check_for(head.kind)?;
         }
@@ -60,7 +60,7 @@ impl Params {
             head.kind == HeadKind::Linear,
             "prepare_base.freeze",
             freeze,
-            "a kernel head knows no gradient into the base: freeze all, or take the linear head",
+            "a kernel head passes no gradient to the base: freeze all, or take the linear head",
         )?;
         wants("train.descent", descent.is_some(), "the layers that are not frozen learn by epochs")
     }
@@ -152,7 +152,7 @@ impl HeadParams {
             kind != HeadKind::MultiScale,
             "prepare_base.head.kind",
             kind.name(),
-            "no longer made, though models that have it are still read; take kernel",
+            "no longer supported for new models; take kernel",
         )?;
         let hidden = self.hidden_units;
         require(

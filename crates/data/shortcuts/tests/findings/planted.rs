@@ -34,7 +34,7 @@ fn a_mark_in_a_corner_is_named_with_its_corner() {
     assert_eq!(frame[0].class, "normal");
     assert_eq!(frame[0].others.len(), 3);
     let sentence = &frame[0].in_words;
-    let told = "normal is told from every other class by the picture's edge alone (AUROC ";
+    let told = "normal is distinguished from every other class by the picture's edge alone (AUROC ";
     assert!(sentence.starts_with(told), "{sentence}");
     assert!(sentence.contains("a bright mark in the upper left corner"), "{sentence}");
     // Nor is anything said of classes that were left alone.
@@ -61,7 +61,7 @@ fn of_a_mark_that_half_of_the_others_have_only_the_pair_without_doubt_is_named()
     assert_eq!(told[0].classes, ["adenocarcinoma", "large_cell_carcinoma"]);
     let [claim] = &report.verdict.shortcuts[..] else { panic!("{:?}", report.verdict.shortcuts) };
     assert_eq!((claim.class.as_str(), claim.others.len()), ("adenocarcinoma", 1));
-    let told = "told from large_cell_carcinoma by the picture's edge alone (AUROC 0.9";
+    let told = "distinguished from large_cell_carcinoma by the picture's edge alone (AUROC 0.9";
     assert!(claim.in_words.contains(told), "{}", claim.in_words);
     assert!(claim.in_words.contains("a bright mark in the upper left corner"));
 }
@@ -79,7 +79,7 @@ fn a_window_of_its_own_is_named_as_brightness() {
     let brightness = of_baseline(&claims, Baseline::GREY_HISTOGRAM);
     assert_eq!(brightness.len(), 1, "{claims:?}");
     let sentence = &brightness[0].in_words;
-    let told = "squamous_cell_carcinoma is told from every other class by brightness alone (AUROC ";
+    let told = "squamous_cell_carcinoma is distinguished from every other class by brightness alone (AUROC ";
     assert!(sentence.starts_with(told), "{sentence}");
     let giveaway = brightness[0].giveaway.as_ref().unwrap();
     assert!(giveaway.auroc > 0.95, "{giveaway:?}");
@@ -100,7 +100,7 @@ fn a_size_of_its_own_is_named_in_pixels() {
     let file = of_baseline(&claims, Baseline::METADATA);
     assert_eq!(file.len(), 1, "{claims:?}");
     let sentence = &file[0].in_words;
-    let told = "large_cell_carcinoma is told from every other class by the file alone";
+    let told = "large_cell_carcinoma is distinguished from every other class by the file alone";
     assert!(sentence.starts_with(told), "{sentence}");
     let giveaway = file[0].giveaway.as_ref().unwrap();
     assert_eq!(giveaway.measure, "width in pixels");

@@ -243,7 +243,7 @@ fn name_of(image: &ImageRequest) -> RecordName {
 }
 
 fn warn_of_going_without(error: &ClassifierError) {
-    tracing::warn!("failed to {error}. Going on: what is not kept is computed each time");
+    tracing::warn!("failed to {error}. Continuing: what cannot be kept is computed each time");
 }
 
 /// The error that says what to do, where the disk is full; else the error itself.

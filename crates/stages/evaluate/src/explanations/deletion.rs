@@ -67,7 +67,7 @@ impl Examination<'_> {
         let Some(first) = cases.first() else { return Ok(None) };
         let nothing = self.nothing_left(first);
         let nothing = &subject.logits(&[nothing])?[0];
-        let bar = stage::items_bar(cases.len() as u64, "deletion");
+        let bar = terminal::items_bar(cases.len() as u64, "deletion");
         let mut curves = Vec::with_capacity(cases.len());
         for batch in cases.chunks(BATCH) {
             let variants: Vec<Vec<f32>> =

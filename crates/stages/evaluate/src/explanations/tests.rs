@@ -2,7 +2,7 @@
 //! weights are.
 
 use imaging::Normalisation;
-use inference::{Unit, prediction};
+use scoring::{Unit, prediction};
 
 use super::*;
 use crate::worth::look_alikes::bitmap;

@@ -20,7 +20,7 @@ pub(super) fn section(solved: &Solved) -> Section {
         ]
     });
     let table = Table {
-        label: "what cross-validation says of each candidate".into(),
+        label: "cross-validation of each candidate".into(),
         columns: vec![
             Column::text(""),
             Column::text("Features at"),
@@ -37,7 +37,7 @@ pub(super) fn section(solved: &Solved) -> Section {
         title: "Choice of the head".into(),
         lead: format!(
             "By cross-validation on the training split alone, in {} folds that keep copies, scans and \
-             patients together. {} The test images have had no say in it.",
+             patients together. {} The test images played no part in it.",
             search.folds, search.rule
         ),
         body: html! { (table.markup()) },

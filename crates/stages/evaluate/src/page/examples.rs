@@ -15,8 +15,8 @@ pub(super) fn mistakes(evaluated: &Evaluated<'_>) -> Section {
     let lead = match shown.len() as u64 {
         0 => "None.".into(),
         1 if all == 1 => "The only one.".into(),
-        count if count == all => format!("All {all}, the one that the model was surest of first."),
-        count => format!("The {count} of {all} that the model was surest of, the surest first."),
+        count if count == all => format!("All {all}, the most confident first."),
+        count => format!("The {count} most confident of {all}, the most confident first."),
     };
     Section {
         id: "mistakes",
@@ -32,9 +32,10 @@ pub(super) fn mistakes(evaluated: &Evaluated<'_>) -> Section {
 pub(super) fn right(evaluated: &Evaluated<'_>) -> Section {
     Section {
         id: "right",
-        title: "Right ones".into(),
-        lead: "Of each class the surest, the typical and the least sure of those that the model \
-               got right. Looking elsewhere than a radiologist would is a warning, too."
+        title: "Right predictions".into(),
+        lead: "Of the right predictions of each class, the most confident, a typical one and the \
+               least confident. A map that marks other places than a radiologist would is a \
+               warning, too."
             .into(),
         body: html! {
             (scale(evaluated))
@@ -97,7 +98,7 @@ fn card(evaluated: &Evaluated<'_>, example: &Example) -> Markup {
                 @match &example.map {
                     ShownMap::Overlay(overlay) => div { (overlay.markup()) },
                     ShownMap::Empty => div {
-                        div.blank { "Empty map: no place speaks for it." }
+                        div.blank { "Empty map: no place supports the prediction." }
                     },
                     ShownMap::NotShown => {},
                 }

@@ -12,11 +12,10 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     let explanations = &evaluated.scores.explanations;
     Section {
         id: "explanations",
-        title: "Can the maps be believed?".into(),
-        lead:
-            "A map of where a model looked is shown below only if it passes: it must change with \
-               the model's weights, and what it marks must count for the answer."
-                .into(),
+        title: "Are the heat maps faithful?".into(),
+        lead: "A heat map is shown below only if it passes two tests: it must change with the \
+               model's weights, and what it marks must affect the prediction."
+            .into(),
         body: match explanations {
             Explanations::NotTested { reason } => html! { p { "Not tested: " (reason) "." } },
             Explanations::Tested(tested) => body(tested),
@@ -67,8 +66,8 @@ fn curves(deletion: &Deletion) -> Markup {
             series("the same shape elsewhere first", false),
         ],
         diagonal: false,
-        caption: "The further the first line lies below the second, the more the map shows what \
-                  counts."
+        caption: "The further the first line is below the second, the more the map shows what \
+                  affects the prediction."
             .into(),
     };
     chart.markup()
@@ -104,7 +103,7 @@ fn randomisation(tests: &[Randomisation]) -> Markup {
         div {
             h3 { "Against shuffled weights" }
             (table.markup())
-            p { "1 is the same map, 0 another. From 0.8 on a map shows the picture, not the model." }
+            p { "1 is the same map, 0 an unrelated one. From 0.8 a map shows the picture, not the model." }
         }
     }
 }

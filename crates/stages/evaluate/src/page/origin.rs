@@ -21,8 +21,8 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Option<Section> {
     is_there.then(|| Section {
         id: "origin",
         title: "Where the score comes from".into(),
-        lead: "How much of it is copies, pictures that look alike, shortcuts and chance, and what \
-               becomes of it when something is taken from the pictures."
+        lead: "How much of the score is due to copies, look-alikes, shortcuts and chance, and how \
+               it changes when something is removed from the pictures."
             .into(),
         body: html! {
             div.charts {
@@ -36,7 +36,7 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Option<Section> {
                 (split_audit(audit))
             }
             @if let Some(probes) = &deeper.probes {
-                h3 { "Scored again, with something taken from the pictures" }
+                h3 { "Scored again, with something removed from the pictures" }
                 (probes_markup(probes))
             }
         },
@@ -81,13 +81,13 @@ fn waterfall_chart(waterfall: &Waterfall) -> Markup {
     };
     let step = |step: &Step| bar(step.kind.in_words(), step.worth.as_ref());
     let chart = WaterfallChart {
-        title: "Accuracy, less what is not skill".into(),
+        title: "Accuracy, less the parts that are not skill".into(),
         whole: bar("accuracy", Some(&waterfall.headline)),
         steps: waterfall.steps.iter().map(step).collect(),
         left: bar("what is left", Some(&waterfall.left)),
         caption:
             "Each with its 95 % interval. The steps are paired, image by image. Shortcuts are \
-                  counted beyond chance; where they live on the same copies, what is left is told \
+                  counted beyond chance; where they profit from the same copies, the rest is \
                   too low."
                 .into(),
     };
@@ -106,7 +106,7 @@ fn steps(waterfall: &Waterfall) -> Markup {
         vec![title.into(), worth, step.how.as_str().into()]
     };
     let table = Table {
-        label: "what is taken from the accuracy".into(),
+        label: "parts of the accuracy that are not skill".into(),
         columns: vec![
             Column::text("Step"),
             Column::number("Worth (95 % interval)"),
@@ -147,8 +147,8 @@ fn curve(found: &LookAlikes) -> Markup {
         y: Axis::share("share of images given their class"),
         series: series.collect(),
         mark: Some((found.threshold, "look-alikes →".into())),
-        caption: "Groups of equally many test images. A line that rises to the right is right \
-                  where it has seen nearly the same before."
+        caption: "Each point is a group of equally many test images. A line that rises to the \
+                  right means: right where training had nearly the same image."
             .into(),
     };
     chart.markup()
@@ -162,7 +162,7 @@ fn look_alikes(found: &LookAlikes) -> Markup {
             (words::number(found.of_same_class as u64, "has", "have"))
             " a nearest training image of the same class. A look-alike is more alike than \
              all but 1 in 100 training images are to their nearest of another class (similarity "
-            (words::score(Some(found.threshold))) ", told by the training images alone)."
+            (words::score(Some(found.threshold))) ", computed from the training images alone)."
         }
         @if let Some(without) = &found.without {
             @let rows = without.accuracy.iter().enumerate().map(|(number, named)| {
@@ -207,7 +207,7 @@ fn probes_markup(probes: &Probes) -> Markup {
             Column::number("Accuracy"),
             Column::number("Change"),
             Column::number("Change of probability"),
-            Column::number("Other answers"),
+            Column::number("Changed predictions"),
             Column::text("What was done"),
         ],
         rows: probes.iter().map(row).collect(),
@@ -215,7 +215,7 @@ fn probes_markup(probes: &Probes) -> Markup {
     html! {
         (table.markup())
         p {
-            "A model of anatomy should lose little by matched grey levels, by encoding and by size, \
+            "A model of anatomy should lose little when grey levels, encoding or size are changed, \
              and much without the middle. All changes are paired, image by image. "
             (passes) " passes of the network; evaluate.probes turns them off."
         }

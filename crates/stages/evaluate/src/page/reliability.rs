@@ -12,9 +12,9 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     let table = Reliability::of_confidence(evaluated.predictions, Reliability::BINS);
     let temperature = evaluated.scores.temperature;
     let calibration = if evaluated.model.is_calibrated {
-        format!("The network's output is divided by {temperature:.3}, as calibrate found out.")
+        format!("The network's output is divided by the temperature {temperature:.3}.")
     } else {
-        "The model was never calibrated: these are the probabilities of the bare network.".into()
+        "The model is not calibrated: these are the uncalibrated probabilities.".into()
     };
     Section {
         id: "reliability",
@@ -42,7 +42,7 @@ fn diagram(bins: &[ReliabilityBin]) -> LineChart {
             stroke: Stroke::Marked,
         }],
         diagonal: true,
-        caption: "Below the diagonal the model is surer than it may be. Points of few images jump."
+        caption: "Below the diagonal the model is overconfident. Bins of few images are uncertain."
             .into(),
     }
 }

@@ -22,15 +22,14 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
         series: curves.collect(),
         diagonal: true,
         caption:
-            "The dashed diagonal is a coin. A curve near the upper left corner tells the class \
-                  from the others almost without mistakes."
+            "The dashed diagonal is chance. A curve near the upper left corner distinguishes the \
+                  class from the others almost without mistakes."
                 .into(),
     };
     Section {
         id: "roc",
         title: "ROC curves".into(),
-        lead: "What a threshold on the probability of a class would find, and what it would find \
-               wrongly, for every threshold there is."
+        lead: "True and false positive rates of a class, for every threshold on its probability."
             .into(),
         body: html! { div.charts { (chart.markup()) } },
     }

@@ -9,8 +9,8 @@ use super::{Evaluated, words};
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     let intervals = &evaluated.scores.intervals;
     let groups = match evaluated.unit {
-        inference::Unit::Patients => words::number(intervals.groups as u64, "patient", "patients"),
-        inference::Unit::Slices => {
+        scoring::Unit::Patients => words::number(intervals.groups as u64, "patient", "patients"),
+        scoring::Unit::Slices => {
             words::number(intervals.groups as u64, "group of copies", "groups of copies")
         }
     };
@@ -18,8 +18,8 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
         id: "scores",
         title: "Scores".into(),
         lead: format!(
-            "95 % bootstrap intervals over {groups}, {} resamples. They tell how far a score may be \
-             off for having been measured on these images, not how another training would come out.",
+            "95 % bootstrap intervals over {groups}, {} resamples. They show how far a score may be off \
+             because it was measured on these images, not how it would differ after another training.",
             intervals.resamples
         ),
         body: table(evaluated).markup(),
@@ -42,7 +42,7 @@ fn table(evaluated: &Evaluated<'_>) -> Table {
             "precision, mean",
             scores.macro_average.precision,
             averages.precision,
-            "of the images given a class, those that have it; mean over the classes",
+            "share of the images predicted as a class that have it; mean over the classes",
         ),
         row(
             "F1, mean",
@@ -54,7 +54,7 @@ fn table(evaluated: &Evaluated<'_>) -> Table {
             "AUROC",
             scores.auroc,
             intervals.auroc,
-            "an image of a class is ranked before one of another; 0.5 is a coin. Mean over the classes",
+            "an image of a class is ranked above one of another; 0.5 is chance. Mean over the classes",
         ),
         row(
             "average precision",
@@ -85,7 +85,7 @@ fn table(evaluated: &Evaluated<'_>) -> Table {
             "log loss",
             scores.loss,
             intervals.loss,
-            "surprise at the actual class, in nats; less is better",
+            "mean negative log probability of the actual class, in nats; lower is better",
         ),
         row(
             "Brier score",

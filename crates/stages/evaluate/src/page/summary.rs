@@ -21,7 +21,7 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
             (Tone::Bad, "not shown to beat a baseline that knows no anatomy")
         }
         WorthVerdict::Control => (Tone::Bad, "a control: trained on shuffled labels"),
-        WorthVerdict::TooFewImages => (Tone::Bad, "too few test images to say anything"),
+        WorthVerdict::TooFewImages => (Tone::Bad, "too few test images for any conclusion"),
         WorthVerdict::NothingToCompare => (Tone::Warn, "a score with nothing to compare it with"),
     };
     let deeper = &worth.deeper;
@@ -31,12 +31,12 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
         _ if worth.verdict == WorthVerdict::Control => (Tone::Bad, headline.to_owned()),
         _ if is_shifted => (
             Tone::Bad,
-            "the images are in the right order, but the classes' scores have moved since validation"
+            "the images are ranked rightly, but the classes' scores have shifted since validation"
                 .into(),
         ),
         Some(finding) => (
             Tone::Warn,
-            format!("{} alone finds as much as the model", words::spoken(&finding.shortcut)),
+            format!("{} alone is as good as the model", words::spoken(&finding.shortcut)),
         ),
         None => (Tone::Good, headline.to_owned()),
     };
@@ -117,7 +117,7 @@ fn copies(worth: &Worth) -> KeyFigure {
             let label = "images that training has a copy of".into();
             return KeyFigure { value: "0".into(), label };
         }
-        Leak::NotMeasured { .. } => "what the copies are worth was not measured".into(),
+        Leak::NotMeasured { .. } => "the effect of the copies was not measured".into(),
         Leak::Measured(LeakEffect { effect, .. }) => format!(
             "the copies are worth {} on those, {}",
             words::signed(effect.value),

@@ -1,8 +1,8 @@
 //! What to do about what was found, most important first.
 
 use dataset::BaselineKind;
-use inference::Unit;
 use metrics::Proportion;
+use scoring::Unit;
 
 use super::{Evaluated, words};
 use crate::Source;
@@ -24,7 +24,7 @@ pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
         check_thresholds(evaluated),
         mend_shift(evaluated),
         doubt_maps(evaluated),
-        Some("Look through the mistakes at the end, and at what the model looked at.".to_owned()),
+        Some("Look through the mistakes at the end, and at the heat maps.".to_owned()),
     ];
     of_data.into_iter().chain(rest).flatten().collect()
 }
@@ -46,7 +46,7 @@ fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
         ),
         WorthVerdict::NotBetterThanAShortcut => Some(match shortcut {
             Some(shortcut) => format!(
-                "Do not report this score as skill. Find out how {} tells the classes apart \
+                "Do not report this score as skill. Find out how {} distinguishes the classes \
                  (data_validation/report.html), and collect images in which it cannot.",
                 words::spoken(&shortcut.name)
             ),
@@ -55,10 +55,10 @@ fn beat_the_baseline(evaluated: &Evaluated<'_>) -> Option<String> {
                 .into(),
         }),
         WorthVerdict::Control => {
-            Some("Use this model for nothing; set train.permute_labels: false to train one.".into())
+            Some("Do not use this model; set train.permute_labels: false to train one.".into())
         }
         WorthVerdict::TooFewImages => {
-            Some("Report no score: bring more test images of each class first.".into())
+            Some("Do not report a score: add more test images of each class first.".into())
         }
         WorthVerdict::NothingToCompare => {
             Some("Run validate, so that there are baselines to compare the score with.".into())
@@ -85,8 +85,8 @@ fn leave_out_known(evaluated: &Evaluated<'_>) -> Option<String> {
 fn name_patients(evaluated: &Evaluated<'_>) -> Option<String> {
     let is_unknown = evaluated.unit == Unit::Slices && evaluated.source == Source::TestSplit;
     is_unknown.then(|| {
-        "Say whose images these are, in data.patients of config.yaml (a pattern on the path, or a \
-         CSV): slices of one patient in training and test make a score too good."
+        "Record the patient of each image with data.patients of config.yaml (a pattern on the \
+         path, or a CSV): slices of one patient in training and test raise a score."
             .into()
     })
 }
@@ -107,7 +107,7 @@ fn get_more_images(evaluated: &Evaluated<'_>) -> Option<String> {
 
 fn calibrate(evaluated: &Evaluated<'_>) -> Option<String> {
     (!evaluated.model.is_calibrated).then(|| {
-        "Run calibrate: until then the probabilities are those of the bare network, and there are \
+        "Run calibrate: until then the probabilities are uncalibrated, and there are \
          no thresholds."
             .into()
     })
@@ -132,7 +132,7 @@ fn check_thresholds(evaluated: &Evaluated<'_>) -> Option<String> {
 fn mend_shift(evaluated: &Evaluated<'_>) -> Option<String> {
     let shift = evaluated.scores.worth.deeper.shift.as_ref()?;
     shift.is_shown.then(|| {
-        "Do not mend the moved scores with these test images: find out in what the validation images \
+        "Do not correct the shifted scores with these test images: find out how the validation images \
          differ from them, get validation images from the source that the model is meant for, and \
          calibrate again."
             .into()
@@ -143,8 +143,8 @@ fn doubt_maps(evaluated: &Evaluated<'_>) -> Option<String> {
     let Explanations::Tested(tested) = &evaluated.scores.explanations else { return None };
     tested.has_many_empty().then(|| {
         format!(
-            "Do not rely on the maps: {} of {} are empty, which says that nothing speaks for what \
-             the model answered.",
+            "Do not rely on the heat maps: {} of {} are empty, so nothing in the picture supports \
+             the prediction.",
             tested.empty, tested.images
         )
     })

@@ -1,11 +1,11 @@
 //! How the training went.
 
 use classifier::checkpoint::EpochRow;
-use fit::EpochSearch;
-use fit::epochs::HeldOut;
 use maud::html;
 use report::chart::{Axis, LineChart, Series, Stroke};
 use report::{Cell, Column, Section, Table};
+use solvers::EpochSearch;
+use solvers::epochs::HeldOut;
 
 /// The section; none without epochs.
 pub(super) fn section(history: &[EpochRow], search: Option<&EpochSearch>) -> Option<Section> {
@@ -19,7 +19,7 @@ pub(super) fn section(history: &[EpochRow], search: Option<&EpochSearch>) -> Opt
         id: "training",
         title: "Training".into(),
         lead: format!(
-            "{last} epochs. The training loss is that of learning, with label smoothing, class \
+            "{last} epochs. The training loss includes label smoothing, class \
              weights and augmentation, so it may lie above the validation loss."
         ),
         body: html! {
@@ -35,8 +35,9 @@ pub(super) fn section(history: &[EpochRow], search: Option<&EpochSearch>) -> Opt
 /// How many epochs there were to be, and whether they paid.
 fn verdict(search: &EpochSearch) -> String {
     let epochs = format!(
-        "How many epochs, cross-validation on the training split says, in {} folds that keep copies, \
-         scans and patients together: the first that is behind the best by no more than chance.",
+        "Cross-validation on the training split chose the number of epochs, in {} folds that keep \
+         copies, scans and patients together: the first epoch that is worse than the best by no more \
+         than chance.",
         search.folds
     );
     match &search.gain {
@@ -61,7 +62,7 @@ fn held_out(search: &EpochSearch) -> Table {
         ((place + 1).to_string(), mark, scores)
     });
     Table {
-        label: "what cross-validation says of each epoch".into(),
+        label: "cross-validation after each epoch".into(),
         columns: vec![
             Column::text(""),
             Column::text("After epoch"),

@@ -17,15 +17,15 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
         title: "What the score is worth".into(),
         lead: format!(
             "A score means little by itself. Baselines that cannot know anything about tumours were \
-             fitted on {} and scored on the same test images. The best of so many is a little better \
-             than any of them is: that favours the baselines.",
+             fitted on {} and scored on the same test images. The best of so many scores a little \
+             higher than it should: that favours the baselines.",
             fitted_on(worth)
         ),
         body: html! {
             @if let Some(best) = &worth.best_baseline {
                 div.charts { (accuracies(worth)) (recall_differences(best)) }
                 (shortcut_sentence(worth, best))
-                h3 { "Found of each class, model against " (words::spoken(&best.name)) }
+                h3 { "Recall of each class, model against " (words::spoken(&best.name)) }
                 (recall_table(best))
             } @else {
                 p { "There are no baselines on these images: " (no_baselines(evaluated.source)) }
@@ -49,8 +49,8 @@ fn fitted_on(worth: &Worth) -> String {
 
 fn no_baselines(source: Source) -> &'static str {
     match source {
-        Source::TestSplit => "validate has written none that predicts all of them.",
-        Source::Folder => "they were fitted for the images of the pipeline only.",
+        Source::TestSplit => "no baseline of validate predicts all of them.",
+        Source::Folder => "baselines exist for the images of the pipeline only.",
     }
 }
 
@@ -92,12 +92,13 @@ fn recall_differences(best: &Comparison) -> Markup {
         is_main: recall.difference.interval.is_some_and(|interval| interval.low > 0.0),
     });
     let chart = IntervalChart {
-        title: format!("Found more (or less) than {}", words::spoken(&best.name)),
+        title: format!("Recall above (or below) that of {}", words::spoken(&best.name)),
         axis: Axis { label: "recall, model minus baseline".into(), from: -1.0, to: 1.0 },
         rows: rows.collect(),
-        caption: "Right of the dashed line the model finds more. Blue where that is more than \
-                  chance explains."
-            .into(),
+        caption:
+            "Right of the dashed line the model has the higher recall. Blue where chance does \
+                  not explain it."
+                .into(),
     };
     chart.markup()
 }
@@ -108,9 +109,10 @@ fn shortcut_sentence(worth: &Worth, best: &Comparison) -> Markup {
     html! {
         @if let Some(shortcut) = shortcut {
             p {
-                "The best of those that see no anatomy at all is " (words::spoken(&shortcut.name))
+                "The best baseline that sees no anatomy at all is " (words::spoken(&shortcut.name))
                 ", with an accuracy of " (words::score(shortcut.accuracy.second))
-                "; the model minus it is " (words::signed(shortcut.accuracy.difference.value))
+                "; the difference from the model is "
+                (words::signed(shortcut.accuracy.difference.value))
                 " (" (words::interval(shortcut.accuracy.difference.interval, words::signed)) ")."
             }
         }
@@ -143,7 +145,7 @@ fn leak(worth: &Worth, source: Source) -> Markup {
     html! {
         @match (&worth.leak, source) {
             (Leak::NoCopies, Source::TestSplit) => p {
-                "Training has no copy of a test image that validate could find."
+                "validate found no copy of a test image in training."
             },
             (Leak::NoCopies, Source::Folder) => p {
                 "No file here has the same content as a training image. Re-encoded or resized \
@@ -151,7 +153,7 @@ fn leak(worth: &Worth, source: Source) -> Markup {
             },
             (Leak::NotMeasured { copied_test_images, reason }, _) => p {
                 (words::number(*copied_test_images as u64, "image has", "images have"))
-                " a copy in training. What that is worth was not measured: " (reason) "."
+                " a copy in training. The effect was not measured: " (reason) "."
             },
             (Leak::Measured(effect), _) => {
                 p { (effect.in_words) }
@@ -164,8 +166,8 @@ fn leak(worth: &Worth, source: Source) -> Markup {
                 "Without the " (words::number(rest.left_out as u64, "image", "images"))
                 " that training has copies of, the accuracy is " strong { (words::score(rest.accuracy.value)) }
                 " on " (rest.images) " (" (words::interval(rest.accuracy.interval, words::score)) "). "
-                "That compares other images, and perhaps other classes, so it is not the effect of \
-                 the copies."
+                "These are other images, and perhaps other classes, so the difference is not the \
+                 effect of the copies."
             }
         }
     }
@@ -212,8 +214,9 @@ fn class_effects(effect: &LeakEffect) -> Markup {
         .collect();
     html! {
         p {
-            "By class: " (parts.join(", ")) ". The probability of the right class, which moves "
-            "before the answer does, changes by " (words::signed(effect.probability_effect.value))
+            "By class: " (parts.join(", ")) ". The probability of the right class, which changes "
+            "before the prediction does, changes by "
+            (words::signed(effect.probability_effect.value))
             " (" (words::interval(effect.probability_effect.interval, words::signed)) ")."
         }
     }

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use classifier::calibration::PositiveClasses;
 use dataset::{BaselineKind, Manifest, Split, ValidatedManifest};
-use inference::{Mask, Prediction, TestSet};
+use fit::Refit;
 use metrics::{Predictions, Temperature};
+use scoring::{Mask, Prediction, TestSet};
 use serde::Serialize;
-use training::Refit;
 
 use super::finding::{Finding, FindingContest};
 use super::leak::Leak;

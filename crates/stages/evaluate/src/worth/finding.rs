@@ -83,8 +83,8 @@ impl FindingContest {
             false => "is not as good as",
         };
         format!(
-            "At telling {} from the rest, {} alone {standing} the model: AUROC {} against {}, \
-             difference {}.",
+            "At distinguishing {} from the rest, {} alone {standing} the model: AUROC {} against \
+             {}, difference {}.",
             classes.join(", "),
             spoken(&self.shortcut),
             score(*second),
@@ -136,7 +136,9 @@ mod tests {
         let found = contest(0.5, 0.45);
         assert!(found.is_as_good, "{found:?}");
         assert!(
-            found.in_words.starts_with("At telling cancer from the rest, grey histogram alone")
+            found
+                .in_words
+                .starts_with("At distinguishing cancer from the rest, grey histogram alone")
         );
     }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use dataset::{ClassIndices, Split, ValidatedManifest};
-use inference::Prediction;
 use metrics::{Bootstrap, Estimate};
+use scoring::Prediction;
 use serde::Serialize;
 
 use super::refits::{Copies, Refits, Trainings, mean, mean_over};

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use dataset::{ClassIndices, GroupNumber, Manifest};
-use inference::{TestSet, read_picture};
 use metrics::{Bootstrap, Estimate};
 use rayon::prelude::*;
+use scoring::{TestSet, read_picture};
 use serde::Serialize;
 
 use super::refits::{Compared, Copies, Refits, Trainings, mean_over};
@@ -264,7 +264,7 @@ fn in_words(
             let value = accuracy.first().and_then(|model| model.accuracy.value);
             format!("on the {images} others the accuracy is {}", score(value))
         }
-        None => "there is no other".into(),
+        None => "there are no others".into(),
     };
     let worth = match effect {
         LookAlikeEffect::None => String::new(),

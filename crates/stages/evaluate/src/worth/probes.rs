@@ -3,9 +3,9 @@
 
 use anyhow::Result;
 use imaging::{Picture, Preprocessing};
-use inference::{Prediction, TestImage, TestSet, prediction, read_picture};
 use metrics::{Bootstrap, Estimate, Temperature};
 use rayon::prelude::*;
+use scoring::{Prediction, TestImage, TestSet, prediction, read_picture};
 use serde::Serialize;
 
 use super::refits::mean_over;
@@ -90,7 +90,7 @@ impl Prober<'_> {
 
     fn predict(&self, alteration: Alteration, answer: &Answer<'_>) -> Result<Vec<Prediction>> {
         let images = &self.test.images;
-        let bar = stage::items_bar(images.len() as u64, alteration.name());
+        let bar = terminal::items_bar(images.len() as u64, alteration.name());
         let mut predictions = Vec::with_capacity(images.len());
         for batch in images.chunks(BATCH) {
             let seen = |image: &TestImage| -> Result<Vec<f32>> {

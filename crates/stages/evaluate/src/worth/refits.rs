@@ -8,9 +8,9 @@ use anyhow::Result;
 use artifact::Digest;
 use config::EvaluateParams;
 use dataset::{ImageRecord, Manifest, Split};
-use inference::{Prediction, TestImage, TestSet, prediction};
+use fit::{Length, Refit};
 use metrics::{Bootstrap, Estimate, Temperature};
-use training::{Length, Refit};
+use scoring::{Prediction, TestImage, TestSet, prediction};
 
 mod control;
 
@@ -66,7 +66,7 @@ impl Refits<'_> {
         }
         let refits = 1 + self.params.control_refits;
         tracing::info!("training the head {refits} times, to see what the {what} are worth");
-        let bar = stage::items_bar(u64::from(refits), "refits");
+        let bar = terminal::items_bar(u64::from(refits), "refits");
         let without = self.predict(&without)?;
         bar.inc(1);
         let mut controls = Vec::new();

@@ -7,9 +7,9 @@ use dataset::{
     BaselineAudit, ClassIndices, DrawnScores, Flattery, ImageRecord, Manifest, Split, SplitAudit,
     ValidatedManifest,
 };
+use fit::{Length, Refit};
 use serde::Serialize;
 use shortcuts::DrawnSplits;
-use training::{Length, Refit};
 
 /// Splits that are drawn, of each kind: each is a training.
 const DRAWS: usize = 5;
@@ -53,7 +53,7 @@ impl SplitAuditor<'_> {
         let drawn =
             DrawnSplits::of(&labels, &splits, &groups, self.classes.len(), DRAWS, self.seed);
         tracing::info!("training the head {} times, with splits that are drawn", 2 * DRAWS);
-        let bar = stage::items_bar(2 * DRAWS as u64, "drawn splits");
+        let bar = terminal::items_bar(2 * DRAWS as u64, "drawn splits");
         let scores = |splits: &[Vec<Split>]| -> Result<Option<DrawnScores>> {
             let mut found = Vec::new();
             for splits in splits {
@@ -122,7 +122,7 @@ fn in_words(model: &BaselineAudit, baselines: &[BaselineAudit]) -> String {
     });
     if let Some(baseline) = most {
         text.push_str(&format!(
-            " A classifier that sees only {} goes from {:.3} to {:.3} and {:.3}.",
+            " A classifier that sees only {} scores {:.3}; with these splits {:.3} and {:.3}.",
             baseline.looks_at, baseline.given, baseline.random.mean, baseline.grouped.mean
         ));
     }
@@ -155,6 +155,6 @@ mod tests {
         ];
         let told = in_words(&model, &baselines);
         assert!(told.contains("would score 0.950 instead of 0.900 (+0.050)"), "{told}");
-        assert!(told.contains("only a thumbnail goes from 0.360 to 0.810"), "{told}");
+        assert!(told.contains("only a thumbnail scores 0.360; with these splits 0.810"), "{told}");
     }
 }

@@ -3,8 +3,8 @@
 
 use dataset::{GroupNumber, Split, ValidatedManifest};
 use imaging::{GreyLevels, Picture};
-use inference::{ImageError, read_file};
 use rayon::prelude::*;
+use scoring::{ImageError, read_file};
 
 use super::look_alikes::Thumbnail;
 
@@ -61,7 +61,7 @@ impl TrainingPictures {
         let manifest = validated.included();
         let groups = validated.by_path();
         let records: Vec<_> = manifest.split(Split::Train).collect();
-        let bar = stage::items_bar(records.len() as u64, "training images");
+        let bar = terminal::items_bar(records.len() as u64, "training images");
         let mut pictures = Vec::with_capacity(records.len());
         let mut shorter_sides = Vec::with_capacity(records.len());
         let mut means = Vec::new();

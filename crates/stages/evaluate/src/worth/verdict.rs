@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use dataset::{FEW_OF_A_CLASS, FittedOn};
-use inference::Unit;
 use metrics::Difference;
+use scoring::Unit;
 use serde::Serialize;
 
 use super::{Comparison, Contest, Rival};
@@ -34,9 +34,8 @@ const NO_BASELINES: &str =
     "There are no baselines on these images, so what the score is worth is not known.";
 
 /// Of a model that was trained on shuffled labels.
-const CONTROL: &str = "This model was trained on shuffled labels (train.permute_labels): it is the \
-                       control and no model of anything, and its score is what a score is worth \
-                       without learning.";
+const CONTROL: &str = "This model was trained on shuffled labels (train.permute_labels). It is the \
+                       control: its score shows what can be scored without learning.";
 
 impl Contest<'_> {
     /// The answer, and the same in a sentence or two.
@@ -77,7 +76,7 @@ impl Contest<'_> {
             .collect();
         (!few.is_empty()).then(|| {
             format!(
-                "Fewer than {FEW_OF_A_CLASS} test {unit} of a class tell nothing, whatever the score: {}.",
+                "Fewer than {FEW_OF_A_CLASS} test {unit} of a class show nothing, whatever the score: {}.",
                 few.join(", ")
             )
         })
@@ -110,8 +109,8 @@ fn in_words(
             format!("The model is better than every baseline; the best is {}.", told(baseline))
         }
         WorthVerdict::BaselinesSawFewer => format!(
-            "The model is not shown to be better than the baselines, for some saw fewer training \
-             images than it did: {}. As they are, the best is {}.",
+            "The model is not shown to be better than the baselines, because some were fitted on \
+             fewer training images than the model: {}. As they are, the best is {}.",
             saw_fewer(rivals),
             told(baseline)
         ),
@@ -121,7 +120,7 @@ fn in_words(
             told(baseline)
         ),
         WorthVerdict::NotBetterThanAShortcut => format!(
-            "The model is {} a baseline that knows nothing of anatomy: {}. \
+            "The model is {} a baseline that knows nothing about anatomy: {}. \
              The score does not show that anything about tumours was learnt.",
             shortcut.map_or("not shown to be better than", Comparison::standing),
             told(shortcut)

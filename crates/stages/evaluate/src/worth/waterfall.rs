@@ -1,8 +1,8 @@
 //! The headline, step by step less what is not skill at the anatomy: copies, look-alikes, shortcuts,
 //! chance.
 
-use inference::TestSet;
 use metrics::{Bootstrap, Estimate};
+use scoring::TestSet;
 use serde::Serialize;
 
 use super::refits::mean_over;
@@ -109,7 +109,7 @@ fn in_words(headline: &Estimate, steps: &[Step], left: &Estimate) -> String {
 mod tests {
     use artifact::Digest;
     use dataset::ClassIndex;
-    use inference::{TestImage, Unit};
+    use scoring::{TestImage, Unit};
 
     use super::*;
 

@@ -26,8 +26,8 @@ fn the_verdict_and_three_figures_come_before_everything_else() {
     let (summary, rest) = page.split_once("<section").unwrap();
     assert!(rest.starts_with(" id=\"worth\""));
     // Four of normal: no verdict on the model can rest on them.
-    assert!(summary.contains("Problem: too few test images to say anything"), "{summary}");
-    assert!(summary.contains("Fewer than 10 test images of a class tell nothing"), "{summary}");
+    assert!(summary.contains("Problem: too few test images for any conclusion"), "{summary}");
+    assert!(summary.contains("Fewer than 10 test images of a class show nothing"), "{summary}");
     let values = between(summary, "<div class=\"value\">", "</div>");
     assert_eq!(values, ["0.765", "+0.000", "0"]);
     assert!(summary.contains("majority class with 0.765"), "{summary}");
@@ -86,7 +86,7 @@ fn the_24_most_confident_mistakes_are_shown_the_surest_first() {
     let page = project.output("report.html");
     let mistakes = section(&page, "mistakes");
     assert_eq!(shown_paths(mistakes), brightest_first);
-    assert!(mistakes.contains("The 24 of 30 that the model was surest of"));
+    assert!(mistakes.contains("The 24 most confident of 30"));
     assert_eq!(mistakes.matches("<strong>normal</strong>").count(), 24);
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use artifact::{Digest, WithPath};
-use stage::UsageError;
+use program::UsageError;
 
 use super::Archive;
 

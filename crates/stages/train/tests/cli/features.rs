@@ -207,7 +207,7 @@ fn a_full_disk_changes_no_byte_where_training_may_go_without() {
     let output = train_on_full_disk(&project);
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
-    assert_eq!(log.matches("what is not kept is computed each time").count(), 1, "{log}");
+    assert_eq!(log.matches("what cannot be kept is computed each time").count(), 1, "{log}");
     assert!(project.published() == undisturbed.published(), "it ended with other bytes");
     assert!(kept(&project).is_empty());
 }

@@ -12,8 +12,8 @@ pub(super) fn section(content: &Content<'_>) -> Section {
         id: "classes",
         title: "Classes".into(),
         lead: "Classes of similar size can be compared by accuracy. Classes whose histograms \
-               differ may be told apart by brightness alone, which depends on the window and the \
-               scanner, not on the disease."
+               differ may be distinguished by brightness alone, which depends on the window and \
+               the scanner, not on the disease."
             .into(),
         body: html! {
             div.charts {

@@ -25,7 +25,7 @@ pub(super) fn section(content: &Content<'_>) -> Result<Section> {
     Ok(Section {
         id: "copies",
         title: "Copies".into(),
-        lead: "A test image that training has a copy of tests memory, not skill. Equal files and \
+        lead: "A test image with a copy in training tests memory, not skill. Equal files and \
                equal pixels are certain; near copies are turned, mirrored, cropped, resized, \
                compressed or brightened versions, confirmed on the pixels."
             .into(),
@@ -35,8 +35,8 @@ pub(super) fn section(content: &Content<'_>) -> Result<Section> {
             h3 { "Pairs" }
             p.lead {
                 (pairs.len()) " of " (content.ties.copies.len())
-                " pairs: different labels first, then different splits, of every content one before \
-                 any second. copies.csv lists them all."
+                " pairs: different labels first, then different splits, one pair of each content before \
+                 a second. copies.csv lists all."
             }
             div.gallery { @for tie in &pairs { (pair(content, tie)?) } }
         },

@@ -21,13 +21,13 @@ pub(super) fn section(content: &Content<'_>) -> Section {
     Section {
         id: "findings",
         title: "Findings and policy".into(),
-        lead: "validation.policy in params.yaml says for each kind what it leads to. What is \
-               dropped takes no part in training; no file is ever deleted."
+        lead: "validation.policy in params.yaml decides what each kind of finding leads to. What \
+               is dropped is left out of training; no file is ever deleted."
             .into(),
         body: html! {
             (table.markup())
             @if moved > 0 {
-                p { (moved) " images go to another split than ingest gave them; manifest.csv has both." }
+                p { (moved) " images were moved to another split than ingest gave them; manifest.csv has both." }
             }
             @if !excluded.is_empty() {
                 details {

@@ -61,7 +61,7 @@ fn marks(content: &Content<'_>) -> Result<Markup> {
         h3 { "Text, strokes, coloured marks: " (odd.len()) }
         p.lead {
             "Found by simple detectors, which miss smooth lines, text over the body and grey \
-             watermarks, and now and then take an edge for a stroke."
+             watermarks, and sometimes mistake an edge for a stroke."
         }
         (table.markup())
         (gallery(content, odd, caption)?)

@@ -14,8 +14,8 @@ pub(super) fn section(content: &Content<'_>) -> Section {
         title: "Shortcuts".into(),
         lead:
             "Classifiers that cannot know anything about tumours, fitted on the training images. \
-               What they reach, any network can reach without looking at the disease: a score says \
-               something only as far as it is above theirs."
+               Any network can reach their scores without looking at the disease: only the part \
+               of a score above theirs means anything."
                 .into(),
         body: html! {
             ul { @for sentence in &verdict.in_words { li { (sentence) } } }
@@ -23,7 +23,7 @@ pub(super) fn section(content: &Content<'_>) -> Section {
             p.caption {
                 (fitted_on(&content.shortcuts.report.baselines)) " "
                 "A coarse look sees large lesions and the shape of the body, so that its score is \
-                 no shortcut by itself. The best of so many is a little better than any of them is, \
+                 no shortcut by itself. The best of so many scores a little higher than it should, \
                  which favours the baselines."
             }
             (remarks(&content.shortcuts.report.baselines))
@@ -76,7 +76,7 @@ fn fitted_on(baselines: &[BaselineReport]) -> String {
         return format!("Each was fitted on all {of} training images.");
     }
     format!(
-        "Not every one was fitted on all {of} training images, so that a model may be better for that \
+        "Not every one was fitted on all {of} training images, so a model may be better because of that \
          alone: {}.",
         fewer.join(", ")
     )

@@ -10,7 +10,7 @@ pub(super) fn section(audit: &SplitAudit) -> Section {
         lead: format!(
             "Two baselines that know nothing of tumours, with the split as it is, with {0} random \
              splits of the same sizes that keep groups (patients, scans, copies) whole, and with {0} \
-             that do not. What they gain by the split, a model may gain as well.{1}",
+             that do not. A model may gain by the split as much as they do.{1}",
             audit.draws,
             limit(audit)
         ),

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use serve::offline::{Arguments, run};
 
 fn main() -> ExitCode {
-    stage::run(|arguments: &Arguments| &arguments.common, run)
+    program::run(|arguments: &Arguments| &arguments.common, run)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use artifact::Digest;
 use axum::http::{HeaderMap, header};
-use config::{ApiKeyConfig, Role};
+use services::{ApiKeyConfig, Role};
 use subtle::ConstantTimeEq;
 
 use crate::error::{Code, Failure};
@@ -101,7 +101,7 @@ impl Keys {
                 found = Some(caller.clone());
             }
         }
-        found.ok_or_else(|| Failure::new(Code::Unauthorised, "the key is not known here"))
+        found.ok_or_else(|| Failure::new(Code::Unauthorised, "unknown key"))
     }
 }
 

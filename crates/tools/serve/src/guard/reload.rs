@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use config::Config;
+use services::Services;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::guard::revoked;
@@ -58,7 +58,7 @@ impl KeyWatch {
     }
 
     fn read(&self, server: &Server) -> Result<usize> {
-        let config = Config::load(&self.config)?.serve;
+        let config = Services::load(&self.config)?.serve;
         let count = server.keys.replace(&config.keys, &revoked::read(&server.config.folder)?)?;
         if config.keys.is_empty() && server.keys.are_needed() {
             tracing::warn!("config.yaml lists no keys any more; nobody is let in until a restart");

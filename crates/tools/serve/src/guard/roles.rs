@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use config::Role;
+use services::Role;
 
 use crate::error::Failure;
 use crate::guard::audit;

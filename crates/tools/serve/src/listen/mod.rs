@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use config::{ServeConfig, TlsConfig};
+use program::UsageError;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use stage::UsageError;
+use services::{ServeConfig, TlsConfig};
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use crate::listen::stop::{StopSignals, grace};

@@ -11,8 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use classifier::model::{Heatmap, Look, Model};
-use dataset::ClassIndex;
+use classifier::model::{BatchSize, Heatmap, Input, Model, ModelOutput};
 use tokio::sync::oneshot;
 
 use crate::model::served::ServedModel;
@@ -47,7 +46,7 @@ pub(crate) struct Job {
 /// What the model saw in an image.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    pub(crate) look: Look,
+    pub(crate) output: ModelOutput,
     /// Grad-CAM of the most probable class, where it was asked for.
     pub(crate) heatmap: Option<Heatmap>,
     /// From being queued until the batch began.
@@ -190,9 +189,9 @@ impl Owner {
         let (inference, batch) = (began.elapsed(), images.len());
         match seen {
             Ok(seen) => {
-                for (waiting, (look, heatmap)) in images.into_iter().zip(seen) {
+                for (waiting, (output, heatmap)) in images.into_iter().zip(seen) {
                     let wait = began.saturating_duration_since(waiting.queued);
-                    let seen = Seen { look, heatmap, wait, inference, batch };
+                    let seen = Seen { output, heatmap, wait, inference, batch };
                     let _ = waiting.reply.send(Ok(seen));
                 }
             }
@@ -211,24 +210,21 @@ impl Owner {
     }
 }
 
-type SeenByModel = Vec<(Look, Option<Heatmap>)>;
+type SeenByModel = Vec<(ModelOutput, Option<Heatmap>)>;
 
 fn look(model: &Model, images: &[Waiting]) -> Result<SeenByModel, String> {
     let planes: Vec<&[f32]> = images.iter().map(|it| it.job.planes.as_slice()).collect();
-    let looks = model.look_at_once(&planes).map_err(|error| error.to_string())?;
-    let both = images.iter().zip(looks).map(|(waiting, look)| {
+    let outputs = model.output(Input::Images(&planes), BatchSize::AsGiven);
+    let outputs = outputs.map_err(|error| error.to_string())?;
+    let both = images.iter().zip(outputs).map(|(waiting, output)| {
         let heatmap = waiting.job.explain.then(|| {
-            let class = most_probable(&look.logits);
+            let logits: Vec<f64> = output.logits.iter().copied().map(f64::from).collect();
+            let class = metrics::most_probable(&logits).ok_or("the output is not a number")?;
             model.grad_cam(&waiting.job.planes, class).map_err(|error| error.to_string())
         });
-        Ok((look, heatmap.transpose()?))
+        Ok((output, heatmap.transpose()?))
     });
     both.collect()
-}
-
-fn most_probable(logits: &[f32]) -> ClassIndex {
-    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]).then(b.cmp(a)));
-    ClassIndex(best.unwrap_or(0))
 }
 
 /// Requests of the same model together, in order.
@@ -243,15 +239,4 @@ fn by_model(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
         }
     }
     groups
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_equal_logits_the_first_class_is_meant_as_everywhere() {
-        assert_eq!(most_probable(&[0.0, 2.0, 2.0]), ClassIndex(1));
-        assert_eq!(metrics::most_probable(&[0.0, 0.5, 0.5]), Some(ClassIndex(1)));
-    }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
 use classifier::foreign::FeatureReference;
-use classifier::model::{Model, ModelDescription};
+use classifier::model::{BatchSize, Input, Model, ModelDescription};
 use classifier::registered::Registered;
 use config::DeviceChoice;
 use dataset::{ClassIndex, ClassIndices};
@@ -69,8 +69,9 @@ impl ServedModel {
         let features = calibration.as_ref().map(|it| it.read_features(folder));
         let features = features.transpose().with_context(context)?;
         let blank = vec![0.0; 3 * (description.preprocessing.image_size as usize).pow(2)];
-        let looks = model.look_at_once(&[&blank]).with_context(context)?;
-        let seen = looks.first().map_or(0, |look| look.pooled.len());
+        let blank =
+            model.output(Input::Images(&[&blank]), BatchSize::AsGiven).with_context(context)?;
+        let seen = blank.first().map_or(0, |output| output.pooled.len());
         if features.as_ref().is_some_and(|features| features.channels() != seen) {
             bail!(
                 "use the calibration in {}: it compares other features than the {seen} of the \
@@ -78,7 +79,7 @@ impl ServedModel {
                 folder.display()
             );
         }
-        if looks.iter().flat_map(|look| &look.logits).any(|logit| !logit.is_finite()) {
+        if blank.iter().flat_map(|output| &output.logits).any(|logit| !logit.is_finite()) {
             bail!(
                 "use the model in {}: its answer to a blank image is not a number; train again \
                  with a lower learning rate, or in fp32",

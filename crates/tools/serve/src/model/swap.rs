@@ -80,7 +80,7 @@ fn another_is_loaded() -> Failure {
 }
 
 fn only_until_a_restart(error: &anyhow::Error) -> Failure {
-    tracing::error!("which model answers is not remembered: failed to {error:#}");
+    tracing::error!("the choice of the served model was not stored: failed to {error:#}");
     let message = "the other model answers, but only until a restart; the server's log says why";
     Failure::new(Code::StoreUnavailable, message)
 }

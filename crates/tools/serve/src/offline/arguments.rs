@@ -5,20 +5,23 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use config::{Config, ConfigError, DeviceChoice};
 use imaging::Window;
-use stage::CommonArguments;
+use program::CommonArguments;
+use services::Services;
+
+use crate::arguments::Settings;
 
 const EXAMPLES: &str = "\
-Examples:
+Examples (in a source tree, scripts/stage before the name):
   predict ~/scans --output predictions.csv
       Every file below the folder, a row for each.
   predict --format jsonl '~/scans/**/*.dcm' | jq .class
-      What a pattern names, as JSON lines.
+      The files that match a pattern, as JSON lines.
   predict --window 40,400 slice.dcm
       A DICOM file through another window than the lung's.
 
 Exit codes:
   0  some files were predicted, or all (those refused as foreign have no class: see accepted)
-  3  some files are no image that can be used; the column error says why
+  3  some files cannot be used as images; the column error gives the reason
   4  no file was predicted: all were refused as foreign, or are no image
   1  failed
   2  bad usage or configuration
@@ -75,13 +78,14 @@ pub enum Format {
 
 impl Arguments {
     /// config.yaml with the flags laid over it.
-    pub(crate) fn settings(&self) -> Result<Config, ConfigError> {
-        let mut config = Config::load(&self.common.config)?;
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let path = &self.common.config;
+        let (mut config, mut services) = (Config::load(path)?, Services::load(path)?);
         if let Some(model) = &self.model {
             config.paths.model.clone_from(model);
         }
-        config.serve.device = self.device.unwrap_or(config.serve.device);
-        Ok(config)
+        services.serve.device = self.device.unwrap_or(services.serve.device);
+        Ok(Settings { config, services })
     }
 }
 

@@ -16,13 +16,14 @@ use std::sync::mpsc::sync_channel;
 use anyhow::{Context, Result, bail};
 use artifact::WithPath;
 use classifier::backend::FORWARD_BATCH;
-use classifier::model::Model;
-use config::ServeConfig;
+use classifier::model::{BatchSize, Input, Model};
 use imaging::{DecodeOptions, Preprocessing};
 use rayon::prelude::*;
+use services::{ServeConfig, Services};
 
 pub use arguments::{Arguments, Format};
 
+use crate::arguments::Settings;
 use crate::model::served::{ModelSource, ServedModel};
 use crate::offline::rows::{Row, Rows};
 use crate::offline::tally::{Tally, Unusable};
@@ -38,21 +39,20 @@ const AHEAD: usize = 2;
 /// written. A file that is no image is a row that says so, and exit code 3; exit code 4 where no file
 /// was predicted.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = arguments.settings()?;
+    let Settings { config, services } = arguments.settings()?;
+    let Services { registry, serve: settings, .. } = &services;
     let files = files::find(&arguments.paths)?;
     if files.is_empty() {
         bail!("find images: there are no files in what was named");
     }
     let (served, model) = ServedModel::load(ModelSource {
-        folder: &settings.paths.model,
-        evaluation: &settings.paths.evaluation,
-        device: settings.serve.device,
-        name: &settings.registry.model,
+        folder: &config.paths.model,
+        evaluation: &config.paths.evaluation,
+        device: settings.device,
+        name: &registry.model,
     })?;
-    let options =
-        DecodeOptions { window: arguments.window, max_pixels: settings.serve.limits.pixels() };
-    let predicting =
-        Predicting { served: &served, model: &model, settings: &settings.serve, options };
+    let options = DecodeOptions { window: arguments.window, max_pixels: settings.limits.pixels() };
+    let predicting = Predicting { served: &served, model: &model, settings, options };
     let tally = match &arguments.output {
         None => predicting.write(&files, arguments.format, io::stdout().lock())?,
         Some(path) => {
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         tracing::info!("{line}");
     }
     if let Some(path) = &arguments.output {
-        tracing::info!("wrote {}", stage::shown(path.display()));
+        tracing::info!("wrote {}", terminal::shown(path.display()));
     }
     Ok(tally.exit_code())
 }
@@ -92,7 +92,7 @@ impl Predicting<'_> {
     /// Writes a row for each file, in order; returns what they say, counted.
     fn write(&self, files: &[PathBuf], format: Format, output: impl Write) -> Result<Tally> {
         let mut rows = Rows::start(format, self.served.classes.names(), BufWriter::new(output))?;
-        let bar = stage::items_bar(files.len() as u64, "images");
+        let bar = terminal::items_bar(files.len() as u64, "images");
         let mut tally = Tally::default();
         std::thread::scope(|scope| -> Result<()> {
             let (batches, decoded) = sync_channel(AHEAD);
@@ -122,13 +122,14 @@ impl Predicting<'_> {
     }
 
     fn predict(&self, batch: Vec<Prepared>) -> Result<Vec<Row>> {
-        let planes: Vec<Vec<f32>> =
-            batch.iter().filter_map(|(_, scan)| Some(scan.as_ref().ok()?.planes.clone())).collect();
-        let mut looks = self.model.look(&planes).context("run the network")?.into_iter();
+        let readable = batch.iter().filter_map(|(_, scan)| scan.as_ref().ok());
+        let planes: Vec<&[f32]> = readable.map(|scan| scan.planes.as_slice()).collect();
+        let outputs = self.model.output(Input::Images(&planes), BatchSize::Fixed);
+        let mut outputs = outputs.context("run the network")?.into_iter();
         let rows = batch.into_iter().map(|(file, scan)| match scan {
             Ok(scan) => {
-                let look = looks.next().expect("there is a look for each image");
-                Row::of(&file, &scan, &look, self.served, self.settings.foreign_images)
+                let output = outputs.next().expect("there is an output for each image");
+                Row::of(&file, &scan, &output, self.served, self.settings.foreign_images)
             }
             Err(error) => Ok(Row::unusable(&file, error)),
         });

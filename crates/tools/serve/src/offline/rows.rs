@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use classifier::model::Look;
-use config::ForeignImages;
+use classifier::model::ModelOutput;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use services::ForeignImages;
 
 use crate::answer::Checks;
 use crate::model::served::ServedModel;
@@ -46,13 +46,13 @@ impl Row {
     pub(crate) fn of(
         file: &Path,
         scan: &Scan,
-        look: &Look,
+        output: &ModelOutput,
         served: &ServedModel,
         foreign_images: ForeignImages,
     ) -> Result<Self> {
-        let said = served.probabilities(&look.logits);
+        let said = served.probabilities(&output.logits);
         let (class, probabilities) = said.with_context(|| format!("predict {}", file.display()))?;
-        let checks = served.check(&scan.histogram, &look.pooled);
+        let checks = served.check(&scan.histogram, &output.pooled);
         let is_accepted = checks.is_none_or(|checks| checks.accepted);
         let is_told = is_accepted || foreign_images == ForeignImages::Flag;
         Ok(Self {
@@ -108,13 +108,13 @@ fn begins_as_formula(text: &str) -> bool {
 /// Text that a terminal shows and a spreadsheet does not work out.
 fn text_cell(text: &str) -> String {
     let mark = if begins_as_formula(text) { "'" } else { "" };
-    format!("{mark}{}", stage::shown(text))
+    format!("{mark}{}", terminal::shown(text))
 }
 
 /// The same of a path, which leads to the same file still.
 fn path_cell(path: &str) -> String {
     let here = if begins_as_formula(path) { "./" } else { "" };
-    format!("{here}{}", stage::shown(path))
+    format!("{here}{}", terminal::shown(path))
 }
 
 /// Rows on their way out.

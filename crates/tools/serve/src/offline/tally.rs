@@ -110,7 +110,7 @@ impl Tally {
         }
         for (class, name) in names.iter().enumerate() {
             let count = self.classes.get(&ClassIndex(class)).copied().unwrap_or_default();
-            lines.push(format!("{count} {}", stage::shown(name)));
+            lines.push(format!("{count} {}", terminal::shown(name)));
         }
         lines
     }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::body::Bytes;
-use config::{ServeConfig, StoreImages};
 use prediction_store::{
     DatabaseUrl, Digest, Fault, Feedback, ImageError, ImageLocation, ImageStore, NewFeedback,
     Prediction, PredictionStore, StoreError,
 };
-use stage::UsageError;
+use program::UsageError;
+use services::{ServeConfig, StoreImages};
 use tokio::sync::Mutex;
 
 use crate::error::{Code, Failure};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
-use config::StoreImages;
 use jiff::Timestamp;
 use prediction_store::{ClassChange, NewFeedback};
 use serde::{Deserialize, Serialize};
+use services::StoreImages;
 use utoipa::ToSchema;
 
 use crate::admission::admitted;
@@ -165,7 +165,7 @@ fn missing(server: &Server, is_image_kept: bool) -> Option<&'static str> {
              images; set it to feedback",
         ),
         StoreImages::Feedback | StoreImages::All => Some(
-            "its image is kept no longer, and a training learns from images; send it again with \
+            "its image is no longer stored, and a training learns from images; send it again with \
              the correction",
         ),
     }

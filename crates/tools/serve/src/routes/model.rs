@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use classifier::model::ModelDescription;
-use config::{ForeignImages, StoreImages};
 use serde::Serialize;
+use services::{ForeignImages, StoreImages};
 use utoipa::ToSchema;
 
 use crate::answer::ModelName;

@@ -15,7 +15,7 @@ use classifier::calibration::{
 use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::foreign::{FeatureReference, HistogramReference};
 use classifier::initialise::random_base;
-use classifier::model::{self, Model};
+use classifier::model::{self, BatchSize, Input, Model};
 use classifier::tensors::{HostTensor, TensorMap};
 use config::{DeviceChoice, Params};
 use dataset::{ClassIndex, ClassIndices};
@@ -91,8 +91,9 @@ impl Project {
             .step_by(10)
             .map(|grey| planes(&model, &imaging::decode(&picture(grey)).unwrap()))
             .collect();
-        let looks = model.look(&images).unwrap();
-        let rows: Vec<&[f32]> = looks.iter().map(|look| look.pooled.as_slice()).collect();
+        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+        let outputs = model.output(Input::Images(&images), BatchSize::Fixed).unwrap();
+        let rows: Vec<&[f32]> = outputs.iter().map(|output| output.pooled.as_slice()).collect();
         let features = FeatureReference::fit(&rows).unwrap();
         let farthest = rows.iter().map(|row| features.distance(row)).fold(0.0, f64::max);
         let histograms: Vec<[f64; 32]> = KNOWN_GREYS
@@ -140,8 +141,8 @@ impl Project {
         let model = Model::load(&folder, DeviceChoice::Cpu).unwrap();
         let calibration = Calibration::read(&folder, model.description()).unwrap().unwrap();
         let planes = planes(&model, &imaging::decode(image).unwrap());
-        let logits = model.logits(&[planes]).unwrap().remove(0);
-        let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
+        let output = model.output(Input::Images(&[&planes]), BatchSize::Fixed).unwrap().remove(0);
+        let logits: Vec<f64> = output.logits.into_iter().map(f64::from).collect();
         metrics::softmax_with_temperature(&logits, calibration.temperature.temperature)
     }
 

@@ -3,15 +3,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use artifact::WithPath;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::WithPath;
 use crate::spool::{Content, JournalWriter, journal};
-use crate::{
-    ArtifactPath, Error, ExperimentId, Result, RunId, ServerAddress, Timestamp, whole_file,
-};
+use crate::{ArtifactPath, Error, ExperimentId, Result, RunId, ServerAddress, Timestamp};
 
 const EVENTS: &str = "events.jsonl";
 const STATE: &str = "state.json";
@@ -105,7 +103,7 @@ impl SpoolFolder {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
-            Err(error) => return Err(error).with_path("read", &path),
+            Err(error) => return Ok(Err(error).with_path("read", &path)?),
         };
         serde_json::from_slice(&bytes).map_err(|error| Error::Spool {
             folder: self.path.clone(),
@@ -115,13 +113,7 @@ impl SpoolFolder {
 
     pub(crate) fn save_state(&self, state: &State) -> Result<()> {
         let path = self.path.join(STATE);
-        whole_file::write(&path, |file| {
-            let mut bytes = serde_json::to_vec_pretty(state)
-                .map_err(io::Error::from)
-                .with_path("write", &path)?;
-            bytes.push(b'\n');
-            file.write_all(&bytes).with_path("write", &path)
-        })
+        Ok(artifact::write_json(&path, state)?)
     }
 
     /// Copies a file into the spool.
@@ -153,7 +145,7 @@ impl SpoolFolder {
                     return Ok(path.clone());
                 }
                 let changed = io::Error::other("it has changed since it was logged");
-                Err(changed).with_path("read", path)
+                Ok(Err(changed).with_path("read", path)?)
             }
         }
     }
@@ -179,7 +171,7 @@ impl SpoolFolder {
             .create(true)
             .open(&path)
             .with_path("open", &path)?;
-        file.write_all(format!("{line}\n").as_bytes()).with_path("write", &path)
+        Ok(file.write_all(format!("{line}\n").as_bytes()).with_path("write", &path)?)
     }
 }
 
@@ -189,7 +181,7 @@ pub(crate) fn lock(path: &Path) -> Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error).with_path("lock", path),
+        Err(fs::TryLockError::Error(error)) => Ok(Err(error).with_path("lock", path)?),
     }
 }
 

@@ -9,7 +9,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::error::WithPath;
+use artifact::{IoError, WithPath};
+
 use crate::spool::Record;
 use crate::{Error, Result};
 
@@ -57,12 +58,12 @@ impl JournalWriter {
         self.is_torn = true;
         self.file.write_all(&line).with_path("write", &self.path)?;
         self.is_torn = false;
-        self.file.stream_position().with_path("write", &self.path)
+        Ok(self.file.stream_position().with_path("write", &self.path)?)
     }
 
     /// Makes what was appended last through a power cut.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync_data().with_path("write", &self.path)
+        Ok(self.file.sync_data().with_path("write", &self.path)?)
     }
 }
 
@@ -82,7 +83,7 @@ pub(crate) fn is_being_written(path: &Path) -> Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(false),
         Err(std::fs::TryLockError::WouldBlock) => Ok(true),
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_path("lock", path),
+        Err(std::fs::TryLockError::Error(error)) => Ok(Err(error).with_path("lock", path)?),
     }
 }
 
@@ -109,7 +110,9 @@ pub(crate) fn for_each(path: &Path, mut see: impl FnMut(Record)) -> Result<()> {
     let mut from = 0;
     loop {
         let lines = match read(path, from, 1000) {
-            Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(Error::File(IoError::Io { source, .. }))
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
                 return Ok(());
             }
             lines => lines?,

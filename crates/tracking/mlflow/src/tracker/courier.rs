@@ -41,8 +41,8 @@ pub(crate) fn run(shared: &Shared, settings: &Settings) {
                 let usual = settings.retries.pause(failed + 1, rand::random()).min(LONGEST_PAUSE);
                 if !std::mem::replace(&mut is_behind, true) {
                     tracing::warn!(
-                        "tracking is behind: failed to {error}; the work goes on, and what is not \
-                         delivered waits in {}",
+                        "tracking is behind: failed to {error}; the work continues, and \
+                         undelivered records wait in {}",
                         shared.folder.path().display()
                     );
                 }

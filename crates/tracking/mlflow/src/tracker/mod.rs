@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use artifact::WithPath;
+
 use crate::spool::{Begin, Content, Event, Repeated, digest};
 use crate::system_metrics::Monitor;
 use crate::{
-    ArtifactPath, Batch, Dataset, Error, Key, Metric, Param, Result, RunId, RunStatus, Settings,
-    Tag, Timestamp,
+    ArtifactPath, Batch, Dataset, Key, Metric, Param, Result, RunId, RunStatus, Settings, Tag,
+    Timestamp,
 };
 use shared::Phase;
 pub(crate) use shared::Shared;
@@ -265,11 +267,7 @@ fn spooled(shared: &Shared, path: &str, source: ArtifactSource<'_>) -> Result<Ev
         ArtifactSource::Bytes(bytes) => shared.folder.write_in(bytes)?,
         ArtifactSource::InPlace(file) => {
             let (bytes, sha256) = digest(file)?;
-            let path = std::path::absolute(file).map_err(|source| Error::File {
-                action: "find",
-                path: file.to_path_buf(),
-                source,
-            })?;
+            let path = std::path::absolute(file).with_path("find", file)?;
             Content::InPlace { path, bytes, sha256 }
         }
     };

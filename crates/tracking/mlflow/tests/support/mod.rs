@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 /// A program of the reference environment.
 pub(crate) fn reference(program: &str) -> PathBuf {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../.venv-reference/bin").join(program);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../.venv-reference/bin")
+        .join(program);
     assert!(path.exists(), "{} is missing: run scripts/setup reference", path.display());
     path
 }

@@ -3,11 +3,11 @@
 use artifact::Digest;
 use dataset::ClassIndex;
 use imaging::GreyLevels;
-use inference::{TestImage, Unit};
+use scoring::{TestImage, Unit};
+use thumbnail::tests::{bitmap, picture};
 
 use super::*;
 use crate::worth::training_pictures::TrainingPicture;
-use thumbnail::tests::{bitmap, picture};
 
 const CLASSES: [&str; 2] = ["a", "b"];
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use imaging::{GreyLevels, Picture, Preprocessing};
-use inference::Mask;
+use scoring::Mask;
 use serde::Serialize;
 
 /// The quality at which pictures are encoded alike.

@@ -5,7 +5,7 @@ use artifact::Digest;
 use dataset::ClassIndex;
 use imaging::GreyLevels;
 use imaging::Normalisation;
-use inference::{Mask, Unit};
+use scoring::{Mask, Unit};
 
 use super::*;
 use crate::worth::look_alikes::thumbnail_picture;

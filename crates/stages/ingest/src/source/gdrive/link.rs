@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
 use download::Url;
-use stage::UsageError;
+use program::UsageError;
 
 /// A file on Drive, as a share link names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

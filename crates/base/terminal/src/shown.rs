@@ -1,0 +1,88 @@
+//! Names as a terminal may show them: a file can be called anything, escape sequences included.
+
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write};
+
+/// The text with every control character, and whatever turns the direction of writing, escaped as
+/// in Rust: `\n`, `\u{1b}`.
+pub fn shown(text: impl Display) -> String {
+    escaped(&text.to_string(), |_| false)
+}
+
+/// The same of several lines: line breaks stay.
+pub fn shown_lines(text: &str) -> String {
+    escaped(text, |character| character == '\n')
+}
+
+/// The text as a part of a Markdown page: nothing in it is taken for markup, a link or HTML.
+pub fn markdown(text: impl Display) -> String {
+    let mut page = String::new();
+    for character in shown(text).chars() {
+        if matches!(
+            character,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!'
+        ) {
+            page.push('\\');
+        }
+        page.push(character);
+    }
+    page
+}
+
+/// The same of a line of log, whose colours were put there by who wrote it: in what it quotes they
+/// are escaped already.
+pub(crate) fn shown_log(text: &str) -> String {
+    escaped(text, |character| matches!(character, '\n' | '\u{1b}'))
+}
+
+/// Standard output for what people read: whatever names stand in it, the terminal shows them.
+#[derive(Debug, Clone, Copy)]
+pub struct Printed;
+
+impl Write for Printed {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        io::stdout().write_all(shown_lines(&String::from_utf8_lossy(text)).as_bytes())?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmful(character) && !is_meant(character) {
+            // A string takes whatever is written to it.
+            let _ = write!(shown, "{}", character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn is_harmful(character: char) -> bool {
+    let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_or_turns_the_text_is_shown_and_letters_stay() {
+        let name = "Ödem 肺\u{1b}[2J\r\u{9b}31m\u{202e}gnp.exe\nnext";
+        assert_eq!(shown(name), "Ödem 肺\\u{1b}[2J\\r\\u{9b}31m\\u{202e}gnp.exe\\nnext");
+        assert!(shown_lines(name).contains('\n') && !shown_lines(name).contains('\u{1b}'));
+        assert!(shown_log(name).contains('\u{1b}') && !shown_log(name).contains('\r'));
+    }
+
+    #[test]
+    fn a_name_adds_no_markup_to_a_page() {
+        let name = "a_b_ <img src=x> [go](javascript:1)\u{1b}";
+        assert_eq!(markdown(name), r"a\_b\_ \<img src=x\> \[go\](javascript:1)\\u{1b}");
+    }
+}

@@ -1,0 +1,46 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What decides the features of an image, beside the settings: how it is decoded and prepared, the
+/// layers, and the libraries below both.
+pub(crate) const ROOTS: [&str; 4] =
+    ["../../data/imaging/src", "../winograd/src", "../../../Cargo.lock", "src"];
+
+/// Files and folders of this crate that come after the features. Only what is listed is left out, so
+/// that a new file counts until somebody knows better.
+pub(crate) const AFTER_FEATURES: [&str; 11] = [
+    "src/calibration.rs",
+    "src/checkpoint.rs",
+    "src/foreign.rs",
+    "src/learner",
+    "src/learner.rs",
+    "src/lib.rs",
+    "src/model",
+    "src/model.rs",
+    "src/registered.rs",
+    "src/solved.rs",
+    "src/summary.rs",
+];
+
+/// The files that decide features, in an order that is the same everywhere.
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
+    let left_out = AFTER_FEATURES.map(|path| root.join(path));
+    let mut files: Vec<PathBuf> =
+        ROOTS.iter().flat_map(|source| files_below(&root.join(source))).collect();
+    files.retain(|file| !left_out.iter().any(|path| file.starts_with(path)));
+    files
+}
+
+/// The file itself, or all files of the folder, sorted.
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap_or_else(|error| {
+        panic!("list {}: {error}", path.display());
+    });
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("a readable folder entry").path()).collect();
+    paths.sort();
+    paths.iter().flat_map(|path| files_below(path)).collect()
+}

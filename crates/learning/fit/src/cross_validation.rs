@@ -1,0 +1,66 @@
+//! Cross-validation of a training by epochs: each fold is held out of one whole training.
+
+use anyhow::Result;
+use classifier::features::Extractor;
+use classifier::learner::{Learner, learning_rate};
+use config::DescentParams;
+use dataset::Split;
+use serde::{Deserialize, Serialize};
+use solvers::epochs::Logits;
+
+use crate::{Epoch, TrainingImages, standardise};
+
+/// What trainings without a fold say of the images in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoldLogits {
+    /// Before the first epoch; none where training starts from chance.
+    pub start: Option<Logits>,
+    /// After each epoch.
+    pub epochs: Vec<Logits>,
+}
+
+/// A fold, and what is trained without it.
+#[derive(Debug)]
+pub struct Fold<'a> {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+    /// All but the fold as training images, the fold as validation images.
+    pub images: &'a TrainingImages,
+    /// What the frozen part makes of images.
+    pub extractor: &'a Extractor,
+    /// Whether the learner starts from a head that is worth asking.
+    pub starts_from_solved: bool,
+}
+
+impl Fold<'_> {
+    /// Goes through all epochs, and asks about the fold after each.
+    ///
+    /// # Errors
+    /// When an image cannot be used, or the loss is no longer finite.
+    pub fn train(&self, learner: &mut Learner, descent: &DescentParams) -> Result<FoldLogits> {
+        standardise(learner, self.extractor, self.images)?;
+        let start = self.starts_from_solved.then(|| self.ask(learner)).transpose()?;
+        let mut epochs = Vec::new();
+        for number in 1..=descent.epochs {
+            let learning_rate = learning_rate(descent, number);
+            let epoch = Epoch { number, of: descent.epochs, learning_rate };
+            let report = epoch.run(learner, self.extractor, self.images)?;
+            tracing::info!("fold {}/{}, {report}", self.number, self.of);
+            epochs.push(report.logits);
+        }
+        Ok(FoldLogits { start, epochs })
+    }
+
+    fn ask(&self, learner: &Learner) -> Result<Logits> {
+        let requests = self.images.requests_in_order(Split::Valid);
+        let mut logits = Vec::with_capacity(requests.len());
+        self.extractor.for_each_batch(&requests, self.images.batch_size(), |records| {
+            logits.extend(learner.logits(records)?);
+            Ok(())
+        })?;
+        Ok(logits)
+    }
+}

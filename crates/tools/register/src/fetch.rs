@@ -1,0 +1,51 @@
+//! A registered model in place of the pipeline's own.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use classifier::calibration::Calibration;
+use classifier::model::{Model, ModelDescription};
+use classifier::registered::Registered;
+use config::DeviceChoice;
+use mlflow::{Client, ModelReference};
+use program::{Settings, UsageError};
+
+/// Downloads a version of a registered model, checks it, and makes it the model.
+///
+/// # Errors
+/// When there is no such version, it was not registered by this project, a file is not the one
+/// that was registered, the server cannot be reached, or the folder cannot be written. The model
+/// folder is then as it was before.
+pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<ExitCode> {
+    let server = tracking::demanded_server(&settings.config.tracking, mlflow::environment)
+        .map_err(|error| UsageError(error.to_string()))?;
+    // A server that is down is told at once, and not after all the retries of a first request.
+    Client::without_retries(&server)?.health()?;
+    let client = Client::new(&server)?;
+    let Some(version) = client.model_version(reference)? else {
+        bail!("find {reference} at {}: there is no such model, version or alias", client.server());
+    };
+
+    let folder = &settings.config.paths.model;
+    let staged = classifier::model::staged_in_place_of(folder)?;
+    let fetched = registered_model::fetch(&client, &version, staged.path())?;
+    // What cannot be used must not take the place of what can.
+    let model = Model::load(staged.path(), DeviceChoice::Cpu)?;
+    Calibration::read(staged.path(), model.description())?;
+    let name = version.name.to_string();
+    let weights = model.description().digests.weights;
+    Registered { name, version: version.version, weights }.write(staged.path())?;
+    staged.publish()?;
+    writeln!(
+        terminal::Printed,
+        "fetched {} version {}: {} files, each the one that was registered\nwrote {}\n{}",
+        version.name,
+        version.version,
+        fetched.files.len(),
+        folder.display(),
+        ModelDescription::NOTICE
+    )
+    .context("print what was fetched")?;
+    Ok(ExitCode::SUCCESS)
+}
