@@ -66,9 +66,9 @@ register: setup ## the model on the MLflow server, champion if it beats the pres
 serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; PROFILE=…
 	@cd $(root) && $(CURDIR)/scripts/stage serve
 
-test: setup ## every test, with what they need
+test: setup ## every test, with what they need; ONLY=rust, python or browser for those alone
 	@scripts/setup reference
-	@scripts/test
+	@scripts/test $(ONLY)
 
 fuzz: setup ## a million damaged files: none may end in a panic or keep memory
 	HOUNSFIELD_MUTATIONS=$(MUTATIONS) cargo test --release --locked -p imaging --test hostile --test dicom -- no_mutation
@@ -86,7 +86,8 @@ bench-heads: ## heads that are solved, beside scikit-learn's, on an idle machine
 bench-serve: setup ## the prediction server beside Flask + Keras, on an idle machine: PROFILE=… DATA=folder ROUNDS=3 ONLY=…
 	@scripts/bench-serve "$(root)" "$(DATA)" "$(ROUNDS)" "$(ONLY)" "$(SECOND)"
 
-lint: setup ## format, clippy, documentation, licences: as CI does
+lint: setup ## format, lints, types, documentation, licences, workflow: as CI does
+	@scripts/setup lint
 	@scripts/lint
 
 lock: ## the pinned requirements anew, from requirements*.in

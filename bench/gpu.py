@@ -38,9 +38,11 @@ def refuse_without_cuda() -> None:
     found = shutil.which("nvidia-smi") and machine.said(["nvidia-smi", "-L"])
     if found or Path("/dev/nvidia0").exists():
         return
-    sys.exit("bench-gpu: no CUDA here: neither nvidia-smi nor /dev/nvidia0 tells of an NVIDIA GPU.\n"
-             "Run it on a machine with one, with the CUDA kind of libtorch (LIBTORCH_KIND=cuda make setup).\n"
-             "--device cpu --images 48 --image-size 64 tries the script itself.")
+    sys.exit(
+        "bench-gpu: no CUDA here: neither nvidia-smi nor /dev/nvidia0 tells of an NVIDIA GPU.\n"
+        "Run it on a machine with one, with the CUDA kind of libtorch (LIBTORCH_KIND=cuda make setup).\n"
+        "--device cpu --images 48 --image-size 64 tries the script itself."
+    )
 
 
 def can(python: Path, statement: str) -> bool:
@@ -60,8 +62,11 @@ class Peer:
 
     @classmethod
     def find(cls, named: Path | None, device: str) -> "Peer":
-        candidates = [named] if named else [ROOT / ".venv-reference/bin/python", ROOT / ".venv/bin/python",
-                                            Path(sys.executable), Path("python3")]
+        candidates = (
+            [named]
+            if named
+            else [ROOT / ".venv-reference/bin/python", ROOT / ".venv/bin/python", Path(sys.executable), Path("python3")]
+        )
         statement = "import torch; assert torch.cuda.is_available()" if device != "cpu" else "import torch"
         for python in candidates:
             if can(python, statement):
@@ -80,11 +85,22 @@ class GpuBench:
 
     @property
     def device(self) -> str:
-        return self.options.device
+        device: str = self.options.device
+        return device
 
     def train(self, project: Project, log: str, epochs: int, *arguments: str) -> Run:
-        return project.stage("train", "--device", self.device, "--epochs", str(epochs), "--batch-size",
-                             str(self.options.batch), *arguments, log=log, timeout_s=TIMEOUT_S)
+        return project.stage(
+            "train",
+            "--device",
+            self.device,
+            "--epochs",
+            str(epochs),
+            "--batch-size",
+            str(self.options.batch),
+            *arguments,
+            log=log,
+            timeout_s=TIMEOUT_S,
+        )
 
     def cold(self) -> Run:
         self.frozen.forget_training()
@@ -107,10 +123,25 @@ class GpuBench:
         options = self.options
         images = sum(row["split"] == "train" for row in self.frozen.rows())
         steps = max(3, images // options.batch)
-        return run([self.peer.python, ROOT / "bench/torch_reference.py", mode,
-                    "--device", self.device.partition(":")[0], "--batch", str(options.batch),
-                    "--image-size", str(options.image_size), "--steps", str(steps), *arguments],
-                   self.frozen.folder, self.frozen.logs / f"{log}.log", TIMEOUT_S)
+        return run(
+            [
+                self.peer.python,
+                ROOT / "bench/torch_reference.py",
+                mode,
+                "--device",
+                self.device.partition(":")[0],
+                "--batch",
+                str(options.batch),
+                "--image-size",
+                str(options.image_size),
+                "--steps",
+                str(steps),
+                *arguments,
+            ],
+            self.frozen.folder,
+            self.frozen.logs / f"{log}.log",
+            TIMEOUT_S,
+        )
 
     def measurements(self) -> dict[str, Callable[[], Run]]:
         files = ["--images", str(self.frozen.images / "train"), "--workers", str(machine.threads())]
@@ -121,8 +152,7 @@ class GpuBench:
             "warm": self.warm,
             "torch_features": lambda: self.torch("torch_features", "features", *files),
             "torch_features_best": lambda: self.torch("torch_features_best", "features", *files, *best),
-            "torch_features_memory": lambda: self.torch(
-                "torch_features_memory", "features", "--in-memory", *best),
+            "torch_features_memory": lambda: self.torch("torch_features_memory", "features", "--in-memory", *best),
             "tune": self.tune,
             "torch_tune": lambda: self.torch("torch_tune", "tune", *files),
             "torch_tune_best": lambda: self.torch("torch_tune_best", "tune", *files, *best),
@@ -133,7 +163,8 @@ class GpuBench:
 def frozen_rate(measured: Measured, project: Project) -> float:
     """Images a second: distinct contents over what a cold cache costs more than a warm one."""
     distinct = len({row["sha256"] for row in project.rows() if row["split"] != "test"})
-    pairs = zip(measured.of("cold"), measured.of("warm"))
+    # A round that measured one alone says nothing.
+    pairs = zip(measured.of("cold"), measured.of("warm"), strict=False)
     return distinct / statistics.median(cold.wall_s - warm.wall_s for cold, warm in pairs)
 
 
@@ -148,8 +179,14 @@ def tuning_rate(measured: Measured) -> float:
     return statistics.median(rates)
 
 
-def rows_of(group: str, rate: Callable[[], float], passes: int, peers: list[tuple[str, str]],
-            measured: Measured, image_size: int) -> list[TableRow]:
+def rows_of(
+    group: str,
+    rate: Callable[[], float],
+    passes: int,
+    peers: list[tuple[str, str]],
+    measured: Measured,
+    image_size: int,
+) -> list[TableRow]:
     try:
         ours = rate()
     except NotMeasured as reason:
@@ -158,17 +195,33 @@ def rows_of(group: str, rate: Callable[[], float], passes: int, peers: list[tupl
     for name, title in peers:
         try:
             theirs = measured.figure(name, "images_per_s")
-            rows.append(TableRow(group, f"{group} against {title}", f"{ours:.4g} images/s",
-                                 f"{theirs:.4g} images/s", ours / theirs, rounds=measured.count(name)))
+            rows.append(
+                TableRow(
+                    group,
+                    f"{group} against {title}",
+                    f"{ours:.4g} images/s",
+                    f"{theirs:.4g} images/s",
+                    ours / theirs,
+                    rounds=measured.count(name),
+                )
+            )
         except NotMeasured as reason:
-            rows.append(TableRow(group, f"{group} against {title}", f"{ours:.4g} images/s",
-                                 f"not measured: {reason}"))
+            rows.append(TableRow(group, f"{group} against {title}", f"{ours:.4g} images/s", f"not measured: {reason}"))
     title = f"{group}, share of the bf16 matrix rate"
     try:
         matmul = measured.figure("matmul", "gflops") / 1e3
         teraflops = ours * passes * gflop_per_image(image_size) / 1e3
-        rows.append(TableRow(group, title, f"{teraflops:.3g} TFLOP/s", f"{matmul:.3g} TFLOP/s",
-                             teraflops / matmul, "", rounds=measured.count("matmul")))
+        rows.append(
+            TableRow(
+                group,
+                title,
+                f"{teraflops:.3g} TFLOP/s",
+                f"{matmul:.3g} TFLOP/s",
+                teraflops / matmul,
+                "",
+                rounds=measured.count("matmul"),
+            )
+        )
     except NotMeasured as reason:
         rows.append(missing(group, title, reason))
     return rows
@@ -176,15 +229,24 @@ def rows_of(group: str, rate: Callable[[], float], passes: int, peers: list[tupl
 
 def table(measured: Measured, bench: GpuBench) -> list[TableRow]:
     def peers(kind: str) -> list[tuple[str, str]]:
-        return [(f"torch_{kind}", "PyTorch fp32, images decoded by torchvision"),
-                (f"torch_{kind}_best", "PyTorch bf16 autocast, channels-last, decoded by torchvision"),
-                (f"torch_{kind}_memory", "PyTorch bf16, channels-last, images on the device already")]
+        return [
+            (f"torch_{kind}", "PyTorch fp32, images decoded by torchvision"),
+            (f"torch_{kind}_best", "PyTorch bf16 autocast, channels-last, decoded by torchvision"),
+            (f"torch_{kind}_memory", "PyTorch bf16, channels-last, images on the device already"),
+        ]
 
     size = bench.options.image_size
-    return [*rows_of("frozen features, cold cache", lambda: frozen_rate(measured, bench.frozen), 1,
-                     peers("features"), measured, size),
-            *rows_of("full fine-tuning", lambda: tuning_rate(measured), TUNING_PASSES, peers("tune"),
-                     measured, size)]
+    return [
+        *rows_of(
+            "frozen features, cold cache",
+            lambda: frozen_rate(measured, bench.frozen),
+            1,
+            peers("features"),
+            measured,
+            size,
+        ),
+        *rows_of("full fine-tuning", lambda: tuning_rate(measured), TUNING_PASSES, peers("tune"), measured, size),
+    ]
 
 
 def make_projects(options: argparse.Namespace, work: Path) -> tuple[Project, Project]:
@@ -198,8 +260,7 @@ def make_projects(options: argparse.Namespace, work: Path) -> tuple[Project, Pro
     shutil.rmtree(tuned.folder, ignore_errors=True)
     (tuned.folder / "artifacts").mkdir(parents=True)
     shutil.copy(frozen.folder / "config.yaml", tuned.folder)
-    (tuned.folder / "params.yaml").write_text(
-        projects.with_value(params, "prepare_base", "freeze", "none"))
+    (tuned.folder / "params.yaml").write_text(projects.with_value(params, "prepare_base", "freeze", "none"))
     for name in ("data_ingestion", "data_validation"):
         (tuned.folder / "artifacts" / name).symlink_to(frozen.folder / "artifacts" / name)
     tuned.stage("prepare-base", log="prepare-base-tuned")
@@ -214,8 +275,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64, metavar="IMAGES")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--binaries", type=Path, default=ROOT / "target/release", metavar="DIR")
-    parser.add_argument("--torch-python", type=lambda path: Path(path).absolute(), metavar="PATH",
-                        help="a Python with torch; default: looked for")
+    parser.add_argument(
+        "--torch-python",
+        type=lambda path: Path(path).absolute(),
+        metavar="PATH",
+        help="a Python with torch; default: looked for",
+    )
     parser.add_argument("--work", type=Path, default=ROOT / "target/bench-gpu", metavar="DIR")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results-gpu.json")
     return parser.parse_args()
@@ -251,14 +316,23 @@ def main() -> None:
     rows = table(measured, bench)
     print(f"on {options.device}, {options.images} images of {options.image_size} pixels, batch {options.batch}")
     print(printed(rows))
-    write(options.output, {
-        "machine": machine.describe(ROOT), "device": options.device,
-        "settings": {"images": options.images, "image_size": options.image_size, "batch": options.batch,
-                     "rounds": options.rounds, "seconds": round(time.monotonic() - started, 1)},
-        "table": [row.record() for row in rows],
-        "runs": {name: [each.record() for each in runs] for name, runs in measured.runs.items()},
-        "not_measured": measured.missing,
-    })
+    write(
+        options.output,
+        {
+            "machine": machine.describe(ROOT),
+            "device": options.device,
+            "settings": {
+                "images": options.images,
+                "image_size": options.image_size,
+                "batch": options.batch,
+                "rounds": options.rounds,
+                "seconds": round(time.monotonic() - started, 1),
+            },
+            "table": [row.record() for row in rows],
+            "runs": {name: [each.record() for each in runs] for name, runs in measured.runs.items()},
+            "not_measured": measured.missing,
+        },
+    )
     say(f"bench-gpu: {time.monotonic() - started:.0f} s; raw times in {options.output}")
     shutil.rmtree(work / "frozen", ignore_errors=True)
     shutil.rmtree(work / "tuned", ignore_errors=True)

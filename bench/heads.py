@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import machine
 import numpy
+
+import machine
 from measure import NotMeasured, Run, run
 from rows import TableRow, printed
 
@@ -85,7 +86,11 @@ def divide(folder: Path, features: Path, seed: int = 1) -> tuple[int, int, int]:
 
 def describe(folder: Path, kind: str, columns: int, classes: int) -> Path:
     described: dict[str, Any] = {
-        "kind": kind, "columns": columns, "classes": classes, "strength": STRENGTH[kind], "seed": 1,
+        "kind": kind,
+        "columns": columns,
+        "classes": classes,
+        "strength": STRENGTH[kind],
+        "seed": 1,
         "train": {"features": str(folder / "train.f32"), "labels": str(folder / "train.u8")},
         "test": {"features": str(folder / "test.f32"), "labels": str(folder / "test.u8")},
     }
@@ -107,10 +112,11 @@ def contests(images: int) -> list[Contest]:
 def take(contest: Contest, folder: Path, program: Path, rounds: int, shape: tuple[int, int]) -> dict[str, list[Run]]:
     """Both sides in turn, each a whole process."""
     path = describe(folder, contest.kind, *shape)
-    peer = [sys.executable, ROOT / "bench" / "sklearn_reference.py", path, "--model", contest.peer]
+    ours: list[str | Path] = [program, path]
+    peer: list[str | Path] = [sys.executable, ROOT / "bench" / "sklearn_reference.py", path, "--model", contest.peer]
     runs: dict[str, list[Run]] = {"ours": [], "peer": []}
     for number in range(rounds):
-        for side, command in (("ours", [program, path]), ("peer", peer)):
+        for side, command in (("ours", ours), ("peer", peer)):
             say(f"bench: heads: {contest.title}: {side}, round {number + 1} of {rounds}")
             runs[side].append(run(command, folder, folder / f"{contest.kind}-{side}.log", TIMEOUT_S))
     return runs
@@ -125,8 +131,9 @@ def row(contest: Contest, runs: dict[str, list[Run]]) -> TableRow:
         return seconds, f"{seconds:.2f} s, {accuracy:.3f} right, {memory:.2f} GB{short}"
 
     (ours, ours_told), (peer, peer_told) = told("ours"), told("peer")
-    return TableRow("heads", contest.title, ours_told, peer_told, ratio=peer / ours, target=1.0,
-                    rounds=len(runs["ours"]))
+    return TableRow(
+        "heads", contest.title, ours_told, peer_told, ratio=peer / ours, target=1.0, rounds=len(runs["ours"])
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -140,22 +147,23 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "fit", "--example", "head"],
-                   cwd=ROOT, check=True)
+    subprocess.run(
+        ["cargo", "build", "--release", "--locked", "--package", "solvers", "--example", "head"], cwd=ROOT, check=True
+    )
     program = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "examples" / "head"
     sizes = [0] if options.features else [int(size) for size in options.images.split(",")]
     rows, kept, missing = [], {}, {}
-    for size in sizes:
+    for asked in sizes:
         with tempfile.TemporaryDirectory(prefix="bench-heads-") as name:
             folder = Path(name)
-            shape = (COLUMNS, CLASSES)
             if options.features:
-                size, *shape = divide(folder, options.features)
+                size, columns, classes = divide(folder, options.features)
             else:
+                size, columns, classes = asked, COLUMNS, CLASSES
                 draw(folder, size)
             for contest in contests(size):
                 try:
-                    runs = take(contest, folder, program, options.rounds, tuple(shape))
+                    runs = take(contest, folder, program, options.rounds, (columns, classes))
                 except NotMeasured as reason:
                     say(f"bench: heads: {contest.title}: not measured: {reason}")
                     missing[contest.title] = str(reason)
@@ -163,10 +171,15 @@ def main() -> None:
                 rows.append(row(contest, runs))
                 kept[contest.title] = {side: [each.record() for each in of] for side, of in runs.items()}
     print(printed(rows))
-    for title, reason in missing.items():
-        print(f"not measured: {title}: {reason}")
-    record = {"machine": machine.describe(ROOT), "table": [each.record() for each in rows], "runs": kept,
-              "not_measured": missing, "features": str(options.features or "drawn")}
+    for title, why in missing.items():
+        print(f"not measured: {title}: {why}")
+    record = {
+        "machine": machine.describe(ROOT),
+        "table": [each.record() for each in rows],
+        "runs": kept,
+        "not_measured": missing,
+        "features": str(options.features or "drawn"),
+    }
     options.output.write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -28,14 +28,29 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # What the common tutorials switch on. `shear_range` is in degrees.
-AUGMENTATION = {"rotation_range": 40, "width_shift_range": 0.2, "height_shift_range": 0.2,
-                "shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
+AUGMENTATION = {
+    "rotation_range": 40,
+    "width_shift_range": 0.2,
+    "height_shift_range": 0.2,
+    "shear_range": 0.2,
+    "zoom_range": 0.2,
+    "horizontal_flip": True,
+}
 # Keras' names of the convolutions, and torchvision's.
 CONVOLUTIONS = {
-    "block1_conv1": 0, "block1_conv2": 2, "block2_conv1": 5, "block2_conv2": 7,
-    "block3_conv1": 10, "block3_conv2": 12, "block3_conv3": 14,
-    "block4_conv1": 17, "block4_conv2": 19, "block4_conv3": 21,
-    "block5_conv1": 24, "block5_conv2": 26, "block5_conv3": 28,
+    "block1_conv1": 0,
+    "block1_conv2": 2,
+    "block2_conv1": 5,
+    "block2_conv2": 7,
+    "block3_conv1": 10,
+    "block3_conv2": 12,
+    "block3_conv3": 14,
+    "block4_conv1": 17,
+    "block4_conv2": 19,
+    "block4_conv3": 21,
+    "block5_conv1": 24,
+    "block5_conv2": 26,
+    "block5_conv3": 28,
 }
 
 
@@ -61,11 +76,16 @@ def classifier(options: argparse.Namespace) -> Any:
     base = vgg16(options)
     base.trainable = False
     outputs = keras.layers.Dense(options.classes, activation="softmax", dtype="float32")(
-        keras.layers.Flatten()(base.output))
+        keras.layers.Flatten()(base.output)
+    )
     model = keras.Model(base.input, outputs)
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate=1e-4), loss="categorical_crossentropy",
-                  metrics=["accuracy"], run_eagerly=options.eager,
-                  jit_compile="auto" if options.jit == "auto" else options.jit == "on")
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate=1e-4),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=options.eager,
+        jit_compile="auto" if options.jit == "auto" else options.jit == "on",
+    )
     return model
 
 
@@ -74,8 +94,14 @@ def generator(folder: Path, options: argparse.Namespace, shuffle: bool, augment:
 
     size = options.image_size
     return ImageDataGenerator(rescale=1.0 / 255, **(AUGMENTATION if augment else {})).flow_from_directory(
-        str(folder), target_size=(size, size), batch_size=options.batch, shuffle=shuffle,
-        interpolation="bilinear", class_mode="categorical", seed=17)
+        str(folder),
+        target_size=(size, size),
+        batch_size=options.batch,
+        shuffle=shuffle,
+        interpolation="bilinear",
+        class_mode="categorical",
+        seed=17,
+    )
 
 
 def prefetched(folder: Path, options: argparse.Namespace, augment: bool) -> Any:
@@ -85,13 +111,22 @@ def prefetched(folder: Path, options: argparse.Namespace, augment: bool) -> Any:
 
     size = options.image_size
     data = keras.utils.image_dataset_from_directory(
-        str(folder), label_mode="categorical", batch_size=options.batch, image_size=(size, size),
-        shuffle=False, interpolation="bilinear", verbose=False)
+        str(folder),
+        label_mode="categorical",
+        batch_size=options.batch,
+        image_size=(size, size),
+        shuffle=False,
+        interpolation="bilinear",
+        verbose=False,
+    )
     changes: list[Any] = [keras.layers.Rescaling(1.0 / 255)]
     if augment:
-        changes += [keras.layers.RandomRotation(40 / 360, seed=17),
-                    keras.layers.RandomTranslation(0.2, 0.2, seed=17),
-                    keras.layers.RandomZoom(0.2, seed=17), keras.layers.RandomFlip("horizontal", seed=17)]
+        changes += [
+            keras.layers.RandomRotation(40 / 360, seed=17),
+            keras.layers.RandomTranslation(0.2, 0.2, seed=17),
+            keras.layers.RandomZoom(0.2, seed=17),
+            keras.layers.RandomFlip("horizontal", seed=17),
+        ]
 
     def change(images: Any, labels: Any) -> Any:
         for layer in changes:
@@ -127,15 +162,20 @@ def extract(options: argparse.Namespace) -> tuple[dict[str, float], Any]:
     if counted == 0:
         sys.exit("too few images: the first batch only warms up")
     seconds = time.perf_counter() - after_first
-    return {"startup_s": startup, "images": counted, "first_batch_s": after_first - started,
-            "s_per_image": seconds / counted, "images_per_s": counted / seconds}, np.concatenate(features)
+    return {
+        "startup_s": startup,
+        "images": counted,
+        "first_batch_s": after_first - started,
+        "s_per_image": seconds / counted,
+        "images_per_s": counted / seconds,
+    }, np.concatenate(features)
 
 
 def features(options: argparse.Namespace) -> dict[str, Any]:
     return extract(options)[0]
 
 
-def phase_times(model: Any, folder: Path) -> tuple[list[Any], list[dict[str, float]]]:
+def phase_times(folder: Path) -> tuple[list[Any], list[dict[str, float]]]:
     """Callbacks that write a checkpoint each epoch, and the list that seconds of each part go to."""
     import keras
 
@@ -172,21 +212,34 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     valid_set = generator(options.valid, options, shuffle=False, augment=False)
     steps = min(options.steps or len(train_set), len(train_set))
     valid_steps = min(options.valid_steps or len(valid_set), len(valid_set))
-    callbacks, epochs = phase_times(model, options.checkpoints)
+    callbacks, epochs = phase_times(options.checkpoints)
     startup = time.perf_counter() - STARTED
     for count, batches, valid_batches in [(1, 1, 1), (options.epochs, steps, valid_steps)]:
-        model.fit(train_set, epochs=count, steps_per_epoch=batches, validation_data=valid_set,
-                  validation_steps=valid_batches, callbacks=callbacks, verbose=0)
+        model.fit(
+            train_set,
+            epochs=count,
+            steps_per_epoch=batches,
+            validation_data=valid_set,
+            validation_steps=valid_batches,
+            callbacks=callbacks,
+            verbose=0,
+        )
     first, rest = epochs[0], epochs[1:]
     learnt = min(steps * options.batch, train_set.samples)
     scored = min(valid_steps * options.batch, valid_set.samples)
-    learn_s, score_s, save_s = (statistics.median(epoch[part] for epoch in rest)
-                                for part in ("train_s", "valid_s", "save_s"))
+    learn_s, score_s, save_s = (
+        statistics.median(epoch[part] for epoch in rest) for part in ("train_s", "valid_s", "save_s")
+    )
     expected_s = learn_s / steps + score_s / valid_steps
-    return {"startup_s": startup, "train_images": learnt, "valid_images": scored,
-            "warm_up_s": max(0.0, first["train_s"] + first["valid_s"] - expected_s),
-            "train_s_per_image": learn_s / learnt, "valid_s_per_image": score_s / scored,
-            "save_s": save_s}
+    return {
+        "startup_s": startup,
+        "train_images": learnt,
+        "valid_images": scored,
+        "warm_up_s": max(0.0, first["train_s"] + first["valid_s"] - expected_s),
+        "train_s_per_image": learn_s / learnt,
+        "valid_s_per_image": score_s / scored,
+        "save_s": save_s,
+    }
 
 
 def train_on_features(options: argparse.Namespace) -> dict[str, Any]:
@@ -198,12 +251,20 @@ def train_on_features(options: argparse.Namespace) -> dict[str, Any]:
     at = np.arange(options.train_images) % len(records)
     records, labels = records[at], keras.utils.to_categorical(at % options.classes, options.classes)
     before = time.perf_counter()
-    head = keras.Sequential([keras.Input((records.shape[1],)),
-                             keras.layers.Dense(options.classes, activation="softmax", dtype="float32")])
-    head.compile(optimizer=keras.optimizers.Adam(learning_rate=1e-4), loss="categorical_crossentropy",
-                 metrics=["accuracy"])
-    head.fit(records, labels, batch_size=options.batch, epochs=options.epochs,
-             validation_data=(records[: options.batch * 4], labels[: options.batch * 4]), verbose=0)
+    head = keras.Sequential(
+        [keras.Input((records.shape[1],)), keras.layers.Dense(options.classes, activation="softmax", dtype="float32")]
+    )
+    head.compile(
+        optimizer=keras.optimizers.Adam(learning_rate=1e-4), loss="categorical_crossentropy", metrics=["accuracy"]
+    )
+    head.fit(
+        records,
+        labels,
+        batch_size=options.batch,
+        epochs=options.epochs,
+        validation_data=(records[: options.batch * 4], labels[: options.batch * 4]),
+        verbose=0,
+    )
     return {**figures, "head_s": time.perf_counter() - before, "epochs": options.epochs}
 
 
@@ -228,8 +289,12 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     steps = min(options.steps or len(test_set), len(test_set))
     model.evaluate(test_set, steps=steps, verbose=0)
     images = min(steps * options.batch, test_set.samples)
-    return {"startup_s": startup, "first_batch_s": warm - startup - STARTED, "images": images,
-            "s_per_image": (time.perf_counter() - warm) / images}
+    return {
+        "startup_s": startup,
+        "first_batch_s": warm - startup - STARTED,
+        "images": images,
+        "s_per_image": (time.perf_counter() - warm) / images,
+    }
 
 
 def predict(options: argparse.Namespace) -> dict[str, Any]:
@@ -256,8 +321,14 @@ def unzip(options: argparse.Namespace) -> dict[str, Any]:
         return {"files": len(archive.namelist())}
 
 
-MODES = {"features": features, "train": train, "prepare": prepare, "evaluate": evaluate,
-         "predict": predict, "unzip": unzip}
+MODES = {
+    "features": features,
+    "train": train,
+    "prepare": prepare,
+    "evaluate": evaluate,
+    "predict": predict,
+    "unzip": unzip,
+}
 
 
 def parse() -> argparse.Namespace:
@@ -277,7 +348,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=1, help="timed ones; of the head, on cached features")
     parser.add_argument("--steps", type=int, default=4, help="batches of --images; 0: all")
     parser.add_argument("--valid-steps", type=int, default=1, help="batches of --valid; 0: all")
-    parser.add_argument("--train-images", type=int, default=613, help="size of the set that epochs of the head pass over")
+    parser.add_argument(
+        "--train-images", type=int, default=613, help="size of the set that epochs of the head pass over"
+    )
     parser.add_argument("--jit", choices=["auto", "on", "off"], default="auto", help="XLA; auto is Keras' own choice")
     parser.add_argument("--bf16", action="store_true", help="mixed_bfloat16 policy")
     parser.add_argument("--eager", action="store_true", help="run_eagerly=True, as many of such projects do")

@@ -8,8 +8,20 @@ from pathlib import Path
 from typing import Any
 
 # Instruction sets that decide how fast a matrix product is.
-TOLD_FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile",
-              "amx_bf16", "amx_int8", "asimd", "bf16", "sve")
+TOLD_FLAGS = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+    "bf16",
+    "sve",
+)
 
 
 def said(command: list[str], cwd: Path | None = None) -> str:
@@ -27,9 +39,12 @@ def processor() -> dict[str, Any]:
         name, _, value = line.partition(":")
         facts.setdefault(name.strip(), value.strip())
     flags = set((facts.get("flags") or facts.get("Features") or "").split())
-    return {"name": facts.get("model name", platform.machine()),
-            "family_model_stepping": [facts.get(key) for key in ("cpu family", "model", "stepping")],
-            "cores": threads(), "flags": [flag for flag in TOLD_FLAGS if flag in flags]}
+    return {
+        "name": facts.get("model name", platform.machine()),
+        "family_model_stepping": [facts.get(key) for key in ("cpu family", "model", "stepping")],
+        "cores": threads(),
+        "flags": [flag for flag in TOLD_FLAGS if flag in flags],
+    }
 
 
 def threads() -> int:
@@ -43,8 +58,11 @@ def memory_bytes() -> int:
 
 def describe(root: Path) -> dict[str, Any]:
     return {
-        "processor": processor(), "memory_bytes": memory_bytes(), "system": platform.platform(),
-        "python": platform.python_version(), "rustc": said(["rustc", "--version"]),
+        "processor": processor(),
+        "memory_bytes": memory_bytes(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "rustc": said(["rustc", "--version"]),
         "gpu": said(["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]),
         "commit": said(["git", "describe", "--always", "--dirty", "--abbrev=12"], root),
         "load_at_start": os.getloadavg(),

@@ -77,8 +77,9 @@ def last_json(output: str) -> dict[str, Any]:
     return {}
 
 
-def run(command: list[str | Path], cwd: Path, log: Path, timeout_s: float,
-        environment: dict[str, str] | None = None) -> Run:
+def run(
+    command: list[str | Path], cwd: Path, log: Path, timeout_s: float, environment: dict[str, str] | None = None
+) -> Run:
     """Runs a command to its end; raises NotMeasured when it is missing, fails, or takes too long."""
     words = [str(word) for word in command]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -89,8 +90,9 @@ def run(command: list[str | Path], cwd: Path, log: Path, timeout_s: float,
         started = time.perf_counter()
         try:
             # A session of its own, so that what the command started ends with it.
-            process = subprocess.Popen(words, cwd=cwd, env=clean, stdout=subprocess.PIPE,
-                                       stderr=errors, text=True, start_new_session=True)
+            process = subprocess.Popen(
+                words, cwd=cwd, env=clean, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            )
         except OSError as error:
             raise NotMeasured(f"{words[0]}: {error.strerror}") from None
         watch = MemoryWatch(process.pid)

@@ -22,8 +22,22 @@ def measure(root: Path, logs: Path, say: Callable[[str], None]) -> list[dict[str
         return []
     found: list[dict[str, Any]] = []
     for package, name in BENCHES:
-        command: list[str | Path] = ["cargo", "bench", "--profile", "release", "--locked", "-p", package,
-                                     "--bench", name, "--", "--warm-up-time", "1", "--measurement-time", "2"]
+        command: list[str | Path] = [
+            "cargo",
+            "bench",
+            "--profile",
+            "release",
+            "--locked",
+            "-p",
+            package,
+            "--bench",
+            name,
+            "--",
+            "--warm-up-time",
+            "1",
+            "--measurement-time",
+            "2",
+        ]
         say(f"bench: micro: {package}/{name}")
         target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
         shutil.rmtree(target / "criterion", ignore_errors=True)
@@ -43,9 +57,14 @@ def read(folder: Path) -> list[dict[str, Any]]:
         median = json.loads(path.read_text())["median"]
         named = json.loads(path.with_name("benchmark.json").read_text())
         interval = median["confidence_interval"]
-        entries.append({"name": named["full_id"], "throughput": named["throughput"],
-                        "median_s": median["point_estimate"] / 1e9,
-                        "interval_s": [interval["lower_bound"] / 1e9, interval["upper_bound"] / 1e9]})
+        entries.append(
+            {
+                "name": named["full_id"],
+                "throughput": named["throughput"],
+                "median_s": median["point_estimate"] / 1e9,
+                "interval_s": [interval["lower_bound"] / 1e9, interval["upper_bound"] / 1e9],
+            }
+        )
     return entries
 
 
@@ -53,7 +72,8 @@ def rate(entries: list[dict[str, Any]], name: str) -> float | None:
     """Calls' items a second, of the entry of that name."""
     for entry in entries:
         if entry["name"] == name:
-            return entry["throughput"]["Elements"] / entry["median_s"]
+            items_per_s: float = entry["throughput"]["Elements"] / entry["median_s"]
+            return items_per_s
     return None
 
 
@@ -64,6 +84,6 @@ def printed(entries: list[dict[str, Any]]) -> str:
         unit, scale = next((pair for pair in (("s", 1.0), ("ms", 1e3)) if median * pair[1] >= 1), ("µs", 1e6))
         speed = ""
         for kind, count in (entry["throughput"] or {}).items():
-            speed = (f"{count / median / 1e6:.0f} MB/s" if kind == "Bytes" else f"{count / median:.4g} a second")
+            speed = f"{count / median / 1e6:.0f} MB/s" if kind == "Bytes" else f"{count / median:.4g} a second"
         lines.append(f"  {entry['name']:<42} {median * scale:8.3g} {unit:<2}  {speed}")
     return "\n" + "\n".join(lines) if lines else ""

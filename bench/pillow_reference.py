@@ -28,15 +28,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--image-size", type=int, default=224, metavar="PIXELS")
     options = parser.parse_args()
-    paths = sorted(path for path in options.folder.rglob("*")
-                   if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
     started = time.perf_counter()
     with ThreadPoolExecutor(options.threads) as pool:
         total = sum(pool.map(lambda path: decode_and_resize(path, options.image_size), paths))
     seconds = time.perf_counter() - started
     assert total == len(paths) * 3 * options.image_size**2
-    print(json.dumps({"images": len(paths), "seconds": seconds, "images_per_s": len(paths) / seconds,
-                      "threads": options.threads, "versions": {"pillow": PIL.__version__}}))
+    print(
+        json.dumps(
+            {
+                "images": len(paths),
+                "seconds": seconds,
+                "images_per_s": len(paths) / seconds,
+                "threads": options.threads,
+                "versions": {"pillow": PIL.__version__},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import projects
@@ -90,8 +90,9 @@ class Bench:
     @cached_property
     def project(self) -> Project:
         """The images and the base, made once and not timed."""
-        project = projects.create(self.root, self.work / "project", self.programs, self.logs,
-                                  self.profile, self.data, self.params)
+        project = projects.create(
+            self.root, self.work / "project", self.programs, self.logs, self.profile, self.data, self.params
+        )
         projects.make_inputs(project)
         return project
 
@@ -104,25 +105,37 @@ class Bench:
 
     @cached_property
     def dvc_root(self) -> Path:
-        return projects.copy_of_repository(self.root, self.work / "repro", self.profile, self.data,
-                                           self.params)
+        return projects.copy_of_repository(self.root, self.work / "repro", self.profile, self.data, self.params)
 
     @cached_property
     def images(self) -> Images:
         rows = self.project.rows()
-        count = lambda rows, split: sum(row["split"] == split for row in rows)
-        size = next(int(line.split(":")[1].split("#")[0])
-                    for line in self.params.splitlines()
-                    if line.strip().startswith("image_size:"))
+
+        def count(rows: list[projects.Row], split: str) -> int:
+            return sum(row["split"] == split for row in rows)
+
+        size = next(
+            int(line.split(":")[1].split("#")[0])
+            for line in self.params.splitlines()
+            if line.strip().startswith("image_size:")
+        )
         distinct = len({row["sha256"] for row in rows if row["split"] != "test"})
-        return Images(size, count(rows, "train"), count(rows, "valid"), count(rows, "test"), distinct,
-                      count(self.part.rows(), "train"), self.threads)
+        return Images(
+            size,
+            count(rows, "train"),
+            count(rows, "valid"),
+            count(rows, "test"),
+            distinct,
+            count(self.part.rows(), "train"),
+            self.threads,
+        )
 
     # Ours.
 
     def train(self, project: Project, log: str, *arguments: str) -> Run:
-        return project.stage("train", "--epochs", str(EPOCHS), "--batch-size", str(BATCH), *arguments,
-                             log=log, timeout_s=self.timeout_s)
+        return project.stage(
+            "train", "--epochs", str(EPOCHS), "--batch-size", str(BATCH), *arguments, log=log, timeout_s=self.timeout_s
+        )
 
     def our_cold(self) -> Run:
         self.project.forget_training()
@@ -146,8 +159,12 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     def our_decode(self) -> Run:
-        return run([self.decode_program, self.project.images, str(self.threads),
-                    str(self.images.image_size)], self.work, self.logs / "our_decode.log", self.timeout_s)
+        return run(
+            [self.decode_program, self.project.images, str(self.threads), str(self.images.image_size)],
+            self.work,
+            self.logs / "our_decode.log",
+            self.timeout_s,
+        )
 
     def dvc(self, log: str, *arguments: str) -> Run:
         program = self.root / ".venv/bin/dvc"
@@ -173,17 +190,42 @@ class Bench:
     def reference(self, python: Path, script: str, log: str, mode: str, *arguments: str) -> Run:
         if not python.is_file():
             raise NotMeasured(f"{python} is missing")
-        shared = ["--weights", str(self.project.base), "--image-size", str(self.images.image_size),
-                  "--batch", str(BATCH), "--steps", str(self.steps),
-                  "--classes", str(len({row["class"] for row in self.project.rows()})),
-                  "--train-images", str(self.images.train)]
-        return run([python, self.root / "bench" / script, mode, *shared, *arguments], self.work,
-                   self.logs / f"{log}.log", self.timeout_s)
+        shared = [
+            "--weights",
+            str(self.project.base),
+            "--image-size",
+            str(self.images.image_size),
+            "--batch",
+            str(BATCH),
+            "--steps",
+            str(self.steps),
+            "--classes",
+            str(len({row["class"] for row in self.project.rows()})),
+            "--train-images",
+            str(self.images.train),
+        ]
+        return run(
+            [python, self.root / "bench" / script, mode, *shared, *arguments],
+            self.work,
+            self.logs / f"{log}.log",
+            self.timeout_s,
+        )
 
     def pillow(self) -> Run:
-        return run([self.torch_python, self.root / "bench/pillow_reference.py", self.project.images,
-                    "--threads", str(self.threads), "--image-size", str(self.images.image_size)],
-                   self.work, self.logs / "pillow.log", self.timeout_s)
+        return run(
+            [
+                self.torch_python,
+                self.root / "bench/pillow_reference.py",
+                self.project.images,
+                "--threads",
+                str(self.threads),
+                "--image-size",
+                str(self.images.image_size),
+            ],
+            self.work,
+            self.logs / "pillow.log",
+            self.timeout_s,
+        )
 
     def keras_unzip(self) -> Run:
         if self.data is None or self.data.suffix != ".zip":
@@ -204,8 +246,7 @@ class Bench:
         head = [*best, "--epochs", str(EPOCHS)]
         plan: list[Measurement] = []
 
-        def add(name: str, groups: str, take: Callable[[], Run],
-                turn: Turn = Turn.EVERY_ROUND) -> None:
+        def add(name: str, groups: str, take: Callable[[], Run], turn: Turn = Turn.EVERY_ROUND) -> None:
             plan.append(Measurement(name, frozenset(groups.split()), take, turn))
 
         add("our_decode", "decode", self.our_decode)
@@ -213,36 +254,55 @@ class Bench:
         add("matmul", "features", lambda: self.torch("matmul", "matmul"))
         add("our_cold", "features train warm memory", self.our_cold)
         add("our_warm", "features warm", self.our_warm)
-        for name, settings in [("torch_usual", "usual"), ("torch_channels_last", "channels_last"),
-                               ("torch_best", "best")]:
-            add(name, "features", lambda name=name, settings=settings: self.torch(
-                name, "features", *train, "--settings", settings),
-                Turn.FIRST_ROUND if settings == "best" else Turn.EVERY_ROUND)
+        for name, settings in [
+            ("torch_usual", "usual"),
+            ("torch_channels_last", "channels_last"),
+            ("torch_best", "best"),
+        ]:
+            add(
+                name,
+                "features",
+                partial(self.torch, name, "features", *train, "--settings", settings),
+                Turn.FIRST_ROUND if settings == "best" else Turn.EVERY_ROUND,
+            )
         add("keras_usual", "train repro", lambda: self.keras("keras_usual", "train", *sets))
         add("keras_best", "train augment", lambda: self.keras("keras_best", "train", *sets, *head), Turn.FIRST_ROUND)
-        add("keras_best_bf16", "train", lambda: self.keras(
-            "keras_best_bf16", "train", *sets, *head, "--bf16"), Turn.FIRST_ROUND)
+        add(
+            "keras_best_bf16",
+            "train",
+            lambda: self.keras("keras_best_bf16", "train", *sets, *head, "--bf16"),
+            Turn.FIRST_ROUND,
+        )
         add("torch_train", "train", lambda: self.torch("torch_train", "train", *sets))
-        add("torch_train_best", "train", lambda: self.torch("torch_train_best", "train", *sets, *head), Turn.FIRST_ROUND)
+        add(
+            "torch_train_best", "train", lambda: self.torch("torch_train_best", "train", *sets, *head), Turn.FIRST_ROUND
+        )
         add("our_views", "augment", self.our_views)
-        add("keras_augmented", "augment", lambda: self.keras(
-            "keras_augmented", "train", *sets, "--augment"))
-        add("keras_best_augmented", "augment", lambda: self.keras(
-            "keras_best_augmented", "features", *train, *best, "--augment"), Turn.FIRST_ROUND)
-        add("torch_augmented", "augment", lambda: self.torch(
-            "torch_augmented", "train", *sets, "--augment"), Turn.FIRST_ROUND)
+        add("keras_augmented", "augment", lambda: self.keras("keras_augmented", "train", *sets, "--augment"))
+        add(
+            "keras_best_augmented",
+            "augment",
+            lambda: self.keras("keras_best_augmented", "features", *train, *best, "--augment"),
+            Turn.FIRST_ROUND,
+        )
+        add(
+            "torch_augmented",
+            "augment",
+            lambda: self.torch("torch_augmented", "train", *sets, "--augment"),
+            Turn.FIRST_ROUND,
+        )
         add("our_repro", "repro", self.our_repro, Turn.FIRST_ROUND)
         add("keras_unzip", "repro", self.keras_unzip, Turn.FIRST_ROUND)
         add("keras_prepare", "repro", lambda: self.keras("keras_prepare", "prepare", *model), Turn.FIRST_ROUND)
-        add("keras_evaluate", "repro", lambda: self.keras(
-            "keras_evaluate", "evaluate", *test, *model), Turn.FIRST_ROUND)
+        add(
+            "keras_evaluate", "repro", lambda: self.keras("keras_evaluate", "evaluate", *test, *model), Turn.FIRST_ROUND
+        )
         add("repro_again", "repro", lambda: self.after_repro("repro_again", "repro"))
         add("dvc_status", "repro", lambda: self.after_repro("dvc_status", "status"))
         add("keras_predict", "predict", lambda: self.keras("keras_predict", "predict", *train), Turn.FIRST_ROUND)
         add("torch_predict", "predict", lambda: self.torch("torch_predict", "predict", *train), Turn.FIRST_ROUND)
         for images in self.grown_sizes():
-            add(f"our_grown_{images}", "growth memory",
-                lambda images=images: self.our_grown(images), Turn.LAST)
+            add(f"our_grown_{images}", "growth memory", partial(self.our_grown, images), Turn.LAST)
         return plan
 
     def grown_sizes(self) -> list[int]:

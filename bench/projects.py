@@ -16,8 +16,12 @@ Row = dict[str, str]
 
 # What the tutorials of Keras' ImageDataGenerator switch on, and keras_reference.py too.
 AUGMENTATION = {
-    "rotation_degrees": "40.0", "width_shift": "0.2", "height_shift": "0.2",
-    "shear_degrees": "0.2", "zoom": "0.2", "horizontal_flip": "true",
+    "rotation_degrees": "40.0",
+    "width_shift": "0.2",
+    "height_shift": "0.2",
+    "shear_degrees": "0.2",
+    "zoom": "0.2",
+    "horizontal_flip": "true",
 }
 
 
@@ -62,13 +66,14 @@ class Project:
 
 def with_value(text: str, section: str, key: str, value: str) -> str:
     """params.yaml with `key` of a section changed: the file is flat enough for a line to be found."""
-    start = re.search(rf"^{section}:$", text, re.M)
+    start = re.search(rf"^{section}:$", text, re.MULTILINE)
     if start is None:
         raise ValueError(f"params.yaml has no section {section}")
-    end = re.search(r"^\S", text[start.end():], re.M)
+    end = re.search(r"^\S", text[start.end() :], re.MULTILINE)
     stop = start.end() + end.start() if end else len(text)
-    body, count = re.subn(rf"^(\s+{key}:) *[^#\n]*?(\s*(?:#.*)?)$", rf"\g<1> {value}\g<2>",
-                          text[start.end():stop], flags=re.M)
+    body, count = re.subn(
+        rf"^(\s+{key}:) *[^#\n]*?(\s*(?:#.*)?)$", rf"\g<1> {value}\g<2>", text[start.end() : stop], flags=re.MULTILINE
+    )
     if count != 1:
         raise ValueError(f"params.yaml: section {section} has {key} {count} times, expected once")
     return text[: start.end()] + body + text[stop:]
@@ -88,7 +93,7 @@ def by_epochs(text: str) -> str:
         "      fill_value: 0.0\n"
         "      views: 0\n"
     )
-    text, count = re.subn(r"^  solve:.*?^  descent: null[^\n]*\n", descent, text, flags=re.M | re.S)
+    text, count = re.subn(r"^  solve:.*?^  descent: null[^\n]*\n", descent, text, flags=re.MULTILINE | re.DOTALL)
     if count != 1:
         raise ValueError("params.yaml: section train has no solve and descent: null, one after the other")
     return with_value(text, "prepare_base", "kind", "flatten")
@@ -110,8 +115,9 @@ def profile_params(root: Path, profile: str, image_size: int | None) -> str:
     return text if image_size is None else with_value(text, "prepare_base", "image_size", str(image_size))
 
 
-def create(root: Path, folder: Path, programs: Path, logs: Path, profile: str, data: Path | None,
-           params: str) -> Project:
+def create(
+    root: Path, folder: Path, programs: Path, logs: Path, profile: str, data: Path | None, params: str
+) -> Project:
     """A project on `data`, or on the synthetic sample."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -174,9 +180,17 @@ def grow(project: Project, folder: Path, images: int) -> Project:
         body = with_comment((project.images / original["path"]).read_bytes(), number)
         (files / path).parent.mkdir(parents=True, exist_ok=True)
         (files / path).write_bytes(body)
-        rows.append({**original, "path": path, "split": split, "original_split": split,
-                     "sha256": hashlib.sha256(body).hexdigest(), "duplicate_group": "",
-                     "group": str(number)})
+        rows.append(
+            {
+                **original,
+                "path": path,
+                "split": split,
+                "original_split": split,
+                "sha256": hashlib.sha256(body).hexdigest(),
+                "duplicate_group": "",
+                "group": str(number),
+            }
+        )
     validation = folder / "artifacts/data_validation"
     validation.mkdir()
     write_manifest(validation / "manifest.csv", rows)
@@ -231,8 +245,17 @@ def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None
     (dvc_root / "params.yaml").write_text(params)
     forget_pipeline(dvc_root)
     git(folder, "add", "--all")
-    git(folder, "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "--quiet",
-        "--message", "as it is")
+    git(
+        folder,
+        "-c",
+        "user.name=bench",
+        "-c",
+        "user.email=bench@localhost",
+        "commit",
+        "--quiet",
+        "--message",
+        "as it is",
+    )
     return dvc_root
 
 
@@ -245,7 +268,6 @@ def forget_pipeline(dvc_root: Path) -> None:
 
 def git(folder: Path, *arguments: str) -> str:
     try:
-        return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True,
-                              text=True).stdout
+        return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise NotMeasured(f"git {arguments[0]}: {getattr(error, 'stderr', '') or error}") from None

@@ -67,16 +67,27 @@ def measure_all(plan: list[Measurement], rounds: int, slow_rounds: int, deadline
     return measured
 
 
-def results(options: argparse.Namespace, bench: Bench, measured: Measured, rows: list[TableRow],
-            micros: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+def results(
+    options: argparse.Namespace,
+    bench: Bench,
+    measured: Measured,
+    rows: list[TableRow],
+    micros: list[dict[str, Any]],
+    seconds: float,
+) -> dict[str, Any]:
     versions: dict[str, str] = {}
     for runs in measured.runs.values():
         versions |= runs[0].figures.get("versions", {})
     return {
         "machine": machine.describe(ROOT) | {"versions": versions},
-        "settings": {"rounds": options.rounds, "slow_rounds": options.slow_rounds, "steps": options.steps,
-                     "data": bench.data.name if bench.data else "the synthetic sample",
-                     "profile": bench.profile, "seconds": round(seconds, 1)},
+        "settings": {
+            "rounds": options.rounds,
+            "slow_rounds": options.slow_rounds,
+            "steps": options.steps,
+            "data": bench.data.name if bench.data else "the synthetic sample",
+            "profile": bench.profile,
+            "seconds": round(seconds, 1),
+        },
         "images": bench.images.__dict__,
         "table": [row.record() for row in rows],
         "micro": micros,
@@ -100,11 +111,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", default="", help=f"groups of rows, with commas: {', '.join([*GROUPS, 'micro'])}")
     parser.add_argument("--minutes", type=float, default=24.0, help="begin nothing after this long")
     parser.add_argument("--steps", type=int, default=3, help="batches that a slow peer is timed on")
-    parser.add_argument("--image-size", type=int, metavar="PIXELS",
-                        help="instead of the profile's; a small one tries the script in minutes")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help="instead of the profile's; a small one tries the script in minutes",
+    )
     parser.add_argument("--threads", type=int, default=machine.threads(), help="that decode")
-    parser.add_argument("--binaries", type=Path, default=ROOT / "target/release", metavar="DIR",
-                        help="stage programs")
+    parser.add_argument("--binaries", type=Path, default=ROOT / "target/release", metavar="DIR", help="stage programs")
     parser.add_argument("--decode-binary", type=Path, help="default: examples/decode-resize beside them")
     parser.add_argument("--work", type=Path, default=ROOT / "target/bench", metavar="DIR")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results.json")
@@ -124,13 +138,20 @@ def main() -> None:
     programs = options.binaries.resolve()
     deadline = Deadline(options.minutes)
     bench = Bench(
-        root=ROOT, work=options.work.resolve(), programs=programs,
+        root=ROOT,
+        work=options.work.resolve(),
+        programs=programs,
         decode_program=(options.decode_binary or programs / "examples/decode-resize").resolve(),
         # Not resolved: a virtual environment's Python is a link, and knows itself by its name.
-        torch_python=ROOT / ".venv-reference/bin/python", keras_python=ROOT / ".venv-bench/bin/python",
-        profile=options.profile, data=options.data.resolve() if options.data else None,
-        threads=options.threads, steps=options.steps, image_size=options.image_size,
-        deadline=deadline)
+        torch_python=ROOT / ".venv-reference/bin/python",
+        keras_python=ROOT / ".venv-bench/bin/python",
+        profile=options.profile,
+        data=options.data.resolve() if options.data else None,
+        threads=options.threads,
+        steps=options.steps,
+        image_size=options.image_size,
+        deadline=deadline,
+    )
     bench.work.mkdir(parents=True, exist_ok=True)
     say(f"bench: logs in {bench.logs}")
     measured, rows = Measured(), []

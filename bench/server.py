@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import machine
+from measure import NotMeasured
 from plan import Deadline, Measurement, Turn
 from rows import Measured, TableRow, printed
 from run import measure_all, say, write
-from measure import NotMeasured
 from serve.idle import raise_file_limit
 from serve.offline import Offline
 from serve.ours import Ours
@@ -48,13 +48,17 @@ def plan(trials: Trials) -> list[Measurement]:
     return [Measurement(name, frozenset({group}), take, Turn.EVERY_ROUND) for name, group, take in measurements]
 
 
-def results(options: argparse.Namespace, trials: Trials, measured: Measured, rows: list[TableRow],
-            seconds: float) -> dict[str, Any]:
+def results(
+    options: argparse.Namespace, trials: Trials, measured: Measured, rows: list[TableRow], seconds: float
+) -> dict[str, Any]:
     return {
         "machine": machine.describe(ROOT),
         "settings": {"rounds": options.rounds, "seconds": round(seconds, 1), **asdict(trials.sizes)},
-        "model": {"bytes": trials.ours.model_bytes(), **trials.ours.description()["architecture"],
-                  "precision": trials.ours.description()["precision"]},
+        "model": {
+            "bytes": trials.ours.model_bytes(),
+            **trials.ours.description()["architecture"],
+            "precision": trials.ours.description()["precision"],
+        },
         "images": len(trials.scans.files),
         "table": [row.record() for row in rows],
         "runs": {name: [run.record() for run in runs] for name, runs in measured.runs.items()},
@@ -64,8 +68,13 @@ def results(options: argparse.Namespace, trials: Trials, measured: Measured, row
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--project", type=Path, default=ROOT, metavar="DIR",
-                        help="with config.yaml, model/ and artifacts/; default: this project")
+    parser.add_argument(
+        "--project",
+        type=Path,
+        default=ROOT,
+        metavar="DIR",
+        help="with config.yaml, model/ and artifacts/; default: this project",
+    )
     parser.add_argument("--images", type=Path, metavar="DIR", help="instead of the project's test images")
     parser.add_argument("--second-model", type=Path, metavar="DIR", help="model folder that is swapped with the first")
     parser.add_argument("--rounds", type=int, default=3)
@@ -78,8 +87,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=Sizes.idle_connections, help="that are idle")
     parser.add_argument("--swaps", type=int, default=Sizes.swaps)
     parser.add_argument("--offline-copies", type=int, default=4, help="of each image in the larger set")
-    parser.add_argument("--binaries", type=Path, default=ROOT / "target/release", metavar="DIR",
-                        help="serve and predict")
+    parser.add_argument(
+        "--binaries", type=Path, default=ROOT / "target/release", metavar="DIR", help="serve and predict"
+    )
     parser.add_argument("--keras-python", type=Path, default=ROOT / ".venv-bench/bin/python", metavar="FILE")
     parser.add_argument("--work", type=Path, default=ROOT / "target/bench-serve", metavar="DIR")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results-serve.json")
@@ -99,16 +109,23 @@ def trials_of(options: argparse.Namespace) -> Trials:
     programs, work, project = options.binaries.resolve(), options.work.resolve(), options.project.resolve()
     ours = Ours(programs / "serve", project, work / "project", work / "logs")
     ours.description()
-    sizes = Sizes(clients=options.clients, requests=options.requests, overload_s=options.seconds,
-                  saturation_s=options.saturation_seconds, idle_connections=options.connections,
-                  swaps=options.swaps)
+    sizes = Sizes(
+        clients=options.clients,
+        requests=options.requests,
+        overload_s=options.seconds,
+        saturation_s=options.saturation_seconds,
+        idle_connections=options.connections,
+        swaps=options.swaps,
+    )
     return Trials(
         ours=ours,
         # Not resolved: a virtual environment's Python is a link, and knows itself by its name.
         peer=Peer(options.keras_python.absolute(), ours.logs),
         offline=Offline(programs / "predict", options.offline_copies),
         scans=Scans.below((options.images or project / "artifacts/data_ingestion/test").resolve()),
-        sizes=sizes, second_model=options.second_model and options.second_model.resolve())
+        sizes=sizes,
+        second_model=options.second_model and options.second_model.resolve(),
+    )
 
 
 def main() -> None:

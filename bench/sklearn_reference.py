@@ -2,7 +2,7 @@
 
     sklearn_reference.py DESCRIPTION.json --model svc
 
-The description is that of `crates/learning/fit/examples/head.rs`, which fits the same features.
+The description is that of `crates/learning/solvers/examples/head.rs`, which fits the same features.
 """
 
 import argparse
@@ -61,8 +61,16 @@ def main() -> None:
     test, test_labels = read(described["test"], described["columns"])
     accuracy = float(model.score(scaler.transform(test), test_labels))
     converged = not any(issubclass(each.category, ConvergenceWarning) for each in caught)
-    print(json.dumps({"seconds": seconds, "accuracy": accuracy, "converged": converged,
-                      "versions": {"scikit-learn": sklearn.__version__, "numpy": numpy.__version__}}))
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "accuracy": accuracy,
+                "converged": converged,
+                "versions": {"scikit-learn": sklearn.__version__, "numpy": numpy.__version__},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

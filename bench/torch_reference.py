@@ -29,7 +29,7 @@ import torch
 from torch import nn
 
 # Convolutions of VGG16 (Simonyan & Zisserman 2015, configuration D); "M" is a pooling.
-VGG16 = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
+VGG16: list[int | str] = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -39,7 +39,7 @@ def vgg16_features(weights: Path | None) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels = 3
     for width in VGG16:
-        if width == "M":
+        if isinstance(width, str):
             layers.append(nn.MaxPool2d(2))
             continue
         convolution = nn.Conv2d(channels, width, 3, padding=1)
@@ -52,8 +52,9 @@ def vgg16_features(weights: Path | None) -> nn.Sequential:
         from safetensors.torch import load_file
 
         tensors = load_file(weights)
-        base.load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()
-                              if name.startswith("features.")})
+        base.load_state_dict(
+            {name.removeprefix("features."): tensor for name, tensor in tensors.items() if name.startswith("features.")}
+        )
     return base
 
 
@@ -81,32 +82,41 @@ class Settings:
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.bf16:
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+            bf16: contextlib.AbstractContextManager[Any] = torch.autocast(self.device.type, dtype=torch.bfloat16)
+            return bf16
         return contextlib.nullcontext()
 
     def no_grad(self) -> contextlib.AbstractContextManager[Any]:
-        return torch.inference_mode() if self.best else torch.no_grad()
+        mode: contextlib.AbstractContextManager[Any] = torch.inference_mode() if self.best else torch.no_grad()
+        return mode
 
     def wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
 
-def image_batches(folder: Path, options: argparse.Namespace, shuffle: bool, augment: bool,
-                  settings: Settings) -> torch.utils.data.DataLoader:
+def image_batches(
+    folder: Path, options: argparse.Namespace, shuffle: bool, augment: bool, settings: Settings
+) -> torch.utils.data.DataLoader:
     from torchvision import datasets, transforms
 
     size = options.image_size
-    steps: list[Callable] = [transforms.Resize((size, size))]
+    steps: list[Callable[[Any], Any]] = [transforms.Resize((size, size))]
     if augment:
-        steps += [transforms.RandomAffine(degrees=40, translate=(0.2, 0.2), scale=(0.8, 1.2), shear=0.2),
-                  transforms.RandomHorizontalFlip()]
+        steps += [
+            transforms.RandomAffine(degrees=40, translate=(0.2, 0.2), scale=(0.8, 1.2), shear=0.2),
+            transforms.RandomHorizontalFlip(),
+        ]
     steps += [transforms.ToTensor(), transforms.Normalize(**IMAGENET)]
     data = datasets.ImageFolder(str(folder), transforms.Compose(steps))
     return torch.utils.data.DataLoader(
-        data, batch_size=options.batch, shuffle=shuffle, num_workers=options.workers,
+        data,
+        batch_size=options.batch,
+        shuffle=shuffle,
+        num_workers=options.workers,
         pin_memory=settings.best and settings.device.type == "cuda",
-        generator=torch.Generator().manual_seed(17))
+        generator=torch.Generator().manual_seed(17),
+    )
 
 
 def memory_batches(options: argparse.Namespace, settings: Settings, classes: int) -> Iterator[Batch]:
@@ -157,23 +167,26 @@ def extract(base: nn.Module, batches: Any, settings: Settings) -> tuple[dict[str
 def features(options: argparse.Namespace) -> dict[str, Any]:
     settings = Settings(options.settings, options.device)
     base = settings.prepare(vgg16_features(options.weights)).eval()
-    batches = (memory_batches(options, settings, 4) if options.in_memory
-               else limited(image_batches(options.images, options, False, options.augment, settings),
-                            options.steps))
+    batches = (
+        memory_batches(options, settings, 4)
+        if options.in_memory
+        else limited(image_batches(options.images, options, False, options.augment, settings), options.steps)
+    )
     startup = time.perf_counter() - STARTED
     figures, _ = extract(base, batches, settings)
     return {"startup_s": startup, **figures}
 
 
-def one_pass(model: nn.Module, batches: Any, settings: Settings,
-             optimizer: torch.optim.Optimizer | None) -> tuple[float, int, float]:
+def one_pass(
+    model: nn.Module, batches: Any, settings: Settings, optimizer: torch.optim.Optimizer | None
+) -> tuple[float, int, float]:
     """Learns from the batches, or scores them: seconds, images, summed loss."""
     model.train(optimizer is not None)
     loss_of = nn.CrossEntropyLoss()
     started = time.perf_counter()
     images_seen, total = 0, 0.0
-    for images, labels in batches:
-        images, labels = settings.upload(images), labels.to(settings.device)
+    for batch in batches:
+        images, labels = settings.upload(batch[0]), batch[1].to(settings.device)
         with torch.set_grad_enabled(optimizer is not None):
             with settings.autocast():
                 loss = loss_of(model(images), labels)
@@ -208,16 +221,20 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     warm_s, warmed, _ = one_pass(model, limited(train_set, 1), settings, optimizer)
     learn_s, learnt, _ = one_pass(model, limited(train_set, options.steps), settings, optimizer)
     score_s, scored, _ = one_pass(model, limited(valid_set, options.valid_steps), settings, None)
-    return {"startup_s": startup, "train_images": learnt, "valid_images": scored,
-            "warm_up_s": max(0.0, warm_s - learn_s / learnt * warmed),
-            "train_s_per_image": learn_s / learnt, "valid_s_per_image": score_s / scored}
+    return {
+        "startup_s": startup,
+        "train_images": learnt,
+        "valid_images": scored,
+        "warm_up_s": max(0.0, warm_s - learn_s / learnt * warmed),
+        "train_s_per_image": learn_s / learnt,
+        "valid_s_per_image": score_s / scored,
+    }
 
 
 def train_on_features(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Features once, then `epochs` over as many records as the whole set has."""
     base = settings.prepare(vgg16_features(options.weights)).eval()
-    batches = limited(image_batches(options.images, options, False, options.augment, settings),
-                      options.steps)
+    batches = limited(image_batches(options.images, options, False, options.augment, settings), options.steps)
     startup = time.perf_counter() - STARTED
     figures, records = extract(base, batches, settings)
     labels = torch.arange(len(records), device=records.device) % options.classes
@@ -228,10 +245,13 @@ def train_on_features(options: argparse.Namespace, settings: Settings) -> dict[s
     before = time.perf_counter()
     for _ in range(options.epochs):
         order = torch.randperm(len(records), device=records.device)
-        one_pass(head, ((records[part], labels[part]) for part in order.split(options.batch)),
-                 Settings("best", options.device), optimizer)
-    return {"startup_s": startup, **figures, "head_s": time.perf_counter() - before,
-            "epochs": options.epochs}
+        one_pass(
+            head,
+            ((records[part], labels[part]) for part in order.split(options.batch)),
+            Settings("best", options.device),
+            optimizer,
+        )
+    return {"startup_s": startup, **figures, "head_s": time.perf_counter() - before, "epochs": options.epochs}
 
 
 def tune(options: argparse.Namespace) -> dict[str, Any]:
@@ -246,8 +266,7 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
     def batches() -> Any:
         if options.in_memory:
             return memory_batches(options, settings, options.classes)
-        return limited(image_batches(options.images, options, True, options.augment, settings),
-                       options.steps)
+        return limited(image_batches(options.images, options, True, options.augment, settings), options.steps)
 
     startup = time.perf_counter() - STARTED
     one_pass(model, batches(), settings, optimizer)
@@ -266,8 +285,9 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
     head = nn.Linear(head_inputs(options.image_size), options.classes)
     model = settings.prepare(nn.Sequential(vgg16_features(options.weights), nn.Flatten(), head)).eval()
     size = options.image_size
-    view = transforms.Compose([transforms.Resize((size, size)), transforms.ToTensor(),
-                               transforms.Normalize(**IMAGENET)])
+    view = transforms.Compose(
+        [transforms.Resize((size, size)), transforms.ToTensor(), transforms.Normalize(**IMAGENET)]
+    )
     body = next(path for path in sorted(options.images.rglob("*")) if path.is_file()).read_bytes()
     times = []
     for _ in range(8):
@@ -283,8 +303,9 @@ def matmul(options: argparse.Namespace) -> dict[str, Any]:
     """The highest rates of a square matrix product, in GFLOP/s: bf16, and fp32 beside it."""
     settings = Settings("best", options.device)
     sides = (4096, 8192) if settings.device.type == "cuda" else (1024, 2048)
-    bf16, fp32 = (max(matmul_gflops(side, kind, settings) for side in sides)
-                  for kind in (torch.bfloat16, torch.float32))
+    bf16, fp32 = (
+        max(matmul_gflops(side, kind, settings) for side in sides) for kind in (torch.bfloat16, torch.float32)
+    )
     return {"gflops": bf16, "gflops_fp32": fp32}
 
 
@@ -319,7 +340,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=20, help="of the head, on cached features")
     parser.add_argument("--steps", type=int, default=4, help="batches of training images; 0: all")
     parser.add_argument("--valid-steps", type=int, default=1, help="batches of validation images; 0: all")
-    parser.add_argument("--train-images", type=int, default=613, help="size of the set that epochs of the head pass over")
+    parser.add_argument(
+        "--train-images", type=int, default=613, help="size of the set that epochs of the head pass over"
+    )
     parser.add_argument("--workers", type=int, default=0, help="decoding processes")
     parser.add_argument("--augment", action="store_true")
     parser.add_argument("--in-memory", action="store_true", help="random images on the device, nothing decoded")
@@ -330,9 +353,17 @@ def main() -> None:
     options = parse()
     torch.manual_seed(17)
     figures = MODES[options.mode](options)
-    print(json.dumps({"mode": options.mode, "settings": options.settings, **figures,
-                      "versions": {"torch": torch.__version__},
-                      "threads": torch.get_num_threads()}))
+    print(
+        json.dumps(
+            {
+                "mode": options.mode,
+                "settings": options.settings,
+                **figures,
+                "versions": {"torch": torch.__version__},
+                "threads": torch.get_num_threads(),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

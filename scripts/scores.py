@@ -5,17 +5,21 @@ LEDGER is the project's test_looks.jsonl, which tells how many models were score
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+Scores = dict[str, Any]
 
 COLUMNS = ("precision", "recall", "f1", "auroc")
 
 
-def number(value, sign=""):
+def number(value: float | None, sign: str = "") -> str:
     """Four digits; a dash for what is undefined."""
     return "–" if value is None else f"{value:{sign}.4f}"
 
 
-def worth(scores):
+def worth(scores: Scores) -> Iterator[str]:
     """What the score is worth, in a few lines."""
     told = scores["worth"]
     yield told["in_words"]
@@ -35,7 +39,7 @@ def worth(scores):
         yield f"What the copies are worth was not measured: {leak['reason']}."
 
 
-def table(scores):
+def table(scores: Scores) -> Iterator[str]:
     """One class a line, then the averages."""
     rows = list(scores["classes"].items())
     rows += [(f"{name} average", scores[name]) for name in ("macro", "weighted")]
@@ -50,7 +54,7 @@ def table(scores):
         yield " ".join([f"{name:{width}}", *(f"{cell:>9}" for cell in cells), f"{images:9}"]) + note
 
 
-def totals(scores):
+def totals(scores: Scores) -> Iterator[str]:
     """The figures that stand for the whole."""
     interval = scores["intervals"]["accuracy"]
     ends = f" (95 % interval {interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
@@ -59,7 +63,7 @@ def totals(scores):
     yield f"Counted {scores['worth']['unit']}."
 
 
-def looks(scores, ledger):
+def looks(scores: Scores, ledger: Path) -> Iterator[str]:
     """How many different models were scored on this test set."""
     rows = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines() if line.strip()]
     sets = {row["test_set"] for row in rows if row["model"] == scores["model"]}
@@ -73,9 +77,9 @@ def looks(scores, ledger):
         yield "This test set was scored with one model."
 
 
-def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        scores = json.load(file)
+def main() -> None:
+    with Path(sys.argv[1]).open(encoding="utf-8") as file:
+        scores: Scores = json.load(file)
     for part in (worth, table, totals):
         print(*part(scores), sep="\n", end="\n\n")
     ledger = Path(sys.argv[2]) if len(sys.argv) > 2 else None

@@ -18,9 +18,13 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def latency_figures(latencies_s: Sequence[float]) -> dict[str, float]:
     """What is told of latencies, in seconds."""
-    return {"p50_s": percentile(latencies_s, 50), "p95_s": percentile(latencies_s, 95),
-            "p99_s": percentile(latencies_s, 99), "mean_s": statistics.fmean(latencies_s),
-            "longest_s": max(latencies_s)}
+    return {
+        "p50_s": percentile(latencies_s, 50),
+        "p95_s": percentile(latencies_s, 95),
+        "p99_s": percentile(latencies_s, 99),
+        "mean_s": statistics.fmean(latencies_s),
+        "longest_s": max(latencies_s),
+    }
 
 
 def rate_of_two_sizes(fewer: int, fewer_s: float, more: int, more_s: float) -> float:

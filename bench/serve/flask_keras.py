@@ -16,10 +16,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import keras_reference
 import numpy as np
 from flask import Flask, jsonify, request
 from PIL import Image, UnidentifiedImageError
+
+import keras_reference
 
 
 def app_of(model: Any, classes: list[str], image_size: int) -> Flask:
@@ -79,8 +80,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="of the base, safetensors; else random ones")
     options = parser.parse_args()
     classes = options.classes.split(",")
-    model = keras_reference.classifier(argparse.Namespace(
-        image_size=options.image_size, classes=len(classes), weights=options.weights, eager=False, jit="auto"))
+    model = keras_reference.classifier(
+        argparse.Namespace(
+            image_size=options.image_size, classes=len(classes), weights=options.weights, eager=False, jit="auto"
+        )
+    )
     SERVERS[options.server](app_of(model, classes, options.image_size))
 
 

@@ -42,11 +42,14 @@ class Answer:
         return json.loads(self.body)
 
 
-def request(address: Address, method: str, path: str, body: bytes = b"",
-            content_type: str = "application/octet-stream") -> bytes:
+def request(
+    address: Address, method: str, path: str, body: bytes = b"", content_type: str = "application/octet-stream"
+) -> bytes:
     """The bytes of a request, put together before any clock runs."""
-    head = (f"{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {content_type}\r\n"
-            f"content-length: {len(body)}\r\n\r\n")
+    head = (
+        f"{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {content_type}\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -62,8 +65,12 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return (self._reader is not None and self._writer is not None
-                and not self._reader.at_eof() and not self._writer.is_closing())
+        return (
+            self._reader is not None
+            and self._writer is not None
+            and not self._reader.at_eof()
+            and not self._writer.is_closing()
+        )
 
     async def open(self) -> None:
         """Connects, unless it is connected."""
@@ -72,7 +79,8 @@ class Connection:
         self.close()
         try:
             self._reader, self._writer = await asyncio.wait_for(
-                asyncio.open_connection(self._address.host, self._address.port), TIMEOUT_S)
+                asyncio.open_connection(self._address.host, self._address.port), TIMEOUT_S
+            )
         except (OSError, asyncio.TimeoutError) as error:
             raise Lost(f"connect: {type(error).__name__}") from None
 
@@ -103,7 +111,8 @@ class Connection:
 
     async def _exchange(self, message: bytes) -> Answer:
         reader, writer = self._reader, self._writer
-        assert reader is not None and writer is not None, "open() came before"
+        assert reader is not None, "open() came before"
+        assert writer is not None, "open() came before"
         began = time.perf_counter()
         writer.write(message)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()

@@ -43,8 +43,9 @@ def count_open(connections: Sequence[Connection]) -> int:
     return sum(connection.is_open for connection in connections)
 
 
-async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int, warm_up: int,
-                        requests: int) -> dict[str, Any]:
+async def answer_beside(
+    server: Serving, messages: Sequence[bytes], wanted: int, warm_up: int, requests: int
+) -> dict[str, Any]:
     """One client at a time beside as many idle connections as the file limit allows, up to `wanted`."""
     number = max(0, min(wanted, raise_file_limit() - SPARE_FILES))
     alone = await one_at_a_time(server.address, messages, warm_up, requests)
@@ -65,6 +66,12 @@ async def answer_beside(server: Serving, messages: Sequence[bytes], wanted: int,
             connection.close()
     # A server may close connections that never asked: that is no failure, but it is told.
     return beside.figures() | {
-        "wanted": wanted, "opened": opened, "accepted_connections": accepted, "refused_connections": dict(refused), "open_at_end": open_at_end,
-        "alone_p50_s": alone.figures().get("p50_s"), "resident_before_bytes": before,
-        "resident_bytes": peak.bytes}
+        "wanted": wanted,
+        "opened": opened,
+        "accepted_connections": accepted,
+        "refused_connections": dict(refused),
+        "open_at_end": open_at_end,
+        "alone_p50_s": alone.figures().get("p50_s"),
+        "resident_before_bytes": before,
+        "resident_bytes": peak.bytes,
+    }

@@ -52,11 +52,16 @@ class Tally:
     def figures(self) -> dict[str, Any]:
         """For results-serve.json."""
         raw: dict[str, Any] = {
-            "requests": self.requests, "accepted": len(self.accepted_s), "refused": len(self.refused_s),
-            "failures": dict(self.failures), "failed": self.failures.total(), "not_sent": self.not_sent,
+            "requests": self.requests,
+            "accepted": len(self.accepted_s),
+            "refused": len(self.refused_s),
+            "failures": dict(self.failures),
+            "failed": self.failures.total(),
+            "not_sent": self.not_sent,
             "accepted_per_s": share(len(self.accepted_s), self.wall_s),
             "refused_share": share(len(self.refused_s), self.requests),
-            "wall_s": self.wall_s, "client_cores": share(self.client_cpu_s, self.wall_s),
+            "wall_s": self.wall_s,
+            "client_cores": share(self.client_cpu_s, self.wall_s),
         }
         if self.accepted_s:
             raw |= latency_figures(self.accepted_s)
@@ -99,8 +104,9 @@ async def one_at_a_time(address: Address, messages: Sequence[bytes], warm_up: in
     return tally
 
 
-async def clients(address: Address, messages: Sequence[bytes], number: int, stop: asyncio.Event,
-                  seen: Seen | None = None) -> Tally:
+async def clients(
+    address: Address, messages: Sequence[bytes], number: int, stop: asyncio.Event, seen: Seen | None = None
+) -> Tally:
     """So many clients, each asking again as soon as it is answered, until `stop` is set. Every
     request that was begun is waited for. `seen` gets the index of the message, and the answer."""
     tally = Tally()
@@ -129,14 +135,16 @@ async def clients(address: Address, messages: Sequence[bytes], number: int, stop
     return tally
 
 
-async def saturate(address: Address, messages: Sequence[bytes], number: int, warm_up_s: float,
-                   seconds: float) -> Tally:
+async def saturate(address: Address, messages: Sequence[bytes], number: int, warm_up_s: float, seconds: float) -> Tally:
     """`clients` for so long, after a warm-up that does not count."""
-    for duration_s in (warm_up_s, seconds):
+
+    async def for_so_long(duration_s: float) -> Tally:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(duration_s, stop.set)
-        tally = await clients(address, messages, number, stop)
-    return tally
+        return await clients(address, messages, number, stop)
+
+    await for_so_long(warm_up_s)
+    return await for_so_long(seconds)
 
 
 class Pool:
@@ -175,8 +183,9 @@ class Pool:
         self._left += 1
 
 
-async def arrive(address: Address, messages: Sequence[bytes], per_s: float, seconds: float,
-                 most_connections: int) -> Tally:
+async def arrive(
+    address: Address, messages: Sequence[bytes], per_s: float, seconds: float, most_connections: int
+) -> Tally:
     """Requests that arrive by themselves, whether those before were answered or not: exponential
     gaps, `per_s` on average, each on a connection that is free or a new one."""
     tally, pool, draw = Tally(), Pool(address, most_connections), random.Random(SEED)

@@ -34,8 +34,12 @@ class Offline:
             folder = ours.folder / "scans" / str(count)
             lay_out(scans, count, folder)
             # Once unmeasured would only warm the page cache, which writing the files has done.
-            taken = run([self.program, "--quiet", "--output", folder.with_suffix(".csv"), folder],
-                        ours.folder, ours.logs / f"offline-{count}.log", TIMEOUT_S)
+            taken = run(
+                [self.program, "--quiet", "--output", folder.with_suffix(".csv"), folder],
+                ours.folder,
+                ours.logs / f"offline-{count}.log",
+                TIMEOUT_S,
+            )
             seconds.append(taken.wall_s)
         rate = rate_of_two_sizes(counts[0], seconds[0], counts[1], seconds[1])
         return {"images_per_s": rate, "images": counts, "seconds": seconds}

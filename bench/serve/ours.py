@@ -28,13 +28,18 @@ def temporary_config(config: dict[str, Any], folder: Path) -> str:
     for guard in ("keys", "tls", "cors_origins"):
         serve.pop(guard, None)
     serve |= {
-        "address": "127.0.0.1:0", "device": "cpu", "foreign_images": "flag", "store_images": "never",
-        "database": f"sqlite:{folder / 'predictions.db'}", "folder": str(folder / "serve"),
+        "address": "127.0.0.1:0",
+        "device": "cpu",
+        "foreign_images": "flag",
+        "store_images": "never",
+        "database": f"sqlite:{folder / 'predictions.db'}",
+        "folder": str(folder / "serve"),
         "image_store": str(folder / "images"),
         "limits": {**(serve.get("limits") or {}), "requests_per_minute": 0},
     }
     paths = {**(config.get("paths") or {}), "model": "model"}
-    return yaml.safe_dump({**config, "paths": paths, "serve": serve}, sort_keys=False)
+    written: str = yaml.safe_dump({**config, "paths": paths, "serve": serve}, sort_keys=False)
+    return written
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,23 @@ class Ours:
         """The project's config.yaml."""
         path = self.project / "config.yaml"
         try:
-            return yaml.safe_load(path.read_text()) or {}
+            config: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
         except OSError as error:
             raise NotMeasured(f"{path}: {error.strerror}") from None
+        return config
 
     @property
     def model(self) -> Path:
-        return (self.project / (self.config().get("paths") or {}).get("model", "model")).resolve()
+        paths: dict[str, str] = self.config().get("paths") or {}
+        return (self.project / paths.get("model", "model")).resolve()
 
     def description(self) -> dict[str, Any]:
         """What model.json says; its architecture is the peer's too."""
         try:
-            return json.loads((self.model / "model.json").read_text())
+            description: dict[str, Any] = json.loads((self.model / "model.json").read_text())
         except OSError as error:
             raise NotMeasured(f"{self.model / 'model.json'}: {error.strerror}; make repro makes one") from None
+        return description
 
     def model_bytes(self) -> int:
         """Of its weights, and of the features that foreign images are told by."""
@@ -109,7 +117,8 @@ async def ready_after_s(server: Serving) -> float:
                     return time.perf_counter() - server.started_s
             except Lost:
                 server.check_alive()
-            time.sleep(READY_POLL_S)
+            # Nothing else runs, and the loop's own timer is coarser.
+            time.sleep(READY_POLL_S)  # noqa: ASYNC251
     finally:
         connection.close()
     raise NotMeasured(f"it was not ready within {START_S:.0f} s")

@@ -23,8 +23,16 @@ class Peer:
         if not self.python.is_file():
             raise NotMeasured(f"{self.python} is missing; scripts/setup bench makes it")
         architecture = ours.description()["architecture"]
-        words = [self.python, Path(__file__).with_name("flask_keras.py"), "--server", server,
-                 "--image-size", str(architecture["image_size"]), "--classes", ",".join(architecture["classes"])]
+        words: list[str | Path] = [
+            self.python,
+            Path(__file__).with_name("flask_keras.py"),
+            "--server",
+            server,
+            "--image-size",
+            str(architecture["image_size"]),
+            "--classes",
+            ",".join(architecture["classes"]),
+        ]
         base = ours.project / "artifacts/base_model/base_model.safetensors"
         if base.is_file():
             words += ["--weights", base]

@@ -84,7 +84,7 @@ class Serving:
     def open_files(self) -> int:
         """Descriptors that it holds, of which each connection it accepted is one."""
         try:
-            return len(os.listdir(f"/proc/{self.pid}/fd"))
+            return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
         except OSError:
             return 0
 
@@ -105,13 +105,22 @@ def serving(command: Sequence[str | Path], cwd: Path, log: Path, timeout_s: floa
     log.parent.mkdir(parents=True, exist_ok=True)
     printed = log.with_suffix(".out")
     # A database or a tracking server of the user's own is no affair of a benchmark.
-    clean = {name: value for name, value in os.environ.items()
-             if name not in {"DATABASE_URL", "MLFLOW_TRACKING_URI", "HOUNSFIELD_LOG"}}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "MLFLOW_TRACKING_URI", "HOUNSFIELD_LOG"}
+    }
     with log.open("wb") as errors, printed.open("wb") as output:
         started_s = time.perf_counter()
         try:
-            process = subprocess.Popen(words, cwd=cwd, stdout=output, stderr=errors,
-                                       env=clean | {"PYTHONUNBUFFERED": "1"}, start_new_session=True)
+            process = subprocess.Popen(
+                words,
+                cwd=cwd,
+                stdout=output,
+                stderr=errors,
+                env=clean | {"PYTHONUNBUFFERED": "1"},
+                start_new_session=True,
+            )
         except OSError as error:
             raise NotMeasured(f"{words[0]}: {error.strerror}") from None
     try:

@@ -34,8 +34,7 @@ class Scans:
 
     def as_base64(self, address: Address) -> list[bytes]:
         """What the usual client sends, to ours and to the peer alike."""
-        return [request(address, "POST", "/predict", json_of(body), "application/json")
-                for body in self.bodies]
+        return [request(address, "POST", "/predict", json_of(body), "application/json") for body in self.bodies]
 
     def as_bytes(self, address: Address) -> list[bytes]:
         """The image itself, to ours."""

@@ -47,8 +47,11 @@ class Judge:
             self.mixed += 1
             return
         own = self.alone[digest][image]
-        others = [model[image] for name, model in self.alone.items()
-                  if name != digest and distance(model[image], own) > TELL_APART]
+        others = [
+            model[image]
+            for name, model in self.alone.items()
+            if name != digest and distance(model[image], own) > TELL_APART
+        ]
         if others:
             self.told_apart += 1
             nearest = min(distance(probabilities, other) for other in others)
@@ -103,8 +106,9 @@ async def more_answers(judge: Judge, count: int) -> None:
         await asyncio.sleep(0.01)
 
 
-async def swap_under_load(ours: Ours, server: Serving, messages: Sequence[bytes], number_of_clients: int,
-                          swaps: int, second: Path | None) -> dict[str, Any]:
+async def swap_under_load(
+    ours: Ours, server: Serving, messages: Sequence[bytes], number_of_clients: int, swaps: int, second: Path | None
+) -> dict[str, Any]:
     """So many swaps under the load of so many clients; between two models where there is a second."""
     judge, address = Judge(), server.address
     models = [ours.model]
@@ -130,6 +134,12 @@ async def swap_under_load(ours: Ours, server: Serving, messages: Sequence[bytes]
         tally: Tally = await load
     lost = tally.failures.total() + len(tally.refused_s)
     return tally.figures() | {
-        "swaps": swaps, "lost": lost, "models": len(models), "answers_by_digest": judge.answers,
-        "mixed": judge.mixed, "told_apart": judge.told_apart, "swap_p50_s": percentile(took_s, 50),
-        "swap_longest_s": max(took_s)}
+        "swaps": swaps,
+        "lost": lost,
+        "models": len(models),
+        "answers_by_digest": judge.answers,
+        "mixed": judge.mixed,
+        "told_apart": judge.told_apart,
+        "swap_p50_s": percentile(took_s, 50),
+        "swap_longest_s": max(took_s),
+    }

@@ -53,13 +53,18 @@ class Trials:
 
     def start(self) -> Run:
         """Start to ready, of several starts the median one."""
+
         def measure() -> dict[str, Any]:
             times = []
             for _ in range(self.sizes.starts):
                 with self.ours.start("start") as server:
                     times.append(asyncio.run(ready_after_s(server)))
-            return {"ready_s": sorted(times)[len(times) // 2], "all_ready_s": times,
-                    "model_bytes": self.ours.model_bytes()}
+            return {
+                "ready_s": sorted(times)[len(times) // 2],
+                "all_ready_s": times,
+                "model_bytes": self.ours.model_bytes(),
+            }
+
         return timed(measure)
 
     def alone(self) -> Run:
@@ -68,9 +73,11 @@ class Trials:
 
     def peer_alone(self, server: str) -> Run:
         """The same to the peer: `server` is flask or waitress."""
+
         def measure() -> dict[str, Any]:
             with self.peer.start(server, self.ours) as peer:
                 return asyncio.run(self.ask_alone(peer))
+
         return timed(measure)
 
     async def ask_alone(self, server: Serving) -> dict[str, Any]:
@@ -78,8 +85,10 @@ class Trials:
         messages = self.scans.as_base64(server.address)
         tally = await one_at_a_time(server.address, messages, self.sizes.warm_up, self.sizes.requests)
         if tally.failures or tally.refused_s:
-            raise NotMeasured(f"of {self.sizes.requests} requests, {len(tally.refused_s)} were turned away "
-                              f"and others failed: {dict(tally.failures)}")
+            raise NotMeasured(
+                f"of {self.sizes.requests} requests, {len(tally.refused_s)} were turned away "
+                f"and others failed: {dict(tally.failures)}"
+            )
         return tally.figures() | {"server_cpu_s": server.cpu_s - cpu_s}
 
     def saturation(self) -> Run:
@@ -87,9 +96,13 @@ class Trials:
         return self.with_ours("saturation", self.ask_saturated)
 
     async def ask_saturated(self, server: Serving, clients: int | None = None) -> dict[str, Any]:
-        tally = await saturate(server.address, self.scans.as_bytes(server.address),
-                               clients or self.sizes.clients, self.sizes.saturation_warm_up_s,
-                               self.sizes.saturation_s)
+        tally = await saturate(
+            server.address,
+            self.scans.as_bytes(server.address),
+            clients or self.sizes.clients,
+            self.sizes.saturation_warm_up_s,
+            self.sizes.saturation_s,
+        )
         server.check_alive()
         if not tally.accepted_s:
             raise NotMeasured(f"no request was answered: {dict(tally.failures)}")
@@ -117,23 +130,45 @@ class Trials:
         if not tally.accepted_s:
             raise NotMeasured(f"no request was accepted: {dict(tally.failures)}")
         return tally.figures() | {
-            "per_s": per_s, "saturated_p99_s": saturated["p99_s"], "saturated": saturated,
-            "places": places, "queued_p99_s": queued["p99_s"], "queued": queued,
-            "server_cores": server_cores, "resident_before_bytes": before,
-            "resident_peak_bytes": peak.bytes, "resident_after_bytes": server.resident_bytes}
+            "per_s": per_s,
+            "saturated_p99_s": saturated["p99_s"],
+            "saturated": saturated,
+            "places": places,
+            "queued_p99_s": queued["p99_s"],
+            "queued": queued,
+            "server_cores": server_cores,
+            "resident_before_bytes": before,
+            "resident_peak_bytes": peak.bytes,
+            "resident_after_bytes": server.resident_bytes,
+        }
 
     def idle(self) -> Run:
         """One client beside thousands of connections that say nothing."""
+
         async def measure(server: Serving) -> dict[str, Any]:
-            return await answer_beside(server, self.scans.as_bytes(server.address), self.sizes.idle_connections,
-                                       self.sizes.warm_up, self.sizes.idle_requests)
+            return await answer_beside(
+                server,
+                self.scans.as_bytes(server.address),
+                self.sizes.idle_connections,
+                self.sizes.warm_up,
+                self.sizes.idle_requests,
+            )
+
         return self.with_ours("idle", measure)
 
     def swap(self) -> Run:
         """Another model, again and again, under load."""
+
         async def measure(server: Serving) -> dict[str, Any]:
-            return await swap_under_load(self.ours, server, self.scans.as_bytes(server.address),
-                                         self.sizes.clients, self.sizes.swaps, self.second_model)
+            return await swap_under_load(
+                self.ours,
+                server,
+                self.scans.as_bytes(server.address),
+                self.sizes.clients,
+                self.sizes.swaps,
+                self.second_model,
+            )
+
         return self.with_ours("swap", measure)
 
     def with_ours(self, log: str, ask: Callable[[Serving], Awaitable[dict[str, Any]]]) -> Run:
@@ -144,6 +179,7 @@ class Trials:
         def measure() -> dict[str, Any]:
             with self.ours.start(log) as server:
                 return asyncio.run(when_ready(server))
+
         return timed(measure)
 
 

@@ -43,7 +43,7 @@ def test_a_comment_changes_the_bytes_and_no_pixel(kind: str) -> None:
 def test_a_parameter_is_changed_in_its_own_section_alone() -> None:
     text = (ROOT / "profiles/chest-ct/params.yaml").read_text()
     changed = projects.with_value(text, "train", "seed", "99")
-    differing = [(old, new) for old, new in zip(text.splitlines(), changed.splitlines()) if old != new]
+    differing = [(old, new) for old, new in zip(text.splitlines(), changed.splitlines(), strict=True) if old != new]
     assert differing == [("  seed: 17", "  seed: 99")]
     assert changed.index("seed: 99") > changed.index("\ntrain:")
     with pytest.raises(ValueError, match="section train has no_such_key 0 times"):
@@ -79,8 +79,7 @@ def test_the_network_of_the_peer_is_torchvisions() -> None:
 
 
 def test_derived_times_count_the_start_once_and_epochs_as_often_as_there_are() -> None:
-    parts = {"startup_s": 3.0, "warm_up_s": 2.0, "train_s_per_image": 0.1, "valid_s_per_image": 0.2,
-             "save_s": 0.5}
+    parts = {"startup_s": 3.0, "warm_up_s": 2.0, "train_s_per_image": 0.1, "valid_s_per_image": 0.2, "save_s": 0.5}
     measured = Measured(runs={"keras_usual": [taken(9.0, **parts)], "our_cold": [taken(2.5)]})
     # 3 + 2 + 20 × (100 × 0.1 + 10 × 0.2 + 0.5)
     first = rows.train_rows(measured, IMAGES)[0]
@@ -89,8 +88,9 @@ def test_derived_times_count_the_start_once_and_epochs_as_often_as_there_are() -
 
 
 def test_feature_rate_is_distinct_images_over_cold_less_warm() -> None:
-    measured = Measured(runs={"our_cold": [taken(11.0), taken(50.0), taken(12.0)],
-                              "our_warm": [taken(2.0), taken(2.0), taken(3.0)]})
+    measured = Measured(
+        runs={"our_cold": [taken(11.0), taken(50.0), taken(12.0)], "our_warm": [taken(2.0), taken(2.0), taken(3.0)]}
+    )
     assert rows.our_feature_rate(measured, IMAGES) == pytest.approx(90 / 9.0)
 
 

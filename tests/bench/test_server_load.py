@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import yaml
@@ -24,6 +25,7 @@ from serve.process import serving
 from serve.scans import Scans
 from serve.swaps import Judge
 
+Told = TypeVar("Told")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -31,13 +33,15 @@ def taken(**values: object) -> Run:
     return Run(1.0, 0, "", "", values)
 
 
-def with_server(handler: Handler, ask: Callable[[Address], Awaitable[object]]) -> object:
+def with_server(handler: Handler, ask: Callable[[Address], Awaitable[Told]]) -> Told:
     """Runs `ask` against a real socket that `handler` answers on."""
-    async def both() -> object:
+
+    async def both() -> Told:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
             return await ask(Address("127.0.0.1", port))
+
     return asyncio.run(both())
 
 
@@ -98,15 +102,23 @@ def test_latencies_of_429_are_not_those_of_predictions() -> None:
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    measured = Measured(runs={"a": [taken(x=1.0), taken(x=10.0), taken(x=3.0)],
-                              "b": [taken(x=2.0), taken(x=20.0), taken(x=12.0)]})
+    measured = Measured(
+        runs={"a": [taken(x=1.0), taken(x=10.0), taken(x=3.0)], "b": [taken(x=2.0), taken(x=20.0), taken(x=12.0)]}
+    )
     # 0.5, 0.5 and 0.25; the medians alone would say 3 / 12.
     assert table.ratio_of(measured, "a", "x", "x", "b") == pytest.approx(0.5)
 
 
 def test_one_lost_request_in_any_round_misses_the_target() -> None:
-    swap = {"swaps": 20, "requests": 500, "mixed": 0, "told_apart": 400, "models": 2, "swap_p50_s": 1.0,
-            "swap_longest_s": 2.0}
+    swap = {
+        "swaps": 20,
+        "requests": 500,
+        "mixed": 0,
+        "told_apart": 400,
+        "models": 2,
+        "swap_p50_s": 1.0,
+        "swap_longest_s": 2.0,
+    }
     measured = Measured(runs={"swap": [taken(lost=0, **swap), taken(lost=1, **swap), taken(lost=0, **swap)]})
     lost, mixed, _ = table.table(measured, {"swap"})
     assert (lost.ratio, lost.verdict) == (1, "missed")
@@ -114,8 +126,9 @@ def test_one_lost_request_in_any_round_misses_the_target() -> None:
 
 
 def test_a_missing_peer_leaves_our_latency_and_its_reason() -> None:
-    measured = Measured(runs={"alone": [taken(p50_s=0.1, p95_s=0.2, client_cores=0.1)]},
-                        missing={"peer_flask": "no Flask here"})
+    measured = Measured(
+        runs={"alone": [taken(p50_s=0.1, p95_s=0.2, client_cores=0.1)]}, missing={"peer_flask": "no Flask here"}
+    )
     first = table.table(measured, {"alone"})[0]
     assert (first.ours, first.ratio, first.verdict) == ("100.0 ms", None, "")
     assert "no Flask here" in first.peer
@@ -188,8 +201,7 @@ def test_arrivals_do_not_wait_for_answers() -> None:
         writer.close()
 
     async def ask(address: Address) -> load.Tally:
-        return await load.arrive(address, [request(address, "GET", "/")], per_s=200, seconds=0.2,
-                                 most_connections=100)
+        return await load.arrive(address, [request(address, "GET", "/")], per_s=200, seconds=0.2, most_connections=100)
 
     tally = with_server(hold, ask)
     assert len(tally.accepted_s) == tally.requests >= 3
@@ -207,8 +219,7 @@ def test_arrivals_beyond_the_connections_are_told() -> None:
 
     async def ask(address: Address) -> load.Tally:
         asyncio.get_running_loop().call_later(0.5, released.set)
-        return await load.arrive(address, [request(address, "GET", "/")], per_s=200, seconds=0.2,
-                                 most_connections=2)
+        return await load.arrive(address, [request(address, "GET", "/")], per_s=200, seconds=0.2, most_connections=2)
 
     tally = with_server(hold, ask)
     assert tally.requests == 2
@@ -277,9 +288,11 @@ def test_images_of_all_folders_come_early(tmp_path: Path) -> None:
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     command = ["sh", "-c", "echo the port is taken >&2; exit 3"]
-    with pytest.raises(NotMeasured, match="exit code 3: the port is taken"):
-        with serving(command, tmp_path, tmp_path / "log.log", 60):
-            pass
+    with (
+        pytest.raises(NotMeasured, match="exit code 3: the port is taken"),
+        serving(command, tmp_path, tmp_path / "log.log", 60),
+    ):
+        pass
 
 
 def test_a_server_ends_with_its_block(tmp_path: Path) -> None:

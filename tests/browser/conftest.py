@@ -22,9 +22,7 @@ def run_stage():
 
     def run(stage, folder, *arguments):
         command = [Path(programs) / stage] if programs else [PROJECT / "scripts" / "stage", stage]
-        done = subprocess.run(
-            [*command, *arguments], cwd=folder, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
 
     return run
@@ -47,9 +45,7 @@ def open_file(browser):
     complaints, contexts = [], []
 
     def open_at(file, width=1280, height=800, colours="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=colours, offline=True
-        )
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours, offline=True)
         contexts.append(context)
         page = context.new_page()
         allowed = (file.as_uri(), "data:")

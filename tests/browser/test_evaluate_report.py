@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import yaml
+
 from conftest import PROJECT
 
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
@@ -41,13 +42,11 @@ def evaluation(tmp_path_factory, run_stage):
 @pytest.fixture
 def open_page(open_file, evaluation):
     """Opens the report."""
-    return lambda width, height, colours="light": open_file(
-        evaluation / "report.html", width, height, colours
-    )
+    return lambda width, height, colours="light": open_file(evaluation / "report.html", width, height, colours)
 
 
 def rows(evaluation):
-    with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+    with (evaluation / "predictions.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -57,7 +56,8 @@ def test_verdict_and_figures_are_seen_without_scrolling(open_page):
     assert figures.count() == 4
     for part in [page.locator(".verdict h2"), *figures.all()]:
         box = part.bounding_box()
-        assert box and box["y"] + box["height"] < 800
+        assert box
+        assert box["y"] + box["height"] < 800
     assert page.locator("header .notice").inner_text() == "Research use only. Not a medical device."
 
 

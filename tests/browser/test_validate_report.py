@@ -5,8 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import PROJECT
 from PIL import Image
+
+from conftest import PROJECT
 
 
 def body(index, brighter=0):
@@ -82,7 +83,8 @@ def test_pairs_are_shown_side_by_side_with_splits_and_distance(page):
     assert "distance" in turned.inner_text()
     assert turned.locator(".badge.train").count() == turned.locator(".badge.test").count() == 1
     left, right = [image.bounding_box() for image in first.locator("img").all()]
-    assert left["y"] == right["y"] and left["x"] < right["x"]
+    assert left["y"] == right["y"]
+    assert left["x"] < right["x"]
 
 
 def test_baselines_sort_by_what_they_score(page):

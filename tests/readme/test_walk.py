@@ -156,7 +156,7 @@ class Newcomer:
 
     def starts(self, command: str) -> None:
         """Starts a command that runs until Ctrl-C, and waits for what it serves."""
-        log = (self.clone.parent / f"{command.split()[-1]}.log").open("wb")
+        log = (self.clone.parent / f"{command.rsplit(maxsplit=1)[-1]}.log").open("wb")
         process = subprocess.Popen(
             ["bash", "-euc", self._at_free_ports(command)], cwd=self.clone, env=self.environment,
             stdout=log, stderr=log, start_new_session=True,

@@ -74,7 +74,7 @@ def params(head):
         "validation": {
             "seed": 1,
             "resplit": False,
-            "policy": {finding: "warn" for finding in FINDINGS},
+            "policy": dict.fromkeys(FINDINGS, "warn"),
         },
         "prepare_base": {
             "image_size": head["image_size"],
@@ -100,8 +100,14 @@ def params(head):
             "checkpoint_pattern": r"model_e\d+_acc\d\.\d+_vacc(\d\.\d+)\.safetensors",
         },
         "calibrate": {"device": "cpu", "seed": 1, "out_of_fold_below": 0, "folds": 3},
-        "evaluate": {"device": "cpu", "seed": 1, "bootstrap_resamples": 100, "control_refits": 0,
-                     "probes": False, "explanations": 0},
+        "evaluate": {
+            "device": "cpu",
+            "seed": 1,
+            "bootstrap_resamples": 100,
+            "control_refits": 0,
+            "probes": False,
+            "explanations": 0,
+        },
     }
 
 
@@ -196,7 +202,7 @@ def score():
 @pytest.fixture(scope="session")
 def fit_program():
     """An example program of the crate `fit` by its name, built."""
-    command = ["cargo", "build", "--release", "--locked", "--package", "fit", "--examples"]
+    command = ["cargo", "build", "--release", "--locked", "--package", "solvers", "--examples"]
     subprocess.run(command, cwd=PROJECT, check=True)
     folder = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples"
     return lambda name: folder / name

@@ -157,7 +157,10 @@ def windowed(values, window):
 
 def with_functional_groups(dataset):
     """The values that multi-frame objects have in functional groups, where pydicom looks for them."""
-    groups = [*dataset.get("SharedFunctionalGroupsSequence", []), *dataset.get("PerFrameFunctionalGroupsSequence", [])[:1]]
+    groups = [
+        *dataset.get("SharedFunctionalGroupsSequence", []),
+        *dataset.get("PerFrameFunctionalGroupsSequence", [])[:1],
+    ]
     for group in groups:
         for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
             for element in (group.get(name) or [Dataset()])[0]:
@@ -188,9 +191,7 @@ def expected_grey(dataset):
         step = WHITE / white
     elif dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
         window = Dataset()
-        window.WindowCenter, window.WindowWidth = map(
-            first, (dataset.WindowCenter, dataset.WindowWidth)
-        )
+        window.WindowCenter, window.WindowWidth = map(first, (dataset.WindowCenter, dataset.WindowWidth))
         window.BitsStored, window.PixelRepresentation = 16, 0
         window.PhotometricInterpretation = "MONOCHROME2"
         if "VOILUTFunction" in dataset:
@@ -234,18 +235,22 @@ def compare_dicom(program, path):
     if found.shape[:2] != levels.shape[:2]:
         return Outcome(path, "different", f"size {found.shape[:2]} for {levels.shape[:2]}")
     if step is None:
-        if levels.max() > 255 and ours["bits"] == 8:
-            found = found * 257
-        is_lossy = name.startswith(("JPEG Baseline", "JPEG Extended")) or name == "JPEG 2000 Image Compression"
-        difference = numpy.abs(found - levels)
-        if not difference.any():
-            return Outcome(path, "equal", "to the last bit")
-        if is_lossy and difference.mean() <= LOSSY_MEAN:
-            return Outcome(path, "equal", "within what lossy decoders differ by")
-        return Outcome(path, "different", f"{name}: by {difference.mean():.2f}, at most {difference.max()}")
-    if ours["bits"] == 8:
-        found = found * 257
-    difference = numpy.abs(found[:, :, 0] - levels)
+        scale = 257 if levels.max() > 255 and ours["bits"] == 8 else 1
+        return judged_colours(path, name, numpy.abs(found * scale - levels))
+    scale = 257 if ours["bits"] == 8 else 1
+    return judged_grey(path, name, numpy.abs(found[:, :, 0] * scale - levels), step)
+
+
+def judged_colours(path, name, difference):
+    is_lossy = name.startswith(("JPEG Baseline", "JPEG Extended")) or name == "JPEG 2000 Image Compression"
+    if not difference.any():
+        return Outcome(path, "equal", "to the last bit")
+    if is_lossy and difference.mean() <= LOSSY_MEAN:
+        return Outcome(path, "equal", "within what lossy decoders differ by")
+    return Outcome(path, "different", f"{name}: by {difference.mean():.2f}, at most {difference.max()}")
+
+
+def judged_grey(path, name, difference, step):
     # Irreversible JPEG 2000 and lossy JPEG may end a step or two of the stored value away.
     if difference.max() <= 0.51:
         return Outcome(path, "equal", "to the last bit")

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.covariance import LedoitWolf
+
 from test_model_in_python import rebuild
 
 ENOUGH = "1000"

@@ -2,9 +2,12 @@
 convolution (Selvaraju et al. 2017) for heads that read it alone; for heads that read the mean and the
 deviation of each channel at several cut points, what each place adds to the logit to first order."""
 
+from typing import Any
+
 import pytest
 import torch
 from safetensors.torch import load_file
+
 from test_model_in_python import head_input, rebuild
 
 IMAGES = 8
@@ -36,7 +39,8 @@ def of_statistics(model_folder, features, logits, image):
     read = torch.cat(read, dim=1).requires_grad_(True)
     row = logits(read)[0]
     row[row.argmax()].backward()
-    total, start, side = 0, 0, pooled[-2].shape[-1]
+    total: Any = 0
+    start, side = 0, pooled[-2].shape[-1]
     for maps in pooled:
         channels = maps.shape[1]
         means, deviations = slice(start, start + channels), slice(start + channels, start + 2 * channels)

@@ -80,9 +80,7 @@ def features(programs, scans, tmp_path_factory):
             ["train", "--epochs", "1", "--device", "cpu", "--precision", "fp32"],
         ]:  # fmt: skip
             program, *flags = command
-            done = subprocess.run(
-                [programs / program, *flags], cwd=folder, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run([programs / program, *flags], cwd=folder, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{done.stderr}"
         return records(folder, scans)
 

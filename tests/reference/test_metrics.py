@@ -10,7 +10,7 @@ from sklearn import metrics
 
 @pytest.fixture(scope="module")
 def predictions(evaluation):
-    with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+    with (evaluation / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows, "predictions.csv lists no image"
     return rows
@@ -57,7 +57,7 @@ def test_loss(scores, labels, classes, probabilities):
 def test_scores_of_each_class(scores, labels, classes):
     expected = metrics.precision_recall_fscore_support(*labels, labels=classes, zero_division=0)
     assert list(scores["classes"]) == classes
-    for name, precision, recall, f1, support in zip(classes, *expected):
+    for name, precision, recall, f1, support in zip(classes, *expected, strict=True):
         found = scores["classes"][name]
         assert found["precision"] == pytest.approx(precision, abs=1e-12)
         assert found["recall"] == pytest.approx(recall, abs=1e-12)
@@ -75,7 +75,7 @@ def test_averages(scores, labels, classes, average):
 
 
 def test_confusion_matrix(evaluation, labels, classes):
-    with open(evaluation / "confusion_matrix.csv", newline="", encoding="utf-8") as file:
+    with (evaluation / "confusion_matrix.csv").open(newline="", encoding="utf-8") as file:
         found = {(row["actual"], row["predicted"]): int(row["count"]) for row in csv.DictReader(file)}
     expected = metrics.confusion_matrix(*labels, labels=classes)
     for i, actual in enumerate(classes):
@@ -86,9 +86,8 @@ def test_confusion_matrix(evaluation, labels, classes):
 
 def test_prediction_is_the_most_probable_class(predictions, classes, probabilities):
     assert numpy.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    for row, best, confidence in zip(
-        predictions, probabilities.argmax(axis=1), probabilities.max(axis=1)
-    ):
+    most_probable = zip(predictions, probabilities.argmax(axis=1), probabilities.max(axis=1), strict=True)
+    for row, best, confidence in most_probable:
         assert row["predicted"] == classes[best]
         assert float(row["confidence"]) == confidence
         assert row["correct"] == str(row["actual"] == row["predicted"]).lower()

@@ -65,15 +65,11 @@ CASES = {
     "seven_classes": drawn(2, 500, 7, signal=0.3),
     "two_classes": drawn(3, 120, 2),
     "worse_than_chance": drawn(4, 100, 3, signal=-2.0),
-    "few_of_one_class": Case(
-        numpy.r_[numpy.zeros(97, int), 1, 2, 2], drawn(5, 100, 3).probabilities
-    ),
+    "few_of_one_class": Case(numpy.r_[numpy.zeros(97, int), 1, 2, 2], drawn(5, 100, 3).probabilities),
     "class_absent": drawn(6, 80, 4, labels=[0, 1, 3]),
     "two_classes_absent": drawn(7, 60, 4, labels=[1, 2]),
     "only_one_class": drawn(8, 40, 3, labels=[1]),
-    "never_predicted": Case(
-        drawn(9, 50, 3).actual, numpy.c_[drawn(9, 50, 2).probabilities, numpy.zeros(50)]
-    ),
+    "never_predicted": Case(drawn(9, 50, 3).actual, numpy.c_[drawn(9, 50, 2).probabilities, numpy.zeros(50)]),
     "one_image_right": Case(numpy.array([1]), numpy.array([[0.2, 0.5, 0.3]])),
     "one_image_wrong": Case(numpy.array([0]), numpy.array([[0.2, 0.5, 0.3]])),
     "constant": Case(drawn(10, 60, 4).actual, numpy.full((60, 4), 0.25)),
@@ -209,9 +205,7 @@ def test_macro_auroc_one_against_the_rest(found, case):
     elif case.classes == 2:
         expected = of_each[1]
     else:
-        expected = metrics.roc_auc_score(
-            case.actual, case.probabilities, multi_class="ovr", average="macro"
-        )
+        expected = metrics.roc_auc_score(case.actual, case.probabilities, multi_class="ovr", average="macro")
     assert found["auroc_one_vs_rest"] == close(expected)
 
 
@@ -238,9 +232,7 @@ def test_macro_auroc_one_against_one(found, case):
     elif case.classes == 2:
         expected = pair_auroc(case, 0, 1)
     else:
-        expected = metrics.roc_auc_score(
-            case.actual, case.probabilities, multi_class="ovo", average="macro"
-        )
+        expected = metrics.roc_auc_score(case.actual, case.probabilities, multi_class="ovo", average="macro")
     assert found["auroc_one_vs_one"] == close(expected)
 
 
@@ -255,9 +247,7 @@ def test_auroc_of_several_classes_together(found, case):
 def test_average_precision(found, case):
     for label, row in enumerate(found["classes"]):
         if case.support(label):
-            expected = metrics.average_precision_score(
-                case.actual == label, case.probabilities[:, label]
-            )
+            expected = metrics.average_precision_score(case.actual == label, case.probabilities[:, label])
         else:
             expected = None  # scikit-learn warns and gives 0
         assert row["average_precision"] == close(expected)
@@ -278,7 +268,7 @@ def test_roc_curves(found, case):
         assert (x, y) == (close(false_positives.tolist()), close(true_positives.tolist()))
 
 
-def test_corners_of_roc_curves_draw_the_same_line(found, case):
+def test_corners_of_roc_curves_draw_the_same_line(found):
     for row in found["classes"]:
         if row["roc"] is None:
             assert row["roc_corners"] is None
@@ -305,9 +295,7 @@ def test_brier(found, case):
 
 def test_brier_of_each_class(found, case):
     for label, row in enumerate(found["classes"]):
-        expected = metrics.brier_score_loss(
-            case.actual == label, case.probabilities[:, label], pos_label=True
-        )
+        expected = metrics.brier_score_loss(case.actual == label, case.probabilities[:, label], pos_label=True)
         assert row["brier"] == close(expected)
 
 

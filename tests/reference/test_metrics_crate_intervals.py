@@ -86,7 +86,7 @@ def scipy_bootstrap(units, statistic):
 
 
 def images_of(patients):
-    return numpy.concatenate([numpy.flatnonzero(PATIENTS == patient) for patient in patients])
+    return numpy.concatenate([numpy.flatnonzero(patient == PATIENTS) for patient in patients])
 
 
 def assert_alike(interval, expected):
@@ -111,9 +111,7 @@ def test_interval_over_images(by_image, name):
 def test_interval_over_patients(by_patient, by_image, name):
     statistic, pick = SCORES[name]
     found = pick(by_patient["estimates"])["interval"]
-    expected = scipy_bootstrap(
-        numpy.unique(PATIENTS), lambda patients: statistic(BETTER, images_of(patients))
-    )
+    expected = scipy_bootstrap(numpy.unique(PATIENTS), lambda patients: statistic(BETTER, images_of(patients)))
     assert_alike(found, expected)
     over_images = pick(by_image["estimates"])["interval"]
     wider = (found["high"] - found["low"]) / (over_images["high"] - over_images["low"])
@@ -172,7 +170,7 @@ def outcomes(score, only_first, only_second, both):
 
 
 @pytest.mark.parametrize(
-    "only_first, only_second",
+    ("only_first", "only_second"),
     [(0, 0), (1, 0), (0, 5), (6, 0), (3, 3), (4, 5), (2, 9), (31, 17), (180, 240), (1400, 1250)],
 )
 def test_mcnemar_is_an_exact_binomial_test(score, only_first, only_second):
@@ -195,13 +193,11 @@ def test_no_smaller_gain_passes(score, images):
     assert found == (min(gains) if gains else None)
 
 
-@pytest.mark.parametrize(
-    "hits, of", [(0, 1), (1, 1), (0, 40), (40, 40), (1, 40), (27, 30), (500, 777)]
-)
+@pytest.mark.parametrize(("hits", "of"), [(0, 1), (1, 1), (0, 40), (40, 40), (1, 40), (27, 30), (500, 777)])
 def test_wilson_interval(score, hits, of):
-    found = score(
-        classes=2, actual=[1] * hits + [0] * (of - hits), scores=[0.5] * of, positive=[1]
-    )["scores"]["prevalence"]
+    found = score(classes=2, actual=[1] * hits + [0] * (of - hits), scores=[0.5] * of, positive=[1])["scores"][
+        "prevalence"
+    ]
     expected = stats.binomtest(hits, of).proportion_ci(method="wilson")
     assert (found["hits"], found["of"], found["share"]) == (hits, of, hits / of)
     assert (found["low"], found["high"]) == pytest.approx(tuple(expected), rel=1e-9, abs=1e-12)

@@ -31,7 +31,7 @@ def check_softmax(found, logits):
 
 
 @pytest.mark.parametrize("true_temperature", [0.1, 0.5, 1.0, 1.7, 4.0, 10.0])
-@pytest.mark.parametrize("images, classes", [(72, 4), (400, 2), (1500, 7)])
+@pytest.mark.parametrize(("images", "classes"), [(72, 4), (400, 2), (1500, 7)])
 def test_temperature_has_the_lowest_loss(score, images, classes, true_temperature):
     actual, logits = network(images, images, classes, true_temperature)
     found = score(classes=classes, actual=actual, logits=logits)["logits"]
@@ -58,7 +58,7 @@ def test_true_temperature_is_found(score):
 
 
 @pytest.mark.parametrize(
-    "wrong, outcome, temperature",
+    ("wrong", "outcome", "temperature"),
     [(0, "lowest_allowed", LOWEST), (40, "highest_allowed", HIGHEST)],
 )
 def test_search_stops_at_its_bounds(score, wrong, outcome, temperature):
@@ -100,9 +100,7 @@ def test_operating_point_is_the_best_of_the_roc_curve(score, name):
         positive=[1],
         specificities=SPECIFICITIES,
     )["scores"]
-    false_positives, true_positives, thresholds = metrics.roc_curve(
-        positive, scores, drop_intermediate=False
-    )
+    false_positives, true_positives, _ = metrics.roc_curve(positive, scores, drop_intermediate=False)
     negatives = int((~positive).sum())
     spared = numpy.round((1 - false_positives) * negatives)
     for required, point in zip(SPECIFICITIES, found["operating_points"], strict=True):
@@ -137,9 +135,7 @@ def test_operating_point_is_the_best_of_the_roc_curve(score, name):
 @pytest.mark.parametrize("threshold", [-1.0, 0.0, 0.5, 1.3, 99.0])
 def test_sensitivity_and_specificity_at_a_threshold(score, name, threshold):
     positive, scores = SETS[name]
-    found = score(
-        classes=2, actual=positive.astype(int), scores=scores, positive=[1], threshold=threshold
-    )["scores"]
+    found = score(classes=2, actual=positive.astype(int), scores=scores, positive=[1], threshold=threshold)["scores"]
     called = scores >= threshold
     at = found["at_threshold"]
     assert at["sensitivity"]["share"] == metrics.recall_score(positive, called)
@@ -149,11 +145,9 @@ def test_sensitivity_and_specificity_at_a_threshold(score, name, threshold):
     assert found["average_precision"] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("kind, reason", [(1, "no_negatives"), (0, "no_positives")])
+@pytest.mark.parametrize(("kind", "reason"), [(1, "no_negatives"), (0, "no_positives")])
 def test_without_one_kind_there_is_no_operating_point(score, kind, reason):
-    found = score(
-        classes=2, actual=[kind] * 3, scores=[0.1, 0.2, 0.3], positive=[1], specificities=[0.9]
-    )["scores"]
+    found = score(classes=2, actual=[kind] * 3, scores=[0.1, 0.2, 0.3], positive=[1], specificities=[0.9])["scores"]
     assert found["operating_points"] == [{"reason": reason}]
     assert found["auroc"] is None
     assert found["roc"] is None

@@ -20,9 +20,7 @@ def dense_layers(head, inputs, classes):
     hidden = head["hidden_units"]
     if not hidden:
         return nn.Sequential(nn.Linear(inputs, classes))
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(head["dropout"]), nn.Linear(hidden, classes)
-    )
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(head["dropout"]), nn.Linear(hidden, classes))
 
 
 def head_input(features, kind, images):
@@ -48,11 +46,7 @@ def kernel(tensors, x):
 
 def part(tensors, prefix):
     """The tensors below a prefix, without it: a state_dict."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def rebuild(model_folder):
@@ -109,7 +103,7 @@ def test_torchvision_gives_the_same_probabilities(pipeline, dumped):
 
 
 def test_predictions_are_what_the_model_says_of_those_images(dumped, evaluation):
-    with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+    with (evaluation / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))[:IMAGES]
     columns = [column for column in rows[0] if column.startswith("prob_")]
     written = torch.tensor([[float(row[column]) for column in columns] for row in rows])

@@ -15,10 +15,12 @@ import sys
 import tarfile
 from pathlib import Path
 
+import numpy
 import pydicom
 import pytest
-import strangers
 from PIL import Image
+
+import strangers
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -152,8 +154,6 @@ def test_no_stranger_is_another_picture_in_silence(program, tmp_path, name):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_pictures_are_upright_for_programs_and_python_alike(program, tmp_path, file_format, orientation):
-    import numpy
-
     sys.path.insert(0, str(PROJECT / "crates/tracking/registered-model/src"))
     loader = pytest.importorskip("hounsfield_model")
     y, x = numpy.mgrid[0:48, 0:32]

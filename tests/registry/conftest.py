@@ -43,7 +43,7 @@ def server(server_folder):
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    with open(server_folder / "log", "w", encoding="utf-8") as log:
+    with (server_folder / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [
                 PROJECT / ".venv-reference/bin/mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
@@ -73,7 +73,8 @@ def server(server_folder):
 def wait_for(process, address, log):
     deadline = time.monotonic() + STARTED_IN_SECONDS
     while True:
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
         try:
             urllib.request.urlopen(address, timeout=5).close()
             return

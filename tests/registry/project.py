@@ -37,8 +37,7 @@ class Project:
         params["train"]["solve"] |= {"folds": 2, "cuts": [["block4_pool"]]}
         params["train"] |= train
         params["calibrate"] |= {"out_of_fold_below": 0}
-        params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0,
-                               "probes": False, "explanations": 0}
+        params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0, "probes": False, "explanations": 0}
         (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 

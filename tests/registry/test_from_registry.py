@@ -39,7 +39,7 @@ def test_the_champion_comes_back_and_has_the_scores_that_were_registered(good, r
     model, scores = contents(good.model), (good.evaluation / "scores.json").read_bytes()
     for path in good.model.iterdir():
         path.unlink()
-    output, _ = good.run("select", "--from-registry", f"models:/{registered}@champion")
+    output, _ = good.run("register", "--fetch", f"models:/{registered}@champion")
     assert f"fetched {registered} version 1" in output
     fetched = contents(good.model)
     told = json.loads(fetched.pop("registered.json"))
@@ -64,25 +64,27 @@ def test_a_file_that_was_changed_on_the_server_is_refused(good, weak, registered
     damaged[len(damaged) // 2] ^= 1
     mine[0].write_bytes(damaged)
     try:
-        _, log = weak.run("select", "--from-registry", f"models:/{registered}/1", code=1)
+        _, log = weak.run("register", "--fetch", f"models:/{registered}/1", code=1)
     finally:
         mine[0].write_bytes(before)
-    assert "data/trained_model.safetensors" in log and "changed or damaged" in log
+    assert "data/trained_model.safetensors" in log
+    assert "changed or damaged" in log
     assert contents(weak.model) == model
 
 
 def test_what_is_not_there_is_said(good, registered):
     model = contents(good.model)
-    _, log = good.run("select", "--from-registry", f"models:/{registered}/7", code=1)
-    assert f"models:/{registered}/7" in log and "there is no such" in log
-    _, log = good.run("select", "--from-registry", "champion", code=2)
+    _, log = good.run("register", "--fetch", f"models:/{registered}/7", code=1)
+    assert f"models:/{registered}/7" in log
+    assert "there is no such" in log
+    _, log = good.run("register", "--fetch", "champion", code=2)
     assert "models:/NAME@ALIAS" in log
-    good.run("select", "--from-registry", "models:/a@b", "--pattern", "(x)", code=2)
+    good.run("register", "--fetch", "models:/a@b", "--name", "x", code=2)
     assert contents(good.model) == model
 
 
 def test_python_gives_the_same_classes_and_probabilities(good, registered, data):
-    with open(good.evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+    with (good.evaluation / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     pictures = [(data / "data_ingestion" / row["path"]).read_bytes() for row in rows]
     model = mlflow.pyfunc.load_model(f"models:/{registered}@champion")
@@ -100,7 +102,8 @@ def test_the_input_example_can_be_predicted(registered):
     package = mlflow.models.Model.load(f"models:/{registered}@champion")
     example = package.load_input_example()
     found = mlflow.pyfunc.load_model(f"models:/{registered}@champion").predict(example)
-    assert found["predicted"][0] in CLASSES and len(found) == 1
+    assert found["predicted"][0] in CLASSES
+    assert len(found) == 1
 
 
 def test_what_the_loader_needs_is_what_it_is_tested_with(registered):

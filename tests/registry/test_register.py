@@ -40,7 +40,8 @@ def set_promotion(project, **promotion):
 
 
 def test_the_models_differ_in_what_they_know(good, weak):
-    assert scores(good)["accuracy"] > 0.65 and scores(weak)["accuracy"] < 0.5
+    assert scores(good)["accuracy"] > 0.65
+    assert scores(weak)["accuracy"] < 0.5
 
 
 def test_the_first_model_becomes_the_champion_and_its_page_says_what_it_is(good, client):
@@ -58,7 +59,8 @@ def test_the_first_model_becomes_the_champion_and_its_page_says_what_it_is(good,
     assert "Not a medical device" in version.description
     assert "**Promoted:** there is no champion yet" in version.description
     model = logged_model(version)
-    assert model.status == "READY" and model.tags["training"] == description["source"]["run"]
+    assert model.status == "READY"
+    assert model.tags["training"] == description["source"]["run"]
     signature = mlflow.models.get_model_info("models:/first@champion").signature
     assert signature.inputs.input_names() == ["image"]
     assert signature.outputs.input_names() == ["predicted", "confidence", *(f"prob_{c}" for c in CLASSES)]
@@ -114,11 +116,13 @@ def test_the_same_gate_stands_without_a_server(good, weak, tmp_path):
     nobody = {"server": "http://127.0.0.1:1"}
     weak.run("register", "--keep", tmp_path / "kept weak", **nobody)
     output, _ = good.run("register", "--against", tmp_path / "kept weak", **nobody)
-    assert "the model passes" in output and "of the present model, on the same" in output
+    assert "the model passes" in output
+    assert "of the present model, on the same" in output
 
     good.run("register", "--keep", tmp_path / "kept good", **nobody)
     output, _ = weak.run("register", "--against", tmp_path / "kept good", code=NOT_PROMOTED, **nobody)
-    assert "the model does not pass" in output and "that is no gain" in output
+    assert "the model does not pass" in output
+    assert "that is no gain" in output
     # A folder that holds something else is left alone.
     _, log = good.run("register", "--keep", good.folder, code=1, **nobody)
     assert "digests.json" in log
@@ -156,7 +160,8 @@ def test_a_champion_of_other_classes_is_not_compared(good, programs, server, cli
         other.run(program)
     other.make_model().run("register", "--name", "classes")
     _, log = good.run("register", "--name", "classes", code=FAILED)
-    assert "it tells cancer, normal apart" in log and "--name" in log
+    assert "it tells cancer, normal apart" in log
+    assert "--name" in log
     assert aliases(client, "classes") == {"champion": 1}
     assert tags(client, "classes", 2)["promotion.outcome"] == "failed"
 
@@ -167,14 +172,16 @@ def test_a_champion_of_another_tool_is_named(good, client):
     client.create_model_version("foreign", f"models:/{model.model_id}", model_id=model.model_id)
     client.set_registered_model_alias("foreign", "champion", "1")
     _, log = good.run("register", "--name", "foreign", code=FAILED)
-    assert "foreign version 1" in log and "hounsfield.digests" in log
+    assert "foreign version 1" in log
+    assert "hounsfield.digests" in log
     assert aliases(client, "foreign") == {"champion": 1}
 
 
 def test_scores_of_another_model_are_refused(good, weak, client):
     shutil.copy(weak.evaluation / "scores.json", good.evaluation / "scores.json")
     _, log = good.run("register", "--name", "scores", code=FAILED)
-    assert "scores.json is of another model" in log and "run evaluate first" in log
+    assert "scores.json is of another model" in log
+    assert "run evaluate first" in log
     assert client.search_model_versions("name = 'scores'") == []
 
 
@@ -183,7 +190,8 @@ def test_a_server_that_is_down_is_one_line(good):
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
     output, log = good.run("register", code=FAILED, server=address)
-    assert output == "" and log.count("\n") == 1
+    assert output == ""
+    assert log.count("\n") == 1
     assert address in log
 
 

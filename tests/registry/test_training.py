@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self, project, *arguments):
         self.project = project
-        self.log = open(project.folder / "serve.log", "a", encoding="utf-8")
+        self.log = (project.folder / "serve.log").open("a", encoding="utf-8")
         self.process = subprocess.Popen(
             [project.programs / "serve", "--address", "127.0.0.1:0", "--device", "cpu", *arguments],
             cwd=project.folder,
@@ -133,7 +133,8 @@ def test_a_better_model_answers_after_training_and_a_worse_one_never(served, wea
     server = served()
     before = server.digest()
     state, log = server.train()
-    assert state["state"] == "succeeded" and state["outcome"]["promoted"], (state, log)
+    assert state["state"] == "succeeded", (state, log)
+    assert state["outcome"]["promoted"], (state, log)
     assert "the model passes" in state["outcome"]["reason"]
     assert state["stages"] == [{"name": "train", "state": "done"}]
     assert any("Running stage 'train'" in line for line in log)
@@ -142,7 +143,8 @@ def test_a_better_model_answers_after_training_and_a_worse_one_never(served, wea
 
     put_in_place(weak, worse)
     state, _ = server.train()
-    assert state["state"] == "succeeded" and not state["outcome"]["promoted"], state
+    assert state["state"] == "succeeded", state
+    assert not state["outcome"]["promoted"], state
     assert "no gain" in state["outcome"]["reason"]
     assert server.digest() == after
     # The worse model lies in the model folder, and is not served after a restart either.
@@ -187,7 +189,7 @@ def test_corrected_images_are_put_where_ingest_looks(served, weak, good):
     (weak.folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     prepare(weak, good)
     server = served()
-    content = sorted(Path(config["paths"]["data_ingestion"]).glob("test/*/*.png"))[0].read_bytes()
+    content = min(Path(config["paths"]["data_ingestion"]).glob("test/*/*.png")).read_bytes()
     said = server.send("/v1/predict", content, "image/png")["predictions"][0]["prediction"]
     for corrected in ["normal", "large_cell_carcinoma"]:
         feedback = json.dumps({"prediction_id": said["id"], "class": corrected}).encode()
@@ -196,7 +198,8 @@ def test_corrected_images_are_put_where_ingest_looks(served, weak, good):
     assert any("1 corrected images" in line for line in log), log
     files = [path for path in (weak.folder / "corrections").rglob("*") if path.is_file()]
     assert [path.parent.name for path in files] == ["large_cell_carcinoma"]
-    assert files[0].name == f"{said['image']['sha256']}.png" and files[0].read_bytes() == content
+    assert files[0].name == f"{said['image']['sha256']}.png"
+    assert files[0].read_bytes() == content
 
 
 def test_a_training_that_fails_changes_nothing_and_says_where(served, weak, good):
@@ -221,18 +224,18 @@ def test_one_training_at_a_time_and_it_ends_with_the_server(served, weak, good):
     (weak.folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline), encoding="utf-8")
     server = served()
     server.ask("/train", "POST", 202)
-    opened = open(pipe, encoding="utf-8")
-    assert opened.readline() == "here\n"
-    assert server.ask("/train", "POST", 409)["error"]["code"] == "conflict"
-    assert server.ask("/train")["stage"] == "train"
-    server.stop()
-    # The pipe ends when the last program that holds it has ended.
-    assert opened.read() == ""
+    with pipe.open(encoding="utf-8") as opened:
+        assert opened.readline() == "here\n"
+        assert server.ask("/train", "POST", 409)["error"]["code"] == "conflict"
+        assert server.ask("/train")["stage"] == "train"
+        server.stop()
+        # The pipe ends when the last program that holds it has ended.
+        assert opened.read() == ""
     server = served()
     assert server.ask("/train")["state"] == "idle"
 
 
-def test_without_a_pipeline_nothing_can_be_trained(served, weak):
+def test_without_a_pipeline_nothing_can_be_trained(served):
     server = served()
     message = server.ask("/train", "POST", 409)["error"]["message"]
     assert "dvc.yaml" in message

@@ -39,7 +39,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def serve(made, tmp_path):
     """Starts a server with these settings and a folder of its own."""
-    servers = []
+    servers: list[Server] = []
 
     def start(**settings):
         folder = tmp_path / f"served-{len(servers)}"
@@ -76,7 +76,8 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Opens the page. A request to anywhere else, a script that fails or a breach of the security policy fails the test."""
+    """Opens the page. A request to anywhere else, a script that fails or a breach of the security policy
+    fails the test."""
     complaints, contexts = [], []
 
     def open_at(server, place="scans", width=1280, height=800, colours="light"):
@@ -87,7 +88,10 @@ def visit(browser):
         allowed = (server.url, "data:", f"blob:{server.url}")
         page.on("request", lambda it: it.url.startswith(allowed) or complaints.append(f"asked for {it.url}"))
         # That an answer was a refusal is what some tests are about; everything else is a fault.
-        page.on("console", lambda it: it.type == "error" and "Failed to load resource" not in it.text and complaints.append(it.text))
+        page.on(
+            "console",
+            lambda it: it.type == "error" and "Failed to load resource" not in it.text and complaints.append(it.text),
+        )
         page.on("pageerror", lambda it: complaints.append(str(it)))
         page.goto(f"{server.url}/#/{place}")
         return page
@@ -105,7 +109,10 @@ def accessible(node_modules):
 
     def check(page):
         page.evaluate(source + ";0")
-        found = page.evaluate("axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.map((node) => node.target.join(' ')) })))")
+        found = page.evaluate(
+            "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => "
+            "({ id, impact, at: nodes.map((node) => node.target.join(' ')) })))"
+        )
         assert found == []
 
     return check

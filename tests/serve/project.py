@@ -69,7 +69,10 @@ class Project:
         """A key as a person makes it: the key, and its entry of config.yaml."""
         done = subprocess.run(
             [programs() / "serve", "key", "--name", role, "--role", role],
-            cwd=self.folder, capture_output=True, text=True, check=True,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         key = next(word for word in done.stdout.split() if word.startswith("hk_"))
         entry = next(line for line in done.stdout.splitlines() if "sha256" in line)
@@ -84,10 +87,13 @@ class Server:
     """`serve` on a free port, until `stop`."""
 
     def __init__(self, project, address="127.0.0.1:0"):
-        self.log = open(project.folder / "serve.log", "a", encoding="utf-8")
+        self.log = (project.folder / "serve.log").open("a", encoding="utf-8")
         self.process = subprocess.Popen(
             [programs() / "serve", "--address", address],
-            cwd=project.folder, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            cwd=project.folder,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
         )
         line = self.process.stdout.readline()
         told = (project.folder / "serve.log").read_text(encoding="utf-8")

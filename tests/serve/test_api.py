@@ -15,13 +15,22 @@ def test_every_answer_is_one_that_the_description_allows(serve, made, role):
     server, _ = serve(limits=limits, keys=[entry]) if role else serve(limits=limits)
     done = subprocess.run(
         [
-            Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/openapi.json",
-            "--phases", "coverage,fuzzing,stateful", "--max-examples", "20", "--generation-deterministic",
+            Path(sys.executable).with_name("schemathesis"),
+            "run",
+            f"{server.url}/openapi.json",
+            "--phases",
+            "coverage,fuzzing,stateful",
+            "--max-examples",
+            "20",
+            "--generation-deterministic",
             # Bytes of any kind fit the description of an image, and are none.
-            "--exclude-checks", "positive_data_acceptance",
+            "--exclude-checks",
+            "positive_data_acceptance",
             *(["--header", f"Authorization: Bearer {key}"] if key else []),
         ],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     selected, tested = (int(re.search(rf"{word}: +(\d+)", done.stdout)[1]) for word in ["Selected", "Tested"])

@@ -34,10 +34,13 @@ class Started(Server):
     """A server with another standard error or environment."""
 
     def __init__(self, project, **options):
-        self.log = open(os.devnull, "w", encoding="utf-8")
+        self.log = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until stop
         self.process = subprocess.Popen(
             [programs() / "serve", "--address", "127.0.0.1:0"],
-            cwd=project.folder, stdout=subprocess.PIPE, text=True, **options,
+            cwd=project.folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            **options,
         )
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), line
@@ -47,7 +50,7 @@ class Started(Server):
 def test_a_log_that_cannot_be_written_stops_no_answer(made, tmp_path):
     project = made.configured(tmp_path)
     image = project.test_image("normal").read_bytes()
-    with open("/dev/full", "w", encoding="utf-8") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         server = Started(project, stderr=full)
         assert ask(server, "/v1/predict", image)[0] == 200
         assert ask(server, "/v1/predict", b"no image")[0] == 422
@@ -59,7 +62,9 @@ def test_a_full_disk_acknowledges_nothing_and_heals_by_itself(made, tmp_path):
     project = made.configured(tmp_path)
     image = project.test_image("normal").read_bytes()
     # A file that may not grow is a full disk; the signal that comes with it is ignored.
-    server = Started(project, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+    server = Started(
+        project, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    )
     try:
         assert ask(server, "/v1/predict", image)[0] == 200
         limit(server, str(1))

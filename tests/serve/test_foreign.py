@@ -4,10 +4,11 @@ import csv
 import io
 import subprocess
 
-import foreign_images
 import pytest
-from project import programs
 from sklearn.metrics import roc_auc_score
+
+import foreign_images
+from project import programs
 
 
 def predicted(project, folder):

@@ -82,8 +82,14 @@ def test_a_training_that_cannot_start_says_why(shared, visit, accessible):
 def test_events_of_the_server_are_read_line_by_line(shared, visit):
     server, _ = shared
     page = visit(server)
-    parsed = lambda block: page.evaluate("async (block) => (await import('/assets/events.js')).parsed(block)", block)
-    assert parsed('event: log\ndata: {"line":"epoch 3/20: 0.8"}') == {"event": "log", "data": '{"line":"epoch 3/20: 0.8"}'}
+
+    def parsed(block):
+        return page.evaluate("async (block) => (await import('/assets/events.js')).parsed(block)", block)
+
+    assert parsed('event: log\ndata: {"line":"epoch 3/20: 0.8"}') == {
+        "event": "log",
+        "data": '{"line":"epoch 3/20: 0.8"}',
+    }
     assert parsed("data: one\ndata: two") == {"event": "message", "data": "one\ntwo"}
     assert parsed(": still here") is None
 

@@ -33,7 +33,10 @@ def test_no_place_is_wider_than_its_screen_or_hard_to_use(shared, visit, accessi
 def test_the_theme_chosen_by_hand_wins_and_stays(shared, visit):
     server, _ = shared
     page = visit(server, colours="light")
-    ground = lambda: page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    def ground():
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
     light = ground()
     page.get_by_role("button", name="Use the dark theme").click()
     dark = ground()

@@ -64,9 +64,12 @@ def test_a_sample_is_answered_with_one_press(shared, visit, accessible, shoot):
     panel = answer(page)
     shown = panel.locator(".class-bars .amount").all_inner_texts()
     numbers = [float(re.search(r"[\d.]+", text)[0]) for text in shown]
-    assert numbers == sorted(numbers, reverse=True) and len(numbers) == 4
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == 4
     assert sum(numbers) == pytest.approx(100, abs=0.5)
-    expect(panel.locator(".confidence .words")).to_have_text(re.compile("^The model is (very sure|sure|fairly sure|leaning|unsure)$"))
+    expect(panel.locator(".confidence .words")).to_have_text(
+        re.compile("^The model is (very sure|sure|fairly sure|leaning|unsure)$")
+    )
     accessible(page)
     shoot(page, "result")
 
@@ -124,7 +127,10 @@ def test_the_picture_is_zoomed_and_moved_by_wheel_buttons_and_keys(shared, visit
     answer(page)
     amount = page.locator(".zoom-amount")
     whole = amount.inner_text()
-    percent = lambda: int(amount.inner_text().removesuffix(" %"))
+
+    def percent():
+        return int(amount.inner_text().removesuffix(" %"))
+
     page.get_by_role("button", name="Zoom in").click()
     one = percent()
     assert one > int(whole.removesuffix(" %"))
@@ -148,7 +154,11 @@ def test_a_foreign_picture_is_refused_with_the_check_and_by_how_much(shared, vis
     failed = refusal.locator("li.failed .fine")
     assert failed.count() >= 1
     words = failed.first.inner_text()
-    assert re.search(r"correlation -?[\d.]+; at least -?[\d.]+ is wanted, [\d.]+ more|distance [\d.]+; at most [\d.]+ is allowed, [\d.]+ too far", words), words
+    assert re.search(
+        r"correlation -?[\d.]+; at least -?[\d.]+ is wanted, [\d.]+ more|"
+        r"distance [\d.]+; at most [\d.]+ is allowed, [\d.]+ too far",
+        words,
+    ), words
     expect(page.locator(".class-bars")).to_have_count(0)
     accessible(page)
     shoot(page, "refusal")
@@ -177,11 +187,14 @@ def test_a_scan_is_taken_from_the_clipboard_and_from_a_drop(shared, visit):
         ("paste", "new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })"),
         ("drop", "new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })"),
     ]:
-        page.evaluate(f"""([content, name]) => {{
+        page.evaluate(
+            f"""([content, name]) => {{
           const data = new DataTransfer();
           data.items.add(new File([new Uint8Array(content)], name, {{ type: "image/png" }}));
           document.body.dispatchEvent({made});
-        }}""", [content, f"{kind}.png"])
+        }}""",
+            [content, f"{kind}.png"],
+        )
         entry = page.locator(".rail-entry", has_text=f"{kind}.png")
         expect(entry).to_have_attribute("data-state", "answered")
 
@@ -270,7 +283,8 @@ def test_a_correction_is_kept_and_seen_in_history_and_dashboard(serve, visit, ac
     charts = page.get_by_role("img")
     assert charts.count() >= 7
     for chart in charts.all():
-        assert chart.locator("title").inner_html() and chart.locator("desc").inner_html()
+        assert chart.locator("title").inner_html()
+        assert chart.locator("desc").inner_html()
     assert page.locator(".chart .unit").count() == charts.count()
     assert page.locator(".chart .numbers table").count() == charts.count()
     accessible(page)

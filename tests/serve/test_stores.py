@@ -36,11 +36,27 @@ class Postgres:
         self.url = f"postgres://hounsfield@localhost/postgres?host={self.folder}"
 
     def run(self, program, *arguments):
-        subprocess.run([self.programs / program, *arguments], user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [self.programs / program, *arguments],
+            user=self.user,
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     def start(self):
         options = f"-c listen_addresses= -c unix_socket_directories={self.folder}"
-        self.run("pg_ctl", "start", "--wait", "--pgdata", self.folder / "data", "--options", options, "--log", self.folder / "log")
+        self.run(
+            "pg_ctl",
+            "start",
+            "--wait",
+            "--pgdata",
+            self.folder / "data",
+            "--options",
+            options,
+            "--log",
+            self.folder / "log",
+        )
 
     def stop(self):
         self.run("pg_ctl", "stop", "--mode=immediate", "--pgdata", self.folder / "data")
@@ -58,15 +74,23 @@ def postgres():
 def bucket():
     """A bucket of moto, and what the server's environment says of it."""
     program = Path(sys.executable).with_name("moto_server")
-    moto = subprocess.Popen([program, "-H", "127.0.0.1", "-p", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    moto = subprocess.Popen(
+        [program, "-H", "127.0.0.1", "-p", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
     address = next(found[1] for line in moto.stderr if (found := re.search(r"Running on (\S+)", line)))
     # Nothing it says may fill the pipe.
     threading.Thread(target=moto.stderr.read, daemon=True).start()
     urllib.request.urlopen(urllib.request.Request(f"{address}/scans", method="PUT")).close()
     yield {
-        "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests",
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_SECRET_ACCESS_KEY": "tests",
     }
     moto.terminate()
     moto.wait()
@@ -75,7 +99,10 @@ def bucket():
 def test_what_is_kept_survives_the_server_and_its_database(made, tmp_path, postgres, bucket):
     project = made.configured(tmp_path, store_images="all", image_store="s3://scans/ward")
     environment = os.environ | bucket | {"DATABASE_URL": postgres.url}
-    start = lambda: Started(project, stderr=subprocess.DEVNULL, env=environment)  # noqa: E731
+
+    def start():
+        return Started(project, stderr=subprocess.DEVNULL, env=environment)
+
     server = start()
     image = project.test_image("normal").read_bytes()
     status, answer = ask(server, "/v1/predict", image)
