@@ -1,7 +1,7 @@
-# Hounsfield. `make` lists what there is to say.
+# Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro control scores profile mlflow mlflow-sync register serve test fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build repro control scores profile mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -19,10 +19,10 @@ ifeq ($(MLFLOW),1)
 repro: export MLFLOW_TRACKING_URI := $(or $(MLFLOW_TRACKING_URI),http://127.0.0.1:5000)
 endif
 
-# The DVC root that a command speaks of: the project itself, or a profile.
+# The DVC root that a command works on: the project itself, or a profile.
 root := $(if $(PROFILE),profiles/$(PROFILE),.)
 
-help: ## what can be said
+help: ## this list
 	@echo "Hounsfield: reproducible tumour-image classification. Research use only."
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,16 +36,16 @@ help: ## what can be said
 	@echo "  dvc exp run -S train.seed=18                         one change: only what depends on it runs"
 	@echo "  scripts/stage train --help                           one stage by itself"
 
-setup: ## .venv with dvc and libtorch, pinned; does nothing when it is there
+setup: ## installs DVC and libtorch into .venv, pinned; does nothing when they are there
 	@scripts/setup
 
-build: setup ## the stage programs
+build: setup ## builds the stage programs
 	@scripts/stage --build
 
 repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it, AGAIN=1 trains once more
 	@AGAIN="$(AGAIN)" scripts/repro "$(PROFILE)" "$(DATA)"
 
-control: setup ## is the score real? the same on shuffled labels, aside: nothing of the study changes; PROFILE=…
+control: setup ## the score without learning: the same on shuffled labels, in a folder aside; PROFILE=…
 	@scripts/control "$(PROFILE)"
 
 scores: setup ## the scores of the last run; PROFILE=… for those of a profile
@@ -57,7 +57,7 @@ profile: ## a new profile: NAME=my-scans, and FROM=chest-ct to start from anothe
 mlflow: ## an MLflow server on http://127.0.0.1:5000, until Ctrl-C
 	@scripts/mlflow
 
-mlflow-sync: setup ## tells the MLflow server what it missed; PROFILE=… for the runs of a profile
+mlflow-sync: setup ## sends the MLflow server the records that it missed; PROFILE=… for the runs of a profile
 	@cd $(root) && $(CURDIR)/scripts/stage mlflow-sync
 
 register: setup ## the model on the MLflow server, champion if it beats the present one; PROFILE=…
@@ -69,6 +69,9 @@ serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; P
 test: setup ## every test, with what they need; ONLY=rust, python or browser for those alone
 	@scripts/setup reference
 	@scripts/test $(ONLY)
+
+test-fast: setup ## unit tests of the crates, without those of the network and without Python: two minutes when built
+	@scripts/test fast
 
 fuzz: setup ## a million damaged files: none may end in a panic or keep memory
 	HOUNSFIELD_MUTATIONS=$(MUTATIONS) cargo test --release --locked -p imaging --test hostile --test dicom -- no_mutation
@@ -90,8 +93,8 @@ lint: setup ## format, lints, types, documentation, licences, workflow: as CI do
 	@scripts/setup lint
 	@scripts/lint
 
-lock: ## the pinned requirements anew, from requirements*.in
+lock: ## locks the Python requirements again, from requirements*.in
 	@scripts/lock
 
-clean-features: ## the cached features of the frozen base: PROFILE=… for those of a profile
+clean-features: ## removes the cached features of the frozen base; PROFILE=… for those of a profile
 	rm -rf $(root)/artifacts/features

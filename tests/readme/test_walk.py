@@ -79,6 +79,8 @@ class Newcomer:
         self.clone = folder / "hounsfield"
         self.home = folder / "home"
         self.home.mkdir()
+        # Experiments are commits, and git asks whose.
+        (self.home / ".gitconfig").write_text("[user]\nname = Newcomer\nemail = newcomer@localhost\n", encoding="utf-8")
         self.ports = {"5000": str(free_port()), "8080": str(free_port())}
         self.running: list[subprocess.Popen[bytes]] = []
         self.environment = os.environ | {
@@ -114,9 +116,9 @@ class Newcomer:
         for command in [
             ["init", "--quiet"],
             ["add", "--all"],
-            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "clone"],
+            ["commit", "--quiet", "--message", "clone"],
         ]:
-            subprocess.run(["git", *command], cwd=self.clone, check=True)
+            subprocess.run(["git", *command], cwd=self.clone, env=self.environment, check=True)
 
     @staticmethod
     def _shrink(path: Path) -> None:

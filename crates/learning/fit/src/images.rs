@@ -86,6 +86,14 @@ impl TrainingImages {
         })
     }
 
+    /// The same with the labels of the training images dealt out again, as many of each class as
+    /// before. `seed` decides who gets which.
+    #[must_use]
+    pub fn with_shuffled_labels(mut self, seed: u64) -> Self {
+        permute_labels(&mut self.train, seed);
+        self
+    }
+
     /// The same with a part of the training images held out: these become the validation images.
     /// `held_out` has their places among the training images, in the order of the manifest.
     #[must_use]
@@ -275,6 +283,15 @@ mod tests {
         assert_eq!(count(&after, 1), count(&before, 1));
         let agreeing = before.iter().zip(&after).filter(|(a, b)| a == b).count();
         assert!(agreeing < 35, "{agreeing} of 60 labels are unchanged");
+    }
+
+    #[test]
+    fn shuffled_labels_are_others_for_another_seed() {
+        let labels: Vec<i64> = (0..60).map(|index| index % 3).collect();
+        let shuffled = |seed| images(&labels).with_shuffled_labels(seed);
+        let in_order = |images: &TrainingImages| images.labels_in_order(Split::Train);
+        assert_eq!(in_order(&shuffled(1)), in_order(&shuffled(1)));
+        assert_ne!(in_order(&shuffled(1)), in_order(&shuffled(2)));
     }
 
     #[test]

@@ -96,17 +96,42 @@ impl Refit {
         self.base.architecture.is_frozen()
     }
 
+    /// Whether the head is solved, so that training it again takes about a second.
+    pub fn is_solved(&self) -> bool {
+        self.solved.is_some() && self.params.descent.is_none()
+    }
+
     /// Trains a head on the training images of `manifest`, from the same first weights; a solved head
     /// is solved again with what was chosen for the model.
     ///
     /// # Errors
     /// As in training.
     pub fn train(&self, manifest: &Manifest, length: Length) -> Result<RefitHead<'_>> {
+        self.train_on(&self.images(manifest)?, length)
+    }
+
+    /// The same on shuffled labels: nothing true can be learnt. `seed` decides the shuffle.
+    ///
+    /// # Errors
+    /// As in training.
+    pub fn train_on_shuffled_labels(
+        &self,
+        manifest: &Manifest,
+        length: Length,
+        seed: u64,
+    ) -> Result<RefitHead<'_>> {
+        self.train_on(&self.images(manifest)?.with_shuffled_labels(seed), length)
+    }
+
+    fn images(&self, manifest: &Manifest) -> Result<TrainingImages> {
         let classes = self.base.architecture.class_indices();
-        let images = TrainingImages::new(manifest, &classes, &self.params)?;
+        TrainingImages::new(manifest, &classes, &self.params)
+    }
+
+    fn train_on(&self, images: &TrainingImages, length: Length) -> Result<RefitHead<'_>> {
         let (answers, epoch) = match (&self.solved, &self.params.descent) {
-            (Some(solved), None) => (Answers::Solved(self.solve(&images, solved)?), 1),
-            (None, Some(descent)) => self.learn(&images, descent, length)?,
+            (Some(solved), None) => (Answers::Solved(self.solve(images, solved)?), 1),
+            (None, Some(descent)) => self.learn(images, descent, length)?,
             _ => bail!("train the head again: layers below a solved head were trained too"),
         };
         let batch_size = images.batch_size();

@@ -8,7 +8,7 @@
 //!
 //! The description is a file where one is named, or standard input. Features are f32 in the
 //! machine's order of bytes, row by row (`array.tofile` of NumPy), labels are bytes.
-//! `tests/reference/test_fit_crate.py` holds the output against scikit-learn, `bench/heads.py` the
+//! `tests/reference/test_solvers_crate.py` holds the output against scikit-learn, `bench/heads.py` the
 //! time.
 
 use std::fs::{self, File};

@@ -4,7 +4,7 @@
 //! counts votes instead, and breaks ties by such a sum; the sum can be differentiated and
 //! calibrated, which votes cannot. It also collapses to one coefficient per class and vector. With
 //! wide kernels and a large strength it may be right a little less often than votes, which
-//! cross-validation of the sum itself sees: `tests/reference/test_fit_crate.py` sets them side by side.
+//! cross-validation of the sum itself sees: `tests/reference/test_solvers_crate.py` sets them side by side.
 
 use std::ops::Range;
 

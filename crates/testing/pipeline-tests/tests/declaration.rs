@@ -126,7 +126,7 @@ fn a_program_reads_the_sections_of_params_that_its_stage_declares() {
     let use_of_section = Regex::new(r"\bparams\s*\.\s*(\w+)").unwrap();
     let sections: BTreeSet<String> =
         leaves(&params()).iter().map(|key| key.split('.').next().unwrap().to_owned()).collect();
-    for (name, stage) in Pipeline::read().stages {
+    for (name, stage) in stages() {
         let text = sources(&name);
         let read: BTreeSet<&str> = use_of_section
             .captures_iter(&text)
@@ -145,7 +145,7 @@ fn a_program_reads_the_sections_of_params_that_its_stage_declares() {
 #[test]
 fn a_program_reads_the_deciding_keys_of_config_that_its_stage_declares() {
     let use_of_key = Regex::new(r"\bconfig\s*\.\s*(data|pretrained)\b(?:\s*\.\s*(\w+))?").unwrap();
-    for (name, stage) in Pipeline::read().stages {
+    for (name, stage) in stages() {
         let declared = stage.params_of("config.yaml");
         assert!(declared.iter().all(|key| DECIDING.contains(key)), "{name}: {declared:?}");
         let text = sources(&name);

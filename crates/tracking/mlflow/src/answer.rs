@@ -215,7 +215,7 @@ mod tests {
         headers.insert(LOCATION, "https://u:hush@host.example/login?t=hush".parse().unwrap());
         let refusal = Refusal { status: StatusCode::FOUND, headers: &headers, body: b"" };
         let text = refusal.explain(&server, &Credentials::None).to_string();
-        assert!(text.contains("https://host.example/login now"), "{text}");
+        assert!(text.contains("has moved to https://host.example/login"), "{text}");
         assert!(!text.contains("hush"), "{text}");
     }
 }

@@ -265,7 +265,7 @@ fn faults_on_the_way_lose_and_repeat_nothing(
         (
             "302",
             Fault::Answer("302 Found", "Location: http://x.example/login?t=hush\r\n", ""),
-            "http://x.example/login now; set MLFLOW_TRACKING_URI",
+            "it has moved to http://x.example/login; set MLFLOW_TRACKING_URI",
         ),
     ];
     for (name, fault, message) in faults {

@@ -12,7 +12,7 @@ use super::finding::{Finding, FindingContest};
 use super::leak::Leak;
 use super::look_alikes::{Again, Answers, LookAlikes, Search};
 use super::probes::{Alterations, Answer, Prober, Probes};
-use super::refits::{Compared, Copies};
+use super::refits::{Chance, Compared, Copies};
 use super::shift::Shift;
 use super::split_audit::ModelSplitAudit;
 use super::training_pictures::TrainingPictures;
@@ -108,7 +108,12 @@ impl Look<'_> {
             };
             deeper.look_alikes = Some(search.tell(&found, &self.answers(), again.as_ref()));
         }
-        let steps = self.steps(training, deeper.look_alikes.is_some(), again.as_ref());
+        let chance = match training.refit {
+            Some(refit) => self.refits(refit).chance(&training.validated.included())?,
+            None => None,
+        };
+        let again = (deeper.look_alikes.is_some(), again.as_ref());
+        let steps = self.steps(training, again, chance);
         let right = right(self.contest.predictions);
         let (bootstrap, test) = (&self.contest.bootstrap, self.contest.test);
         deeper.waterfall = Some(Waterfall::of(bootstrap, test, &right, steps));
@@ -160,8 +165,8 @@ impl Look<'_> {
     fn steps(
         &self,
         training: &Training<'_>,
-        knows_look_alikes: bool,
-        again: Option<&Compared>,
+        (knows_look_alikes, again): (bool, Option<&Compared>),
+        chance: Option<Chance>,
     ) -> Vec<StepInput> {
         let nothing = vec![0.0; self.contest.test.images.len()];
         let (how, worth) = match training.leak {
@@ -183,17 +188,21 @@ impl Look<'_> {
             ),
         };
         let look_alikes = StepInput { kind: StepKind::LookAlikes, how, worth };
-        [copies, look_alikes].into_iter().chain(self.shortcuts_and_chance()).collect()
+        [copies, look_alikes].into_iter().chain(self.shortcuts_and_chance(chance)).collect()
     }
 
-    fn shortcuts_and_chance(&self) -> [StepInput; 2] {
+    fn shortcuts_and_chance(&self, chance: Option<Chance>) -> [StepInput; 2] {
         let classes = self.contest.classes.len();
         let images = self.contest.test.images.len();
-        let (how, chance) = match self.best(|kind| kind == BaselineKind::Majority) {
-            Some(majority) => {
+        let majority = self.best(|kind| kind == BaselineKind::Majority);
+        let (how, chance) = match (chance, majority) {
+            (Some(Chance { heads, right }), _) => {
+                (format!("the mean of {heads} heads trained on shuffled labels"), right)
+            }
+            (None, Some(majority)) => {
                 ("always the most frequent class of training".into(), right(&majority.predictions))
             }
-            None => ("one class of all, drawn".into(), vec![1.0 / classes as f64; images]),
+            (None, None) => ("one class of all, drawn".into(), vec![1.0 / classes as f64; images]),
         };
         let shortcut = self.best(|kind| kind == BaselineKind::Shortcut);
         let (how_shortcuts, worth) = match shortcut {

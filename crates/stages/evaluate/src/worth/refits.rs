@@ -8,7 +8,7 @@ use anyhow::Result;
 use artifact::Digest;
 use config::EvaluateParams;
 use dataset::{ImageRecord, Manifest, Split};
-use fit::{Length, Refit};
+use fit::{Length, Refit, RefitHead};
 use metrics::{Bootstrap, Estimate, Temperature};
 use scoring::{Prediction, TestImage, TestSet, prediction};
 
@@ -79,8 +79,38 @@ impl Refits<'_> {
         Ok(Ok(Trainings { without, controls, left_out: left_out.len() }))
     }
 
+    /// How often heads that are trained on shuffled labels are right about each test image, and how
+    /// many there were: what the score is without learning.
+    ///
+    /// # Errors
+    /// When a head cannot be trained.
+    pub(crate) fn chance(&self, manifest: &Manifest) -> Result<Option<Chance>> {
+        let heads = self.params.control_refits;
+        if heads == 0 || !self.refit.is_solved() {
+            return Ok(None);
+        }
+        tracing::info!(
+            "training the head {heads} times on shuffled labels, to see what chance is worth"
+        );
+        let bar = terminal::items_bar(u64::from(heads), "shuffled labels");
+        let mut right = vec![0.0; self.test.images.len()];
+        for number in 0..heads {
+            let seed = shuffle_seed(self.params.seed, number);
+            let head = self.refit.train_on_shuffled_labels(manifest, Length::BestEpoch, seed)?;
+            for (right, image) in right.iter_mut().zip(self.predict_with(&head)?) {
+                *right += f64::from(u8::from(image.is_correct())) / f64::from(heads);
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(Some(Chance { heads, right }))
+    }
+
     fn predict(&self, manifest: &Manifest) -> Result<Vec<Prediction>> {
-        let head = self.refit.train(manifest, Length::BestEpoch)?;
+        self.predict_with(&self.refit.train(manifest, Length::BestEpoch)?)
+    }
+
+    fn predict_with(&self, head: &RefitHead<'_>) -> Result<Vec<Prediction>> {
         let requests: Vec<_> = self.test.images.iter().map(TestImage::request).collect();
         let rows = head.logits(&requests)?;
         let pairs = self.test.images.iter().zip(rows);
@@ -88,6 +118,21 @@ impl Refits<'_> {
             .map(|(image, logits)| prediction(image, &logits, self.temperature))
             .collect::<Result<_, _>>()?)
     }
+}
+
+/// What heads say that can have learnt nothing.
+pub(crate) struct Chance {
+    /// How many were trained.
+    pub(crate) heads: u32,
+    /// The share of them that is right, by test image.
+    pub(crate) right: Vec<f64>,
+}
+
+/// A shuffle of its own for each head.
+fn shuffle_seed(seed: u64, number: u32) -> u64 {
+    let (seed, number) = (seed.to_le_bytes(), number.to_le_bytes());
+    let digest = Digest::of_fields([&seed[..], &b"shuffled labels"[..], &number[..]]);
+    digest.as_bytes()[..8].iter().fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }
 
 fn control_key(seed: u64, number: u32, image: &ImageRecord) -> Digest {

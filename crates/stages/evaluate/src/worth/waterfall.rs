@@ -43,7 +43,8 @@ pub(crate) enum StepKind {
     LookAlikes,
     /// What the best shortcut gets right beyond chance.
     Shortcuts,
-    /// What naming the most frequent class gets right.
+    /// What heads get right that were trained on shuffled labels; where none can be trained, what naming
+    /// the most frequent class gets right.
     Chance,
 }
 

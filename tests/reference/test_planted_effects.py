@@ -1,0 +1,86 @@
+"""Effects of known size are planted into pictures, and the report has to recover them.
+
+Half of the patients have a disease that no picture shows. What every picture does show is its patient,
+by the brightness of the frame: whoever has seen another picture of a patient knows the class, and
+whoever has not can only guess.
+"""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import HEADS, PROGRAMS, params
+from PIL import Image
+
+PATIENTS = 40
+PICTURES = 6
+SIDE = 32
+
+
+def write_scans(folder, *, patients_show_in_the_picture):
+    """`class/p07-3.png`; the split is drawn by patient, as the name gives it."""
+    generator = np.random.default_rng(7)
+    for patient in range(PATIENTS):
+        label = ["healthy", "ill"][patient % 2]
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        # Neighbours in brightness have different labels: brightness by itself says nothing.
+        grey = 20 + 5 * patient if patients_show_in_the_picture else 120
+        for picture in range(PICTURES):
+            noise = generator.normal(0, 1.0, (SIDE, SIDE))
+            pixels = np.clip(grey + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"p{patient:02}-{picture}.png")
+
+
+def run_pipeline(programs, folder, *, patients_show_in_the_picture):
+    write_scans(folder / "scans", patients_show_in_the_picture=patients_show_in_the_picture)
+    config = {
+        "data": {
+            "source": {"kind": "local", "path": str(folder / "scans")},
+            "classes": {"healthy": ["healthy"], "ill": ["ill"]},
+            "patients": {"kind": "path", "pattern": r"(p\d+)-"},
+            "positive": ["ill"],
+        },
+    }
+    settings = params(HEADS["kernel"] | {"image_size": SIDE})
+    settings["evaluate"] |= {"control_refits": 4}
+    (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    for program in PROGRAMS:
+        run(programs / program, folder)
+    return json.loads((folder / "artifacts/evaluation/scores.json").read_text(encoding="utf-8"))
+
+
+def run(program, folder):
+    done = subprocess.run([program], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def planted(programs, tmp_path_factory):
+    return run_pipeline(programs, tmp_path_factory.mktemp("planted"), patients_show_in_the_picture=True)
+
+
+@pytest.fixture(scope="module")
+def clean(programs, tmp_path_factory):
+    return run_pipeline(programs, tmp_path_factory.mktemp("clean"), patients_show_in_the_picture=False)
+
+
+def test_a_random_split_flatters_where_patients_show_and_a_grouped_one_does_not(planted):
+    model = planted["worth"]["split_audit"]["model"]
+    assert model["random"]["mean"] > 0.85
+    assert abs(model["grouped"]["mean"] - 0.5) < 0.15
+    assert model["random"]["mean"] - model["grouped"]["mean"] > 0.3
+
+
+def test_no_split_flatters_where_nothing_was_planted(clean):
+    model = clean["worth"]["split_audit"]["model"]
+    assert abs(model["random"]["mean"] - model["grouped"]["mean"]) < 0.15
+
+
+def test_chance_is_what_shuffled_labels_score(planted, clean):
+    for scores in (planted, clean):
+        steps = {step["kind"]: step for step in scores["worth"]["waterfall"]["steps"]}
+        chance = steps["chance"]
+        assert chance["how"] == "the mean of 4 heads trained on shuffled labels"
+        assert abs(chance["worth"]["value"] - 0.5) < 0.15
