@@ -4,11 +4,41 @@ use std::cmp::Ordering;
 
 use dataset::GroupNumber;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{Candidate, TIE_STANDARD_ERRORS};
-use crate::answers::{Calibrated, Clusters, is_chance, right, share_by_fold};
+use crate::answers::{Calibrated, Clusters, TIE_STANDARD_ERRORS, is_chance, right, share_by_fold};
 use crate::folds::Folds;
 use crate::{Choice, Error, Kind, Labelled, Result};
+
+/// One combination, and how it did on images that it was not fitted on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// The combination.
+    pub choice: Choice,
+    /// How many features it reads.
+    pub features: usize,
+    /// Share of right answers over all images.
+    pub accuracy: f64,
+    /// The standard error of `accuracy`, over groups: images of one group are not independent.
+    pub standard_error: f64,
+    /// Share of right answers in each fold.
+    pub accuracy_of_folds: Vec<f64>,
+    /// Mean cross-entropy in nats, after one temperature for all folds: what is chosen by.
+    pub log_loss: f64,
+    /// The standard error of `log_loss`, over groups.
+    pub log_loss_standard_error: f64,
+    /// That temperature.
+    pub temperature: f64,
+    /// The mean AUROC of each class against all others.
+    pub auroc: Option<f64>,
+    /// By how much the log loss of the best is lower.
+    pub behind: f64,
+    /// The standard error of `behind`, over groups, from answers to the same images.
+    pub behind_standard_error: f64,
+    /// Whether `behind` is within what counts as equally good.
+    pub tie: bool,
+}
 
 /// A candidate with its logits of every image, each from a fit without the image.
 pub(super) struct Tried {
