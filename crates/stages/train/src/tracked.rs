@@ -7,12 +7,11 @@ use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::summary_table;
 use dataset::ClassIndices;
 use figures::{Curves, Epoch, FigureError};
-use fit::EpochReport;
+use fit::{EpochReport, History};
 use program::Settings;
 use solvers::{EpochSearch, Search};
 use tracking::{DataUse, Program, TrackedRun};
 
-use crate::History;
 use crate::inputs::Inputs;
 use crate::publish::PARAMS_FILE;
 

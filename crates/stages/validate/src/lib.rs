@@ -33,7 +33,9 @@ mod groups;
 mod images;
 mod ingested;
 mod leaks;
+mod level;
 mod page;
+mod patient_counts;
 mod patients;
 mod policy;
 mod shortcut;
@@ -52,11 +54,13 @@ use groups::{Groups, pairs_of_equal};
 use images::SeenImage;
 use ingested::IngestReport;
 use page::{Content, PAGE_FILE};
+use patient_counts::PatientCounts;
 use policy::Policy;
 use shortcut::{Placed, Shortcuts};
+use summary::Summary;
 use ties::{Evidence, Ties};
 use verdict::{Circumstances, Conclusion};
-use written::{CopyPair, ImageCounts, PatientCounts, REPORT_FILE, Report};
+use written::{CopyPair, ImageCounts, REPORT_FILE, Report};
 
 /// Validates the images that `ingest` left, writes the manifest that later stages read with a
 /// report, and prints what was found.
@@ -92,7 +96,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             page.display()
         );
     }
-    let summary = summary::Summary { validation: &validation, page: &page };
+    let summary = Summary {
+        conclusion: &validation.conclusion,
+        copies: &validation.findings.copies,
+        included: validation.manifest.included().records().len(),
+        page: &page,
+    };
     write!(terminal::Printed, "{summary}").context("print the summary")
 }
 

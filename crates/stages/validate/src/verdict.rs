@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use config::ValidationPolicy;
-use report::Tone;
 use serde::Serialize;
 
 use crate::coverage::Coverage;
 use crate::findings::Findings;
 use crate::ingested::Unreadable;
 use crate::leaks::LeakCount;
+use crate::level::Level;
+use crate::patient_counts::PatientCounts;
 use crate::policy::{Policy, Verdict};
-use crate::written::PatientCounts;
 
 /// More leaked images than this share of the test images cannot be passed over.
 const MANY: f64 = 0.05;
@@ -26,28 +26,6 @@ pub(crate) struct Conclusion {
     pub(crate) headline: String,
     pub(crate) sentences: Vec<String>,
     pub(crate) to_do: Vec<String>,
-}
-
-/// How far a score on this data can be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Level {
-    /// Nothing speaks against it.
-    Sound,
-    /// Something has to be kept in mind.
-    Caution,
-    /// A high score would not show that anything about the disease was learnt.
-    NotToBeBelieved,
-}
-
-impl Level {
-    pub(crate) fn tone(self) -> Tone {
-        match self {
-            Self::Sound => Tone::Good,
-            Self::Caution => Tone::Warn,
-            Self::NotToBeBelieved => Tone::Bad,
-        }
-    }
 }
 
 /// What is known beside the findings.
