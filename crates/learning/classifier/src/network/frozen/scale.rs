@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use tch::Tensor;
 
-use super::Shape;
+use super::shape::Shape;
 use crate::Result;
 use crate::architecture::{MULTI_SCALE_CELLS, Taken};
 
