@@ -4,7 +4,6 @@
 //! [`Extractor`] makes records or finds them, `store` names and keeps them, `record` is one file,
 //! `room` holds the limit and removes what was used longest ago.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -22,6 +21,7 @@ use crate::tensors::TensorMap;
 use crate::{ClassifierError, Result};
 
 mod record;
+mod request;
 mod room;
 mod store;
 #[cfg(test)]
@@ -32,6 +32,7 @@ pub(crate) use room::Amount;
 use room::Grant;
 use store::{FeatureStore, RecordKind};
 
+pub use request::ImageRequest;
 pub use store::StoreSettings;
 
 /// Groups of images that may be decoded ahead of the network.
@@ -39,17 +40,6 @@ const GROUPS_AHEAD: usize = 2;
 
 /// Images of a group, at most; see [`groups`].
 const GROUP_IMAGES: usize = 8 * FORWARD_BATCH;
-
-/// An image, and the view of it that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageRequest {
-    /// The file.
-    pub path: PathBuf,
-    /// The digest of its content; keys the random changes and the store.
-    pub sha256: Digest,
-    /// Which augmented view; `None` for the image as it is.
-    pub view: Option<u64>,
-}
 
 /// Makes records of images: decode, resize, augment, normalise, frozen part.
 #[derive(Debug)]

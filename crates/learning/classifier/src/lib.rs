@@ -8,7 +8,7 @@
 //!
 //! [`architecture`] says what the network is, [`backend`] where and in which number format it
 //! runs, `network` runs it, [`learner`] trains it by epochs, [`solved`] takes a head that was solved,
-//! [`checkpoint`] and [`model`] keep it;
+//! [`checkpoint`] and [`model`] keep it, [`description`] says where it came from;
 //! [`calibration`] says what its answers are worth, [`foreign`] which images it knows nothing of.
 //! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
 
@@ -17,14 +17,17 @@ pub mod backend;
 mod base_weights;
 pub mod calibration;
 pub mod checkpoint;
+pub mod description;
 mod error;
 pub mod features;
 pub mod foreign;
 pub mod initialise;
 pub mod learner;
 pub mod model;
+pub mod model_folder;
 mod network;
 pub mod registered;
+mod seal;
 pub mod solved;
 mod summary;
 pub mod tensors;

@@ -8,7 +8,8 @@ use fit::Refit;
 use imaging::GREY_BINS;
 use rayon::prelude::*;
 
-use crate::SPLITS;
+/// The splits whose images are looked at; the test split is not one of them.
+const SPLITS: [Split; 2] = [Split::Train, Split::Valid];
 
 /// Images looked at between two updates of the progress bar.
 const BATCH: usize = 32;

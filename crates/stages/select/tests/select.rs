@@ -15,7 +15,7 @@ use classifier::backend::NumberFormat;
 use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, RunId, ValidationScores,
 };
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use classifier::{initialise, tensors};
 use config::{Freeze, HeadKind, HeadParams};
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
-use classifier::model::{Heatmap, ModelDescription};
+use classifier::description::ModelDescription;
+use classifier::model::Heatmap;
 use dataset::ClassIndex;
 use imaging::{DecodeOptions, Window};
 use jiff::Timestamp;

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use artifact::{Digest, IoError, WithPath};
 use config::{Config, FeaturesConfig, OnFullDisk};
 
-use super::ImageRequest;
 use super::record::{self, Record};
+use super::request::ImageRequest;
 use super::room::{self, Amount, Grant, RECORD_EXTENSION, Room};
 use crate::{ClassifierError, Result};
 

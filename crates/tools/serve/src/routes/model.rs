@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use serde::Serialize;
 use services::{ForeignImages, StoreImages};
 use utoipa::ToSchema;

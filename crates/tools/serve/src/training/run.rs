@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use artifact::Digest;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use jiff::Timestamp;
 use prediction_store::{TrainingId, TrainingOutcome};
 use tokio::process::Command;
