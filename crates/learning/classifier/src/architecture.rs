@@ -185,16 +185,16 @@ impl Architecture {
             HeadKind::GlobalPool => BLOCK_CHANNELS[BLOCKS - 1],
             HeadKind::Linear | HeadKind::Kernel => vgg16::POOLED_FEATURES,
             HeadKind::MultiScale => {
-                BLOCK_CHANNELS.iter().map(|c| Taken::CellsAndDeviations.values(*c)).sum()
+                BLOCK_CHANNELS.iter().map(|c| MapSummary::CellsAndDeviations.values(*c)).sum()
             }
         }
     }
 
     /// What the head takes after each pooling; `None` where it reads the last maps alone.
-    pub(crate) fn taken(&self) -> Option<Taken> {
+    pub(crate) fn taken(&self) -> Option<MapSummary> {
         match self.head.kind {
-            HeadKind::Linear | HeadKind::Kernel => Some(Taken::Statistics),
-            HeadKind::MultiScale => Some(Taken::CellsAndDeviations),
+            HeadKind::Linear | HeadKind::Kernel => Some(MapSummary::Statistics),
+            HeadKind::MultiScale => Some(MapSummary::CellsAndDeviations),
             HeadKind::Flatten | HeadKind::GlobalPool => None,
         }
     }
@@ -309,7 +309,7 @@ impl Architecture {
 
 /// What is taken of the maps `[C, H, W]` after each pooling on the way up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum MapSummary {
     /// The mean of each channel, then the standard deviation of each: `[2·C]`.
     Statistics,
     /// The 4×4 average pooling and the standard deviation of each channel: `[17·C]`.
@@ -318,7 +318,7 @@ pub(crate) enum Taken {
     Maps,
 }
 
-impl Taken {
+impl MapSummary {
     /// Values taken of maps of so many channels.
     ///
     /// # Panics

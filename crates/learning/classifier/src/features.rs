@@ -28,8 +28,8 @@ mod store;
 mod tests;
 
 use record::Record;
-pub(crate) use room::Amount;
-use room::Grant;
+pub(crate) use room::ByteCount;
+use room::DiskGrant;
 use store::{FeatureStore, RecordKind};
 
 pub use request::ImageRequest;
@@ -277,7 +277,7 @@ impl Loader {
     }
 
     /// For each image, whether there is no record of it yet; and room for those that are missing.
-    fn plan(&self, images: &[ImageRequest]) -> Result<(Vec<bool>, Option<Grant<'_>>)> {
+    fn plan(&self, images: &[ImageRequest]) -> Result<(Vec<bool>, Option<DiskGrant<'_>>)> {
         let Some(store) = &self.store else { return Ok((vec![true; images.len()], None)) };
         let mut to_keep = 0;
         let is_missing = images
@@ -299,7 +299,7 @@ impl Loader {
         &self,
         image: &ImageRequest,
         record: &[f32],
-        grant: Option<&mut Grant<'_>>,
+        grant: Option<&mut DiskGrant<'_>>,
     ) -> Result<()> {
         match self.store_for(image) {
             Some(store) => store.put(image, record, grant),

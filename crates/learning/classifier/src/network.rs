@@ -7,7 +7,7 @@ use config::HeadKind;
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::architecture::{Architecture, MULTI_SCALE_CELLS, Taken};
+use crate::architecture::{Architecture, MULTI_SCALE_CELLS, MapSummary};
 use crate::backend::Backend;
 use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
@@ -205,7 +205,7 @@ impl Network {
         &self,
         x: &Tensor,
         layers: Range<usize>,
-        taken: Option<Taken>,
+        taken: Option<MapSummary>,
         scales: &mut Vec<Tensor>,
     ) -> Result<Tensor> {
         let (x, layers) = match &self.frozen {
@@ -300,17 +300,17 @@ impl Network {
 
 /// What is taken of maps `[N, C, H, W]`, fp32. Of statistics: `[N, 2·C]`, means, then deviations. Of
 /// cells and deviations: `[N, 17·C]`, cells first, channel by channel, then deviations.
-fn take(maps: &Tensor, taken: Taken) -> Result<Tensor> {
+fn take(maps: &Tensor, taken: MapSummary) -> Result<Tensor> {
     let cells = MULTI_SCALE_CELLS as i64;
     let maps = maps.f_to_kind(Kind::Float)?;
     Ok(match taken {
-        Taken::Maps => maps,
-        Taken::Statistics => {
+        MapSummary::Maps => maps,
+        MapSummary::Statistics => {
             let mean = maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?;
             let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
             Tensor::f_cat(&[mean, deviation], 1)?
         }
-        Taken::CellsAndDeviations => {
+        MapSummary::CellsAndDeviations => {
             let average = maps.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1)?;
             let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
             Tensor::f_cat(&[average, deviation], 1)?

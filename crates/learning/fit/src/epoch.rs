@@ -11,7 +11,7 @@ use classifier::learner::{Batch, Learner, Score};
 use dataset::Split;
 
 use crate::images::TrainingImages;
-use crate::pace::{Clock, FeaturePass, Pace, Pass};
+use crate::pace::{Clock, EpochTimer, FeaturePass, Pass};
 use crate::validation_scores;
 
 /// Which epoch, of how many, at which learning rate.
@@ -98,7 +98,8 @@ impl Epoch {
             valid_loss: valid.loss,
             valid_accuracy: valid.accuracy,
         };
-        let Pace { features, left } = Pace::of([learning, scoring], self.of - self.number);
+        let EpochTimer { features, left } =
+            EpochTimer::of([learning, scoring], self.of - self.number);
         let images = images.count(Split::Train) as f64;
         Ok(EpochReport {
             row,

@@ -11,7 +11,7 @@ use classifier::tensors::TensorMap;
 use config::{DescentParams, TrainParams};
 use dataset::{Manifest, Split};
 
-use crate::solve::{Examples, Problem, solver_of};
+use crate::solve::{Examples, SolveInputs, solver_of};
 use crate::{Epoch, History, TrainingImages, standardise};
 
 /// Everything but the images that a training starts from: what `train` used.
@@ -117,7 +117,7 @@ impl Refit {
         let kind = solver_of(self.base.architecture.head.kind)
             .context("train the head again: it learns by epochs, and its model says otherwise")?;
         let examples = Examples::gather(&self.extractor, images, Split::Train)?;
-        let problem = Problem::new(kind, &examples, images, &self.params);
+        let problem = SolveInputs::new(kind, &examples, images, &self.params);
         problem.solve(&solved.choice, &self.base, &self.weights, self.backend)
     }
 

@@ -88,7 +88,7 @@ impl Examples {
 
 /// What a solved head is solved with, beside what it chooses.
 #[derive(Debug, Clone)]
-pub struct Problem<'a> {
+pub struct SolveInputs<'a> {
     /// Linear or kernel.
     pub kind: Kind,
     /// The training images.
@@ -110,7 +110,7 @@ pub fn solver_of(head: HeadKind) -> Option<Kind> {
     }
 }
 
-impl<'a> Problem<'a> {
+impl<'a> SolveInputs<'a> {
     /// The training images of `images`, whose records are `examples`.
     pub fn new(
         kind: Kind,

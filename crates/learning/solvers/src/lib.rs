@@ -36,7 +36,7 @@ mod words;
 
 pub use answers::TIE_STANDARD_ERRORS;
 pub use choice::{Choice, Kind};
-pub use epochs::{EpochSearch, Held};
+pub use epochs::{CrossValidatedImages, EpochSearch};
 pub use error::{Error, Result};
 pub use head::{Fitted, Head};
 pub use rows::{Cut, Labelled, Rows};

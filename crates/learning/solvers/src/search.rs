@@ -196,7 +196,7 @@ pub(crate) fn search_with_limit(
                     logits[*image] = std::mem::take(row);
                 }
             }
-            tried.push(scores::Tried { choice, features: read.len(), logits });
+            tried.push(scores::TriedCandidate { choice, features: read.len(), logits });
         }
     }
     let scored = scores::score(tried, data, groups, &folds)?;

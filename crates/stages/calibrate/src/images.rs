@@ -19,7 +19,7 @@ pub(crate) type LabelledLogits = Vec<(ClassIndex, Vec<f32>)>;
 
 /// One image.
 #[derive(Debug)]
-pub(crate) struct SeenImage {
+pub(crate) struct PredictedImage {
     pub(crate) record: ValidatedRecord,
     pub(crate) class: ClassIndex,
     pub(crate) output: ModelOutput,
@@ -33,7 +33,7 @@ pub(crate) struct SeenImage {
 pub(crate) struct Images {
     /// What the stages after `validate` read.
     pub(crate) manifest: Manifest,
-    pub(crate) seen: Vec<SeenImage>,
+    pub(crate) seen: Vec<PredictedImage>,
 }
 
 impl Images {
@@ -57,7 +57,7 @@ impl Images {
             .zip(histograms.into_iter().zip(outputs))
             .map(|(record, (histogram, output))| {
                 let copied = record.duplicate_group.is_some_and(|it| in_training.contains(&it));
-                Ok(SeenImage {
+                Ok(PredictedImage {
                     class: model.classes().index(&record.image.class)?,
                     was_seen_in_training: record.image.split != Split::Train && copied,
                     record: record.clone(),
@@ -80,17 +80,17 @@ impl Images {
     }
 
     /// The images of a split.
-    pub(crate) fn of(&self, split: Split) -> impl Iterator<Item = &SeenImage> {
+    pub(crate) fn of(&self, split: Split) -> impl Iterator<Item = &PredictedImage> {
         self.seen.iter().filter(move |image| image.record.image.split == split)
     }
 
     /// What to ask an extractor for.
-    pub(crate) fn request(&self, image: &SeenImage) -> ImageRequest {
+    pub(crate) fn request(&self, image: &PredictedImage) -> ImageRequest {
         request(&self.manifest, &image.record)
     }
 }
 
-impl SeenImage {
+impl PredictedImage {
     /// What it must not be parted from.
     pub(crate) fn group(&self) -> GroupNumber {
         self.record.group

@@ -11,7 +11,7 @@ use dataset::{BASELINES_FILE, SPLIT_AUDIT_FILE, Split, SplitAudit, ValidatedMani
 use fit::Refit;
 use metrics::{Bootstrap, Predictions};
 use program::Settings;
-use scoring::looks::{self, Looks};
+use scoring::looks::{self, TestSetLooks};
 use scoring::{Mask, Prediction, TestSet, predict, predict_with_records, write_predictions};
 
 use crate::arguments::Arguments;
@@ -21,7 +21,7 @@ use crate::page::{Evaluated, ModelInWords};
 use crate::plots;
 use crate::scores::{Scored, Scores};
 use crate::source::Source;
-use crate::worth::deeper::{Look, Training, validation_set};
+use crate::worth::deeper::{ScoreExamination, Training, validation_set};
 use crate::worth::leak::{Leak, Measurement};
 use crate::worth::split_audit::{ModelSplitAudit, SplitAuditor};
 use crate::worth::training_pictures::TrainingPictures;
@@ -161,7 +161,7 @@ impl Evaluation {
         let rivals = contest.rivals(&self.baselines()?)?;
         let (leak, trainings) = self.leak(predictions, refit)?;
         let validation = self.validation(refit)?;
-        let look = Look {
+        let look = ScoreExamination {
             contest,
             rivals: &rivals,
             predictions,
@@ -255,9 +255,10 @@ impl Evaluation {
     }
 
     /// Notes in the project's ledger that this model was scored on this test split.
-    pub(crate) fn note_look(&self, scores: &Scores) -> Option<Looks> {
+    pub(crate) fn note_look(&self, scores: &Scores) -> Option<TestSetLooks> {
         let accuracy = scores.accuracy.filter(|_| self.source == Source::TestSplit)?;
-        let look = looks::Look::new(&self.test, self.model.description().digests.weights, accuracy);
+        let look =
+            looks::TestSetLook::new(&self.test, self.model.description().digests.weights, accuracy);
         looks::note_here(&look)
     }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use classifier::description::ModelDescription;
 use figures::Confusion;
 use scoring::Prediction;
-use scoring::looks::Looks;
+use scoring::looks::TestSetLooks;
 use tracking::{DataUse, Program, TrackedRun};
 
 use crate::evaluation::{
@@ -62,7 +62,7 @@ fn description(scores: &Scores) -> String {
 }
 
 /// Tells how often the test set was looked at.
-pub(crate) fn tell_looks(run: &TrackedRun, looks: &Looks) {
+pub(crate) fn tell_looks(run: &TrackedRun, looks: &TestSetLooks) {
     run.scores("test_looks", looks);
     run.tag("test_looks", looks);
 }

@@ -8,7 +8,7 @@ use config::{DescentParams, SolveParams, TrainParams};
 use fit::{Epoch, TrainingImages, standardise};
 use solvers::EpochSearch;
 
-use crate::cross_validation::Start;
+use crate::cross_validation::SolvedStart;
 use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
@@ -41,7 +41,7 @@ impl Training {
         descent: &DescentParams,
         solve: &SolveParams,
         params: &TrainParams,
-    ) -> Result<Start> {
+    ) -> Result<SolvedStart> {
         let learner = self.new_learner(&self.inputs.weights, descent, &self.images, params)?;
         self.solve_below(&learner, solve, params)
     }

@@ -51,15 +51,15 @@ pub use arguments::Arguments;
 use coverage::{Coverage, Unit};
 use findings::Findings;
 use groups::{Groups, pairs_of_equal};
-use images::SeenImage;
+use images::DecodedImage;
 use ingested::IngestReport;
 use page::{Content, PAGE_FILE};
 use patient_counts::PatientCounts;
 use policy::Policy;
-use shortcut::{Placed, Shortcuts};
+use shortcut::{PlacedImages, Shortcuts};
 use summary::Summary;
 use ties::{Evidence, Ties};
-use verdict::{Circumstances, Conclusion};
+use verdict::{Conclusion, VerdictInputs};
 use written::{CopyPair, ImageCounts, REPORT_FILE, Report};
 
 /// Validates the images that `ingest` left, writes the manifest that later stages read with a
@@ -137,7 +137,7 @@ struct Validation {
 }
 
 impl Validation {
-    fn of(settings: &Settings, data: Data, seen: &[SeenImage]) -> Result<Self> {
+    fn of(settings: &Settings, data: Data, seen: &[DecodedImage]) -> Result<Self> {
         let params = &settings.params.validation;
         let images = data.manifest.records();
         let classes = data.manifest.classes();
@@ -154,7 +154,7 @@ impl Validation {
         let findings = Findings::of(images, &splits, seen, &ties, &classes);
         let excluded = policy::exclusions(images, &splits, &ties, &findings.odd, &params.policy)?;
         let duplicate_groups = duplicate_groups(images.len(), &ties);
-        let placed = Placed {
+        let placed = PlacedImages {
             images,
             seen,
             splits: &splits,
@@ -172,7 +172,7 @@ impl Validation {
             .filter(takes_part)
             .map(|image| (splits[image], images[image].class.as_str(), groups.of_image(image)));
         let coverage = Coverage::of(&classes, unit, taking_part);
-        let about = Circumstances {
+        let about = VerdictInputs {
             policy: &params.policy,
             unreadable: &data.ingested.unreadable,
             shortcuts: &shortcuts.claims,

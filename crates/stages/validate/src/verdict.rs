@@ -30,7 +30,7 @@ pub(crate) struct Conclusion {
 
 /// What is known beside the findings.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Circumstances<'a> {
+pub(crate) struct VerdictInputs<'a> {
     pub(crate) policy: &'a ValidationPolicy,
     pub(crate) unreadable: &'a [Unreadable],
     /// Shortcuts that were found, in sentences, the clearest first.
@@ -42,7 +42,7 @@ pub(crate) struct Circumstances<'a> {
 }
 
 /// Each kind of finding with its policy, in the order of the configuration.
-pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Verdict> {
+pub(crate) fn verdicts(findings: &Findings, about: &VerdictInputs<'_>) -> Vec<Verdict> {
     let policy = about.policy;
     let verdict = |finding, policy: Policy, count, in_words: String| Verdict {
         finding,
@@ -144,7 +144,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 impl Conclusion {
     /// What the findings mean together. `ignore` keeps a finding out of here, never out of the
     /// report.
-    pub(crate) fn of(findings: &Findings, verdicts: &[Verdict], about: &Circumstances<'_>) -> Self {
+    pub(crate) fn of(findings: &Findings, verdicts: &[Verdict], about: &VerdictInputs<'_>) -> Self {
         let told = |name: &str| {
             let is_it = |it: &&Verdict| it.finding == name && it.policy != Policy::Ignore;
             verdicts.iter().find(is_it).filter(|verdict| verdict.count > 0)

@@ -10,7 +10,7 @@ use classifier::model::Model;
 use dataset::{Split, ValidatedManifest};
 use program::Settings;
 use registered_model::Package;
-use scoring::looks::{self, Looks};
+use scoring::looks::{self, TestSetLooks};
 use scoring::{Prediction, TestSet, predict};
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +51,7 @@ pub(crate) struct Candidate {
     pub(crate) predictions: Vec<Prediction>,
     pub(crate) classes: dataset::ClassIndices,
     /// How often the test images were scored, where that is known.
-    pub(crate) looks: Option<Looks>,
+    pub(crate) looks: Option<TestSetLooks>,
 }
 
 impl Candidate {

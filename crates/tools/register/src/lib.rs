@@ -39,7 +39,7 @@ use candidate::Candidate;
 use challenge::{challenge, gate};
 use gate::{Gate, Outcome, Verdict};
 use outcome::print;
-use turn::Turn;
+use turn::QueuePlace;
 use version::champion_alias;
 
 /// How often a champion may be exchanged by hand while we compare with it.
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let version = registration.create_version(&candidate)?;
-    let turn = Turn::line_up(&registration.client, &registration.name, version.version);
+    let turn = QueuePlace::line_up(&registration.client, &registration.name, version.version);
     let decided = turn
         .wait(arguments.patience)
         .and_then(|()| registration.decide(&candidate, &version, &turn));
@@ -151,7 +151,7 @@ impl<'a> Registration<'a> {
         &self,
         candidate: &Candidate,
         version: &ModelVersion,
-        turn: &Turn<'_>,
+        turn: &QueuePlace<'_>,
     ) -> Result<Verdict> {
         for _ in 0..MOST_COMPARISONS {
             let champion = self.champion()?;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::answer::Checks;
-use crate::model::engine::Seen;
+use crate::model::engine::EngineOutput;
 use crate::server::Server;
 
 /// Upper ends of the buckets, in seconds: from a health check to the longest deadline.
@@ -125,7 +125,7 @@ impl Meters {
     pub(crate) fn predicted(
         &self,
         class: &str,
-        seen: &Seen,
+        seen: &EngineOutput,
         decode: Duration,
         checks: Option<Checks>,
     ) {

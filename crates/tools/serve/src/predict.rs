@@ -28,7 +28,7 @@ const EXPLANATION_SIDE: u32 = 448;
 
 /// What a request wants beside a class.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish {
+pub(crate) struct PredictionOptions {
     pub(crate) explain: bool,
     /// What grey DICOM images are seen through, where not as usual.
     pub(crate) window: Option<Window>,
@@ -43,7 +43,7 @@ pub(crate) struct Wish {
 pub(crate) async fn predict(
     server: &Arc<Server>,
     upload: Upload,
-    wish: Wish,
+    wish: PredictionOptions,
     caller: &Caller,
 ) -> Result<Prediction, Failure> {
     let began = Instant::now();

@@ -55,6 +55,6 @@ pub use run::{NewRun, Run, RunStatus};
 pub use secret::{Credentials, Secret};
 pub use settings::{Settings, Tls, environment};
 pub use settings_error::SettingsError;
-pub use spool::Repeated;
+pub use spool::RepeatedPoint;
 pub use sync::{SpoolStatus, SyncOutcome, SyncedRun, spool_status, spooled_run, sync};
 pub use tracker::{ArtifactSource, Delivered, EndHook, Tracker, Tracking};

@@ -1,5 +1,5 @@
 use config::Params;
-use mlflow::Repeated;
+use mlflow::RepeatedPoint;
 use serde_json::Value;
 
 /// The program that works on a run.
@@ -31,10 +31,10 @@ impl Program {
     }
 
     /// An epoch that is done again comes to the same; scores may be other ones.
-    pub(crate) fn repeated(self) -> Repeated {
+    pub(crate) fn repeated(self) -> RepeatedPoint {
         match self {
-            Self::Train => Repeated::KeepFirst,
-            Self::Evaluate => Repeated::Update,
+            Self::Train => RepeatedPoint::KeepFirst,
+            Self::Evaluate => RepeatedPoint::Update,
         }
     }
 }

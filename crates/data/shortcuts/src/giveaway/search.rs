@@ -31,7 +31,7 @@ const OF_ONE_MARK: f64 = 0.6;
 const LARGEST_MARK: f64 = 0.2;
 
 /// The pictures of a class, and those of the classes that it is distinguished from.
-pub(crate) struct Sides<'a> {
+pub(crate) struct ClassContrast<'a> {
     class: Vec<&'a Facts>,
     others: Vec<&'a Facts>,
 }
@@ -44,7 +44,7 @@ struct Candidate {
     auroc: f64,
 }
 
-impl<'a> Sides<'a> {
+impl<'a> ClassContrast<'a> {
     pub(crate) fn of(
         pictures: impl Iterator<Item = &'a LabelledPicture<'a>>,
         class: ClassIndex,
@@ -97,8 +97,8 @@ impl<'a> Sides<'a> {
 /// says what it tells elsewhere. `None` where that is little.
 pub(crate) fn find(
     baseline: Baseline,
-    training: &Sides<'_>,
-    judged: &Sides<'_>,
+    training: &ClassContrast<'_>,
+    judged: &ClassContrast<'_>,
 ) -> Option<Giveaway> {
     let features = explanations(baseline, training);
     let candidates: Vec<Candidate> =
@@ -126,7 +126,7 @@ pub(crate) fn find(
 }
 
 /// The measurements that can explain what a baseline knows, simplest first.
-fn explanations(baseline: Baseline, training: &Sides<'_>) -> Vec<Feature> {
+fn explanations(baseline: Baseline, training: &ClassContrast<'_>) -> Vec<Feature> {
     let Baseline::Of(view, Learner::Forest) = baseline else { return Vec::new() };
     match view {
         View::Metadata => {
@@ -175,8 +175,8 @@ mod tests {
         levels.iter().map(picture).collect()
     }
 
-    fn sides<'a>(class: &'a [Facts], others: &'a [Facts]) -> Sides<'a> {
-        Sides { class: class.iter().collect(), others: others.iter().collect() }
+    fn sides<'a>(class: &'a [Facts], others: &'a [Facts]) -> ClassContrast<'a> {
+        ClassContrast { class: class.iter().collect(), others: others.iter().collect() }
     }
 
     #[test]

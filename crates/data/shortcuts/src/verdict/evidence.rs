@@ -6,7 +6,7 @@ use dataset::{ClassIndex, ClassIndices, GroupNumber};
 
 use crate::baseline::Baseline;
 use crate::baselines::Prediction;
-use crate::giveaway::search::{self, Sides};
+use crate::giveaway::search::{self, ClassContrast};
 use crate::picture::LabelledPicture;
 use crate::scores::pairs;
 use crate::significance::mann_whitney;
@@ -109,9 +109,9 @@ impl Evidence<'_> {
     }
 
     fn shortcut(&self, baseline: Baseline, star: &Star) -> Shortcut {
-        let training = Sides::of(self.training.iter().copied(), star.class, &star.others);
+        let training = ClassContrast::of(self.training.iter().copied(), star.class, &star.others);
         let judged = self.judged.iter().map(|(_, picture)| *picture);
-        let judged = Sides::of(judged, star.class, &star.others);
+        let judged = ClassContrast::of(judged, star.class, &star.others);
         let giveaway = search::find(baseline, &training, &judged);
         let class = self.name(star.class);
         let others: Vec<String> = star.others.iter().map(|other| self.name(*other)).collect();

@@ -29,7 +29,7 @@ const WRITING: &str = "writing";
 
 /// One user's view of the room.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct FeatureRoom {
     root: PathBuf,
     limit_bytes: u64,
     user: User,
@@ -37,8 +37,8 @@ pub(super) struct Room {
 
 /// Leave to add so many bytes. What is left of it is given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Grant<'a> {
-    room: &'a Room,
+pub(super) struct DiskGrant<'a> {
+    room: &'a FeatureRoom,
     bytes: u64,
 }
 
@@ -68,7 +68,7 @@ struct RecordFile {
     last_used: SystemTime,
 }
 
-impl Room {
+impl FeatureRoom {
     /// What a user needs to say that it is there.
     pub(super) const MARKER_BYTES: u64 = size_of::<u64>() as u64;
 
@@ -93,7 +93,7 @@ impl Room {
 
     /// Removes the records that were used longest ago, by nobody who still runs, until there is
     /// room for so many bytes more; grants as many as there are in the end.
-    pub(super) fn grant(&self, wanted_bytes: u64) -> Result<Grant<'_>> {
+    pub(super) fn grant(&self, wanted_bytes: u64) -> Result<DiskGrant<'_>> {
         let _lock = lock(&self.root)?;
         let survey = Survey::take(&self.root, &self.user)?;
         let kept_bytes: u64 = survey.records.iter().map(|record| record.bytes).sum();
@@ -102,11 +102,11 @@ impl Room {
         let freed = survey.remove_oldest(wanted_of_others, &self.root)?;
         let bytes = wanted_bytes.min(self.limit_bytes.saturating_sub(taken - freed));
         self.user.may_add(bytes)?;
-        Ok(Grant { room: self, bytes })
+        Ok(DiskGrant { room: self, bytes })
     }
 }
 
-impl Grant<'_> {
+impl DiskGrant<'_> {
     /// Uses up some of it, where there is as much.
     pub(super) fn take(&mut self, bytes: u64) -> bool {
         let left = self.bytes.checked_sub(bytes);
@@ -120,7 +120,7 @@ impl Grant<'_> {
     }
 }
 
-impl Drop for Grant<'_> {
+impl Drop for DiskGrant<'_> {
     fn drop(&mut self) {
         // Where this cannot be told, others keep more room free than they need to.
         let _ = self.room.user.may_add(0);
@@ -246,7 +246,7 @@ impl Survey {
             tracing::info!(
                 "removed the {removed} features that were used longest ago ({}), to keep {} within \
                  features.limit_gigabytes",
-                Amount(freed),
+                ByteCount(freed),
                 root.display()
             );
             self.remove_empty_sets(root)?;
@@ -272,9 +272,9 @@ impl Survey {
 
 /// Shows a number of bytes in the unit that suits it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Amount(pub(crate) u64);
+pub(crate) struct ByteCount(pub(crate) u64);
 
-impl fmt::Display for Amount {
+impl fmt::Display for ByteCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0 as f64;
         match self.0 {
@@ -354,8 +354,8 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        fn enter(&self, set: &str, limit_bytes: u64) -> Room {
-            Room::enter(self.0.path(), set, limit_bytes).unwrap()
+        fn enter(&self, set: &str, limit_bytes: u64) -> FeatureRoom {
+            FeatureRoom::enter(self.0.path(), set, limit_bytes).unwrap()
         }
 
         /// A file of 100 bytes that was last used so many seconds ago.
@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn amounts_read_well() {
-        let shown = [8, 2_092, 1_500_000, 20_000_000_000].map(|bytes| Amount(bytes).to_string());
+        let shown = [8, 2_092, 1_500_000, 20_000_000_000].map(|bytes| ByteCount(bytes).to_string());
         assert_eq!(shown, ["8 bytes", "2.092 kB", "1.500 MB", "20.000 GB"]);
     }
 }

@@ -10,7 +10,7 @@ use config::{Config, FeaturesConfig, OnFullDisk};
 
 use super::record::{self, Record};
 use super::request::ImageRequest;
-use super::room::{self, Amount, Grant, RECORD_EXTENSION, Room};
+use super::room::{self, ByteCount, DiskGrant, FeatureRoom, RECORD_EXTENSION};
 use crate::{ClassifierError, Result};
 
 /// Records that are mapped at the same time. Linux allows a process 65 530 maps; beyond this many
@@ -50,7 +50,7 @@ pub(super) struct RecordKind {
 pub(super) struct FeatureStore {
     settings: StoreSettings,
     kind: RecordKind,
-    room: Room,
+    room: FeatureRoom,
     known: Mutex<Known>,
     was_within_limit: AtomicBool,
     has_told_limit: AtomicBool,
@@ -79,8 +79,8 @@ impl FeatureStore {
         kind: RecordKind,
     ) -> Result<Option<Self>> {
         let set = kind.set.short();
-        let room = Room::enter(&settings.folder, &set, settings.limits.limit_bytes())
-            .map_err(|error| when_disk_is_full(settings, error, Room::MARKER_BYTES));
+        let room = FeatureRoom::enter(&settings.folder, &set, settings.limits.limit_bytes())
+            .map_err(|error| when_disk_is_full(settings, error, FeatureRoom::MARKER_BYTES));
         match room {
             Ok(room) => Ok(Some(Self::new(settings, kind, room))),
             Err(error)
@@ -94,7 +94,7 @@ impl FeatureStore {
         }
     }
 
-    fn new(settings: &StoreSettings, kind: RecordKind, room: Room) -> Self {
+    fn new(settings: &StoreSettings, kind: RecordKind, room: FeatureRoom) -> Self {
         Self {
             settings: settings.clone(),
             kind,
@@ -147,7 +147,7 @@ impl FeatureStore {
     ///
     /// # Errors
     /// When the store cannot be looked through, or something cannot be removed.
-    pub(super) fn make_room(&self, records: usize) -> Result<Option<Grant<'_>>> {
+    pub(super) fn make_room(&self, records: usize) -> Result<Option<DiskGrant<'_>>> {
         let was_within_limit = self.was_within_limit.swap(true, Ordering::Relaxed);
         if records == 0 && was_within_limit || self.is_disk_full.load(Ordering::Relaxed) {
             return Ok(None);
@@ -161,7 +161,7 @@ impl FeatureStore {
                  images in {} ({} are needed): the others are computed each time",
                 self.settings.limits.limit_gigabytes,
                 self.settings.folder.display(),
-                Amount(record_bytes * records as u64),
+                ByteCount(record_bytes * records as u64),
             );
         }
         Ok(Some(grant))
@@ -176,7 +176,7 @@ impl FeatureStore {
         &self,
         image: &ImageRequest,
         values: &[f32],
-        grant: Option<&mut Grant<'_>>,
+        grant: Option<&mut DiskGrant<'_>>,
     ) -> Result<()> {
         if self.is_disk_full.load(Ordering::Relaxed) {
             return Ok(());

@@ -8,7 +8,7 @@ use tch::Tensor;
 use winograd::{Buffer, Convolution, Epilogue, InstructionSet};
 
 use crate::Result;
-use crate::architecture::Taken;
+use crate::architecture::MapSummary;
 use crate::tensors::TensorMap;
 use crate::vgg16::{INPUT_CHANNELS, LAYERS, LayerKind};
 
@@ -51,7 +51,7 @@ impl FrozenConvolutions {
         &self,
         images: &Tensor,
         end: usize,
-        taken: Option<Taken>,
+        taken: Option<MapSummary>,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let at_once = IMAGES_PER_THREAD * rayon::current_num_threads();
         let mut buffers = self.buffers.borrow_mut();
@@ -75,7 +75,7 @@ impl FrozenConvolutions {
         &self,
         images: &Tensor,
         end: usize,
-        taken: Option<Taken>,
+        taken: Option<MapSummary>,
         buffers: &mut Buffers,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let (count, _, height, width) = images.size4()?;
@@ -105,9 +105,9 @@ impl FrozenConvolutions {
             if let Some(taken) = taken.filter(|_| is_pooled) {
                 let maps = buffers.readable(shape.values());
                 scales.push(match taken {
-                    Taken::Statistics => scale::statistics(maps, shape)?,
-                    Taken::CellsAndDeviations => scale::cells_and_deviations(maps, shape)?,
-                    Taken::Maps => planes_of(maps, shape)?,
+                    MapSummary::Statistics => scale::statistics(maps, shape)?,
+                    MapSummary::CellsAndDeviations => scale::cells_and_deviations(maps, shape)?,
+                    MapSummary::Maps => planes_of(maps, shape)?,
                 });
             }
         }

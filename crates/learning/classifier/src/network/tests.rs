@@ -197,7 +197,7 @@ fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
 fn multi_scale_takes_cells_and_population_deviation() {
     // One channel of 4×4 cells, each cell one pixel: 0, 1, …, 15. Mean 7.5, variance 21.25.
     let maps = Tensor::arange(16, (Kind::Float, tch::Device::Cpu)).reshape([1, 1, 4, 4]);
-    let taken = to_host(&take(&maps, Taken::CellsAndDeviations).unwrap()).unwrap();
+    let taken = to_host(&take(&maps, MapSummary::CellsAndDeviations).unwrap()).unwrap();
     let expected: Vec<f32> = (0..16).map(|i| i as f32).chain([21.25_f32.sqrt()]).collect();
     for (found, expected) in taken.values().iter().zip(expected) {
         assert!((found - expected).abs() < 1e-6, "{taken:?}");

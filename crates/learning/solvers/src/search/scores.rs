@@ -41,7 +41,7 @@ pub struct Candidate {
 }
 
 /// A candidate with its logits of every image, each from a fit without the image.
-pub(super) struct Tried {
+pub(super) struct TriedCandidate {
     pub(super) choice: Choice,
     pub(super) features: usize,
     pub(super) logits: Vec<Vec<f32>>,
@@ -71,7 +71,7 @@ pub(super) fn rule(kind: Kind) -> String {
 }
 
 pub(super) fn score(
-    mut tried: Vec<Tried>,
+    mut tried: Vec<TriedCandidate>,
     data: &Labelled<'_>,
     groups: &[GroupNumber],
     folds: &Folds,
@@ -115,9 +115,9 @@ pub(super) fn score(
 }
 
 /// Fewest features, then the largest width, then the smallest strength.
-fn simpler(a: &Tried, b: &Tried) -> Ordering {
-    let width = |it: &Tried| it.choice.width.unwrap_or(0.0);
-    let strength = |it: &Tried| it.choice.strength;
+fn simpler(a: &TriedCandidate, b: &TriedCandidate) -> Ordering {
+    let width = |it: &TriedCandidate| it.choice.width.unwrap_or(0.0);
+    let strength = |it: &TriedCandidate| it.choice.strength;
     a.features
         .cmp(&b.features)
         .then_with(|| width(b).total_cmp(&width(a)))
@@ -130,7 +130,7 @@ mod tests {
     use crate::{Rows, folds};
 
     /// Logits of two classes that are right on some images.
-    fn tried(right: &[bool], labels: &[usize], features: usize, strength: f64) -> Tried {
+    fn tried(right: &[bool], labels: &[usize], features: usize, strength: f64) -> TriedCandidate {
         let row = |(right, label): (&bool, &usize)| {
             let mut row = vec![0.0; 2];
             row[if *right { *label } else { 1 - *label }] = 1.0;
@@ -138,7 +138,7 @@ mod tests {
         };
         let logits = right.iter().zip(labels).map(row).collect();
         let choice = Choice { cuts: Vec::new(), strength, width: Some(1.0) };
-        Tried { choice, features, logits }
+        TriedCandidate { choice, features, logits }
     }
 
     /// The chosen one of candidates with so many wrong answers, which come first, or last where the

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use crate::listen::connections::{Busy, Connection, Entered};
+use crate::listen::connections::{BusyGuard, Connection, OpenConnection};
 use crate::server::Server;
 
 /// The longest that a client may take to agree on keys.
@@ -35,7 +35,7 @@ pub(super) async fn hold(
     tls: Option<TlsAcceptor>,
     router: Router,
     server: Arc<Server>,
-    entered: Entered,
+    entered: OpenConnection,
 ) {
     let connection = Arc::clone(&entered.connection);
     let idle = Duration::from_secs_f64(server.config.idle_seconds);
@@ -94,7 +94,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 /// there, the client has to take it.
 struct Answer {
     body: Body,
-    busy: Busy,
+    busy: BusyGuard,
 }
 
 impl HttpBody for Answer {

@@ -13,7 +13,7 @@ use crate::admission::admitted;
 use crate::answer::{Item, Predictions};
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
-use crate::predict::{Wish, predict as predict_one};
+use crate::predict::{PredictionOptions, predict as predict_one};
 use crate::server::Server;
 use crate::upload::{JsonImages, Upload, read};
 
@@ -62,7 +62,7 @@ pub(crate) async fn predict(
     let window = window(query.window)?;
     let explain = query.explain == Some(Explain::GradCam);
     let answered = admitted(&server, request, |request, deadline| {
-        answer(&server, &caller, request, Wish { explain, window, deadline })
+        answer(&server, &caller, request, PredictionOptions { explain, window, deadline })
     });
     answered.await.map(Json)
 }
@@ -78,7 +78,7 @@ async fn answer(
     server: &Arc<Server>,
     caller: &Caller,
     request: Request,
-    wish: Wish,
+    wish: PredictionOptions,
 ) -> Result<Predictions, Failure> {
     let mut uploads = read(request, server.upload_limits()).await?;
     if let [_] = uploads[..] {
@@ -94,7 +94,12 @@ async fn answer(
     Ok(Predictions { predictions })
 }
 
-async fn item(server: &Arc<Server>, caller: &Caller, upload: Upload, wish: Wish) -> Item {
+async fn item(
+    server: &Arc<Server>,
+    caller: &Caller,
+    upload: Upload,
+    wish: PredictionOptions,
+) -> Item {
     let file = upload.file.clone();
     match predict_one(server, upload, wish, caller).await {
         Ok(prediction) => Item::Prediction { file, prediction: Box::new(prediction) },

@@ -14,7 +14,7 @@ use crate::admission::admitted;
 use crate::answer::Prediction;
 use crate::error::{Code, Failure};
 use crate::guard::keys::Caller;
-use crate::predict::{Wish, predict as predict_one};
+use crate::predict::{PredictionOptions, predict as predict_one};
 use crate::server::Server;
 use crate::upload::{Upload, decode_base64, whole};
 
@@ -82,5 +82,11 @@ async fn answer(
         return Err(Failure::new(Code::BadRequest, "the request has no \"image\""));
     };
     let upload = Upload { file: None, bytes: decode_base64(&image)? };
-    predict_one(server, upload, Wish { explain: false, window: None, deadline }, caller).await
+    predict_one(
+        server,
+        upload,
+        PredictionOptions { explain: false, window: None, deadline },
+        caller,
+    )
+    .await
 }

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::model::served::weights_in;
 use crate::model::swap;
 use crate::server::Server;
-use crate::training::command::{self, Held, Tools};
+use crate::training::command::{self, ProgramContext, Tools};
 use crate::training::lock::TrainingLock;
 use crate::training::progress::{Outcome, State};
 use crate::training::{corrections, refused};
@@ -49,7 +49,7 @@ async fn train(
     lock: &TrainingLock,
 ) -> Result<TrainingOutcome> {
     let training = &server.training;
-    let held = Held { lock, groups: &training.groups, mask: training.mask };
+    let held = ProgramContext { lock, groups: &training.groups, mask: training.mask };
     let before = training.kept_model();
     let served = server.shelf.current().description.digests.weights;
     let on_disk = ModelDescription::read(&server.places.folder)?.digests.weights;
@@ -101,7 +101,11 @@ async fn promote(server: &Arc<Server>, after: Digest, reason: String) -> Result<
     Ok(TrainingOutcome::Promoted { model_after: after, reason })
 }
 
-async fn run_to_success(server: &Server, command: &Command, held: &Held<'_>) -> Result<()> {
+async fn run_to_success(
+    server: &Server,
+    command: &Command,
+    held: &ProgramContext<'_>,
+) -> Result<()> {
     let shown = command::shown(command);
     server.training.log(&format!("$ {shown}"));
     let status = command::run(command, held, |line| server.training.log(line)).await?;
