@@ -327,7 +327,7 @@ impl MapSummary {
         match self {
             Self::Statistics => 2 * channels,
             Self::CellsAndDeviations => channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS + 1),
-            Self::Maps => unreachable!("maps are never a part of a record"),
+            Self::Maps => unreachable!("maps are never a part of an activation"),
         }
     }
 }

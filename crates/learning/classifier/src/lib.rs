@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! picture ─ imaging::Preprocessing ─▶ image [3, S, S]
-//!    image ─ frozen part of the base ─▶ record      (computed once, kept on disk)
-//!   record ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
+//!    image ─ frozen part of the base ─▶ activation      (computed once, kept on disk)
+//!   activation ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
 //! ```
 //!
 //! [`architecture`] says what the network is, [`backend`] where and in which number format it

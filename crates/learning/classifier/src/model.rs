@@ -135,19 +135,19 @@ impl Model {
             Input::Images(images) => {
                 for chunk in images.chunks(batch.images(images.len())) {
                     let rows = batch.images(chunk.len());
-                    let head_inputs = self.network.filled_records(chunk, rows)?;
+                    let head_inputs = self.network.filled_activations(chunk, rows)?;
                     outputs.extend(self.outputs(&head_inputs, chunk.len())?);
                 }
             }
-            Input::Records(records) => {
-                let length = self.network.record_length();
-                let all = records.len() / length;
+            Input::Activations(activations) => {
+                let length = self.network.activation_length();
+                let all = activations.len() / length;
                 // Alone with the head: see `few_threads`.
                 let _few_threads = match batch {
                     BatchSize::AsGiven => self.network.few_threads(),
                     BatchSize::Fixed => None,
                 };
-                for chunk in records.chunks(batch.images(all) * length) {
+                for chunk in activations.chunks(batch.images(all) * length) {
                     let images = chunk.len() / length;
                     let mut filled = chunk.to_vec();
                     filled.resize(batch.images(images) * length, 0.0);
@@ -160,9 +160,9 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The outputs for the first so many of some records.
-    fn outputs(&self, records: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
-        let head_inputs = self.network.head_inputs(records)?;
+    /// The outputs for the first so many of some activations.
+    fn outputs(&self, activations: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
+        let head_inputs = self.network.head_inputs(activations)?;
         let logits = rows(&self.network.logits(&head_inputs, false)?)?;
         let pooled = rows(&self.network.pooled(&head_inputs)?)?;
         let both = logits.into_iter().zip(pooled).take(images);
@@ -187,8 +187,8 @@ impl Model {
 pub enum Input<'a> {
     /// Preprocessed images, each `[3, S, S]` as [`imaging::Preprocessing::apply`] makes it.
     Images(&'a [&'a [f32]]),
-    /// Records, one after the other, as a [`crate::features::Extractor`] of the same base makes them.
-    Records(&'a [f32]),
+    /// Activations, one after the other, as a [`crate::features::Extractor`] of the same base makes them.
+    Activations(&'a [f32]),
 }
 
 /// How many images go through the network at a time.

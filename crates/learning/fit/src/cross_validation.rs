@@ -57,8 +57,8 @@ impl Fold<'_> {
     fn ask(&self, learner: &Learner) -> Result<Logits> {
         let requests = self.images.requests_in_order(Split::Valid);
         let mut logits = Vec::with_capacity(requests.len());
-        self.extractor.for_each_batch(&requests, self.images.batch_size(), |records| {
-            logits.extend(learner.logits(records)?);
+        self.extractor.for_each_batch(&requests, self.images.batch_size(), |activations| {
+            logits.extend(learner.logits(activations)?);
             Ok(())
         })?;
         Ok(logits)

@@ -12,12 +12,12 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts, when `computed` records have been computed in all.
+    /// Starts, when `computed` activations have been computed in all.
     pub(crate) fn start(computed: u64) -> Self {
         Self { started: Instant::now(), computed_before: computed, consuming: Duration::ZERO }
     }
 
-    /// Does what a pass does with records, which is not computing them.
+    /// Does what a pass does with activations, which is not computing them.
     pub(crate) fn consume<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let outcome = work();
@@ -25,7 +25,7 @@ impl Clock {
         outcome
     }
 
-    /// Stops, when `computed` records have been computed in all.
+    /// Stops, when `computed` activations have been computed in all.
     pub(crate) fn stop(self, computed: u64, later_computing: Option<u32>) -> Pass {
         Pass {
             duration: self.started.elapsed(),
@@ -41,9 +41,9 @@ impl Clock {
 pub(crate) struct Pass {
     /// All of it.
     pub(crate) duration: Duration,
-    /// Of that, learning from records or scoring them.
+    /// Of that, learning from activations or scoring them.
     pub(crate) consuming: Duration,
-    /// Records that were not found and had to be computed.
+    /// Activations that were not found and had to be computed.
     pub(crate) computed: u64,
     /// How many later epochs compute as many; none where all do, and computing is part of an epoch.
     pub(crate) later_computing: Option<u32>,

@@ -85,7 +85,7 @@ impl Refit {
         Ok(Self { base, weights, params, solved, backend, extractor })
     }
 
-    /// What the frozen part of the network makes of images. Records that `train` left in the store
+    /// What the frozen part of the network makes of images. Activations that `train` left in the store
     /// are not computed again.
     pub fn extractor(&self) -> &Extractor {
         &self.extractor
@@ -185,10 +185,10 @@ impl RefitHead<'_> {
     /// When an image cannot be used, or libtorch refuses.
     pub fn logits(&self, images: &[ImageRequest]) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(images.len());
-        self.extractor.for_each_batch(images, self.batch_size, |records| {
+        self.extractor.for_each_batch(images, self.batch_size, |activations| {
             rows.extend(match &self.answers {
-                Answers::Learnt(learner) => learner.logits(records)?,
-                Answers::Solved(head) => head.logits(records)?,
+                Answers::Learnt(learner) => learner.logits(activations)?,
+                Answers::Solved(head) => head.logits(activations)?,
             });
             Ok(())
         })?;

@@ -111,8 +111,8 @@ fn outputs(
     let requests: Vec<_> = records.iter().map(|record| request(manifest, record)).collect();
     let bar = terminal::items_bar(requests.len() as u64, "looking at images");
     let mut outputs = Vec::with_capacity(requests.len());
-    refit.extractor().for_each_batch(&requests, BATCH, |records| {
-        let seen = model.output(Input::Records(records), BatchSize::AsGiven)?;
+    refit.extractor().for_each_batch(&requests, BATCH, |activations| {
+        let seen = model.output(Input::Activations(activations), BatchSize::AsGiven)?;
         bar.inc(seen.len() as u64);
         outputs.extend(seen);
         Ok(())

@@ -12,7 +12,7 @@ use fit::Refit;
 use metrics::{Bootstrap, Predictions};
 use program::Settings;
 use scoring::looks::{self, TestSetLooks};
-use scoring::{Mask, Prediction, TestSet, predict, predict_with_records, write_predictions};
+use scoring::{Mask, Prediction, TestSet, predict, predict_with_activations, write_predictions};
 
 use crate::arguments::Arguments;
 use crate::examples::Examples;
@@ -110,7 +110,7 @@ impl Evaluation {
         let (model, images) = (&self.model, &test.images);
         Ok(match refit {
             Some(refit) => {
-                predict_with_records(model, refit.extractor(), images, self.temperature())?
+                predict_with_activations(model, refit.extractor(), images, self.temperature())?
             }
             None => predict(model, images, self.temperature())?,
         })

@@ -98,7 +98,7 @@ impl Training {
     }
 
     fn score(&self, head: &SolvedHead, examples: &Examples) -> Result<ValidationScores> {
-        let logits = head.logits(examples.records())?;
+        let logits = head.logits(examples.activations())?;
         validation_scores(self.images.classes(), examples.labels(), &logits)
     }
 }
