@@ -137,7 +137,7 @@ impl Extractor {
                 let set = SetKey {
                     code: env!("FEATURES_CODE"),
                     base: base.base_sha256,
-                    frozen_layers: base.architecture.frozen_layers()?,
+                    frozen_layers: base.architecture.frozen_layers(),
                     content: ActivationContent::of(&base.architecture)?,
                     preprocessing,
                     machine: backend.fingerprint(),

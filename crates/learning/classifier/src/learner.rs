@@ -231,7 +231,7 @@ impl Learner {
             state.tensors.clone().into_iter().partition(|(name, _)| Optimizer::owns(name));
         let (average, own): (TensorMap, TensorMap) =
             rest.into_iter().partition(|(name, _)| Average::owns(name));
-        crate::tensors::check(&own, &self.network.architecture().checkpoint_specs()?, origin)?;
+        crate::tensors::check(&own, &self.network.architecture().checkpoint_specs(), origin)?;
         for (name, tensor) in &own {
             let learns = self.network.learnt()[name].requires_grad();
             let restored = to_device(tensor, backend)?.f_set_requires_grad(learns)?;

@@ -21,6 +21,7 @@ pub mod description;
 mod error;
 pub mod features;
 pub mod foreign;
+mod frozen_layers;
 pub mod initialise;
 pub mod learner;
 pub mod model;
@@ -35,4 +36,5 @@ pub mod vgg16;
 
 pub use base_weights::{BaseInput, BaseWeights};
 pub use error::{ClassifierError, Result};
+pub use frozen_layers::FrozenLayers;
 pub use summary::summary_table;

@@ -81,14 +81,14 @@ impl Network {
         origin: &str,
     ) -> Result<Self> {
         tensors::check(weights, &architecture.tensor_specs(), origin)?;
-        let learnt = architecture.checkpoint_specs()?.into_iter().map(|spec| {
+        let learnt = architecture.checkpoint_specs().into_iter().map(|spec| {
             let tensor = to_device(&weights[&spec.name], backend)?;
             Ok((spec.name, tensor))
         });
         Ok(Self {
             architecture: architecture.clone(),
             backend,
-            frozen_layers: architecture.frozen_layers()?,
+            frozen_layers: architecture.frozen_layers(),
             frozen: FrozenPart::Elsewhere,
             learnt: learnt.collect::<Result<_>>()?,
         })

@@ -58,7 +58,7 @@ impl Training {
         let search = self.search(&self.problem(&examples, params)?, solve)?;
         tracked::tell_search(&self.tracked, &search);
         let choice = search.choice().clone();
-        let learns = self.inputs.base.architecture.cuts_that_learn()?;
+        let learns = self.inputs.base.architecture.cuts_that_learn();
         if !choice.cuts.iter().any(|cut| learns.contains(&cut.as_str())) {
             bail!(
                 "train the layers below the head: it was chosen to read {} alone, which they do not change; \

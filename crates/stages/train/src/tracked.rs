@@ -21,10 +21,7 @@ pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> T
     run.tag("data.digest", &inputs.run.data);
     run.tag("base.digest", &inputs.run.base);
     run.tag("device", &backend);
-    // The network was checked when its base was made.
-    if let Ok(table) = summary_table(&inputs.run.architecture) {
-        run.text("training/model_summary.txt", &table);
-    }
+    run.text("training/model_summary.txt", &summary_table(&inputs.run.architecture));
     run.images(settings, &inputs.manifest, DataUse::Training);
     run
 }
