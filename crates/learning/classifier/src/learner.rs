@@ -12,7 +12,6 @@ use crate::tensors::TensorMap;
 
 mod average;
 mod optimizer;
-mod schedule;
 mod standardisation;
 
 /// Tensors of a checkpoint that are fitted, and follow no gradient.
@@ -20,7 +19,6 @@ const NOT_LEARNT: [&str; 3] = [STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_
 
 use average::Average;
 use optimizer::Optimizer;
-pub use schedule::learning_rate;
 pub use standardisation::Standardisation;
 
 /// Loss and accuracy over some images.

@@ -8,21 +8,20 @@ use classifier::ClassifierError;
 use classifier::checkpoint::{EpochRow, ValidationScores};
 use classifier::features::Extractor;
 use classifier::learner::{Batch, Learner, Score};
+use config::DescentParams;
 use dataset::Split;
 
 use crate::images::TrainingImages;
 use crate::pace::{Clock, EpochTimer, FeaturePass, Pass};
+use crate::schedule::learning_rate;
 use crate::validation_scores;
 
 /// Which epoch, of how many, at which learning rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Epoch {
-    /// Its number, from 1.
-    pub number: u32,
-    /// How many there are to be.
-    pub of: u32,
-    /// The step size.
-    pub learning_rate: f64,
+    number: u32,
+    of: u32,
+    learning_rate: f64,
 }
 
 /// What an epoch came to, and how long it took.
@@ -72,6 +71,12 @@ impl fmt::Display for EpochReport {
 }
 
 impl Epoch {
+    /// An epoch, counted from 1, of as many as there are to be. Its learning rate is that of the
+    /// schedule of `descent`, however many those are.
+    pub fn new(descent: &DescentParams, number: u32, of: u32) -> Self {
+        Self { number, of, learning_rate: learning_rate(descent, number) }
+    }
+
     /// Learns, then scores.
     ///
     /// # Errors

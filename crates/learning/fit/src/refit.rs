@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use classifier::architecture::BaseDescription;
 use classifier::backend::Backend;
 use classifier::features::{Extractor, ImageRequest, StoreSettings, Views};
-use classifier::learner::{Learner, learning_rate};
+use classifier::learner::Learner;
 use classifier::model::Model;
 use classifier::solved::{Solved, SolvedHead};
 use classifier::tensors::TensorMap;
@@ -160,8 +160,7 @@ fn run_epochs(
     };
     while let Some(number) = next(&history) {
         // The schedule is the one of the whole training, however long this one lasts.
-        let epoch =
-            Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
+        let epoch = Epoch::new(params, number, params.epochs);
         let report = epoch.run(learner, extractor, images)?;
         tracing::debug!("refit, {report}");
         history.push(report.row);
