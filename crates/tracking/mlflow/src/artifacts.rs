@@ -284,7 +284,7 @@ fn list_folder(place: &Path, folder: Option<&ArtifactPath>) -> Result<Vec<Artifa
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.with_path("read folder", &path)?;
-        let metadata = entry.metadata().with_path("look at", &entry.path())?;
+        let metadata = entry.metadata().with_path("look at", entry.path())?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let full = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
         let kind = if metadata.is_dir() {
