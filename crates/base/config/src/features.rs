@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Refusal, require};
+use crate::refusal::{Refusal, require};
 
 /// What is kept of the features of a frozen base, under `paths.features`. None of it decides a
 /// result.

@@ -11,12 +11,13 @@ mod error;
 mod features;
 mod load;
 mod params;
+mod refusal;
 mod structure;
 mod tracking;
 
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
-pub use load::{Refusal, load_yaml, require};
+pub use load::load_yaml;
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping,
     EvaluateParams, FillMode, FindingPolicy, Freeze, HeadKind, HeadParams, IngestParams,
@@ -24,6 +25,7 @@ pub use params::{
     PrepareBaseParams, SampleParams, Schedule, ScheduleKind, SelectParams, SolveParams,
     SplitRatios, TrainParams, ValidationParams, ValidationPolicy, WeightsSource,
 };
+pub use refusal::{Refusal, require};
 pub use structure::{
     ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, OtherSection, Paths,
     Patients, Pretrained, SourceConfig,

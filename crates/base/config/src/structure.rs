@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Refusal, require};
+use crate::refusal::{Refusal, require};
 use crate::{FeaturesConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Refusal, require};
+use crate::refusal::{Refusal, require};
 
 /// The MLflow server that `train` and `evaluate` tell of their runs. None of it decides a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

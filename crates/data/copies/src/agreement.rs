@@ -1,6 +1,6 @@
 //! Whether two aligned pictures are one, by their fine structure.
 
-use crate::alignment::Inside;
+use crate::alignment::OverlapPixels;
 use crate::plane::Plane;
 use crate::signature::BLOCK_SIDE;
 
@@ -31,7 +31,7 @@ pub(crate) struct Agreement {
 
 /// Compares pixels within `inside`. `None` where there is too little structure, or less than half of
 /// the picture is inside.
-pub(crate) fn agreement(shown: &Plane, part: &Plane, inside: &Inside) -> Option<Agreement> {
+pub(crate) fn agreement(shown: &Plane, part: &Plane, inside: &OverlapPixels) -> Option<Agreement> {
     let side = part.side();
     let (shown, part) = (fine_structure(shown), fine_structure(part));
     let whole_blocks = |range: &std::ops::Range<usize>| {
@@ -107,8 +107,8 @@ mod tests {
     use crate::Frame;
     use crate::textures::Texture;
 
-    fn whole() -> Inside {
-        Inside::of(Frame::WHOLE, 88)
+    fn whole() -> OverlapPixels {
+        OverlapPixels::of(Frame::WHOLE, 88)
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         dot[30 * 88 + 30] = 1.0;
         let dot = Plane::new(88, dot);
         assert!(agreement(&dot, &dot, &whole()).is_none());
-        let half = Inside { columns: 0..40, rows: 0..88 };
+        let half = OverlapPixels { columns: 0..40, rows: 0..88 };
         assert!(agreement(&plane, &plane, &half).is_none());
     }
 

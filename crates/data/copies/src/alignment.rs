@@ -22,7 +22,7 @@ const DIFFERENCE: usize = UNKNOWNS;
 
 /// When an alignment is good enough.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
+pub(crate) struct AlignmentLimit {
     /// As many steps at most.
     pub(crate) steps: usize,
     /// A step that moves no border further than this, in shares of a side, is the last.
@@ -35,7 +35,12 @@ pub(crate) struct Effort {
 /// The Gauss-Newton method of Lucas and Kanade, forwards and additive (Baker and Matthews 2004),
 /// with weights that fall with the difference (Cauchy's), so that a pen stroke on one of two copies
 /// does not push them apart.
-pub(crate) fn align(whole: &Plane, part: &Plane, start: Frame, effort: Effort) -> Option<Frame> {
+pub(crate) fn align(
+    whole: &Plane,
+    part: &Plane,
+    start: Frame,
+    effort: AlignmentLimit,
+) -> Option<Frame> {
     let (whole, part) = (whole.blurred(BLUR), part.blurred(BLUR));
     let mut frame = start;
     for _ in 0..effort.steps {
@@ -60,8 +65,8 @@ pub(crate) fn align(whole: &Plane, part: &Plane, start: Frame, effort: Effort) -
 /// How the left, top, right and bottom border should move.
 fn step(shown: &Plane, part: &Plane, frame: Frame) -> Option<[f32; 4]> {
     let side = part.side();
-    let inside = Inside::of(frame, side);
-    let fit = Fit::between(shown, part, &inside)?;
+    let inside = OverlapPixels::of(frame, side);
+    let fit = GreyFit::between(shown, part, &inside)?;
     let share = |at: usize| (at as f32 + 0.5) / side as f32;
     let scale_x = side as f32 / frame.width();
     let scale_y = side as f32 / frame.height();
@@ -102,12 +107,12 @@ fn step(shown: &Plane, part: &Plane, frame: Frame) -> Option<[f32; 4]> {
 
 /// The pixels of the part that the whole shows too, but for its border, where it has no slope.
 #[derive(Debug, Clone)]
-pub(crate) struct Inside {
+pub(crate) struct OverlapPixels {
     pub(crate) columns: std::ops::Range<usize>,
     pub(crate) rows: std::ops::Range<usize>,
 }
 
-impl Inside {
+impl OverlapPixels {
     pub(crate) fn of(frame: Frame, side: usize) -> Self {
         let range = |start: f32, end: f32| {
             let first = (-start / (end - start) * side as f32).ceil().max(0.0) as usize;
@@ -121,16 +126,16 @@ impl Inside {
 
 /// The straight line from one picture's grey to the other's, and how far pixels are from it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fit {
+pub(crate) struct GreyFit {
     pub(crate) contrast: f32,
     pub(crate) brightness: f32,
     spread: f32,
 }
 
-impl Fit {
+impl GreyFit {
     /// Least squares over pixels inside. `None` where there is no structure, or one is the other's
     /// negative.
-    pub(crate) fn between(shown: &Plane, part: &Plane, inside: &Inside) -> Option<Self> {
+    pub(crate) fn between(shown: &Plane, part: &Plane, inside: &OverlapPixels) -> Option<Self> {
         let side = part.side();
         let cells = || {
             let columns = inside.columns.clone();
@@ -192,7 +197,7 @@ mod tests {
     use super::*;
     use crate::textures::Texture;
 
-    const EFFORT: Effort = Effort { steps: 12, last_step: 1e-4 };
+    const EFFORT: AlignmentLimit = AlignmentLimit { steps: 12, last_step: 1e-4 };
 
     fn distance(a: Frame, b: Frame) -> f32 {
         let borders = a.margins().into_iter().zip(b.margins());
@@ -240,20 +245,20 @@ mod tests {
 
     #[test]
     fn a_line_through_points_is_fitted() {
-        let fit = Fit::over([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)].into_iter()).unwrap();
+        let fit = GreyFit::over([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)].into_iter()).unwrap();
         assert_eq!((fit.contrast, fit.brightness), (2.0, 1.0));
         // the mean difference of 0, 0, 3 and 0, 0, 3 from 1: 4/3; half the weight at three times it
-        let fit = Fit { contrast: 0.0, brightness: 1.0, spread: 4.0 / 3.0 };
+        let fit = GreyFit { contrast: 0.0, brightness: 1.0, spread: 4.0 / 3.0 };
         assert!((fit.weight(4.0) - 0.5).abs() < 1e-4);
         assert_eq!(fit.weight(0.0), 1.0);
     }
 
     #[test]
     fn inside_is_what_both_show_but_for_one_pixel_around() {
-        let whole = Inside::of(Frame::WHOLE, 10);
+        let whole = OverlapPixels::of(Frame::WHOLE, 10);
         assert_eq!((whole.columns, whole.rows), (1..9, 1..9));
         // the part is a quarter wider: its left fifth is not in the whole
-        let wider = Inside::of(Frame { left: -0.25, ..Frame::WHOLE }, 10);
+        let wider = OverlapPixels::of(Frame { left: -0.25, ..Frame::WHOLE }, 10);
         assert_eq!((wider.columns, wider.rows), (3..9, 1..9));
     }
 

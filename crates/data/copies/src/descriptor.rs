@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use crate::plane::{Plane, Taps};
+use crate::plane::{InterpolationWeights, Plane};
 use crate::signature::THUMBNAIL_SIDE;
 use crate::{Frame, Symmetry};
 
@@ -54,8 +54,9 @@ impl Axis {
     fn new(start: f32, end: f32) -> Self {
         let place = |at: usize| PI * (at as f32 + 0.5) / SIDE as f32;
         let weight = |at: usize| place(at).sin().sqrt();
-        let taps: Vec<Taps> =
-            (0..SIDE).map(|at| Taps::triangle(THUMBNAIL_SIDE, [start, end], SIDE, at)).collect();
+        let taps: Vec<InterpolationWeights> = (0..SIDE)
+            .map(|at| InterpolationWeights::triangle(THUMBNAIL_SIDE, [start, end], SIDE, at))
+            .collect();
         let row = |value: &dyn Fn(usize) -> f32| {
             let mut row = [0.0; THUMBNAIL_SIDE];
             for (at, taps) in taps.iter().enumerate() {

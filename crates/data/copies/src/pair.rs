@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::{Agreement, agreement};
-use crate::alignment::{Effort, Fit, Inside, align};
+use crate::alignment::{AlignmentLimit, GreyFit, OverlapPixels, align};
 use crate::candidates::{Candidate, candidates};
 use crate::plane::Plane;
 use crate::{Frame, PixelDigest, Signature, Transformation};
@@ -14,10 +14,10 @@ use crate::{Frame, PixelDigest, Signature, Transformation};
 const COARSE_SIDE: usize = 44;
 
 /// The first alignment ends within a tenth of such a pixel.
-const COARSE: Effort = Effort { steps: 8, last_step: 2e-3 };
+const COARSE: AlignmentLimit = AlignmentLimit { steps: 8, last_step: 2e-3 };
 
 /// The second starts from there, and ends within a fiftieth of a pixel of the thumbnail.
-const FINE: Effort = Effort { steps: 5, last_step: 2e-4 };
+const FINE: AlignmentLimit = AlignmentLimit { steps: 5, last_step: 2e-4 };
 
 /// In coarse, pictures agree better than in detail. Pairs that do not reach this share of the
 /// limit for slices of one scan, or three times the one for copies, are not looked at in detail.
@@ -132,7 +132,7 @@ fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Op
     let side = signatures[whole].detail_side().min(signatures[part].detail_side());
     let (fine_whole, fine_part) = (whole_plane.shrunk(side), part_plane.shrunk(side));
     let frame = align(&fine_whole, &fine_part, frame, FINE)?;
-    let inside = Inside::of(frame, side);
+    let inside = OverlapPixels::of(frame, side);
     let shown = fine_whole.framed(frame);
     let Agreement { of_most, of_nearly_all, other_share } = agreement(&shown, &fine_part, &inside)?;
     if 1.0 - of_most <= limits.copy {
@@ -154,7 +154,7 @@ fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Op
 fn is_promising(shown: &Plane, part: &Plane, frame: Frame, limits: Limits) -> bool {
     let [of_scan, of_copy] = COARSE_SHARES;
     let farthest = (of_scan * limits.same_scan).max(of_copy * limits.copy);
-    let inside = Inside::of(frame, part.side());
+    let inside = OverlapPixels::of(frame, part.side());
     agreement(shown, part, &inside).is_none_or(|found| 1.0 - found.of_nearly_all <= farthest)
 }
 
@@ -165,8 +165,8 @@ fn tone(
     [whole, part]: [usize; 2],
     shown: &Plane,
     part_plane: &Plane,
-    inside: &Inside,
-) -> Option<Fit> {
+    inside: &OverlapPixels,
+) -> Option<GreyFit> {
     let unclipped = |value: f32| value > 0.004 && value < 0.996;
     let side = shown.side();
     let cells = inside.rows.clone().flat_map(|y| inside.columns.clone().map(move |x| y * side + x));
@@ -175,14 +175,14 @@ fn tone(
         .filter(|(a, b)| unclipped(*a) && unclipped(*b));
     let [whole, part] = [whole, part].map(|at| signatures[at].range());
     let stored = |[black, white]: [f32; 2], value: f32| black + value * (white - black);
-    Fit::over(values.map(|(a, b)| (stored(whole, a), stored(part, b))))
+    GreyFit::over(values.map(|(a, b)| (stored(whole, a), stored(part, b))))
 }
 
 /// What a confirmed candidate is known by.
 struct Overlap {
     candidate: Candidate,
     frame: Frame,
-    tone: Fit,
+    tone: GreyFit,
     other_share: f32,
 }
 

@@ -41,8 +41,8 @@ impl Plane {
             Some(place) if place < self.side => place,
             Some(place) => 2 * self.side - 1 - place,
         };
-        let taps: Vec<Taps> = (0..self.side)
-            .map(|at| Taps {
+        let taps: Vec<InterpolationWeights> = (0..self.side)
+            .map(|at| InterpolationWeights {
                 taps: kernel
                     .iter()
                     .enumerate()
@@ -58,18 +58,21 @@ impl Plane {
         if side == self.side {
             return self.clone();
         }
-        let taps: Vec<Taps> =
-            (0..side).map(|at| Taps::triangle(self.side, [0.0, 1.0], side, at)).collect();
+        let taps: Vec<InterpolationWeights> = (0..side)
+            .map(|at| InterpolationWeights::triangle(self.side, [0.0, 1.0], side, at))
+            .collect();
         self.combined(&taps, &taps)
     }
 
     /// What a frame shows, at the same number of pixels, interpolated by Catmull and Rom's cubic.
     /// The border is repeated beyond it.
     pub(crate) fn framed(&self, frame: Frame) -> Self {
-        let columns: Vec<Taps> =
-            (0..self.side).map(|at| Taps::cubic(self.side, frame.left, frame.right, at)).collect();
-        let rows: Vec<Taps> =
-            (0..self.side).map(|at| Taps::cubic(self.side, frame.top, frame.bottom, at)).collect();
+        let columns: Vec<InterpolationWeights> = (0..self.side)
+            .map(|at| InterpolationWeights::cubic(self.side, frame.left, frame.right, at))
+            .collect();
+        let rows: Vec<InterpolationWeights> = (0..self.side)
+            .map(|at| InterpolationWeights::cubic(self.side, frame.top, frame.bottom, at))
+            .collect();
         self.combined(&columns, &rows)
     }
 
@@ -80,7 +83,7 @@ impl Plane {
     }
 
     /// Each column and each row as a weighted sum of columns and of rows.
-    fn combined(&self, columns: &[Taps], rows: &[Taps]) -> Self {
+    fn combined(&self, columns: &[InterpolationWeights], rows: &[InterpolationWeights]) -> Self {
         let down = weighted_rows(&self.values, self.side, rows);
         let across = weighted_rows(&transposed(&down, self.side), rows.len(), columns);
         Self { side: rows.len(), values: transposed(&across, rows.len()) }
@@ -88,7 +91,7 @@ impl Plane {
 }
 
 /// Sums of rows, `width` values long.
-fn weighted_rows(values: &[f32], width: usize, sums: &[Taps]) -> Vec<f32> {
+fn weighted_rows(values: &[f32], width: usize, sums: &[InterpolationWeights]) -> Vec<f32> {
     let mut out = vec![0.0; width * sums.len()];
     for (out, taps) in out.chunks_exact_mut(width).zip(sums) {
         // four at a time, as most sums have four: the row is written once, not four times
@@ -121,11 +124,11 @@ fn transposed(values: &[f32], width: usize) -> Vec<f32> {
 
 /// Places along one axis, each with its weight.
 #[derive(Debug, Clone)]
-pub(crate) struct Taps {
+pub(crate) struct InterpolationWeights {
     taps: Vec<(usize, f32)>,
 }
 
-impl Taps {
+impl InterpolationWeights {
     /// The triangle filter, widened where pixels get fewer: pixel `at` of `to` that show the part
     /// of `from` pixels between two shares of them.
     pub(crate) fn triangle(from: usize, [start, end]: [f32; 2], to: usize, at: usize) -> Self {

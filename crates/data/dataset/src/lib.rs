@@ -25,6 +25,6 @@ pub use lesions::{LESIONS_FILE, LesionBox, LesionsError, read_lesions, write_les
 pub use manifest::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError};
 pub use split::{Split, UnknownSplit};
 pub use split_audit::{
-    AuditAmong, BaselineAudit, DrawnScores, Flattery, SPLIT_AUDIT_FILE, SplitAudit,
+    AuditAmong, BaselineAudit, DrawnScores, SPLIT_AUDIT_FILE, ScoreDifference, SplitAudit,
 };
 pub use validated::{Exclusion, GroupNumber, ValidatedManifest, ValidatedRecord};

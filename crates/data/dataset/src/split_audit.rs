@@ -58,9 +58,9 @@ pub struct BaselineAudit {
     /// Accuracy with random splits that know nothing of groups.
     pub random: DrawnScores,
     /// How much better the second kind makes the score than the split as it is.
-    pub grouped_flatters_by: Flattery,
+    pub grouped_flatters_by: ScoreDifference,
     /// How much better the third kind makes the score than the split as it is.
-    pub random_flatters_by: Flattery,
+    pub random_flatters_by: ScoreDifference,
 }
 
 /// Scores with splits that were drawn.
@@ -82,7 +82,7 @@ pub struct DrawnScores {
 /// A difference to the score with the split as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Flattery {
+pub struct ScoreDifference {
     /// The mean of the drawn splits, less the score with the split as it is.
     pub value: f64,
     /// Where it lies with 99 %, if the split as it is were one more draw: lower end.
@@ -130,7 +130,7 @@ impl DrawnScores {
     }
 }
 
-impl Flattery {
+impl ScoreDifference {
     /// What drawn splits make of a score that is `given` with the split as it is.
     pub fn of(drawn: &DrawnScores, given: f64) -> Self {
         let value = drawn.mean - given;
@@ -161,14 +161,16 @@ mod tests {
         let drawn = DrawnScores::of(vec![0.7, 0.8, 0.9]).unwrap();
         assert!((drawn.mean - 0.8).abs() < 1e-12 && (drawn.deviation - 0.1).abs() < 1e-12);
         assert_eq!((drawn.lowest, drawn.highest), (0.7, 0.9));
-        let found = Flattery::of(&drawn, 0.4);
+        let found = ScoreDifference::of(&drawn, 0.4);
         assert!(
             (found.value - 0.4).abs() < 1e-12 && (found.low + 0.746_0).abs() < 1e-3,
             "{found:?}"
         );
         assert!(!found.is_shown);
         let sure = DrawnScores::of(vec![1.0; 3]).unwrap();
-        assert!(!Flattery::of(&sure, 0.99).is_shown && Flattery::of(&sure, 0.9).is_shown);
+        assert!(
+            !ScoreDifference::of(&sure, 0.99).is_shown && ScoreDifference::of(&sure, 0.9).is_shown
+        );
         assert_eq!(DrawnScores::of(vec![0.5]), None);
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What came in place of a zip archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unexpected {
+pub enum UnexpectedContent {
     /// Nothing.
     Empty,
     /// A web page: a log-in form, a consent page, an error.
@@ -19,7 +19,7 @@ pub enum Unexpected {
     },
 }
 
-impl fmt::Display for Unexpected {
+impl fmt::Display for UnexpectedContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("an empty file came in place of a zip file"),
@@ -47,16 +47,16 @@ pub(crate) fn is_zip(start: &[u8]) -> bool {
 }
 
 /// Describes what is not a zip archive.
-pub(crate) fn describe(start: &[u8]) -> Unexpected {
+pub(crate) fn describe(start: &[u8]) -> UnexpectedContent {
     if start.is_empty() {
-        return Unexpected::Empty;
+        return UnexpectedContent::Empty;
     }
     let text = String::from_utf8_lossy(start);
     let lower = text.trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
     if ["<!doctype html", "<html", "<head"].iter().any(|mark| lower.starts_with(mark)) {
-        return Unexpected::Page { title: title(&text) };
+        return UnexpectedContent::Page { title: title(&text) };
     }
-    Unexpected::Other { start: start[..start.len().min(40)].escape_ascii().to_string() }
+    UnexpectedContent::Other { start: start[..start.len().min(40)].escape_ascii().to_string() }
 }
 
 /// The text between `<title>` and `</title>`, blanks joined.
@@ -78,15 +78,18 @@ mod tests {
     fn a_page_is_known_by_its_title() {
         let page =
             b"\xef\xbb\xbf\n<!DOCTYPE html><html><head><TITLE lang=en>Sign in\n - Kaggle</TITLE>";
-        assert_eq!(describe(page), Unexpected::Page { title: Some("Sign in - Kaggle".into()) });
-        assert_eq!(describe(b"<html><body>no"), Unexpected::Page { title: None });
+        assert_eq!(
+            describe(page),
+            UnexpectedContent::Page { title: Some("Sign in - Kaggle".into()) }
+        );
+        assert_eq!(describe(b"<html><body>no"), UnexpectedContent::Page { title: None });
     }
 
     #[test]
     fn other_files_are_described_by_their_first_bytes() {
         let found = describe(b"Rar!\x1a\x07").to_string();
         assert_eq!(found, r#"not a zip file; it starts with "Rar!\x1a\x07""#);
-        assert_eq!(describe(b""), Unexpected::Empty);
+        assert_eq!(describe(b""), UnexpectedContent::Empty);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use artifact::{Digest, IoError};
 use reqwest::StatusCode;
 use url::Url;
 
-use crate::content::Unexpected;
+use crate::content::UnexpectedContent;
 
 /// A download that did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ pub enum DownloadError {
         /// The address.
         address: Address,
         /// What came.
-        found: Unexpected,
+        found: UnexpectedContent,
     },
     /// The page is larger than a page should be.
     #[error("read {}: longer than {limit_bytes} bytes, which no page should be", address)]

@@ -11,7 +11,7 @@ use terminal::Progress;
 
 use crate::client::{read_failure, send};
 use crate::content::{DESCRIBED_BYTES, describe, is_zip};
-use crate::part::Part;
+use crate::part::PartialFile;
 use crate::range::ContentRange;
 use crate::retry::{Failure, Retries};
 use crate::{Address, DownloadError, Downloaded, Downloader, Expect, FileRequest};
@@ -40,7 +40,7 @@ impl Downloader {
         if let Some(there) = already_there(request, target)? {
             return Ok(there);
         }
-        let mut part = Part::open(target, &request.url)?;
+        let mut part = PartialFile::open(target, &request.url)?;
         let bar = terminal::bytes_bar(0, &request.label);
         Retries::new(&self.config, &request.url).run(|retries| {
             let before = part.bytes();
@@ -58,7 +58,7 @@ impl Downloader {
     fn transfer(
         &self,
         request: &FileRequest,
-        part: &mut Part,
+        part: &mut PartialFile,
         bar: &Progress,
     ) -> Result<(), Failure> {
         let mut get = self.get(&request.url, request.authorization.as_ref());
@@ -148,7 +148,7 @@ fn already_there(
 fn check_kind(
     request: &FileRequest,
     response: &mut Response,
-    part: &mut Part,
+    part: &mut PartialFile,
 ) -> Result<(), Failure> {
     if request.expect == Expect::Any {
         return Ok(());
@@ -171,7 +171,7 @@ fn check_kind(
 }
 
 /// What came of it is removed: it is of no use, and may fill the disk.
-fn too_long(request: &FileRequest, part: &mut Part, most: u64) -> Failure {
+fn too_long(request: &FileRequest, part: &mut PartialFile, most: u64) -> Failure {
     let error = DownloadError::TooLong { address: Address::from(&request.url), most };
     match part.discard() {
         Ok(()) => Failure::Final(error),
@@ -182,7 +182,7 @@ fn too_long(request: &FileRequest, part: &mut Part, most: u64) -> Failure {
 fn receive(
     request: &FileRequest,
     response: &mut Response,
-    part: &mut Part,
+    part: &mut PartialFile,
     (total, most): (Option<u64>, u64),
     bar: &Progress,
 ) -> Result<(), Failure> {

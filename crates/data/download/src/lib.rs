@@ -19,7 +19,7 @@ mod retry;
 mod text;
 
 pub use client::Downloader;
-pub use content::Unexpected;
+pub use content::UnexpectedContent;
 pub use error::{Address, DownloadError};
 pub use request::{
     Authorization, Downloaded, Expect, FileRequest, RangePart, RangeReply, RangeRequest, TextReply,

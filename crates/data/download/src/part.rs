@@ -22,7 +22,7 @@ struct Origin {
 }
 
 /// `<target>.part`, open at its end, with the digest of what it holds.
-pub(crate) struct Part {
+pub(crate) struct PartialFile {
     target: PathBuf,
     path: PathBuf,
     note: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) struct Part {
     bytes: u64,
 }
 
-impl Part {
+impl PartialFile {
     /// Opens what an earlier run left, if it knows what version of `url` that belongs to; else
     /// starts empty.
     pub(crate) fn open(target: &Path, url: &Url) -> Result<Self, DownloadError> {
@@ -157,15 +157,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("scans.zip");
         let url = Url::parse("http://host.example/scans.zip").unwrap();
-        let mut part = Part::open(&target, &url).unwrap();
+        let mut part = PartialFile::open(&target, &url).unwrap();
         part.start_over(&headers(&[("etag", "\"v1\"")])).unwrap();
         part.append(b"abc").unwrap();
         drop(part);
 
-        let again = Part::open(&target, &url).unwrap();
+        let again = PartialFile::open(&target, &url).unwrap();
         assert_eq!((again.bytes(), again.validator()), (3, Some("\"v1\"")));
         let elsewhere = Url::parse("http://host.example/other.zip").unwrap();
-        let other = Part::open(&target, &elsewhere).unwrap();
+        let other = PartialFile::open(&target, &elsewhere).unwrap();
         assert_eq!((other.bytes(), other.validator()), (0, None));
     }
 
@@ -174,12 +174,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("scans.zip");
         let url = Url::parse("http://host.example/scans.zip").unwrap();
-        let mut part = Part::open(&target, &url).unwrap();
+        let mut part = PartialFile::open(&target, &url).unwrap();
         part.start_over(&headers(&[("etag", "\"v1\"")])).unwrap();
         part.append(b"abc").unwrap();
         drop(part);
 
-        let mut part = Part::open(&target, &url).unwrap();
+        let mut part = PartialFile::open(&target, &url).unwrap();
         part.append(b"def").unwrap();
         let done = part.finish(&url, Some(Digest::of(b"abcdef"))).unwrap();
         assert_eq!(fs::read(done.path).unwrap(), b"abcdef");

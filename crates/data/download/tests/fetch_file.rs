@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use artifact::Digest;
 use config::DownloadConfig;
-use download::{Authorization, DownloadError, Downloader, Expect, FileRequest, Unexpected, Url};
+use download::{
+    Authorization, DownloadError, Downloader, Expect, FileRequest, UnexpectedContent, Url,
+};
 use tempfile::TempDir;
 use test_server::{Response, TestServer, closed_address};
 
@@ -267,7 +269,7 @@ fn a_page_in_place_of_a_zip_is_named_by_its_title() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("scans.zip");
     let error = downloader().fetch_file(&request(&server.url("/scans.zip")), &target).unwrap_err();
-    let page = Unexpected::Page { title: Some("Please log in".into()) };
+    let page = UnexpectedContent::Page { title: Some("Please log in".into()) };
     assert!(matches!(&error, DownloadError::Unexpected { found, .. } if *found == page), "{error}");
     assert!(files_in(&folder).is_empty());
 }

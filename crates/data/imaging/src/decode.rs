@@ -8,153 +8,12 @@ use image::{
 
 use crate::contain::contained;
 use crate::container::inspect;
+use crate::decode_options::decoder_bytes;
 use crate::jpeg::Markers;
 use crate::{
-    ColourMode, Picture, PictureFormat, Window, dicom, gif, jpeg, looks_like_image, png, tiff,
+    ColourMode, DecodeError, DecodeOptions, Picture, PictureFormat, dicom, gif, jpeg,
+    looks_like_image, png, tiff,
 };
-
-/// The most pixels a picture may have, unless [`DecodeOptions`] say otherwise: 100 megapixels,
-/// 10,000 × 10,000.
-pub const MAX_PIXELS: u64 = 100_000_000;
-
-/// What may be chosen about decoding.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DecodeOptions {
-    /// What grey DICOM pictures are seen through. `None`: the lung window where the values are
-    /// Hounsfield units, else the file's own window, or one from the lowest to the highest value.
-    pub window: Option<Window>,
-    /// The most pixels a picture may have. A file that announces more is refused before its
-    /// pixels get any memory: a few bytes can announce terabytes.
-    pub max_pixels: u64,
-}
-
-impl Default for DecodeOptions {
-    fn default() -> Self {
-        Self { window: None, max_pixels: MAX_PIXELS }
-    }
-}
-
-/// Memory for a decoder's own work: eight bytes for each pixel, as RGBA of 16 bits needs, and
-/// never less than for a megapixel.
-pub(crate) fn decoder_bytes(max_pixels: u64) -> u64 {
-    const PIXEL_BYTES: u64 = 8;
-    const LEAST_PIXELS: u64 = 1_000_000;
-    max_pixels.max(LEAST_PIXELS).saturating_mul(PIXEL_BYTES)
-}
-
-/// Bytes that are not a picture which can be used. Reads after "failed to decode \<path\>: ".
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// No bytes at all.
-    #[error("the file is empty")]
-    Empty,
-    /// A DICOM file of something else: a directory, a report, a plan.
-    #[error("DICOM without a picture: {object}")]
-    NoImage {
-        /// What it is.
-        object: String,
-    },
-    /// No format that is known here.
-    #[error(
-        "not an image: starts with {starts_with}; \
-         expected DICOM, PNG, JPEG, TIFF, BMP, GIF or WebP"
-    )]
-    NotAnImage {
-        /// The first bytes: quoted where they are text, else in hexadecimal.
-        starts_with: String,
-    },
-    /// The file ends too early.
-    #[error("truncated {0}: the end of the file is missing; copy or download it again")]
-    Truncated(PictureFormat),
-    /// Width or height is zero.
-    #[error("{format} of {width}×{height} pixels, which holds no picture")]
-    NoPixels {
-        /// Its format.
-        format: PictureFormat,
-        /// Announced width.
-        width: u32,
-        /// Announced height.
-        height: u32,
-    },
-    /// More than [`DecodeOptions::max_pixels`].
-    #[error(
-        "{format} of {width}×{height} pixels; more than {} are refused",
-        in_megapixels(*max_pixels)
-    )]
-    TooLarge {
-        /// Its format.
-        format: PictureFormat,
-        /// Announced width.
-        width: u32,
-        /// Announced height.
-        height: u32,
-        /// What was allowed.
-        max_pixels: u64,
-    },
-    /// Decoding it needs more memory than its size explains.
-    #[error("{0} that needs too much memory to decode; save it again with another program")]
-    TooMuchMemory(PictureFormat),
-    /// Its parts announce more work than a picture of its size needs.
-    #[error("{format} that costs too much to decode: {reason}; save it again with another program")]
-    TooCostly {
-        /// Its format.
-        format: PictureFormat,
-        /// What there is too much of.
-        reason: String,
-    },
-    /// The decoder, which others wrote, panicked.
-    #[error(
-        "{format} that its decoder does not get through ({reason}); \
-         save it again with another program"
-    )]
-    Panicked {
-        /// Its format.
-        format: PictureFormat,
-        /// What it panicked with.
-        reason: String,
-    },
-    /// What it says of itself is missing or contradicts itself, so that it would be a guess how
-    /// the picture looks.
-    #[error("{format} whose picture is not clear: {reason}; correct it, or leave it out")]
-    Unclear {
-        /// Its format.
-        format: PictureFormat,
-        /// What is not clear.
-        reason: String,
-    },
-    /// Something of the format that is not read here.
-    #[error("{format} of a kind that is not supported: {reason}; {}", advice(*format))]
-    Unsupported {
-        /// Its format.
-        format: PictureFormat,
-        /// What kind.
-        reason: String,
-    },
-    /// The content contradicts the format.
-    #[error("damaged {format}: {reason}")]
-    Damaged {
-        /// Its format.
-        format: PictureFormat,
-        /// What the decoder said.
-        reason: String,
-    },
-}
-
-fn in_megapixels(pixels: u64) -> String {
-    const MEGAPIXEL: u64 = 1_000_000;
-    if pixels > 0 && pixels.is_multiple_of(MEGAPIXEL) {
-        format!("{} megapixels", pixels / MEGAPIXEL)
-    } else {
-        pixels.to_string()
-    }
-}
-
-fn advice(format: PictureFormat) -> &'static str {
-    match format {
-        PictureFormat::Dicom => "save it uncompressed, in grey or RGB",
-        _ => "save it as an 8 or 16-bit PNG",
-    }
-}
 
 /// Decodes a picture from a file's bytes, by what they hold and never by a name, as
 /// [`decode_with`] does with the default options.
@@ -187,7 +46,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
 /// floating-point TIFF, or are DICOM of a compression that is not read here: JPEG-LS, JPEG XL,
 /// High-Throughput JPEG 2000, video, and lossy JPEG of 12 bits.
 pub fn decode_with(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, DecodeError> {
-    let format = looks_like_image(bytes).ok_or_else(|| not_an_image(bytes))?;
+    let format = looks_like_image(bytes).ok_or_else(|| DecodeError::not_an_image(bytes))?;
     contained(format, || match format.decoder_format() {
         None => dicom::decode(bytes, options),
         Some(decoder) => decode_file(bytes, format, decoder, options.max_pixels),
@@ -326,21 +185,4 @@ fn explain(format: PictureFormat, error: ImageError) -> DecodeError {
         }
         error => DecodeError::Damaged { format, reason: error.to_string() },
     }
-}
-
-pub(crate) fn not_an_image(bytes: &[u8]) -> DecodeError {
-    const SHOWN: usize = 16;
-
-    if bytes.is_empty() {
-        return DecodeError::Empty;
-    }
-    let start = &bytes[..bytes.len().min(SHOWN)];
-    let starts_with =
-        if start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
-            format!("{:?}", String::from_utf8_lossy(start))
-        } else {
-            let hexadecimal: Vec<String> = start.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("the bytes {}", hexadecimal.join(" "))
-        };
-    DecodeError::NotAnImage { starts_with }
 }

@@ -1,9 +1,9 @@
 //! DICOM: what a file is and whose, and its first frame as a picture.
 //!
 //! ```text
-//! file ─ meta ─→ transfer syntax, data set
-//!   data set ─ walk, over elements ─→ attributes: a few values, and where the pixels lie
-//!     first frame ─ frame, with rle, jpeg, jpeg2000 ─→ stored values
+//! file ─ mark, meta ─→ transfer syntax, data set
+//!   data set ─ walk, over elements ─→ attributes: a few values, and the place of the pixels
+//!     first frame ─ layout, frame, with rle, jpeg, jpeg2000 ─→ stored values
 //!       ─ grey, with lut ─→ Hounsfield units, window, 16-bit grey
 //!       ─ colour ─→ RGB
 //! ```
@@ -17,8 +17,12 @@ mod grey;
 mod identity;
 mod jpeg;
 mod jpeg2000;
+mod layout;
 mod lut;
+mod mark;
 mod meta;
+mod place;
+mod refusal;
 mod rle;
 mod walk;
 
@@ -26,14 +30,17 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 pub use identity::{Identity, identity};
-pub(crate) use meta::is_dicom;
+pub(crate) use mark::is_dicom;
 pub use meta::object_without_image;
 
 use crate::picture::Samples;
-use crate::{ColourMode, DecodeError, DecodeOptions, Picture, PictureFormat};
-use attributes::{Attributes, Extent};
-use frame::{Colours, Frame, Layout};
+use crate::{ColourMode, DecodeError, DecodeOptions, Picture};
+use attributes::Attributes;
+use frame::Frame;
 use grey::GreyScale;
+use layout::{Colours, Layout};
+use place::Extent;
+use refusal::truncated;
 
 /// What decoding needs to know.
 const WANTED: [Tag; 25] = [
@@ -95,7 +102,7 @@ pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, D
 
 /// Memory for a deflated file: what decoders of other formats get.
 fn most_bytes(max_pixels: u64) -> usize {
-    usize::try_from(crate::decode::decoder_bytes(max_pixels)).unwrap_or(usize::MAX)
+    usize::try_from(crate::decode_options::decoder_bytes(max_pixels)).unwrap_or(usize::MAX)
 }
 
 /// A file that says how large its picture is has lost it; any other never had one.
@@ -108,24 +115,4 @@ fn without_pixels(attributes: &Attributes<'_>) -> DecodeError {
         None => "an object".to_owned(),
     };
     DecodeError::NoImage { object }
-}
-
-fn truncated() -> DecodeError {
-    DecodeError::Truncated(PictureFormat::Dicom)
-}
-
-fn damaged(reason: impl Into<String>) -> DecodeError {
-    DecodeError::Damaged { format: PictureFormat::Dicom, reason: reason.into() }
-}
-
-fn unclear(reason: impl Into<String>) -> DecodeError {
-    DecodeError::Unclear { format: PictureFormat::Dicom, reason: reason.into() }
-}
-
-fn too_costly(reason: impl Into<String>) -> DecodeError {
-    DecodeError::TooCostly { format: PictureFormat::Dicom, reason: reason.into() }
-}
-
-fn unsupported(reason: impl Into<String>) -> DecodeError {
-    DecodeError::Unsupported { format: PictureFormat::Dicom, reason: reason.into() }
 }

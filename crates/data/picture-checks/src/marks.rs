@@ -34,21 +34,20 @@
 
 mod colour;
 mod component;
+mod inked;
 mod opening;
+mod region;
 mod stroke;
 mod text;
 
 use imaging::{Grey, Picture};
 use serde::Serialize;
 
-use component::Component;
-use opening::open;
+use inked::Inked;
+pub use region::Region;
 
 /// No marks are looked for in pictures whose shorter side is below this, in pixels.
 const SMALLEST_SIDE: u32 = 64;
-
-/// The thickest ink, as a share of the shorter side: strokes of 1/30 of it still count as thin.
-const RADII_PER_SIDE: f64 = 60.0;
 
 /// At most this many marks of a picture are told, so that facts stay small.
 const MOST_MARKS: usize = 16;
@@ -74,19 +73,6 @@ pub enum MarkKind {
     Text,
 }
 
-/// A rectangle of a picture, in pixels from its upper left corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Region {
-    /// First column.
-    pub left: u32,
-    /// First row.
-    pub top: u32,
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
 impl std::fmt::Display for MarkKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -94,37 +80,6 @@ impl std::fmt::Display for MarkKind {
             Self::PenStroke => "pen stroke",
             Self::Text => "text",
         })
-    }
-}
-
-/// A picture's brightness with what is thin in it, for one colour of ink.
-struct Inked {
-    width: usize,
-    height: usize,
-    /// How strongly each pixel is ink: grey for white ink, 255 − grey for black.
-    strength: Vec<u8>,
-    /// How much stronger each pixel is than what is left when everything thin is taken away.
-    thinness: Vec<u8>,
-}
-
-impl Inked {
-    fn new(grey: &Grey, ink: impl Fn(u8) -> u8) -> Self {
-        let (width, height) = (grey.width() as usize, grey.height() as usize);
-        let strength: Vec<u8> = grey.levels().iter().map(|level| ink(*level)).collect();
-        let radius = (width.min(height) as f64 / RADII_PER_SIDE).round().max(2.0) as usize;
-        let opened = open(&strength, width, radius);
-        let thinness = strength.iter().zip(&opened).map(|(a, b)| a.saturating_sub(*b)).collect();
-        Self { width, height, strength, thinness }
-    }
-
-    fn shorter_side(&self) -> f64 {
-        self.width.min(self.height) as f64
-    }
-
-    /// 8-connected pieces of the pixels, numbered row by row, that `is_part` accepts.
-    fn components(&self, is_part: impl Fn(usize) -> bool) -> Vec<Component> {
-        let mask: Vec<bool> = (0..self.strength.len()).map(is_part).collect();
-        Component::all(mask, self.width)
     }
 }
 

@@ -9,13 +9,13 @@ mod draw;
 mod words;
 
 use dataset::{
-    AuditAmong, BaselineAudit, ClassIndex, ClassIndices, DrawnScores, Flattery, GroupNumber, Split,
-    SplitAudit,
+    AuditAmong, BaselineAudit, ClassIndex, ClassIndices, DrawnScores, GroupNumber, ScoreDifference,
+    Split, SplitAudit,
 };
 use rayon::prelude::*;
 
 use crate::baseline::{Baseline, View};
-use crate::baselines::Lesson;
+use crate::baselines::BaselineTrainingSet;
 use crate::features::varying;
 use crate::neighbour::Ranked;
 use crate::picture::LabelledPicture;
@@ -223,8 +223,8 @@ impl<'a> Audited<'a> {
             baseline: baseline.name(),
             looks_at: baseline.looks_at(),
             given,
-            grouped_flatters_by: Flattery::of(&grouped, given),
-            random_flatters_by: Flattery::of(&random, given),
+            grouped_flatters_by: ScoreDifference::of(&grouped, given),
+            random_flatters_by: ScoreDifference::of(&random, given),
             grouped,
             random,
         })
@@ -245,7 +245,7 @@ impl<'a> Audited<'a> {
             places(splits, split).into_iter().map(|image| &self.pictures[image]).collect()
         };
         let (training, test) = (pictures(Split::Train), pictures(Split::Test));
-        let lesson = Lesson::of(self.class_count, &training, self.seed).ok()?;
+        let lesson = BaselineTrainingSet::of(self.class_count, &training, self.seed).ok()?;
         let view = View::GreyHistogram;
         let features = varying(view.features(&lesson.pictures), &lesson.pictures);
         if features.is_empty() {

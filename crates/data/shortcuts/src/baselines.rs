@@ -3,8 +3,8 @@ use picture_checks::Facts;
 
 use crate::baseline::{Baseline, Learner, View};
 use crate::features::{Feature, varying};
-use crate::forest::{Forest, Tried};
-use crate::kernel::{Kernel, KernelLesson};
+use crate::forest::{FeaturesPerBranch, Forest};
+use crate::kernel::{Kernel, KernelTrainingSet};
 use crate::neighbour::Neighbours;
 use crate::picture::LabelledPicture;
 use crate::rows::{Rows, Scaled};
@@ -55,7 +55,7 @@ impl Prediction {
 }
 
 /// Pictures to learn from.
-pub(crate) struct Lesson<'a> {
+pub(crate) struct BaselineTrainingSet<'a> {
     pub(crate) pictures: Vec<&'a Facts>,
     pub(crate) labels: Vec<usize>,
     /// What must not be divided between learning and judging.
@@ -96,7 +96,7 @@ impl Baselines {
         training: &[&LabelledPicture<'_>],
         seed: u64,
     ) -> Result<Self, FitError> {
-        let lesson = Lesson::of(classes, training, seed)?;
+        let lesson = BaselineTrainingSet::of(classes, training, seed)?;
         let fit = |baseline| (baseline, lesson.fit(baseline));
         Ok(Self { classes, fitted: Baseline::all().map(fit).collect() })
     }
@@ -114,7 +114,7 @@ impl Baselines {
     }
 }
 
-impl<'a> Lesson<'a> {
+impl<'a> BaselineTrainingSet<'a> {
     pub(crate) fn of(
         classes: usize,
         training: &[&LabelledPicture<'a>],
@@ -176,7 +176,7 @@ impl<'a> Lesson<'a> {
                 Model::Neighbours(scaled, neighbours)
             }
             Learner::Kernel => {
-                let kernel = Kernel::fit(&KernelLesson {
+                let kernel = Kernel::fit(&KernelTrainingSet {
                     values: &values(&features, &self.pictures),
                     columns: features.len(),
                     labels: &self.labels,
@@ -254,11 +254,11 @@ impl View {
         }
     }
 
-    fn tried(self) -> Tried {
+    fn tried(self) -> FeaturesPerBranch {
         match self {
-            Self::Frame | Self::Together => Tried::Third,
+            Self::Frame | Self::Together => FeaturesPerBranch::Third,
             Self::Metadata | Self::GreyHistogram | Self::GreyHistogram256 | Self::Thumbnail => {
-                Tried::SquareRoot
+                FeaturesPerBranch::SquareRoot
             }
         }
     }

@@ -11,14 +11,14 @@ use rayon::prelude::*;
 use crate::features::Feature;
 use crate::random;
 use crate::table::Table;
-use crate::tree::{Labels, Lesson, Tree, bootstrap};
+use crate::tree::{Labels, Tree, TreeTrainingSet, bootstrap};
 
 /// Trees of a forest, as scikit-learn's default.
 const TREES: usize = 100;
 
 /// How many of the features are tried at each branch of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tried {
+pub(crate) enum FeaturesPerBranch {
     /// The square root of their number, as scikit-learn: where many features tell something.
     SquareRoot,
     /// A third: where one of many may tell everything, such as the cell that holds a mark. Of a
@@ -26,7 +26,7 @@ pub(crate) enum Tried {
     Third,
 }
 
-impl Tried {
+impl FeaturesPerBranch {
     fn of(self, features: usize) -> usize {
         let tried = match self {
             Self::SquareRoot => features.isqrt(),
@@ -49,7 +49,7 @@ impl Forest {
     /// numbers.
     pub(crate) fn fit(
         features: Vec<Feature>,
-        tried: Tried,
+        tried: FeaturesPerBranch,
         pictures: &[&Facts],
         labels: Labels<'_>,
         seed: u64,
@@ -71,8 +71,14 @@ impl Forest {
     }
 }
 
-fn grow(table: &Table, tried: Tried, labels: Labels<'_>, seed: u64, stream: u64) -> Vec<Tree> {
-    let lesson = Lesson { table, labels, tried: tried.of(table.columns()) };
+fn grow(
+    table: &Table,
+    tried: FeaturesPerBranch,
+    labels: Labels<'_>,
+    seed: u64,
+    stream: u64,
+) -> Vec<Tree> {
+    let lesson = TreeTrainingSet { table, labels, tried: tried.of(table.columns()) };
     let tree = |number: usize| {
         let mut random = random::stream(seed, stream * TREES as u64 + number as u64);
         let drawn = bootstrap(labels, &mut random);
@@ -110,7 +116,8 @@ mod tests {
         pool.install(|| {
             let labels = Labels { of_rows: &labels, classes: 3 };
             let features = Feature::histogram();
-            let forest = Forest::fit(features, Tried::SquareRoot, &pictures, labels, seed, 0);
+            let forest =
+                Forest::fit(features, FeaturesPerBranch::SquareRoot, &pictures, labels, seed, 0);
             forest.probabilities(&pictures)
         })
     }
@@ -134,7 +141,14 @@ mod tests {
         let pictures: Vec<&Facts> = pictures.iter().collect();
         let labels: Vec<usize> = (0..60).map(|at| usize::from(at >= 30)).collect();
         let known = Labels { of_rows: &labels, classes: 2 };
-        let forest = Forest::fit(vec![Feature::Width], Tried::SquareRoot, &pictures, known, 3, 0);
+        let forest = Forest::fit(
+            vec![Feature::Width],
+            FeaturesPerBranch::SquareRoot,
+            &pictures,
+            known,
+            3,
+            0,
+        );
         let told = forest.probabilities(&pictures);
         for (at, row) in told.chunks_exact(2).enumerate() {
             // Next to the threshold a tree is wrong where it did not draw the picture.
@@ -178,8 +192,9 @@ mod tests {
         let (rows, labels) = toy(150);
         let table = Table::new(rows.len(), 4, |column, row| rows[row][column]);
         let labels = Labels { of_rows: &labels, classes: 3 };
-        let forests: Vec<Vec<Tree>> =
-            (0..30).map(|seed| grow(&table, Tried::SquareRoot, labels, seed, 0)).collect();
+        let forests: Vec<Vec<Tree>> = (0..30)
+            .map(|seed| grow(&table, FeaturesPerBranch::SquareRoot, labels, seed, 0))
+            .collect();
         for (row, expected) in asked {
             let mut mean = [0.0; 3];
             for forest in &forests {
@@ -196,7 +211,13 @@ mod tests {
 
     #[test]
     fn at_least_one_feature_is_tried() {
-        assert_eq!([1, 4, 31, 32, 112].map(|count| Tried::SquareRoot.of(count)), [1, 2, 5, 5, 10]);
-        assert_eq!([1, 4, 31, 32, 112].map(|count| Tried::Third.of(count)), [1, 1, 10, 10, 37]);
+        assert_eq!(
+            [1, 4, 31, 32, 112].map(|count| FeaturesPerBranch::SquareRoot.of(count)),
+            [1, 2, 5, 5, 10]
+        );
+        assert_eq!(
+            [1, 4, 31, 32, 112].map(|count| FeaturesPerBranch::Third.of(count)),
+            [1, 1, 10, 10, 37]
+        );
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Kernel {
 }
 
 /// Rows to learn from: `values` are `[images, columns]`.
-pub(crate) struct KernelLesson<'a> {
+pub(crate) struct KernelTrainingSet<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) columns: usize,
     pub(crate) labels: &'a [usize],
@@ -57,7 +57,7 @@ pub(crate) struct KernelLesson<'a> {
 impl Kernel {
     /// Chooses strength and width by grouped cross-validation, fits them on all rows, and takes the
     /// temperature at which the held-out rows are told best.
-    pub(crate) fn fit(lesson: &KernelLesson<'_>) -> solvers::Result<Self> {
+    pub(crate) fn fit(lesson: &KernelTrainingSet<'_>) -> solvers::Result<Self> {
         let mut known = lesson.labels.to_vec();
         known.sort_unstable();
         known.dedup();
@@ -123,7 +123,7 @@ impl Kernel {
     }
 }
 
-impl KernelLesson<'_> {
+impl KernelTrainingSet<'_> {
     fn search(
         &self,
         labels: &[usize],
@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn fit(values: &[f32], labels: &[usize], groups: &[GroupNumber]) -> Kernel {
-        let lesson = KernelLesson { values, columns: 2, labels, groups, classes: 3, seed: 1 };
+        let lesson = KernelTrainingSet { values, columns: 2, labels, groups, classes: 3, seed: 1 };
         Kernel::fit(&lesson).unwrap()
     }
 

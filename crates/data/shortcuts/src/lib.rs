@@ -26,8 +26,8 @@
 //!   │    └─ strength and width by grouped cross-validation           kernel, crate fit
 //!   ↓ probabilities for all other pictures                         Prediction
 //!   ├─ accuracy, AUROC: overall, by class, by pair, by split       scores
-//!   └─ pairs told apart: clearly and by much                       significance, verdict
-//!        └─ by which measurement, in words                         giveaway
+//!   └─ pairs told apart: clearly and by much                       significance, verdict::evidence
+//!        └─ by which measurement, and in words                     giveaway::search, words
 //! the same, with splits that are drawn                             audit
 //! ```
 //!

@@ -8,7 +8,8 @@ use crate::baseline::Baseline;
 use crate::baselines::{Baselines, FitError, Prediction};
 use crate::picture::LabelledPicture;
 use crate::scores::{Scores, SplitScores};
-use crate::verdict::{Evidence, Verdict};
+use crate::verdict::Verdict;
+use crate::verdict::evidence::Evidence;
 
 /// What baselines that cannot know anything about tumours score on a data set, and what that means.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,7 +94,7 @@ impl Findings {
             training_images: training.len(),
             seed,
             baselines: predictions.iter().map(|it| judged.report(it, names)).collect(),
-            verdict: Verdict::of(&evidence),
+            verdict: evidence.verdict(),
         };
         Ok(Self { report, predicted, predictions })
     }

@@ -7,7 +7,7 @@ use crate::table::{Column, Table};
 
 /// A row that a tree learns from, and how many times it was drawn.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Drawn {
+pub(crate) struct DrawnRow {
     pub(crate) row: u32,
     pub(crate) class: u32,
     pub(crate) times: u32,
@@ -15,14 +15,14 @@ pub(crate) struct Drawn {
 
 /// As many draws from the rows as there are rows, with replacement; those that were drawn, in
 /// ascending order.
-pub(crate) fn bootstrap(labels: Labels<'_>, random: &mut ChaCha8Rng) -> Vec<Drawn> {
+pub(crate) fn bootstrap(labels: Labels<'_>, random: &mut ChaCha8Rng) -> Vec<DrawnRow> {
     let rows = labels.of_rows.len();
     let mut times = vec![0; rows];
     for _ in 0..rows {
         times[below(random, rows)] += 1;
     }
     let drawn = times.into_iter().zip(labels.of_rows).zip(0..);
-    let drawn = drawn.map(|((times, class), row)| Drawn { row, class: *class as u32, times });
+    let drawn = drawn.map(|((times, class), row)| DrawnRow { row, class: *class as u32, times });
     drawn.filter(|drawn| drawn.times > 0).collect()
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Labels<'a> {
 }
 
 /// What a tree learns from.
-pub(crate) struct Lesson<'a> {
+pub(crate) struct TreeTrainingSet<'a> {
     pub(crate) table: &'a Table,
     pub(crate) labels: Labels<'a>,
     /// How many columns are tried for each branch, drawn anew; more where none of these varies.
@@ -69,8 +69,8 @@ pub(crate) struct Lesson<'a> {
 impl Tree {
     /// Grows a tree on the rows that were drawn.
     pub(crate) fn grow(
-        lesson: &Lesson<'_>,
-        mut drawn: Vec<Drawn>,
+        lesson: &TreeTrainingSet<'_>,
+        mut drawn: Vec<DrawnRow>,
         random: &mut ChaCha8Rng,
     ) -> Self {
         let mut search = Search::new(lesson);
@@ -138,19 +138,19 @@ struct Cut {
 
 /// Looks for cuts. Keeps its memory from node to node.
 struct Search<'a> {
-    lesson: &'a Lesson<'a>,
+    lesson: &'a TreeTrainingSet<'a>,
     /// A permutation of the columns.
     columns: Vec<usize>,
     /// Rows with their bins, in the order of these.
-    seen: Vec<(u8, Drawn)>,
+    seen: Vec<(u8, DrawnRow)>,
     /// Rows of each class in each bin.
     in_bins: Vec<u32>,
     /// Rows of high values, while those of low values move up.
-    high: Vec<Drawn>,
+    high: Vec<DrawnRow>,
 }
 
 impl<'a> Search<'a> {
-    fn new(lesson: &'a Lesson<'a>) -> Self {
+    fn new(lesson: &'a TreeTrainingSet<'a>) -> Self {
         Self {
             lesson,
             columns: (0..lesson.table.columns()).collect(),
@@ -161,7 +161,7 @@ impl<'a> Search<'a> {
     }
 
     /// Puts the rows of low values first, both sides in their order; how many these are.
-    fn part(&mut self, members: &mut [Drawn], cut: Cut) -> usize {
+    fn part(&mut self, members: &mut [DrawnRow], cut: Cut) -> usize {
         let column = self.lesson.table.column(cut.column);
         self.high.clear();
         let mut low = 0;
@@ -179,7 +179,7 @@ impl<'a> Search<'a> {
     }
 
     /// How many rows of each class were drawn.
-    fn count(&self, members: &[Drawn]) -> Vec<u64> {
+    fn count(&self, members: &[DrawnRow]) -> Vec<u64> {
         let mut counts = vec![0; self.lesson.labels.classes];
         for member in members {
             counts[member.class as usize] += u64::from(member.times);
@@ -190,7 +190,7 @@ impl<'a> Search<'a> {
     /// The purest cut in the columns tried. None where the node is pure, or its rows are alike.
     fn best_cut(
         &mut self,
-        members: &[Drawn],
+        members: &[DrawnRow],
         counts: &[u64],
         random: &mut ChaCha8Rng,
     ) -> Option<Cut> {
@@ -218,7 +218,7 @@ impl<'a> Search<'a> {
     ///
     /// The mean impurity of both sides, weighted by their rows, is 1 − (Σ lₖ² / l + Σ hₖ² / h) / n,
     /// where lₖ and hₖ count class k among the low and the high values.
-    fn cut(&mut self, column: usize, members: &[Drawn], counts: &[u64]) -> Option<Cut> {
+    fn cut(&mut self, column: usize, members: &[DrawnRow], counts: &[u64]) -> Option<Cut> {
         let looked_at = self.lesson.table.column(column);
         let mut sweep = Sweep::new(column, counts);
         if members.len() < looked_at.bins() {
@@ -243,14 +243,14 @@ impl<'a> Search<'a> {
     }
 
     /// For few rows: sorts them by their bins. Within a bin there is no cut, and any order will do.
-    fn sort(&mut self, column: &Column, members: &[Drawn]) {
+    fn sort(&mut self, column: &Column, members: &[DrawnRow]) {
         self.seen.clear();
         self.seen.extend(members.iter().map(|member| (column.bin(member.row), *member)));
         self.seen.sort_unstable_by_key(|(bin, _)| *bin);
     }
 
     /// For many rows: counts them bin by bin.
-    fn fill_bins(&mut self, column: &Column, members: &[Drawn]) {
+    fn fill_bins(&mut self, column: &Column, members: &[DrawnRow]) {
         let classes = self.lesson.labels.classes;
         self.in_bins.clear();
         self.in_bins.resize(column.bins() * classes, 0);
@@ -346,15 +346,15 @@ mod tests {
         Table::new(columns[0].len(), columns.len(), |column, row| columns[column][row])
     }
 
-    fn once(labels: &[usize]) -> Vec<Drawn> {
-        let drawn = |(row, class): (u32, &usize)| Drawn { row, class: *class as u32, times: 1 };
+    fn once(labels: &[usize]) -> Vec<DrawnRow> {
+        let drawn = |(row, class): (u32, &usize)| DrawnRow { row, class: *class as u32, times: 1 };
         (0..).zip(labels).map(drawn).collect()
     }
 
     /// A tree of all rows that tries all columns: nothing is left to chance but equally good cuts.
     fn tree(columns: &[&[f32]], labels: &[usize], classes: usize) -> Tree {
         let table = table(columns);
-        let lesson = Lesson {
+        let lesson = TreeTrainingSet {
             table: &table,
             labels: Labels { of_rows: labels, classes },
             tried: columns.len(),
@@ -408,8 +408,11 @@ mod tests {
         let values: Vec<f32> = (0..200_u16).map(|at| f32::from(at * 37 % 60)).collect();
         let labels: Vec<usize> = (0..200).map(|at| (at * 37 % 60 / 13 + at % 3) % 3).collect();
         let table = table(&[&values]);
-        let lesson =
-            Lesson { table: &table, labels: Labels { of_rows: &labels, classes: 3 }, tried: 1 };
+        let lesson = TreeTrainingSet {
+            table: &table,
+            labels: Labels { of_rows: &labels, classes: 3 },
+            tried: 1,
+        };
         let mut search = Search::new(&lesson);
         let members = once(&labels);
         let counts = search.count(&members);
@@ -427,8 +430,8 @@ mod tests {
     fn rows_count_as_often_as_they_were_drawn() {
         let table = table(&[&[5.0; 3]]);
         let labels = Labels { of_rows: &[0, 1, 2], classes: 3 };
-        let lesson = Lesson { table: &table, labels, tried: 1 };
-        let drawn = [(0, 3), (2, 1)].map(|(row, times)| Drawn { row, class: row, times }).into();
+        let lesson = TreeTrainingSet { table: &table, labels, tried: 1 };
+        let drawn = [(0, 3), (2, 1)].map(|(row, times)| DrawnRow { row, class: row, times }).into();
         let tree = Tree::grow(&lesson, drawn, &mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(tree.shares(&[5.0]), [0.75, 0.0, 0.25]);
     }
@@ -439,7 +442,7 @@ mod tests {
         let telling = [1.0, 2.0, 3.0, 4.0];
         let table = table(&[&constant, &constant, &constant, &telling]);
         let labels = Labels { of_rows: &[0, 0, 1, 1], classes: 2 };
-        let lesson = Lesson { table: &table, labels, tried: 1 };
+        let lesson = TreeTrainingSet { table: &table, labels, tried: 1 };
         for seed in 0..20 {
             let all = once(labels.of_rows);
             let tree = Tree::grow(&lesson, all, &mut ChaCha8Rng::seed_from_u64(seed));

@@ -3,8 +3,8 @@
 use imaging::GREY_BINS;
 
 use crate::baseline::{Baseline, View};
-use crate::features::Feature;
-use crate::giveaway::{Direction, Giveaway, Measured, Values, place};
+use crate::features::{FRAME, Feature, GRID};
+use crate::giveaway::{Direction, Giveaway, Measured, Values};
 use crate::verdict::Verdict;
 
 /// Told apart from this AUROC on, and not just largely.
@@ -191,6 +191,26 @@ fn levels(bin: usize) -> [usize; 2] {
     [bin * size, (bin + 1) * size - 1]
 }
 
+/// Where a cell of the frame is, in words.
+fn place(column: usize, row: usize) -> &'static str {
+    const CORNER: usize = 2 * FRAME;
+    let third = |at: usize| match at {
+        at if at < CORNER => 0,
+        at if at < GRID - CORNER => 1,
+        _ => 2,
+    };
+    match (third(column), third(row)) {
+        (0, 0) => "the upper left corner",
+        (2, 0) => "the upper right corner",
+        (0, 2) => "the lower left corner",
+        (2, 2) => "the lower right corner",
+        (_, 0) => "the upper edge",
+        (_, 2) => "the lower edge",
+        (0, _) => "the left edge",
+        _ => "the right edge",
+    }
+}
+
 /// "a, b and c".
 pub(crate) fn listed(names: &[String]) -> String {
     match names {
@@ -239,5 +259,16 @@ mod tests {
             "mean grey in the lower left corner, 0 to 255"
         );
         assert_eq!(measure(Feature::BytesPerPixel), "bytes of the file per pixel");
+    }
+
+    #[test]
+    fn places_of_the_frame_are_named_as_seen() {
+        assert_eq!(place(0, 0), "the upper left corner");
+        assert_eq!(place(15, 3), "the upper right corner");
+        assert_eq!(place(8, 15), "the lower edge");
+        assert_eq!(place(1, 15), "the lower left corner");
+        assert_eq!(place(15, 15), "the lower right corner");
+        assert_eq!((place(8, 0), place(0, 8)), ("the upper edge", "the left edge"));
+        assert_eq!(place(15, 8), "the right edge");
     }
 }

@@ -1,5 +1,5 @@
 //! What one batch costs: the forward pass of the whole model in each number format, and one step
-//! of the optimizer on cached records.
+//! of the optimizer on cached activations.
 //!
 //! `make bench` sets the forward pass beside the rate of a bf16 matrix product on the same machine.
 
@@ -109,10 +109,10 @@ fn head_step(criterion: &mut Criterion) {
     let mut learner = Learner::new(&architecture, &weights, backend, &descent, None, "benchmark")
         .expect("the weights fit the network");
     let batch_size = descent.batch_size as usize;
-    let records: Vec<f32> =
-        (0..batch_size * learner.record_length()).map(|at| (at as f32 * 0.37).sin()).collect();
+    let activations: Vec<f32> =
+        (0..batch_size * learner.activation_length()).map(|at| (at as f32 * 0.37).sin()).collect();
     let labels: Vec<i64> = (0..batch_size).map(|at| (at % CLASSES.len()) as i64).collect();
-    let batch = Batch { records: &records, labels: &labels };
+    let batch = Batch { activations: &activations, labels: &labels };
     let dropout_key = Digest::of(b"benchmark");
 
     let mut group = criterion.benchmark_group("head_step");

@@ -8,8 +8,9 @@ use dataset::ClassIndices;
 use metrics::{NoOperatingPoint, OperatingPoint, Temperature, TemperatureFit};
 use serde::{Deserialize, Serialize};
 
+use crate::description::ModelDescription;
 use crate::foreign::{FeatureReference, HistogramReference};
-use crate::model::{ModelDescription, trust};
+use crate::seal::{check_seal, seal_of};
 use crate::{ClassifierError, Result};
 
 /// `calibration.json`.
@@ -115,7 +116,7 @@ impl Calibration {
     pub fn write(&mut self, folder: &Path, features: &FeatureReference) -> Result<()> {
         self.foreign.features = features.write(&folder.join(Self::FEATURES_FILE))?;
         self.seal = None;
-        self.seal = Some(trust::seal_of(self));
+        self.seal = Some(seal_of(self));
         Ok(artifact::write_json(&folder.join(Self::FILE), self)?)
     }
 
@@ -137,7 +138,7 @@ impl Calibration {
             let (recorded, found) = (calibration.model, model.digests.weights);
             return Err(ClassifierError::OtherModel { path, recorded, found });
         }
-        trust::check_calibration(&path, &calibration, model)?;
+        check_calibration(&path, &calibration, model)?;
         Ok(Some(calibration))
     }
 
@@ -167,4 +168,53 @@ impl PositiveClasses {
 /// The temperature of a model that may not have been calibrated: then 1.
 pub fn temperature_of(calibration: Option<&Calibration>) -> Temperature {
     calibration.map_or(Temperature::ONE, |calibration| calibration.temperature.temperature)
+}
+
+/// Checks `calibration.json` against its model.
+fn check_calibration(
+    path: &Path,
+    calibration: &Calibration,
+    model: &ModelDescription,
+) -> Result<()> {
+    let seal = calibration.seal;
+    check_seal(path, seal, &Calibration { seal: None, ..calibration.clone() })?;
+    let require = |is_so: bool, reason: &str| {
+        let (path, reason) = (path.to_owned(), reason.to_owned());
+        if is_so { Ok(()) } else { Err(ClassifierError::Description { path, reason }) }
+    };
+    let foreign = &calibration.foreign;
+    let correlation = foreign.histogram.correlation_limit;
+    require(
+        (-1.0..=1.0).contains(&correlation),
+        "foreign.histogram.correlation_limit is not between -1 and 1",
+    )?;
+    require(
+        foreign.feature_distance_limit.is_finite() && foreign.feature_distance_limit > 0.0,
+        "foreign.feature_distance_limit is not a number above 0",
+    )?;
+    let classes = model.architecture.class_indices();
+    let is_usable = |(class, histogram): (&String, &Vec<f64>)| {
+        classes.index(class).is_ok()
+            && histogram.len() == imaging::GREY_BINS
+            && histogram.iter().all(|share| (0.0..=1.0).contains(share))
+    };
+    require(
+        !foreign.histogram.classes.is_empty() && foreign.histogram.classes.iter().all(is_usable),
+        "foreign.histogram is not of this model's classes, or not of shares",
+    )?;
+    if let Some(positive) = &calibration.positive {
+        positive.indices(&classes)?;
+        let is_share = |outcome: &OperatingPointOutcome| match outcome {
+            OperatingPointOutcome::Found(point) => {
+                // The strictest one lies beyond every probability.
+                point.threshold.is_finite() && point.threshold >= 0.0
+            }
+            OperatingPointOutcome::Missing(_) => true,
+        };
+        require(
+            positive.operating_points.iter().all(is_share),
+            "a threshold of an operating point is no probability",
+        )?;
+    }
+    Ok(())
 }

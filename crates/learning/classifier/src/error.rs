@@ -4,7 +4,7 @@ use artifact::{Digest, IoError};
 use dataset::{ClassIndicesError, ImageFileError};
 use imaging::Normalisation;
 
-use crate::features::Amount;
+use crate::features::ByteCount;
 
 /// What can go wrong with a network, its weights or its files.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum ClassifierError {
         "keep features in {}: {source}; {} are needed: free some space, remove them all with \
          make clean-features, keep fewer with features.limit_gigabytes, or go on without with \
          features.on_full_disk: go_without",
-        folder.display(), Amount(*needed_bytes)
+        folder.display(), ByteCount(*needed_bytes)
     )]
     FeatureDiskFull {
         /// The store's folder.

@@ -1,10 +1,9 @@
-//! Records: what the frozen part of a network makes of an image. They never change, so each is
+//! Activations: what the frozen part of a network makes of an image. They never change, so each is
 //! computed once and kept on disk, where [`StoreSettings`] say.
 //!
-//! [`Extractor`] makes records or finds them, `store` names and keeps them, `record` is one file,
+//! [`Extractor`] makes activations or finds them, `store` names and keeps them, `activation` is one file,
 //! `room` holds the limit and removes what was used longest ago.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -21,17 +20,19 @@ use crate::network::Network;
 use crate::tensors::TensorMap;
 use crate::{ClassifierError, Result};
 
-mod record;
+mod activation;
+mod request;
 mod room;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use record::Record;
-pub(crate) use room::Amount;
-use room::Grant;
-use store::{FeatureStore, RecordKind};
+use activation::Activation;
+pub(crate) use room::ByteCount;
+use room::DiskGrant;
+use store::{ActivationKind, FeatureStore};
 
+pub use request::ImageRequest;
 pub use store::StoreSettings;
 
 /// Groups of images that may be decoded ahead of the network.
@@ -40,18 +41,7 @@ const GROUPS_AHEAD: usize = 2;
 /// Images of a group, at most; see [`groups`].
 const GROUP_IMAGES: usize = 8 * FORWARD_BATCH;
 
-/// An image, and the view of it that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageRequest {
-    /// The file.
-    pub path: PathBuf,
-    /// The digest of its content; keys the random changes and the store.
-    pub sha256: Digest,
-    /// Which augmented view; `None` for the image as it is.
-    pub view: Option<u64>,
-}
-
-/// Makes records of images: decode, resize, augment, normalise, frozen part.
+/// Makes activations of images: decode, resize, augment, normalise, frozen part.
 #[derive(Debug)]
 pub struct Extractor {
     network: Network,
@@ -60,12 +50,12 @@ pub struct Extractor {
     found: AtomicU64,
 }
 
-/// Where records came from.
+/// Where activations came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordCounts {
+pub struct ActivationCounts {
     /// The network looked at the image.
     pub computed: u64,
-    /// The record was kept already.
+    /// The activation was kept already.
     pub found: u64,
 }
 
@@ -77,14 +67,14 @@ struct Loader {
     store: Option<FeatureStore>,
 }
 
-/// Everything that a record depends on beside the image and its view.
+/// Everything that an activation depends on beside the image and its view.
 #[derive(Serialize)]
 struct SetKey {
     /// The program's own part: how it decodes, prepares, computes.
     code: &'static str,
     base: Digest,
     frozen_layers: usize,
-    content: RecordContent,
+    content: ActivationContent,
     preprocessing: Preprocessing,
     machine: Fingerprint,
 }
@@ -92,7 +82,7 @@ struct SetKey {
 /// What the head has a say in. Its dense layers have none.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum RecordContent {
+enum ActivationContent {
     /// What the dense layers see.
     Pooled(HeadKind),
     /// The means and deviations of channels that linear and kernel heads read: the same for both.
@@ -123,7 +113,7 @@ pub struct Views {
 }
 
 impl Extractor {
-    /// Takes the frozen part of a whole model's weights. With a `store`, records are kept there
+    /// Takes the frozen part of a whole model's weights. With a `store`, activations are kept there
     /// and found again by any later run that would compute the same. Not kept is what would not
     /// be asked for again: anything where nothing is frozen, and views that are drawn afresh every
     /// epoch.
@@ -147,15 +137,15 @@ impl Extractor {
                 let set = SetKey {
                     code: env!("FEATURES_CODE"),
                     base: base.base_sha256,
-                    frozen_layers: base.architecture.frozen_layers()?,
-                    content: RecordContent::of(&base.architecture)?,
+                    frozen_layers: base.architecture.frozen_layers(),
+                    content: ActivationContent::of(&base.architecture)?,
                     preprocessing,
                     machine: backend.fingerprint(),
                 };
-                let kind = RecordKind {
+                let kind = ActivationKind {
                     set: digest_of(&set),
                     views: views.digest(),
-                    length: network.record_length(),
+                    length: network.activation_length(),
                 };
                 FeatureStore::open_if_possible(settings, kind)?
             }
@@ -164,26 +154,26 @@ impl Extractor {
         Ok(Self { network, loader, computed: AtomicU64::new(0), found: AtomicU64::new(0) })
     }
 
-    /// Length of a record.
-    pub fn record_length(&self) -> usize {
-        self.network.record_length()
+    /// Length of an activation.
+    pub fn activation_length(&self) -> usize {
+        self.network.activation_length()
     }
 
-    /// Whether records are kept, of images that are asked for again.
-    pub fn keeps_records(&self) -> bool {
+    /// Whether activations are kept, of images that are asked for again.
+    pub fn keeps_activations(&self) -> bool {
         self.loader.store.is_some()
     }
 
-    /// How many records were computed and how many found so far.
-    pub fn record_counts(&self) -> RecordCounts {
-        RecordCounts {
+    /// How many activations were computed and how many found so far.
+    pub fn activation_counts(&self) -> ActivationCounts {
+        ActivationCounts {
             computed: self.computed.load(Ordering::Relaxed),
             found: self.found.load(Ordering::Relaxed),
         }
     }
 
-    /// Makes or finds the records of images, in order, and hands them on in batches of
-    /// `batch_size` (the last may be shorter), one record after the other. Decoding runs ahead of
+    /// Makes or finds the activations of images, in order, and hands them on in batches of
+    /// `batch_size` (the last may be shorter), one activation after the other. Decoding runs ahead of
     /// the network; no more than a few batches are in memory.
     ///
     /// # Errors
@@ -197,21 +187,23 @@ impl Extractor {
     ) -> Result<()> {
         let loader = &self.loader;
         let (is_missing, mut grant) = loader.plan(images)?;
-        let full = batch_size * self.record_length();
-        let mut batch: Vec<f32> = Vec::with_capacity(full.min(images.len() * self.record_length()));
+        let full = batch_size * self.activation_length();
+        let mut batch: Vec<f32> =
+            Vec::with_capacity(full.min(images.len() * self.activation_length()));
         decode_ahead(
             groups(images, &is_missing),
             |image| loader.look_up(image),
             |found| {
                 let computed = self.compute_missing(&found)?;
-                let mut computed = computed.chunks(self.record_length());
+                let mut computed = computed.chunks(self.activation_length());
                 for found in found {
                     match found {
-                        Found::Record(record) => record.append_to(&mut batch),
+                        Found::Activation(activation) => activation.append_to(&mut batch),
                         Found::Pixels(image, _) => {
-                            let record = computed.next().expect("one per image without a record");
-                            loader.keep(image, record, grant.as_mut())?;
-                            batch.extend_from_slice(record);
+                            let activation =
+                                computed.next().expect("one per image without an activation");
+                            loader.keep(image, activation, grant.as_mut())?;
+                            batch.extend_from_slice(activation);
                         }
                     }
                     if batch.len() == full {
@@ -225,30 +217,30 @@ impl Extractor {
         if batch.is_empty() { Ok(()) } else { consume(&batch) }
     }
 
-    /// Runs the frozen part on those of which no record was found.
+    /// Runs the frozen part on those of which no activation was found.
     fn compute_missing(&self, found: &[Found<'_>]) -> Result<Vec<f32>> {
         let missing: Vec<&[f32]> = found.iter().filter_map(Found::pixels).collect();
-        let records_found = found.len() - missing.len();
-        self.found.fetch_add(records_found as u64, Ordering::Relaxed);
+        let activations_found = found.len() - missing.len();
+        self.found.fetch_add(activations_found as u64, Ordering::Relaxed);
         self.computed.fetch_add(missing.len() as u64, Ordering::Relaxed);
-        let mut records = Vec::with_capacity(missing.len() * self.record_length());
+        let mut activations = Vec::with_capacity(missing.len() * self.activation_length());
         for images in missing.chunks(FORWARD_BATCH) {
-            self.compute(images, &mut records)?;
+            self.compute(images, &mut activations)?;
         }
-        Ok(records)
+        Ok(activations)
     }
 
-    /// Adds the records of [`FORWARD_BATCH`] images at most.
-    fn compute(&self, images: &[&[f32]], records: &mut Vec<f32>) -> Result<()> {
+    /// Adds the activations of [`FORWARD_BATCH`] images at most.
+    fn compute(&self, images: &[&[f32]], activations: &mut Vec<f32>) -> Result<()> {
         if self.network.is_unfrozen() {
-            images.iter().for_each(|image| records.extend_from_slice(image));
+            images.iter().for_each(|image| activations.extend_from_slice(image));
             return Ok(());
         }
         let _no_grad = tch::no_grad_guard();
-        let computed = self.network.filled_records(images, FORWARD_BATCH)?;
+        let computed = self.network.filled_activations(images, FORWARD_BATCH)?;
         let computed = computed.f_narrow(0, 0, images.len() as i64)?;
         let flat = computed.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
-        records.extend(Vec::<f32>::try_from(&flat)?);
+        activations.extend(Vec::<f32>::try_from(&flat)?);
         Ok(())
     }
 }
@@ -261,7 +253,7 @@ impl Views {
     }
 }
 
-impl RecordContent {
+impl ActivationContent {
     fn of(architecture: &Architecture) -> Result<Self> {
         Ok(match architecture.head.kind {
             HeadKind::Linear | HeadKind::Kernel if architecture.is_frozen() => {
@@ -280,14 +272,14 @@ fn digest_of(key: &impl Serialize) -> Digest {
 }
 
 impl Loader {
-    /// The store, where the record of this image is worth keeping.
+    /// The store, where the activation of this image is worth keeping.
     fn store_for(&self, image: &ImageRequest) -> Option<&FeatureStore> {
         let comes_again = image.view.is_none() || self.views.augmentation.draws_the_same_again();
         self.store.as_ref().filter(|_| comes_again)
     }
 
-    /// For each image, whether there is no record of it yet; and room for those that are missing.
-    fn plan(&self, images: &[ImageRequest]) -> Result<(Vec<bool>, Option<Grant<'_>>)> {
+    /// For each image, whether there is no activation of it yet; and room for those that are missing.
+    fn plan(&self, images: &[ImageRequest]) -> Result<(Vec<bool>, Option<DiskGrant<'_>>)> {
         let Some(store) = &self.store else { return Ok((vec![true; images.len()], None)) };
         let mut to_keep = 0;
         let is_missing = images
@@ -304,23 +296,23 @@ impl Loader {
         Ok((is_missing, store.make_room(to_keep)?))
     }
 
-    /// Keeps a record that was missing.
+    /// Keeps an activation that was missing.
     fn keep(
         &self,
         image: &ImageRequest,
-        record: &[f32],
-        grant: Option<&mut Grant<'_>>,
+        activation: &[f32],
+        grant: Option<&mut DiskGrant<'_>>,
     ) -> Result<()> {
         match self.store_for(image) {
-            Some(store) => store.put(image, record, grant),
+            Some(store) => store.put(image, activation, grant),
             None => Ok(()),
         }
     }
 
-    /// The record, where it is kept; else the pixels it is to be made of.
+    /// The activation, where it is kept; else the pixels it is to be made of.
     fn look_up<'a>(&self, image: &'a ImageRequest) -> Result<Found<'a>> {
-        if let Some(record) = self.store_for(image).and_then(|store| store.get(image)) {
-            return Ok(Found::Record(record));
+        if let Some(activation) = self.store_for(image).and_then(|store| store.get(image)) {
+            return Ok(Found::Activation(activation));
         }
         let bytes = dataset::read_image(&image.path, image.sha256)?;
         let picture = imaging::decode(&bytes)
@@ -342,21 +334,21 @@ impl Loader {
 
 /// What is known of an image before the network runs.
 enum Found<'a> {
-    Record(Arc<Record>),
+    Activation(Arc<Activation>),
     Pixels(&'a ImageRequest, Vec<f32>),
 }
 
 impl Found<'_> {
     fn pixels(&self) -> Option<&[f32]> {
         match self {
-            Self::Record(_) => None,
+            Self::Activation(_) => None,
             Self::Pixels(_, planes) => Some(planes),
         }
     }
 }
 
 /// Cuts images into groups that the network is to look at in one go: [`FORWARD_BATCH`] of which
-/// there is no record, with those between them of which there is one, so that a few new images
+/// there is no activation, with those between them of which there is one, so that a few new images
 /// among many old ones do not cost a forward pass each.
 fn groups<'a>(
     images: &'a [ImageRequest],

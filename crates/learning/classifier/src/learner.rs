@@ -1,4 +1,4 @@
-//! Training: one optimizer step after another, on records.
+//! Training: one optimizer step after another, on activations.
 
 use artifact::Digest;
 use config::DescentParams;
@@ -12,7 +12,6 @@ use crate::tensors::TensorMap;
 
 mod average;
 mod optimizer;
-mod schedule;
 mod standardisation;
 
 /// Tensors of a checkpoint that are fitted, and follow no gradient.
@@ -20,7 +19,6 @@ const NOT_LEARNT: [&str; 3] = [STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_
 
 use average::Average;
 use optimizer::Optimizer;
-pub use schedule::learning_rate;
 pub use standardisation::Standardisation;
 
 /// Loss and accuracy over some images.
@@ -32,12 +30,12 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-/// Records and labels of a few images, in ordinary memory.
+/// Activations and labels of a few images, in ordinary memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
-    /// One record after the other.
-    pub records: &'a [f32],
-    /// One class index per record.
+    /// One activation after the other.
+    pub activations: &'a [f32],
+    /// One class index per activation.
     pub labels: &'a [i64],
 }
 
@@ -71,7 +69,7 @@ impl Learner {
         class_weights: Option<&[f64]>,
         origin: &str,
     ) -> Result<Self> {
-        let mut network = Network::of_records(architecture, weights, backend, origin)?;
+        let mut network = Network::of_activations(architecture, weights, backend, origin)?;
         let names: Vec<String> = network
             .learnt()
             .keys()
@@ -98,9 +96,9 @@ impl Learner {
         })
     }
 
-    /// Length of a record, as [`crate::features::Extractor`] makes them for this network.
-    pub fn record_length(&self) -> usize {
-        self.network.record_length()
+    /// Length of an activation, as [`crate::features::Extractor`] makes them for this network.
+    pub fn activation_length(&self) -> usize {
+        self.network.activation_length()
     }
 
     /// One optimizer step. `dropout_key` decides which units are dropped.
@@ -116,8 +114,8 @@ impl Learner {
         let _few_threads = self.network.few_threads();
         seed_generator(dropout_key);
         self.exchange_average()?;
-        let (records, labels) = self.upload(batch)?;
-        let head_inputs = self.network.head_inputs(&records)?;
+        let (activations, labels) = self.upload(batch)?;
+        let head_inputs = self.network.head_inputs(&activations)?;
         let logits = self.network.logits(&head_inputs, true)?;
         let loss = logits.f_cross_entropy_loss(
             &labels,
@@ -136,41 +134,41 @@ impl Learner {
     }
 
     /// Adds the cross-entropy and the right answers of a batch to the score, without learning;
-    /// class weights and label smoothing do not count here. Returns the logits, one row per record.
+    /// class weights and label smoothing do not count here. Returns the logits, one row per activation.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn score(&mut self, batch: Batch<'_>) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
-        let (records, labels) = self.upload(batch)?;
-        let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;
+        let (activations, labels) = self.upload(batch)?;
+        let logits = self.network.logits(&self.network.head_inputs(&activations)?, false)?;
         let none = None::<&Tensor>;
         let loss = logits.f_cross_entropy_loss(&labels, none, Reduction::Sum, -100, 0.0)?;
         self.add(&loss, &logits, &labels)?;
         rows(&logits)
     }
 
-    /// Logits of records, without learning: one row per record, one value per class.
+    /// Logits of activations, without learning: one row per activation, one value per class.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn logits(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
+    pub fn logits(&self, activations: &[f32]) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
-        let records = self.upload_records(records)?;
-        let logits = self.network.logits(&self.network.head_inputs(&records)?, false)?;
+        let activations = self.upload_activations(activations)?;
+        let logits = self.network.logits(&self.network.head_inputs(&activations)?, false)?;
         rows(&logits)
     }
 
-    /// What the head sees of records, without learning: one row of [`Architecture::head_inputs`]
-    /// values per record, one after the other.
+    /// What the head sees of activations, without learning: one row of [`Architecture::head_inputs`]
+    /// values per activation, one after the other.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn head_inputs(&self, records: &[f32]) -> Result<Vec<f32>> {
+    pub fn head_inputs(&self, activations: &[f32]) -> Result<Vec<f32>> {
         let _no_grad = tch::no_grad_guard();
-        let head_inputs = self.network.head_inputs(&self.upload_records(records)?)?;
+        let head_inputs = self.network.head_inputs(&self.upload_activations(activations)?)?;
         Ok(to_host(&head_inputs)?.values().to_vec())
     }
 
@@ -231,7 +229,7 @@ impl Learner {
             state.tensors.clone().into_iter().partition(|(name, _)| Optimizer::owns(name));
         let (average, own): (TensorMap, TensorMap) =
             rest.into_iter().partition(|(name, _)| Average::owns(name));
-        crate::tensors::check(&own, &self.network.architecture().checkpoint_specs()?, origin)?;
+        crate::tensors::check(&own, &self.network.architecture().checkpoint_specs(), origin)?;
         for (name, tensor) in &own {
             let learns = self.network.learnt()[name].requires_grad();
             let restored = to_device(tensor, backend)?.f_set_requires_grad(learns)?;
@@ -259,12 +257,12 @@ impl Learner {
     fn upload(&self, batch: Batch<'_>) -> Result<(Tensor, Tensor)> {
         let device = self.network.backend().device;
         let labels = upload(&Tensor::f_from_slice(batch.labels)?, device)?;
-        Ok((self.upload_records(batch.records)?, labels))
+        Ok((self.upload_activations(batch.activations)?, labels))
     }
 
-    fn upload_records(&self, records: &[f32]) -> Result<Tensor> {
-        let length = self.record_length();
-        self.network.upload(records, &[(records.len() / length) as i64, length as i64])
+    fn upload_activations(&self, activations: &[f32]) -> Result<Tensor> {
+        let length = self.activation_length();
+        self.network.upload(activations, &[(activations.len() / length) as i64, length as i64])
     }
 }
 
@@ -305,16 +303,16 @@ mod tests {
         Learner::new(&architecture, &weights, cpu(), &params, class_weights, "test").unwrap()
     }
 
-    /// Four records of 512 values: two of each class, told apart by the first value.
-    fn records() -> Vec<f32> {
-        let record = |sign: f32| (0..512).map(move |i| if i == 0 { sign } else { 0.01 });
-        [1.0, -1.0, 1.0, -1.0].into_iter().flat_map(record).collect()
+    /// Four activations of 512 values: two of each class, told apart by the first value.
+    fn activations() -> Vec<f32> {
+        let activation = |sign: f32| (0..512).map(move |i| if i == 0 { sign } else { 0.01 });
+        [1.0, -1.0, 1.0, -1.0].into_iter().flat_map(activation).collect()
     }
 
     const LABELS: [i64; 4] = [0, 1, 0, 1];
 
     fn step(learner: &mut Learner) {
-        let batch = Batch { records: &records(), labels: &LABELS };
+        let batch = Batch { activations: &activations(), labels: &LABELS };
         learner.step(batch, 0.05, &Digest::of(b"step")).unwrap();
     }
 
@@ -327,7 +325,7 @@ mod tests {
             step(&mut learner);
         }
         learner.take_score().unwrap();
-        learner.score(Batch { records: &records(), labels: &LABELS }).unwrap();
+        learner.score(Batch { activations: &activations(), labels: &LABELS }).unwrap();
         let last = learner.take_score().unwrap();
         assert!(last.loss < first.loss / 2.0, "{first:?} then {last:?}");
         assert_eq!(last.accuracy, 1.0);
@@ -369,12 +367,12 @@ mod tests {
     #[test]
     fn a_score_is_the_mean_over_batches_of_any_size() {
         let mut learner = learner(Freeze::All, None);
-        learner.score(Batch { records: &records(), labels: &LABELS }).unwrap();
+        learner.score(Batch { activations: &activations(), labels: &LABELS }).unwrap();
         let whole = learner.take_score().unwrap();
-        for (records, labels) in
-            [(&records()[..512 * 3], &LABELS[..3]), (&records()[512 * 3..], &LABELS[3..])]
+        for (activations, labels) in
+            [(&activations()[..512 * 3], &LABELS[..3]), (&activations()[512 * 3..], &LABELS[3..])]
         {
-            learner.score(Batch { records, labels }).unwrap();
+            learner.score(Batch { activations, labels }).unwrap();
         }
         let parts = learner.take_score().unwrap();
         assert!((whole.loss - parts.loss).abs() < 1e-6, "{whole:?} {parts:?}");
@@ -403,13 +401,13 @@ mod tests {
 
     #[test]
     fn an_image_of_a_class_of_weight_zero_teaches_nothing() {
-        let after = |records: &[f32], labels: &[i64]| {
+        let after = |activations: &[f32], labels: &[i64]| {
             let mut learner = learner(Freeze::All, Some(&[1.0, 0.0]));
-            learner.step(Batch { records, labels }, 0.05, &Digest::of(b"step")).unwrap();
+            learner.step(Batch { activations, labels }, 0.05, &Digest::of(b"step")).unwrap();
             learner.checkpoint().unwrap()
         };
-        let records = records();
-        assert_eq!(after(&records[..1024], &[0, 1]), after(&records[..512], &[0]));
+        let activations = activations();
+        assert_eq!(after(&activations[..1024], &[0, 1]), after(&activations[..512], &[0]));
     }
 
     #[test]
@@ -423,12 +421,12 @@ mod tests {
         let params = params(Kind::Adam);
         let mut learner =
             Learner::new(&architecture, &weights, cpu(), &params, None, "test").unwrap();
-        // The first feature is 1, 2, 6 over three records, all others are 4.
-        let record = |first: f32| (0..25_024).map(move |i| if i == 0 { first } else { 4.0 });
+        // The first feature is 1, 2, 6 over three activations, all others are 4.
+        let activation = |first: f32| (0..25_024).map(move |i| if i == 0 { first } else { 4.0 });
         let mut fitted = learner.standardisation().unwrap();
-        for records in [vec![1.0, 2.0], vec![6.0]] {
-            let records: Vec<f32> = records.into_iter().flat_map(record).collect();
-            learner.collect(&mut fitted, &records).unwrap();
+        for activations in [vec![1.0, 2.0], vec![6.0]] {
+            let activations: Vec<f32> = activations.into_iter().flat_map(activation).collect();
+            learner.collect(&mut fitted, &activations).unwrap();
         }
         learner.standardise(&fitted).unwrap();
         let checkpoint = learner.checkpoint().unwrap();
@@ -446,14 +444,14 @@ mod tests {
         let params = params(Kind::Adam);
         let mut learner =
             Learner::new(&architecture, &weights, cpu(), &params, None, "test").unwrap();
-        // Standard deviations over two records: 0.001, 1, 2 for the first three, 0 for the others.
+        // Standard deviations over two activations: 0.001, 1, 2 for the first three, 0 for the others.
         let spread = [0.001, 1.0, 2.0];
-        let record = |sign: f32| {
+        let activation = |sign: f32| {
             (0..25_024).map(move |i| 5.0 + sign * spread.get(i).copied().unwrap_or_default())
         };
         let mut fitted = learner.standardisation().unwrap();
-        let records: Vec<f32> = [-1.0, 1.0].into_iter().flat_map(record).collect();
-        learner.collect(&mut fitted, &records).unwrap();
+        let activations: Vec<f32> = [-1.0, 1.0].into_iter().flat_map(activation).collect();
+        learner.collect(&mut fitted, &activations).unwrap();
         learner.standardise(&fitted).unwrap();
         let std = learner.checkpoint().unwrap()[STANDARDISE_STD].values()[..4].to_vec();
         for (found, expected) in std.iter().zip([0.1, 1.0, 2.0, 1.0]) {
@@ -465,10 +463,10 @@ mod tests {
     fn unfrozen_convolutions_learn_and_frozen_ones_stay() {
         let mut learner = learner(Freeze::Until("block5_conv2".into()), None);
         let before = learner.checkpoint().unwrap();
-        let length = learner.record_length();
-        let records: Vec<f32> = (0..2 * length).map(|i| (i as f32 * 0.3).sin().abs()).collect();
+        let length = learner.activation_length();
+        let activations: Vec<f32> = (0..2 * length).map(|i| (i as f32 * 0.3).sin().abs()).collect();
         learner
-            .step(Batch { records: &records, labels: &[0, 1] }, 0.05, &Digest::of(b"x"))
+            .step(Batch { activations: &activations, labels: &[0, 1] }, 0.05, &Digest::of(b"x"))
             .unwrap();
         let after = learner.checkpoint().unwrap();
         assert_ne!(before["features.28.weight"], after["features.28.weight"]);

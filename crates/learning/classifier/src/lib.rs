@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! picture ─ imaging::Preprocessing ─▶ image [3, S, S]
-//!    image ─ frozen part of the base ─▶ record      (computed once, kept on disk)
-//!   record ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
+//!    image ─ frozen part of the base ─▶ activation      (computed once, kept on disk)
+//!   activation ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
 //! ```
 //!
 //! [`architecture`] says what the network is, [`backend`] where and in which number format it
 //! runs, `network` runs it, [`learner`] trains it by epochs, [`solved`] takes a head that was solved,
-//! [`checkpoint`] and [`model`] keep it;
+//! [`checkpoint`] and [`model`] keep it, [`description`] says where it came from;
 //! [`calibration`] says what its answers are worth, [`foreign`] which images it knows nothing of.
 //! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
 
@@ -17,14 +17,18 @@ pub mod backend;
 mod base_weights;
 pub mod calibration;
 pub mod checkpoint;
+pub mod description;
 mod error;
 pub mod features;
 pub mod foreign;
+mod frozen_layers;
 pub mod initialise;
 pub mod learner;
 pub mod model;
+pub mod model_folder;
 mod network;
 pub mod registered;
+mod seal;
 pub mod solved;
 mod summary;
 pub mod tensors;
@@ -32,4 +36,5 @@ pub mod vgg16;
 
 pub use base_weights::{BaseInput, BaseWeights};
 pub use error::{ClassifierError, Result};
+pub use frozen_layers::FrozenLayers;
 pub use summary::summary_table;

@@ -2,134 +2,18 @@
 
 use std::path::Path;
 
-use artifact::{Digest, StagedFolder};
-use config::{DeviceChoice, Precision, TrainParams};
+use artifact::Digest;
+use config::{DeviceChoice, Precision};
 use dataset::{ClassIndex, ClassIndices};
-use imaging::Preprocessing;
-use serde::{Deserialize, Serialize};
-use solvers::EpochSearch;
 use tch::Tensor;
 
-use crate::architecture::Architecture;
 use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
-use crate::calibration::Calibration;
 use crate::checkpoint::{CheckpointMetadata, RunId};
-use crate::model::before::of_format_2;
+use crate::description::{ModelDescription, ModelDigests, ModelSource};
 use crate::network::{Network, rows};
-use crate::registered::Registered;
-use crate::solved::Solved;
+use crate::seal::seal_of;
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
-
-mod before;
-pub(crate) mod trust;
-
-/// `model.json`: everything that is needed to use the model, and where it came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelDescription {
-    /// Version of this file's format.
-    pub format: u32,
-    /// What the model must not be used for.
-    pub notice: String,
-    /// The network.
-    pub architecture: Architecture,
-    /// How pixels become numbers.
-    pub preprocessing: Preprocessing,
-    /// Number format of the convolutions.
-    pub precision: NumberFormat,
-    /// The checkpoint it was made from.
-    pub source: ModelSource,
-    /// How it was trained.
-    pub training: TrainParams,
-    /// How its head was solved; none where it learnt by epochs.
-    pub solved: Option<Solved>,
-    /// The cross-validation that said after how many epochs to stop; none where none was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<EpochSearch>,
-    /// Digests of what it was made from, and of its weights.
-    pub digests: ModelDigests,
-    /// Digest of all of the above, so that a change is noticed; none in models of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seal: Option<Digest>,
-}
-
-/// The checkpoint that became the model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelSource {
-    /// The training.
-    pub run: RunId,
-    /// The file's name in `Checkpoint_<run>`.
-    pub checkpoint: String,
-    /// The digest of that file.
-    pub sha256: Digest,
-    /// The epoch, from 1.
-    pub epoch: u32,
-    /// Top-1 accuracy on the validation split.
-    pub valid_accuracy: f64,
-    /// Mean cross-entropy on the validation split.
-    pub valid_loss: f64,
-}
-
-/// Digests of what the model was made from, and of its weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelDigests {
-    /// The manifest of the images.
-    pub data: Digest,
-    /// `base_model.safetensors`.
-    pub base: Digest,
-    /// The parameters of the training.
-    pub params: Digest,
-    /// `trained_model.safetensors`.
-    pub weights: Digest,
-}
-
-impl ModelDescription {
-    /// The format this version writes and reads.
-    pub const FORMAT: u32 = 3;
-    /// The description's file name.
-    pub const FILE: &str = "model.json";
-    /// What `select` says of it, for experiments to be ranked by: a file of the model folder.
-    pub const METRICS_FILE: &str = "metrics.json";
-    /// The weights' file name.
-    pub const WEIGHTS_FILE: &str = "trained_model.safetensors";
-    /// What every model says of itself.
-    pub const NOTICE: &str = "Research use only. Not a medical device.";
-
-    /// Reads `model.json`, of this format or the one before.
-    ///
-    /// # Errors
-    /// When it is missing, not as expected, was changed, or of another format.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(Self::FILE);
-        let found: serde_json::Value = artifact::read_json(&path)?;
-        let format = found["format"].as_u64().unwrap_or_default();
-        let of_this_format = match format {
-            2 => of_format_2(found),
-            _ if format == u64::from(Self::FORMAT) => found,
-            _ => {
-                let found = u32::try_from(format).unwrap_or(u32::MAX);
-                return Err(ClassifierError::Format { path, found, known: Self::FORMAT });
-            }
-        };
-        let description = serde_json::from_value(of_this_format)
-            .map_err(|error| ClassifierError::Description { path, reason: error.to_string() })?;
-        trust::check_description(folder, &description)?;
-        Ok(description)
-    }
-}
-
-/// A folder that takes the place of a model folder once it is whole.
-///
-/// # Errors
-/// When the model folder holds something that is no model, or the folder cannot be made.
-pub fn staged_in_place_of(model_folder: &Path) -> artifact::Result<StagedFolder> {
-    // DVC removes what select made before it runs it, and leaves what calibrate or a registry added.
-    let own_files = [ModelDescription::FILE, Calibration::FILE, Registered::FILE];
-    StagedFolder::in_place_of(model_folder, &own_files)
-}
 
 /// Writes a model folder: the base's tensors and the checkpoint's in one file, the class indices,
 /// the description.
@@ -177,7 +61,7 @@ pub fn write(
         },
         seal: None,
     };
-    description.seal = Some(trust::seal_of(&description));
+    description.seal = Some(seal_of(&description));
     artifact::write_json(&folder.join(ModelDescription::FILE), &description)?;
     Ok(description)
 }
@@ -251,19 +135,19 @@ impl Model {
             Input::Images(images) => {
                 for chunk in images.chunks(batch.images(images.len())) {
                     let rows = batch.images(chunk.len());
-                    let head_inputs = self.network.filled_records(chunk, rows)?;
+                    let head_inputs = self.network.filled_activations(chunk, rows)?;
                     outputs.extend(self.outputs(&head_inputs, chunk.len())?);
                 }
             }
-            Input::Records(records) => {
-                let length = self.network.record_length();
-                let all = records.len() / length;
+            Input::Activations(activations) => {
+                let length = self.network.activation_length();
+                let all = activations.len() / length;
                 // Alone with the head: see `few_threads`.
                 let _few_threads = match batch {
                     BatchSize::AsGiven => self.network.few_threads(),
                     BatchSize::Fixed => None,
                 };
-                for chunk in records.chunks(batch.images(all) * length) {
+                for chunk in activations.chunks(batch.images(all) * length) {
                     let images = chunk.len() / length;
                     let mut filled = chunk.to_vec();
                     filled.resize(batch.images(images) * length, 0.0);
@@ -276,9 +160,9 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The outputs for the first so many of some records.
-    fn outputs(&self, records: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
-        let head_inputs = self.network.head_inputs(records)?;
+    /// The outputs for the first so many of some activations.
+    fn outputs(&self, activations: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
+        let head_inputs = self.network.head_inputs(activations)?;
         let logits = rows(&self.network.logits(&head_inputs, false)?)?;
         let pooled = rows(&self.network.pooled(&head_inputs)?)?;
         let both = logits.into_iter().zip(pooled).take(images);
@@ -301,10 +185,10 @@ impl Model {
 /// Images that a model is asked about.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
-    /// Preprocessed images, each `[3, S, S]` as [`Preprocessing::apply`] makes it.
+    /// Preprocessed images, each `[3, S, S]` as [`imaging::Preprocessing::apply`] makes it.
     Images(&'a [&'a [f32]]),
-    /// Records, one after the other, as a [`crate::features::Extractor`] of the same base makes them.
-    Records(&'a [f32]),
+    /// Activations, one after the other, as a [`crate::features::Extractor`] of the same base makes them.
+    Activations(&'a [f32]),
 }
 
 /// How many images go through the network at a time.

@@ -7,7 +7,7 @@ use config::HeadKind;
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::architecture::{Architecture, MULTI_SCALE_CELLS, Taken};
+use crate::architecture::{Architecture, MULTI_SCALE_CELLS, MapSummary};
 use crate::backend::Backend;
 use crate::tensors::{self, TensorMap};
 use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
@@ -39,7 +39,7 @@ pub(crate) struct Network {
 /// The layers that never change.
 #[derive(Debug)]
 enum FrozenPart {
-    /// Not loaded: records come from another network.
+    /// Not loaded: activations come from another network.
     Elsewhere,
     /// Our own convolutions.
     Winograd(FrozenConvolutions),
@@ -55,7 +55,7 @@ impl Network {
         backend: Backend,
         origin: &str,
     ) -> Result<Self> {
-        let mut network = Self::of_records(architecture, weights, backend, origin)?;
+        let mut network = Self::of_activations(architecture, weights, backend, origin)?;
         network.frozen = match backend.winograd() {
             Some(instructions) => {
                 let layers = network.frozen_layers;
@@ -73,22 +73,22 @@ impl Network {
         Ok(network)
     }
 
-    /// The same without the frozen part: it is given records, and makes none.
-    pub(crate) fn of_records(
+    /// The same without the frozen part: it is given activations, and makes none.
+    pub(crate) fn of_activations(
         architecture: &Architecture,
         weights: &TensorMap,
         backend: Backend,
         origin: &str,
     ) -> Result<Self> {
         tensors::check(weights, &architecture.tensor_specs(), origin)?;
-        let learnt = architecture.checkpoint_specs()?.into_iter().map(|spec| {
+        let learnt = architecture.checkpoint_specs().into_iter().map(|spec| {
             let tensor = to_device(&weights[&spec.name], backend)?;
             Ok((spec.name, tensor))
         });
         Ok(Self {
             architecture: architecture.clone(),
             backend,
-            frozen_layers: architecture.frozen_layers()?,
+            frozen_layers: architecture.frozen_layers(),
             frozen: FrozenPart::Elsewhere,
             learnt: learnt.collect::<Result<_>>()?,
         })
@@ -112,7 +112,7 @@ impl Network {
         self.learnt.insert(name.to_owned(), tensor);
     }
 
-    /// Whether nothing is frozen, so that a record is the image itself.
+    /// Whether nothing is frozen, so that an activation is the image itself.
     pub(crate) fn is_unfrozen(&self) -> bool {
         self.frozen_layers == 0
     }
@@ -124,8 +124,8 @@ impl Network {
         (self.frozen_layers == LAYERS.len()).then(OneThread::start)
     }
 
-    /// Length of a record.
-    pub(crate) fn record_length(&self) -> usize {
+    /// Length of an activation.
+    pub(crate) fn activation_length(&self) -> usize {
         if self.frozen_layers == LAYERS.len() {
             return self.architecture.head_inputs();
         }
@@ -146,8 +146,8 @@ impl Network {
         [vgg16::channels_after(self.frozen_layers) as i64, size as i64, size as i64]
     }
 
-    /// The frozen part: images `[N, 3, S, S]` to records `[N, record_length]`, both fp32.
-    pub(crate) fn records(&self, images: &Tensor) -> Result<Tensor> {
+    /// The frozen part: images `[N, 3, S, S]` to activations `[N, activation_length]`, both fp32.
+    pub(crate) fn activations(&self, images: &Tensor) -> Result<Tensor> {
         let mut scales = Vec::new();
         let taken = self.architecture.taken();
         let end = self.run(images, 0..self.frozen_layers, taken, &mut scales)?;
@@ -159,20 +159,20 @@ impl Network {
         Ok(Tensor::f_cat(&scales, 1)?)
     }
 
-    /// The frozen part of at most `rows` images, each `[3, S, S]`: records `[rows, record_length]`,
+    /// The frozen part of at most `rows` images, each `[3, S, S]`: activations `[rows, activation_length]`,
     /// those of no image arbitrary. What follows then has one shape, however few images there are:
     /// the last bits of libtorch's results may depend on it.
-    pub(crate) fn filled_records(&self, images: &[&[f32]], rows: usize) -> Result<Tensor> {
+    pub(crate) fn filled_activations(&self, images: &[&[f32]], rows: usize) -> Result<Tensor> {
         let mut values = images.concat();
         // Filled up with images only where libtorch sees them.
         let computed = if self.is_libtorch_between() { rows } else { images.len() };
         let shape = self.image_shape(computed);
         values.resize(shape.iter().product::<i64>() as usize, 0.0);
-        let records = self.records(&self.upload(&values, &shape)?)?;
-        Ok(records.f_constant_pad_nd([0, 0, 0, (rows - computed) as i64])?)
+        let activations = self.activations(&self.upload(&values, &shape)?)?;
+        Ok(activations.f_constant_pad_nd([0, 0, 0, (rows - computed) as i64])?)
     }
 
-    /// Whether libtorch computes anything between images and records. It does not where the
+    /// Whether libtorch computes anything between images and activations. It does not where the
     /// convolutions are our own, and no mean is taken of the last maps.
     fn is_libtorch_between(&self) -> bool {
         let is_mean_taken = self.frozen_layers == LAYERS.len()
@@ -181,19 +181,19 @@ impl Network {
         !is_our_own || is_mean_taken
     }
 
-    /// The rest of the base and the pooling: records to what the dense layers see,
+    /// The rest of the base and the pooling: activations to what the dense layers see,
     /// `[N, head_inputs]`, not yet standardised.
-    pub(crate) fn head_inputs(&self, records: &Tensor) -> Result<Tensor> {
+    pub(crate) fn head_inputs(&self, activations: &Tensor) -> Result<Tensor> {
         if self.frozen_layers == LAYERS.len() {
-            return Ok(records.shallow_clone());
+            return Ok(activations.shallow_clone());
         }
         let scales_length = self.frozen_scales() as i64;
         let [channels, height, width] = self.activation_shape();
-        let rest = records.f_narrow(1, scales_length, channels * height * width)?;
+        let rest = activations.f_narrow(1, scales_length, channels * height * width)?;
         let activation = rest.f_reshape([-1, channels, height, width])?;
         let mut scales = Vec::new();
         if scales_length > 0 {
-            scales.push(records.f_narrow(1, 0, scales_length)?);
+            scales.push(activations.f_narrow(1, 0, scales_length)?);
         }
         let taken = self.architecture.taken();
         let end = self.run(&activation, self.frozen_layers..LAYERS.len(), taken, &mut scales)?;
@@ -205,7 +205,7 @@ impl Network {
         &self,
         x: &Tensor,
         layers: Range<usize>,
-        taken: Option<Taken>,
+        taken: Option<MapSummary>,
         scales: &mut Vec<Tensor>,
     ) -> Result<Tensor> {
         let (x, layers) = match &self.frozen {
@@ -286,7 +286,7 @@ impl Network {
         }
     }
 
-    /// Images or records from ordinary memory: `rows` of equal length, as `[rows, …shape]`.
+    /// Images or activations from ordinary memory: `rows` of equal length, as `[rows, …shape]`.
     pub(crate) fn upload(&self, values: &[f32], shape: &[i64]) -> Result<Tensor> {
         upload(&Tensor::f_from_slice(values)?.f_reshape(shape)?, self.backend.device)
     }
@@ -300,17 +300,17 @@ impl Network {
 
 /// What is taken of maps `[N, C, H, W]`, fp32. Of statistics: `[N, 2·C]`, means, then deviations. Of
 /// cells and deviations: `[N, 17·C]`, cells first, channel by channel, then deviations.
-fn take(maps: &Tensor, taken: Taken) -> Result<Tensor> {
+fn take(maps: &Tensor, taken: MapSummary) -> Result<Tensor> {
     let cells = MULTI_SCALE_CELLS as i64;
     let maps = maps.f_to_kind(Kind::Float)?;
     Ok(match taken {
-        Taken::Maps => maps,
-        Taken::Statistics => {
+        MapSummary::Maps => maps,
+        MapSummary::Statistics => {
             let mean = maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?;
             let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
             Tensor::f_cat(&[mean, deviation], 1)?
         }
-        Taken::CellsAndDeviations => {
+        MapSummary::CellsAndDeviations => {
             let average = maps.f_adaptive_avg_pool2d([cells, cells])?.f_flatten(1, -1)?;
             let deviation = maps.f_std_correction(&[2_i64, 3][..], 0, false)?;
             Tensor::f_cat(&[average, deviation], 1)?

@@ -6,7 +6,7 @@ use artifact::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::model::ModelDescription;
+use crate::description::ModelDescription;
 
 /// `registered.json`, where a model came from a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ pub struct Solved {
     pub search: Search,
 }
 
-/// Where a solved head may read, with the columns of a record that belong to each.
+/// Where a solved head may read, with the columns of an activation that belong to each.
 pub fn cuts() -> Vec<Cut> {
     let cut =
         |(name, columns): (&str, std::ops::Range<usize>)| Cut { name: name.to_owned(), columns };
@@ -83,7 +83,7 @@ fn transposed(values: &[f32], rows: usize) -> HostTensor {
     HostTensor::new(&[columns, rows], turned)
 }
 
-/// A head that answers from records, and learns no more.
+/// A head that answers from activations, and learns no more.
 #[derive(Debug)]
 pub struct SolvedHead {
     network: Network,
@@ -103,20 +103,20 @@ impl SolvedHead {
     ) -> Result<Self> {
         let mut weights = weights.clone();
         weights.extend(head);
-        let network = Network::of_records(architecture, &weights, backend, "the solved head")?;
+        let network = Network::of_activations(architecture, &weights, backend, "the solved head")?;
         Ok(Self { network })
     }
 
-    /// Logits of records, one after the other: one row per record, one value per class.
+    /// Logits of activations, one after the other: one row per activation, one value per class.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn logits(&self, records: &[f32]) -> Result<Vec<Vec<f32>>> {
+    pub fn logits(&self, activations: &[f32]) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
-        let length = self.network.record_length();
-        let shape = [(records.len() / length) as i64, length as i64];
-        let head_inputs = self.network.head_inputs(&self.network.upload(records, &shape)?)?;
+        let length = self.network.activation_length();
+        let shape = [(activations.len() / length) as i64, length as i64];
+        let head_inputs = self.network.head_inputs(&self.network.upload(activations, &shape)?)?;
         rows(&self.network.logits(&head_inputs, false)?)
     }
 

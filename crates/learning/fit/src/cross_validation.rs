@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use classifier::features::Extractor;
-use classifier::learner::{Learner, learning_rate};
+use classifier::learner::Learner;
 use config::DescentParams;
 use dataset::Split;
 use serde::{Deserialize, Serialize};
@@ -45,8 +45,7 @@ impl Fold<'_> {
         let start = self.starts_from_solved.then(|| self.ask(learner)).transpose()?;
         let mut epochs = Vec::new();
         for number in 1..=descent.epochs {
-            let learning_rate = learning_rate(descent, number);
-            let epoch = Epoch { number, of: descent.epochs, learning_rate };
+            let epoch = Epoch::new(descent, number, descent.epochs);
             let report = epoch.run(learner, self.extractor, self.images)?;
             tracing::info!("fold {}/{}, {report}", self.number, self.of);
             epochs.push(report.logits);
@@ -57,8 +56,8 @@ impl Fold<'_> {
     fn ask(&self, learner: &Learner) -> Result<Logits> {
         let requests = self.images.requests_in_order(Split::Valid);
         let mut logits = Vec::with_capacity(requests.len());
-        self.extractor.for_each_batch(&requests, self.images.batch_size(), |records| {
-            logits.extend(learner.logits(records)?);
+        self.extractor.for_each_batch(&requests, self.images.batch_size(), |activations| {
+            logits.extend(learner.logits(activations)?);
             Ok(())
         })?;
         Ok(logits)

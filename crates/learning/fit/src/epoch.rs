@@ -8,21 +8,20 @@ use classifier::ClassifierError;
 use classifier::checkpoint::{EpochRow, ValidationScores};
 use classifier::features::Extractor;
 use classifier::learner::{Batch, Learner, Score};
+use config::DescentParams;
 use dataset::Split;
 
 use crate::images::TrainingImages;
-use crate::pace::{Clock, FeaturePass, Pace, Pass};
+use crate::pace::{Clock, EpochTimer, FeaturePass, Pass};
+use crate::schedule::learning_rate;
 use crate::validation_scores;
 
 /// Which epoch, of how many, at which learning rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Epoch {
-    /// Its number, from 1.
-    pub number: u32,
-    /// How many there are to be.
-    pub of: u32,
-    /// The step size.
-    pub learning_rate: f64,
+    number: u32,
+    of: u32,
+    learning_rate: f64,
 }
 
 /// What an epoch came to, and how long it took.
@@ -72,6 +71,12 @@ impl fmt::Display for EpochReport {
 }
 
 impl Epoch {
+    /// An epoch, counted from 1, of as many as there are to be. Its learning rate is that of the
+    /// schedule of `descent`, however many those are.
+    pub fn new(descent: &DescentParams, number: u32, of: u32) -> Self {
+        Self { number, of, learning_rate: learning_rate(descent, number) }
+    }
+
     /// Learns, then scores.
     ///
     /// # Errors
@@ -98,7 +103,8 @@ impl Epoch {
             valid_loss: valid.loss,
             valid_accuracy: valid.accuracy,
         };
-        let Pace { features, left } = Pace::of([learning, scoring], self.of - self.number);
+        let EpochTimer { features, left } =
+            EpochTimer::of([learning, scoring], self.of - self.number);
         let images = images.count(Split::Train) as f64;
         Ok(EpochReport {
             row,
@@ -118,18 +124,18 @@ impl Epoch {
         extractor: &Extractor,
         images: &TrainingImages,
     ) -> Result<(Score, Pass)> {
-        let mut clock = Clock::start(extractor.record_counts().computed);
+        let mut clock = Clock::start(extractor.activation_counts().computed);
         let requests = images.requests(Split::Train, self.number);
         let labels = images.labels(Split::Train, self.number);
         let bar =
             terminal::items_bar(labels.len() as u64, &format!("epoch {}/{}", self.number, self.of));
         let batch_size = images.batch_size();
         let mut label_batches = labels.chunks(batch_size).enumerate();
-        extractor.for_each_batch(&requests, batch_size, |records| {
+        extractor.for_each_batch(&requests, batch_size, |activations| {
             clock.consume(|| {
-                let (step, labels) = label_batches.next().expect("as many labels as records");
+                let (step, labels) = label_batches.next().expect("as many labels as activations");
                 let key = images.dropout_key(self.number, step);
-                learner.step(Batch { records, labels }, self.learning_rate, &key)?;
+                learner.step(Batch { activations, labels }, self.learning_rate, &key)?;
                 bar.inc(labels.len() as u64);
                 // Asking for the score waits for the device: only where somebody reads it.
                 if !bar.is_hidden() {
@@ -153,15 +159,15 @@ impl Epoch {
         extractor: &Extractor,
         images: &TrainingImages,
     ) -> Result<Validation> {
-        let mut clock = Clock::start(extractor.record_counts().computed);
+        let mut clock = Clock::start(extractor.activation_counts().computed);
         let requests = images.requests(Split::Valid, self.number);
         let labels = images.labels(Split::Valid, self.number);
         let mut label_batches = labels.chunks(images.batch_size());
         let mut logits = Vec::with_capacity(labels.len());
-        extractor.for_each_batch(&requests, images.batch_size(), |records| {
+        extractor.for_each_batch(&requests, images.batch_size(), |activations| {
             clock.consume(|| {
-                let labels = label_batches.next().expect("as many labels as records");
-                logits.extend(learner.score(Batch { records, labels })?);
+                let labels = label_batches.next().expect("as many labels as activations");
+                logits.extend(learner.score(Batch { activations, labels })?);
                 Ok(())
             })
         })?;
@@ -171,7 +177,7 @@ impl Epoch {
     }
 
     /// Ends a pass. What it computed comes again in a later epoch while there are views that no
-    /// epoch has seen; in every epoch, where records are not kept or were not by the time that each
+    /// epoch has seen; in every epoch, where activations are not kept or were not by the time that each
     /// view has been seen.
     fn stop(
         self,
@@ -180,10 +186,10 @@ impl Epoch {
         extractor: &Extractor,
         images: &TrainingImages,
     ) -> Pass {
-        let views = images.views_seen_again(split).filter(|_| extractor.keeps_records());
+        let views = images.views_seen_again(split).filter(|_| extractor.keeps_activations());
         let later = views.filter(|views| self.number <= *views);
         let later = later.map(|views| views.min(self.of) - self.number);
-        clock.stop(extractor.record_counts().computed, later)
+        clock.stop(extractor.activation_counts().computed, later)
     }
 
     fn refuse_divergence(self, score: Score) -> Result<()> {

@@ -9,7 +9,7 @@ use classifier::features::ImageRequest;
 use config::{ClassWeights, TrainParams};
 use dataset::{ClassIndices, Manifest, Split};
 
-/// Images whose records are taken at once where there are no optimizer steps.
+/// Images whose activations are taken at once where there are no optimizer steps.
 const WITHOUT_STEPS: usize = 64;
 
 /// An image and its label.
@@ -107,7 +107,7 @@ impl TrainingImages {
         Self { train: images(train), valid: images(valid), ..self.clone() }
     }
 
-    /// Images per optimizer step, or whose records are taken at once where a head is solved.
+    /// Images per optimizer step, or whose activations are taken at once where a head is solved.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }

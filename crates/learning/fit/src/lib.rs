@@ -12,6 +12,7 @@ mod history;
 mod images;
 mod pace;
 mod refit;
+mod schedule;
 pub mod solve;
 mod standardise;
 mod validation;

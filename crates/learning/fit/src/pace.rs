@@ -12,12 +12,12 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts, when `computed` records have been computed in all.
+    /// Starts, when `computed` activations have been computed in all.
     pub(crate) fn start(computed: u64) -> Self {
         Self { started: Instant::now(), computed_before: computed, consuming: Duration::ZERO }
     }
 
-    /// Does what a pass does with records, which is not computing them.
+    /// Does what a pass does with activations, which is not computing them.
     pub(crate) fn consume<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let outcome = work();
@@ -25,7 +25,7 @@ impl Clock {
         outcome
     }
 
-    /// Stops, when `computed` records have been computed in all.
+    /// Stops, when `computed` activations have been computed in all.
     pub(crate) fn stop(self, computed: u64, later_computing: Option<u32>) -> Pass {
         Pass {
             duration: self.started.elapsed(),
@@ -41,9 +41,9 @@ impl Clock {
 pub(crate) struct Pass {
     /// All of it.
     pub(crate) duration: Duration,
-    /// Of that, learning from records or scoring them.
+    /// Of that, learning from activations or scoring them.
     pub(crate) consuming: Duration,
-    /// Records that were not found and had to be computed.
+    /// Activations that were not found and had to be computed.
     pub(crate) computed: u64,
     /// How many later epochs compute as many; none where all do, and computing is part of an epoch.
     pub(crate) later_computing: Option<u32>,
@@ -83,12 +83,12 @@ pub struct FeaturePass {
 
 /// How long an epoch took, and how long those take that are left.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pace {
+pub(crate) struct EpochTimer {
     pub(crate) features: FeaturePass,
     pub(crate) left: Duration,
 }
 
-impl Pace {
+impl EpochTimer {
     /// Of an epoch after which `epochs` are left.
     pub(crate) fn of([train, valid]: [Pass; 2], epochs: u32) -> Self {
         let [first, second] = [train.features(), valid.features()];
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_pass_that_comes_once_is_told_and_not_expected_again() {
-        let pace = Pace::of([pass(32, 2, 613, Some(0)), pass(4, 1, 72, Some(0))], 19);
+        let pace = EpochTimer::of([pass(32, 2, 613, Some(0)), pass(4, 1, 72, Some(0))], 19);
         assert_eq!(pace.features, FeaturePass { computed: 685, duration: Duration::from_secs(33) });
         assert_eq!(pace.left, Duration::from_secs(19 * 3));
         let text = pace.features.to_string();
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn views_that_are_still_to_come_are_expected() {
-        let pace = Pace::of([pass(32, 2, 613, Some(3)), pass(1, 1, 0, Some(0))], 19);
+        let pace = EpochTimer::of([pass(32, 2, 613, Some(3)), pass(1, 1, 0, Some(0))], 19);
         assert_eq!(pace.left, Duration::from_secs(19 * 3 + 3 * 30));
     }
 
@@ -140,14 +140,14 @@ mod tests {
     fn what_every_epoch_computes_is_part_of_the_epoch() {
         let train = pass(32, 2, 613, None);
         assert_eq!(train.repeated(), Duration::from_secs(32));
-        let pace = Pace::of([train, pass(4, 1, 72, Some(0))], 10);
+        let pace = EpochTimer::of([train, pass(4, 1, 72, Some(0))], 10);
         assert_eq!(pace.features.computed, 72);
         assert_eq!(pace.left, Duration::from_secs(10 * 33));
     }
 
     #[test]
     fn nothing_is_said_where_everything_was_found() {
-        let pace = Pace::of([pass(2, 1, 0, Some(0)), pass(1, 1, 0, Some(0))], 10);
+        let pace = EpochTimer::of([pass(2, 1, 0, Some(0)), pass(1, 1, 0, Some(0))], 10);
         assert_eq!(pace.features.to_string(), "");
         assert_eq!(pace.left, Duration::from_secs(30));
     }

@@ -4,14 +4,14 @@ use anyhow::{Context, Result, bail};
 use classifier::architecture::BaseDescription;
 use classifier::backend::Backend;
 use classifier::features::{Extractor, ImageRequest, StoreSettings, Views};
-use classifier::learner::{Learner, learning_rate};
+use classifier::learner::Learner;
 use classifier::model::Model;
 use classifier::solved::{Solved, SolvedHead};
 use classifier::tensors::TensorMap;
 use config::{DescentParams, TrainParams};
 use dataset::{Manifest, Split};
 
-use crate::solve::{Examples, Problem, solver_of};
+use crate::solve::{Examples, SolveInputs, solver_of};
 use crate::{Epoch, History, TrainingImages, standardise};
 
 /// Everything but the images that a training starts from: what `train` used.
@@ -85,7 +85,7 @@ impl Refit {
         Ok(Self { base, weights, params, solved, backend, extractor })
     }
 
-    /// What the frozen part of the network makes of images. Records that `train` left in the store
+    /// What the frozen part of the network makes of images. Activations that `train` left in the store
     /// are not computed again.
     pub fn extractor(&self) -> &Extractor {
         &self.extractor
@@ -142,7 +142,7 @@ impl Refit {
         let kind = solver_of(self.base.architecture.head.kind)
             .context("train the head again: it learns by epochs, and its model says otherwise")?;
         let examples = Examples::gather(&self.extractor, images, Split::Train)?;
-        let problem = Problem::new(kind, &examples, images, &self.params);
+        let problem = SolveInputs::new(kind, &examples, images, &self.params);
         problem.solve(&solved.choice, &self.base, &self.weights, self.backend)
     }
 
@@ -185,8 +185,7 @@ fn run_epochs(
     };
     while let Some(number) = next(&history) {
         // The schedule is the one of the whole training, however long this one lasts.
-        let epoch =
-            Epoch { number, of: params.epochs, learning_rate: learning_rate(params, number) };
+        let epoch = Epoch::new(params, number, params.epochs);
         let report = epoch.run(learner, extractor, images)?;
         tracing::debug!("refit, {report}");
         history.push(report.row);
@@ -210,10 +209,10 @@ impl RefitHead<'_> {
     /// When an image cannot be used, or libtorch refuses.
     pub fn logits(&self, images: &[ImageRequest]) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(images.len());
-        self.extractor.for_each_batch(images, self.batch_size, |records| {
+        self.extractor.for_each_batch(images, self.batch_size, |activations| {
             rows.extend(match &self.answers {
-                Answers::Learnt(learner) => learner.logits(records)?,
-                Answers::Solved(head) => head.logits(records)?,
+                Answers::Learnt(learner) => learner.logits(activations)?,
+                Answers::Solved(head) => head.logits(activations)?,
             });
             Ok(())
         })?;

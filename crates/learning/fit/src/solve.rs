@@ -13,32 +13,32 @@ use solvers::{Choice, Fitted, Kind, Labelled, Rows, Search, SearchSpace};
 
 use crate::TrainingImages;
 
-/// The records of a split, in the order of the manifest.
+/// The activations of a split, in the order of the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
-    records: Vec<f32>,
+    activations: Vec<f32>,
     columns: usize,
     labels: Vec<usize>,
 }
 
 impl Examples {
-    /// Makes or finds the records of a split, with a bar of its own.
+    /// Makes or finds the activations of a split, with a bar of its own.
     ///
     /// # Errors
     /// When an image cannot be used, or libtorch refuses.
     pub fn gather(extractor: &Extractor, images: &TrainingImages, split: Split) -> Result<Self> {
         let requests = images.requests_in_order(split);
-        let columns = extractor.record_length();
-        let mut records = Vec::with_capacity(requests.len() * columns);
+        let columns = extractor.activation_length();
+        let mut activations = Vec::with_capacity(requests.len() * columns);
         let bar =
             terminal::items_bar(requests.len() as u64, &format!("features of {split} images"));
         extractor.for_each_batch(&requests, images.batch_size(), |batch| {
-            records.extend_from_slice(batch);
+            activations.extend_from_slice(batch);
             bar.inc((batch.len() / columns) as u64);
             Ok(())
         })?;
         bar.finish_and_clear();
-        Ok(Self { records, columns, labels: images.labels_in_order(split) })
+        Ok(Self { activations, columns, labels: images.labels_in_order(split) })
     }
 
     /// What the head sees of the training images at first, below which layers are going to learn.
@@ -52,32 +52,32 @@ impl Examples {
     ) -> Result<Self> {
         let requests = images.requests_in_order(Split::Train);
         let bar = terminal::items_bar(requests.len() as u64, "what the head sees at first");
-        let (mut records, mut seen) = (Vec::new(), 0);
+        let (mut activations, mut seen) = (Vec::new(), 0);
         extractor.for_each_batch(&requests, images.batch_size(), |batch| {
-            records.extend(learner.head_inputs(batch)?);
-            seen += batch.len() / extractor.record_length();
+            activations.extend(learner.head_inputs(batch)?);
+            seen += batch.len() / extractor.activation_length();
             bar.set_position(seen as u64);
             Ok(())
         })?;
         bar.finish_and_clear();
-        let columns = records.len() / requests.len().max(1);
-        Ok(Self { records, columns, labels: images.labels_in_order(Split::Train) })
+        let columns = activations.len() / requests.len().max(1);
+        Ok(Self { activations, columns, labels: images.labels_in_order(Split::Train) })
     }
 
     /// Those at some places alone, in that order.
     #[must_use]
     pub fn at(&self, places: &[usize]) -> Self {
-        let record = |place: &usize| &self.records[place * self.columns..][..self.columns];
+        let activation = |place: &usize| &self.activations[place * self.columns..][..self.columns];
         Self {
-            records: places.iter().flat_map(record).copied().collect(),
+            activations: places.iter().flat_map(activation).copied().collect(),
             columns: self.columns,
             labels: places.iter().map(|place| self.labels[*place]).collect(),
         }
     }
 
-    /// One record after the other.
-    pub fn records(&self) -> &[f32] {
-        &self.records
+    /// One activation after the other.
+    pub fn activations(&self) -> &[f32] {
+        &self.activations
     }
 
     /// The class of each image.
@@ -88,7 +88,7 @@ impl Examples {
 
 /// What a solved head is solved with, beside what it chooses.
 #[derive(Debug, Clone)]
-pub struct Problem<'a> {
+pub struct SolveInputs<'a> {
     /// Linear or kernel.
     pub kind: Kind,
     /// The training images.
@@ -110,8 +110,8 @@ pub fn solver_of(head: HeadKind) -> Option<Kind> {
     }
 }
 
-impl<'a> Problem<'a> {
-    /// The training images of `images`, whose records are `examples`.
+impl<'a> SolveInputs<'a> {
+    /// The training images of `images`, whose activations are `examples`.
     pub fn new(
         kind: Kind,
         examples: &'a Examples,
@@ -174,9 +174,9 @@ impl<'a> Problem<'a> {
     }
 
     fn labelled(&self) -> Result<Labelled<'_>> {
-        let Examples { records, columns, labels } = self.examples;
+        let Examples { activations, columns, labels } = self.examples;
         Ok(Labelled {
-            rows: Rows::new(records, *columns)?,
+            rows: Rows::new(activations, *columns)?,
             labels,
             classes: self.class_names.len(),
             class_weights: self.class_weights.as_deref(),

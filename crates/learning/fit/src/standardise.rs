@@ -21,9 +21,9 @@ pub fn standardise(
     let requests = images.requests(Split::Train, 1);
     let bar = terminal::items_bar(requests.len() as u64, "first look");
     let mut fitted = learner.standardisation()?;
-    extractor.for_each_batch(&requests, images.batch_size(), |records| {
-        bar.inc((records.len() / extractor.record_length()) as u64);
-        learner.collect(&mut fitted, records)
+    extractor.for_each_batch(&requests, images.batch_size(), |activations| {
+        bar.inc((activations.len() / extractor.activation_length()) as u64);
+        learner.collect(&mut fitted, activations)
     })?;
     bar.finish_and_clear();
     learner.standardise(&fitted)?;

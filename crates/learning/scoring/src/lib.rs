@@ -21,6 +21,6 @@ mod test_set;
 pub use images::{ImageError, read_file, read_images, read_picture};
 pub use mask::Mask;
 pub use overlay::{heat_layer, overlay};
-pub use predict::{InferenceError, dump_inputs, predict, predict_with_records, prediction};
+pub use predict::{InferenceError, dump_inputs, predict, predict_with_activations, prediction};
 pub use predictions::{Prediction, for_metrics, write_predictions};
 pub use test_set::{TestImage, TestSet, TestSetError, Unit};

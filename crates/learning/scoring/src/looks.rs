@@ -22,7 +22,7 @@ pub const LEDGER_FILE: &str = "test_looks.jsonl";
 /// One model on one test set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Look {
+pub struct TestSetLook {
     /// The digest of the test images and their classes.
     pub test_set: Digest,
     /// The digest of the weights that were scored.
@@ -54,7 +54,7 @@ pub enum LedgerError {
 
 /// What is known of a test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Looks {
+pub struct TestSetLooks {
     /// Different models that were scored on it.
     pub models: usize,
     /// By how much the best of so many equally good models exceeds the average of them by chance, at
@@ -62,7 +62,7 @@ pub struct Looks {
     pub best_by_chance: f64,
 }
 
-impl Look {
+impl TestSetLook {
     /// A model's score on a test set.
     pub fn new(test: &TestSet, model: Digest, accuracy: f64) -> Self {
         let mut groups: Vec<u32> = test.images.iter().map(|image| image.group).collect();
@@ -95,19 +95,19 @@ pub fn ledger_of(folder: &Path) -> PathBuf {
 
 /// What the ledger of the project in which this program runs knows of a test set. A ledger that cannot
 /// be used is warned of, and nothing is known.
-pub fn known(test: &TestSet) -> Option<Looks> {
+pub fn known(test: &TestSet) -> Option<TestSetLooks> {
     let looks = of_here().and_then(|ledger| read(&ledger));
     looks
         .inspect_err(|error| {
             tracing::warn!("earlier uses of the test set are unknown: failed to {error}");
         })
         .ok()
-        .map(|looks| Looks::of(&looks, &digest_of(test)))
+        .map(|looks| TestSetLooks::of(&looks, &digest_of(test)))
 }
 
 /// Adds a look to the ledger of the project in which this program runs. A ledger that cannot be used is
 /// warned of: a score is no worse for it.
-pub fn note_here(look: &Look) -> Option<Looks> {
+pub fn note_here(look: &TestSetLook) -> Option<TestSetLooks> {
     of_here()
         .and_then(|ledger| note(&ledger, look))
         .inspect_err(|error| {
@@ -125,7 +125,7 @@ fn of_here() -> Result<PathBuf, LedgerError> {
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
-pub fn note(ledger: &Path, look: &Look) -> Result<Looks, LedgerError> {
+pub fn note(ledger: &Path, look: &TestSetLook) -> Result<TestSetLooks, LedgerError> {
     let mut known = read(ledger)?;
     if !known.contains(look) {
         let mut line = serde_json::to_vec(look).expect("a look is a plain struct");
@@ -136,14 +136,14 @@ pub fn note(ledger: &Path, look: &Look) -> Result<Looks, LedgerError> {
         file.write_all(&line).with_path("write", ledger)?;
         known.push(look.clone());
     }
-    Ok(Looks::of(&known, &look.test_set))
+    Ok(TestSetLooks::of(&known, &look.test_set))
 }
 
 /// All looks, in the order in which they were taken; none where there is no ledger yet.
 ///
 /// # Errors
 /// When the ledger cannot be read, or a line is no look.
-pub fn read(ledger: &Path) -> Result<Vec<Look>, LedgerError> {
+pub fn read(ledger: &Path) -> Result<Vec<TestSetLook>, LedgerError> {
     if !ledger.exists() {
         return Ok(Vec::new());
     }
@@ -160,12 +160,13 @@ pub fn read(ledger: &Path) -> Result<Vec<Look>, LedgerError> {
         .collect()
 }
 
-impl Looks {
+impl TestSetLooks {
     /// What a ledger knows of a test set.
-    pub fn of(looks: &[Look], test_set: &Digest) -> Self {
+    pub fn of(looks: &[TestSetLook], test_set: &Digest) -> Self {
         let of_set = looks.iter().filter(|look| look.test_set == *test_set);
         // A model's last look counts: scoring the same weights again shows nothing new.
-        let models: BTreeMap<&Digest, &Look> = of_set.map(|look| (&look.model, look)).collect();
+        let models: BTreeMap<&Digest, &TestSetLook> =
+            of_set.map(|look| (&look.model, look)).collect();
         let accuracy = models.values().map(|look| look.accuracy).sum::<f64>();
         let accuracy = accuracy / models.len().max(1) as f64;
         let groups = models.values().map(|look| look.groups).max().unwrap_or(1).max(1);
@@ -176,7 +177,7 @@ impl Looks {
 }
 
 /// `looked at 17 times: …`
-impl fmt::Display for Looks {
+impl fmt::Display for TestSetLooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.models {
             0 | 1 => f.write_str("this test set was scored with one model"),
@@ -216,8 +217,13 @@ fn normal_cdf(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn look(test: u8, model: u8, accuracy: f64) -> Look {
-        Look { test_set: Digest::of(&[test]), model: Digest::of(&[model]), accuracy, groups: 100 }
+    fn look(test: u8, model: u8, accuracy: f64) -> TestSetLook {
+        TestSetLook {
+            test_set: Digest::of(&[test]),
+            model: Digest::of(&[model]),
+            accuracy,
+            groups: 100,
+        }
     }
 
     #[test]

@@ -60,12 +60,12 @@ pub fn predict(
     Ok(predictions)
 }
 
-/// The same, of records that an extractor of the model's base makes, or finds in its store. They are
+/// The same, of activations that an extractor of the model's base makes, or finds in its store. They are
 /// kept there for whoever asks for them again.
 ///
 /// # Errors
 /// As [`predict`], and when the store cannot be written.
-pub fn predict_with_records(
+pub fn predict_with_activations(
     model: &Model,
     extractor: &Extractor,
     images: &[TestImage],
@@ -74,8 +74,8 @@ pub fn predict_with_records(
     let progress = terminal::items_bar(images.len() as u64, "test images");
     let requests: Vec<ImageRequest> = images.iter().map(TestImage::request).collect();
     let mut logits = Vec::with_capacity(images.len());
-    extractor.for_each_batch(&requests, FORWARD_BATCH, |records| {
-        let outputs = model.output(Input::Records(records), BatchSize::Fixed)?;
+    extractor.for_each_batch(&requests, FORWARD_BATCH, |activations| {
+        let outputs = model.output(Input::Activations(activations), BatchSize::Fixed)?;
         progress.inc(outputs.len() as u64);
         logits.extend(outputs.into_iter().map(|output| output.logits));
         Ok(())

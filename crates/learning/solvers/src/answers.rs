@@ -6,8 +6,11 @@ use dataset::{ClassIndex, GroupNumber};
 use metrics::{LabelledLogits, auroc_one_vs_rest};
 
 use crate::folds::Folds;
-use crate::search::TIE_STANDARD_ERRORS;
 use crate::{Error, Result};
+
+/// Candidates that are behind the best by at most so many standard errors of their difference
+/// count as equally good.
+pub const TIE_STANDARD_ERRORS: f64 = 1.0;
 
 /// Which images are answered right: the first of the largest logits is the answer.
 pub(crate) fn right(logits: &[Vec<f32>], labels: &[usize]) -> Vec<bool> {

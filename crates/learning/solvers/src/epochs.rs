@@ -25,9 +25,9 @@ pub struct EpochSearch {
     /// How many groups they are in.
     pub groups: usize,
     /// The head that was solved before the first epoch; none where training starts from chance.
-    pub start: Option<HeldOut>,
+    pub start: Option<HeldOutScores>,
     /// The epochs, from 1.
-    pub epochs: Vec<HeldOut>,
+    pub epochs: Vec<HeldOutScores>,
     /// The epoch to stop after, from 1: the first of those that are behind the best by no more than
     /// chance.
     pub chosen: usize,
@@ -38,7 +38,7 @@ pub struct EpochSearch {
 /// Scores on held-out images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HeldOut {
+pub struct HeldOutScores {
     /// Share of right answers over all images.
     pub accuracy: f64,
     /// The standard error of `accuracy`, over groups.
@@ -75,7 +75,7 @@ pub type Logits = Vec<Vec<f32>>;
 
 /// The images that a training is cross-validated on.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct CrossValidatedImages<'a> {
     /// The class of each image.
     pub labels: &'a [usize],
     /// How many classes there are.
@@ -86,7 +86,7 @@ pub struct Held<'a> {
     pub folds: &'a Folds,
 }
 
-impl Held<'_> {
+impl CrossValidatedImages<'_> {
     /// Scores the start, where there is one, and every epoch, and chooses.
     ///
     /// # Errors
@@ -122,11 +122,11 @@ impl Held<'_> {
         })
     }
 
-    fn scores(&self, clusters: &Clusters, logits: &Logits, own: &Calibrated) -> HeldOut {
+    fn scores(&self, clusters: &Clusters, logits: &Logits, own: &Calibrated) -> HeldOutScores {
         let right = right(logits, self.labels);
         let accuracy = clusters.mean(|image| f64::from(u8::from(right[image])));
         let log_loss = clusters.mean(|image| own.losses[image]);
-        HeldOut {
+        HeldOutScores {
             accuracy: accuracy.mean,
             standard_error: accuracy.standard_error,
             accuracy_of_folds: share_by_fold(&right, self.folds),
@@ -158,8 +158,8 @@ impl EpochSearch {
     /// The scores of the epoch that was chosen.
     ///
     /// # Panics
-    /// When `chosen` is not one of the epochs, which it always is as made by [`Held::search`].
-    pub fn best(&self) -> &HeldOut {
+    /// When `chosen` is not one of the epochs, which it always is as made by [`CrossValidatedImages::search`].
+    pub fn best(&self) -> &HeldOutScores {
         &self.epochs[self.chosen - 1]
     }
 }
@@ -167,7 +167,7 @@ impl EpochSearch {
 /// `cross-validation in 5 folds of 309 groups stops after epoch 6: log loss 0.42, …; …`
 impl fmt::Display for EpochSearch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HeldOut { accuracy, standard_error, log_loss, .. } = self.best();
+        let HeldOutScores { accuracy, standard_error, log_loss, .. } = self.best();
         write!(
             f,
             "cross-validation in {} folds of {} groups stops after epoch {} of {}: log loss {log_loss:.4}, \
@@ -226,7 +226,8 @@ mod tests {
         let labels: Vec<usize> = (0..IMAGES).map(|image| image % 2).collect();
         let groups: Vec<GroupNumber> = (0..IMAGES as u32).map(GroupNumber).collect();
         let folds = folds::assign(&labels, &groups, 3, 17).unwrap();
-        let held = Held { labels: &labels, classes: 2, groups: &groups, folds: &folds };
+        let held =
+            CrossValidatedImages { labels: &labels, classes: 2, groups: &groups, folds: &folds };
         let epochs: Vec<Logits> = epochs.iter().map(|first| wrong_on(*first, 1.0)).collect();
         held.search(start.map(|first| wrong_on(first, 2.0)).as_ref(), &epochs).unwrap()
     }
@@ -271,7 +272,8 @@ mod tests {
         let labels = [0, 1, 0, 1];
         let groups = [0, 1, 2, 3].map(GroupNumber);
         let folds = folds::assign(&labels, &groups, 2, 1).unwrap();
-        let held = Held { labels: &labels, classes: 2, groups: &groups, folds: &folds };
+        let held =
+            CrossValidatedImages { labels: &labels, classes: 2, groups: &groups, folds: &folds };
         assert!(held.search(None, &[]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::kernel::distances;
+use crate::kernel::distance::distances;
 use crate::product::times_transposed;
 use crate::{Error, Result, Rows, Standardisation};
 

@@ -6,22 +6,19 @@
 //! wide kernels and a large strength it may be right a little less often than votes, which
 //! cross-validation of the sum itself sees: `tests/reference/test_solvers_crate.py` sets them side by side.
 
-use std::ops::Range;
-
-use rayon::prelude::*;
-
 use crate::choice::{Kind, gamma_of};
-use crate::product::times_transposed;
 use crate::rows::columns_of;
 use crate::standardise::Design;
 use crate::{Choice, Cut, Fitted, Head, Labelled, Result};
 
+pub(crate) mod by_class;
+pub(crate) mod distance;
 pub(crate) mod exact;
 pub(crate) mod landmarks;
 mod smo;
 
-/// Rows of a matrix that one thread makes at a time.
-pub(crate) const ROWS_OF_A_BLOCK: usize = 256;
+use by_class::ByClass;
+use distance::{all_distances, to_kernel};
 
 /// Up to so many images the machine is exact. Beyond, it is fitted on landmarks. The kernel matrix of
 /// so many is 256 MiB.
@@ -84,82 +81,6 @@ pub(crate) fn fit_with_limit(
         gamma,
     };
     Ok(Fitted { standardisation: design.standardisation().clone(), head })
-}
-
-/// Images sorted by class.
-#[derive(Debug)]
-pub(crate) struct ByClass {
-    /// Their numbers in the matrix.
-    pub(crate) images: Vec<usize>,
-    /// Where each class lies among them.
-    pub(crate) parts: Vec<Range<usize>>,
-}
-
-impl ByClass {
-    pub(crate) fn of(data: &Labelled<'_>, mut images: Vec<usize>) -> Self {
-        images.sort_by_key(|image| data.labels[*image]);
-        let end = |class| images.partition_point(|image| data.labels[*image] <= class);
-        let start = |class| images.partition_point(|image| data.labels[*image] < class);
-        let parts = (0..data.classes).map(|class| start(class)..end(class)).collect();
-        Self { images, parts }
-    }
-
-    /// The bound of the dual variables of each class.
-    pub(crate) fn bounds(&self, data: &Labelled<'_>, strength: f64) -> Vec<f64> {
-        (0..self.parts.len()).map(|class| strength * data.weight(class)).collect()
-    }
-}
-
-/// Squared distances between rows, `[rows, vectors]`, by one thread:
-/// `|u − v|² = |u|² + |v|² − 2 u·v`.
-pub(crate) fn distances(rows: &[f32], vectors: &[f32], columns: usize) -> Vec<f32> {
-    let norms = norms(vectors, columns);
-    let mut out = vec![0.0; rows.len() / columns * norms.len()];
-    distances_into(rows, (vectors, &norms), columns, &mut out);
-    out
-}
-
-fn distances_into(
-    rows: &[f32],
-    (vectors, vector_norms): (&[f32], &[f32]),
-    columns: usize,
-    out: &mut [f32],
-) {
-    times_transposed(rows, vectors, columns, out);
-    let rows = norms(rows, columns);
-    for (row, out) in rows.iter().zip(out.chunks_exact_mut(vector_norms.len())) {
-        for (value, vector) in out.iter_mut().zip(vector_norms) {
-            *value = (row + vector - 2.0 * *value).max(0.0);
-        }
-    }
-}
-
-/// Squared lengths of rows, in double precision while they are added up.
-fn norms(rows: &[f32], columns: usize) -> Vec<f32> {
-    let square = |row: &[f32]| row.iter().map(|it| f64::from(*it) * f64::from(*it)).sum::<f64>();
-    rows.chunks_exact(columns).map(|row| square(row) as f32).collect()
-}
-
-/// Squared distances between all images of two designs, `[rows, vectors]`.
-pub(crate) fn all_distances(rows: &Design<'_>, vectors: &Design<'_>) -> Vec<f32> {
-    let columns = rows.columns();
-    let vectors = vectors.all_rows();
-    let vector_norms = norms(&vectors, columns);
-    let mut out = vec![0.0; rows.len() * vector_norms.len()];
-    let blocks = out.par_chunks_mut(ROWS_OF_A_BLOCK * vector_norms.len()).enumerate();
-    blocks.for_each(|(block, out)| {
-        let first = block * ROWS_OF_A_BLOCK;
-        let rows = rows.rows_at(first..(first + ROWS_OF_A_BLOCK).min(rows.len()));
-        distances_into(&rows, (&vectors, &vector_norms), columns, out);
-    });
-    out
-}
-
-/// Turns squared distances into values of the kernel, in their place.
-pub(crate) fn to_kernel(distances: &mut [f32], gamma: f32) {
-    distances.par_chunks_mut(1 << 14).for_each(|values| {
-        values.iter_mut().for_each(|value| *value = (-gamma * *value).exp());
-    });
 }
 
 #[cfg(test)]

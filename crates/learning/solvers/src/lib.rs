@@ -34,12 +34,13 @@ mod standardise;
 mod testing;
 mod words;
 
+pub use answers::TIE_STANDARD_ERRORS;
 pub use choice::{Choice, Kind};
-pub use epochs::{EpochSearch, Held};
+pub use epochs::{CrossValidatedImages, EpochSearch};
 pub use error::{Error, Result};
 pub use head::{Fitted, Head};
 pub use rows::{Cut, Labelled, Rows};
-pub use search::{Candidate, Search, SearchSpace, Searched, TIE_STANDARD_ERRORS, search};
+pub use search::{Candidate, Search, SearchSpace, Searched, search};
 pub use standardise::Standardisation;
 
 /// Fits a head of either kind. `seed` draws landmarks, where there are so many images that a kernel

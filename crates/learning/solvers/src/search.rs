@@ -20,10 +20,7 @@ mod held_out;
 mod scores;
 
 use held_out::Job;
-
-/// Candidates that are behind the best by at most so many standard errors of their difference
-/// count as equally good.
-pub const TIE_STANDARD_ERRORS: f64 = 1.0;
+pub use scores::Candidate;
 
 /// Bytes that the matrices of folds fitted at the same time may have together, unless one alone
 /// has more.
@@ -64,36 +61,6 @@ pub struct Search {
     pub chosen: usize,
     /// Every combination: by cuts, then widths, then strengths, which ascend.
     pub candidates: Vec<Candidate>,
-}
-
-/// One combination, and how it did on images that it was not fitted on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Candidate {
-    /// The combination.
-    pub choice: Choice,
-    /// How many features it reads.
-    pub features: usize,
-    /// Share of right answers over all images.
-    pub accuracy: f64,
-    /// The standard error of `accuracy`, over groups: images of one group are not independent.
-    pub standard_error: f64,
-    /// Share of right answers in each fold.
-    pub accuracy_of_folds: Vec<f64>,
-    /// Mean cross-entropy in nats, after one temperature for all folds: what is chosen by.
-    pub log_loss: f64,
-    /// The standard error of `log_loss`, over groups.
-    pub log_loss_standard_error: f64,
-    /// That temperature.
-    pub temperature: f64,
-    /// The mean AUROC of each class against all others.
-    pub auroc: Option<f64>,
-    /// By how much the log loss of the best is lower.
-    pub behind: f64,
-    /// The standard error of `behind`, over groups, from answers to the same images.
-    pub behind_standard_error: f64,
-    /// Whether `behind` is within what counts as equally good.
-    pub tie: bool,
 }
 
 /// A search with what its candidates were scored by.
@@ -229,7 +196,7 @@ pub(crate) fn search_with_limit(
                     logits[*image] = std::mem::take(row);
                 }
             }
-            tried.push(scores::Tried { choice, features: read.len(), logits });
+            tried.push(scores::TriedCandidate { choice, features: read.len(), logits });
         }
     }
     let scored = scores::score(tried, data, groups, &folds)?;

@@ -3,23 +3,23 @@
 
 use std::time::Instant;
 
-use winograd::{Buffer, Convolution, InstructionSet, Then};
+use winograd::{Buffer, Convolution, Epilogue, InstructionSet};
 
 /// Channels in and out, the side of the image, whether a pooling follows.
-const LAYERS: [(usize, usize, usize, Then); 13] = [
-    (3, 64, 224, Then::Relu),
-    (64, 64, 224, Then::ReluMaxPool),
-    (64, 128, 112, Then::Relu),
-    (128, 128, 112, Then::ReluMaxPool),
-    (128, 256, 56, Then::Relu),
-    (256, 256, 56, Then::Relu),
-    (256, 256, 56, Then::ReluMaxPool),
-    (256, 512, 28, Then::Relu),
-    (512, 512, 28, Then::Relu),
-    (512, 512, 28, Then::ReluMaxPool),
-    (512, 512, 14, Then::Relu),
-    (512, 512, 14, Then::Relu),
-    (512, 512, 14, Then::ReluMaxPool),
+const LAYERS: [(usize, usize, usize, Epilogue); 13] = [
+    (3, 64, 224, Epilogue::Relu),
+    (64, 64, 224, Epilogue::ReluMaxPool),
+    (64, 128, 112, Epilogue::Relu),
+    (128, 128, 112, Epilogue::ReluMaxPool),
+    (128, 256, 56, Epilogue::Relu),
+    (256, 256, 56, Epilogue::Relu),
+    (256, 256, 56, Epilogue::ReluMaxPool),
+    (256, 512, 28, Epilogue::Relu),
+    (512, 512, 28, Epilogue::Relu),
+    (512, 512, 28, Epilogue::ReluMaxPool),
+    (512, 512, 14, Epilogue::Relu),
+    (512, 512, 14, Epilogue::Relu),
+    (512, 512, 14, Epilogue::ReluMaxPool),
 ];
 
 fn main() {
@@ -42,7 +42,7 @@ fn main() {
         );
         let mut pixels = Buffer::zeros(images * side * side * inputs);
         pixels.fill(0.5);
-        let map_side = if then == Then::Relu { side } else { side / 2 };
+        let map_side = if then == Epilogue::Relu { side } else { side / 2 };
         let mut maps = Buffer::zeros(images * map_side * map_side * outputs);
         let mut seconds: Vec<f64> = (0..5)
             .map(|_| {

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::direct::{self, Lines};
+use crate::epilogue::Epilogue;
+use crate::kernels::Kernels;
 use crate::pieces::Shape;
 use crate::product::{self, Layout, Part};
 use crate::transform::{self, INPUT_SIDE, LANES, Lanes, POINTS, SIDE};
-use crate::{Kernels, Then};
 
 /// Instructions that this processor has. Whichever are used, the bytes that come out are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,11 +139,11 @@ impl Block<'_> {
             Kernels::Direct { panels } => {
                 self.gather_neighbourhoods(before);
                 match self.work.shape.then {
-                    Then::Relu => {
+                    Epilogue::Relu => {
                         product::all(self.layout, before, panels, maps, most_rows, multiply);
                         maps.iter_mut().for_each(|value| *value = transform::relu(*value));
                     }
-                    Then::ReluMaxPool => {
+                    Epilogue::ReluMaxPool => {
                         product::all(self.layout, before, panels, after, most_rows, multiply);
                         self.pool(after, maps);
                     }
@@ -240,8 +241,8 @@ impl Block<'_> {
                     let bias = lanes_at(bias, channel);
                     transform::output(after, length, start, &mut half, bias, &mut made);
                     match shape.then {
-                        Then::Relu => write(&made, maps, map_shape, column * SIDE, channel),
-                        Then::ReluMaxPool => {
+                        Epilogue::Relu => write(&made, maps, map_shape, column * SIDE, channel),
+                        Epilogue::ReluMaxPool => {
                             transform::max_pool(&made, &mut pooled);
                             let left = column * (SIDE / 2);
                             write(&pooled, maps, map_shape, left, channel);

@@ -31,6 +31,8 @@
 mod block;
 mod buffer;
 mod direct;
+mod epilogue;
+mod kernels;
 mod pieces;
 mod product;
 mod transform;
@@ -40,21 +42,22 @@ use rayon::prelude::*;
 pub use crate::block::InstructionSet;
 use crate::block::Work;
 pub use crate::buffer::Buffer;
+pub use crate::epilogue::Epilogue;
+use crate::kernels::Kernels;
 use crate::pieces::{Shape, Split};
 use crate::product::PANEL;
-use crate::transform::{LANES, POINTS};
 
 /// A 3×3 convolution with padding 1, bias and ReLU, whose weights stay as they are.
 ///
 /// ```
-/// use winograd::{Convolution, InstructionSet, Then};
+/// use winograd::{Convolution, InstructionSet, Epilogue};
 ///
 /// let Some(instructions) = InstructionSet::detect() else { return };
 /// // 16 channels in, 32 out; each sums up the 3×3 pixels around one, of all channels.
 /// let convolution = Convolution::new(&vec![1.0; 32 * 16 * 9], &vec![0.5; 32], 16, 32);
 /// let image = vec![1.0; 4 * 4 * 16];
 /// let mut maps = vec![0.0; 4 * 4 * 32];
-/// convolution.run(&image, (4, 4), Then::Relu, instructions, &mut maps);
+/// convolution.run(&image, (4, 4), Epilogue::Relu, instructions, &mut maps);
 /// // In a corner five of the nine lie outside.
 /// assert!((maps[0] - (4.0 * 16.0 + 0.5)).abs() < 1e-4);
 /// ```
@@ -63,25 +66,6 @@ pub struct Convolution {
     inputs: usize,
     outputs: usize,
     kernels: Kernels,
-}
-
-/// Weights, as the products take them.
-#[derive(Debug)]
-pub(crate) enum Kernels {
-    /// For each [`PANEL`] of outputs, for each point, for each input (filled up with zeros to whole
-    /// [`LANES`]), the panel's values.
-    Transformed { panels: Buffer, bias: Vec<f32> },
-    /// For each [`PANEL`] of outputs, for each value of a pixel's neighbourhood, the panel's values.
-    Direct { panels: Buffer },
-}
-
-/// What comes after the convolution's bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// ReLU.
-    Relu,
-    /// ReLU, then a 2×2 maximum with stride 2; an odd last row or column is dropped.
-    ReluMaxPool,
 }
 
 impl Convolution {
@@ -121,7 +105,7 @@ impl Convolution {
         &self,
         images: &[f32],
         (height, width): (usize, usize),
-        then: Then,
+        then: Epilogue,
         instructions: InstructionSet,
         maps: &mut [f32],
     ) {
@@ -144,34 +128,6 @@ impl Convolution {
             .cut(maps)
             .into_par_iter()
             .for_each(|(rows, maps)| work.compute(instructions, rows, maps));
-    }
-}
-
-impl Kernels {
-    fn transformed(weight: &[f32], bias: &[f32], inputs: usize) -> Self {
-        let padded = inputs.next_multiple_of(LANES);
-        let mut panels = Buffer::zeros(POINTS * padded * bias.len());
-        let of_panels = panels.par_chunks_exact_mut(POINTS * padded * PANEL);
-        of_panels.zip(weight.par_chunks_exact(PANEL * inputs * 9)).for_each(|(panel, weight)| {
-            for (place, kernel) in weight.as_chunks().0.iter().enumerate() {
-                let (lane, input) = (place / inputs, place % inputs);
-                for (point, value) in transform::kernel(kernel).into_iter().enumerate() {
-                    panel[(point * padded + input) * PANEL + lane] = value;
-                }
-            }
-        });
-        Self::Transformed { panels, bias: bias.to_vec() }
-    }
-
-    fn direct(weight: &[f32], bias: &[f32], inputs: usize) -> Self {
-        let mut panels = Buffer::zeros(direct::NEIGHBOURHOOD * bias.len());
-        for (output, (weight, bias)) in weight.chunks_exact(inputs * 9).zip(bias).enumerate() {
-            let (panel, lane) = (output / PANEL, output % PANEL);
-            for (place, value) in direct::kernel(weight, *bias).into_iter().enumerate() {
-                panels[(panel * direct::NEIGHBOURHOOD + place) * PANEL + lane] = value;
-            }
-        }
-        Self::Direct { panels }
     }
 }
 
@@ -216,9 +172,9 @@ mod tests {
             Convolution::new(&self.weight, &self.bias, self.inputs, self.outputs)
         }
 
-        fn maps(&self, images: &[f32], then: Then, instructions: InstructionSet) -> Vec<f32> {
+        fn maps(&self, images: &[f32], then: Epilogue, instructions: InstructionSet) -> Vec<f32> {
             let (height, width) = self.size;
-            let side = if then == Then::Relu { 1 } else { 2 };
+            let side = if then == Epilogue::Relu { 1 } else { 2 };
             let count = images.len() / (height * width * self.inputs);
             let mut maps = vec![f32::NAN; count * (height / side) * (width / side) * self.outputs];
             self.convolution().run(images, self.size, then, instructions, &mut maps);
@@ -226,7 +182,7 @@ mod tests {
         }
 
         /// Straight from the definition, in double precision.
-        fn by_definition(&self, then: Then) -> Vec<f64> {
+        fn by_definition(&self, then: Epilogue) -> Vec<f64> {
             let (height, width) = self.size;
             let mut maps = Vec::new();
             for image in self.images.chunks(height * width * self.inputs) {
@@ -245,7 +201,7 @@ mod tests {
                     }
                     sum.max(0.0)
                 };
-                let side = if then == Then::Relu { 1 } else { 2 };
+                let side = if then == Epilogue::Relu { 1 } else { 2 };
                 for (y, x) in
                     (0..height / side).flat_map(|y| (0..width / side).map(move |x| (y, x)))
                 {
@@ -271,7 +227,7 @@ mod tests {
         for (inputs, outputs) in [(3, 32), (16, 64), (20, 32), (64, 32)] {
             for size in [(1, 1), (2, 3), (4, 4), (7, 9), (8, 12), (13, 6)] {
                 let case = Case::new(inputs, outputs, size, 2);
-                for then in [Then::Relu, Then::ReluMaxPool] {
+                for then in [Epilogue::Relu, Epilogue::ReluMaxPool] {
                     let expected = case.by_definition(then);
                     for instructions in instruction_sets() {
                         let found = case.maps(&case.images, then, instructions);
@@ -293,7 +249,7 @@ mod tests {
     fn bytes_depend_on_neither_instructions_threads_nor_neighbours() {
         let (size, count) = ((14, 14), 5);
         for (inputs, then) in
-            [3, 64].into_iter().flat_map(|it| [(it, Then::Relu), (it, Then::ReluMaxPool)])
+            [3, 64].into_iter().flat_map(|it| [(it, Epilogue::Relu), (it, Epilogue::ReluMaxPool)])
         {
             let case = Case::new(inputs, 64, size, count);
             let together = case.maps(&case.images, then, instruction_sets()[0]);
@@ -317,7 +273,7 @@ mod tests {
         for inputs in [3, 16] {
             let mut case = Case::new(inputs, 32, (4, 4), 1);
             case.images[2] = f32::NAN;
-            for then in [Then::Relu, Then::ReluMaxPool] {
+            for then in [Epilogue::Relu, Epilogue::ReluMaxPool] {
                 for instructions in instruction_sets() {
                     let maps = case.maps(&case.images, then, instructions);
                     assert!(maps[0].is_nan(), "{inputs} {then:?} {instructions:?}");
@@ -330,6 +286,6 @@ mod tests {
     #[should_panic(expected = "no images of 4 × 4 × 16")]
     fn images_that_are_not_whole_are_refused() {
         let case = Case::new(16, 32, (4, 4), 1);
-        case.maps(&case.images[1..], Then::Relu, instruction_sets()[0]);
+        case.maps(&case.images[1..], Epilogue::Relu, instruction_sets()[0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::Then;
+use crate::epilogue::Epilogue;
 use crate::transform::{INPUT_SIDE, LANES, Lanes, SIDE};
 
 /// Tiles that are computed together: as many as let the kernels, which are read once for each
@@ -19,7 +19,7 @@ pub(crate) struct Shape {
     pub(crate) width: usize,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    pub(crate) then: Then,
+    pub(crate) then: Epilogue,
 }
 
 impl Shape {
@@ -37,8 +37,8 @@ impl Shape {
     /// Height and width of a map.
     pub(crate) fn map_size(self) -> (usize, usize) {
         match self.then {
-            Then::Relu => (self.height, self.width),
-            Then::ReluMaxPool => (self.height / 2, self.width / 2),
+            Epilogue::Relu => (self.height, self.width),
+            Epilogue::ReluMaxPool => (self.height / 2, self.width / 2),
         }
     }
 
@@ -91,8 +91,8 @@ impl Shape {
     /// The rows of a map that a row of tiles makes, of the image it belongs to.
     pub(crate) fn map_rows(self, tile_row: usize) -> Range<usize> {
         let side = match self.then {
-            Then::Relu => SIDE,
-            Then::ReluMaxPool => SIDE / 2,
+            Epilogue::Relu => SIDE,
+            Epilogue::ReluMaxPool => SIDE / 2,
         };
         let (height, _) = self.map_size();
         (tile_row * side).min(height)..((tile_row + 1) * side).min(height)
@@ -102,8 +102,8 @@ impl Shape {
     pub(crate) fn convolved_rows(self, tile_row: usize) -> usize {
         let rows = self.map_rows(tile_row % self.tile_rows()).len();
         match self.then {
-            Then::Relu => rows,
-            Then::ReluMaxPool => 2 * rows,
+            Epilogue::Relu => rows,
+            Epilogue::ReluMaxPool => 2 * rows,
         }
     }
 }

@@ -7,7 +7,7 @@ use classifier::foreign::{FeatureReference, HistogramReference};
 use config::CalibrateParams;
 use solvers::folds;
 
-use crate::images::{Images, SeenImage};
+use crate::images::{Images, PredictedImage};
 
 /// Share of the held-out images that each check accepts.
 const ACCEPTANCE: f64 = 0.99;
@@ -24,7 +24,7 @@ pub(crate) struct Foreign {
 
 /// Fits both references on the training and validation images.
 pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> {
-    let all: Vec<&SeenImage> = images.seen.iter().collect();
+    let all: Vec<&PredictedImage> = images.seen.iter().collect();
     if all.len() < FEWEST {
         bail!(
             "find limits for out-of-distribution images: {} training and validation images are too \
@@ -68,22 +68,23 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
 
 /// The images for which `belongs` holds, and the others.
 fn part<'a>(
-    images: &[&'a SeenImage],
+    images: &[&'a PredictedImage],
     belongs: impl Fn(usize) -> bool,
-) -> (Vec<&'a SeenImage>, Vec<&'a SeenImage>) {
+) -> (Vec<&'a PredictedImage>, Vec<&'a PredictedImage>) {
     let (held_out, rest): (Vec<_>, Vec<_>) =
         images.iter().enumerate().partition(|(index, _)| belongs(*index));
-    let images = |part: Vec<(usize, &&'a SeenImage)>| part.into_iter().map(|(_, it)| *it).collect();
+    let images =
+        |part: Vec<(usize, &&'a PredictedImage)>| part.into_iter().map(|(_, it)| *it).collect();
     (images(held_out), images(rest))
 }
 
-fn histogram_reference(images: &[&SeenImage]) -> HistogramReference {
+fn histogram_reference(images: &[&PredictedImage]) -> HistogramReference {
     HistogramReference::of(
         images.iter().map(|it| (it.record.image.class.as_str(), &it.histogram[..])),
     )
 }
 
-fn feature_reference(images: &[&SeenImage]) -> classifier::Result<FeatureReference> {
+fn feature_reference(images: &[&PredictedImage]) -> classifier::Result<FeatureReference> {
     let rows: Vec<&[f32]> = images.iter().map(|image| image.output.pooled.as_slice()).collect();
     FeatureReference::fit(&rows)
 }

@@ -8,7 +8,8 @@ use fit::Refit;
 use imaging::GREY_BINS;
 use rayon::prelude::*;
 
-use crate::SPLITS;
+/// The splits whose images are looked at; the test split is not one of them.
+const SPLITS: [Split; 2] = [Split::Train, Split::Valid];
 
 /// Images looked at between two updates of the progress bar.
 const BATCH: usize = 32;
@@ -18,7 +19,7 @@ pub(crate) type LabelledLogits = Vec<(ClassIndex, Vec<f32>)>;
 
 /// One image.
 #[derive(Debug)]
-pub(crate) struct SeenImage {
+pub(crate) struct PredictedImage {
     pub(crate) record: ValidatedRecord,
     pub(crate) class: ClassIndex,
     pub(crate) output: ModelOutput,
@@ -32,7 +33,7 @@ pub(crate) struct SeenImage {
 pub(crate) struct Images {
     /// What the stages after `validate` read.
     pub(crate) manifest: Manifest,
-    pub(crate) seen: Vec<SeenImage>,
+    pub(crate) seen: Vec<PredictedImage>,
 }
 
 impl Images {
@@ -56,7 +57,7 @@ impl Images {
             .zip(histograms.into_iter().zip(outputs))
             .map(|(record, (histogram, output))| {
                 let copied = record.duplicate_group.is_some_and(|it| in_training.contains(&it));
-                Ok(SeenImage {
+                Ok(PredictedImage {
                     class: model.classes().index(&record.image.class)?,
                     was_seen_in_training: record.image.split != Split::Train && copied,
                     record: record.clone(),
@@ -79,17 +80,17 @@ impl Images {
     }
 
     /// The images of a split.
-    pub(crate) fn of(&self, split: Split) -> impl Iterator<Item = &SeenImage> {
+    pub(crate) fn of(&self, split: Split) -> impl Iterator<Item = &PredictedImage> {
         self.seen.iter().filter(move |image| image.record.image.split == split)
     }
 
     /// What to ask an extractor for.
-    pub(crate) fn request(&self, image: &SeenImage) -> ImageRequest {
+    pub(crate) fn request(&self, image: &PredictedImage) -> ImageRequest {
         request(&self.manifest, &image.record)
     }
 }
 
-impl SeenImage {
+impl PredictedImage {
     /// What it must not be parted from.
     pub(crate) fn group(&self) -> GroupNumber {
         self.record.group
@@ -110,8 +111,8 @@ fn outputs(
     let requests: Vec<_> = records.iter().map(|record| request(manifest, record)).collect();
     let bar = terminal::items_bar(requests.len() as u64, "looking at images");
     let mut outputs = Vec::with_capacity(requests.len());
-    refit.extractor().for_each_batch(&requests, BATCH, |records| {
-        let seen = model.output(Input::Records(records), BatchSize::AsGiven)?;
+    refit.extractor().for_each_batch(&requests, BATCH, |activations| {
+        let seen = model.output(Input::Activations(activations), BatchSize::AsGiven)?;
         bar.inc(seen.len() as u64);
         outputs.extend(seen);
         Ok(())

@@ -14,10 +14,11 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use classifier::calibration::{Calibration, CalibrationImages};
+use classifier::description::ModelDescription;
 use classifier::features::StoreSettings;
-use classifier::model::{Model, ModelDescription};
+use classifier::model::Model;
 use config::CalibrateParams;
-use dataset::{Split, ValidatedManifest};
+use dataset::ValidatedManifest;
 use fit::Refit;
 
 mod arguments;
@@ -125,6 +126,3 @@ fn calibration_logits(
     }
     Ok((logits, CalibrationImages { validation, left_out_copies, out_of_fold, reason }))
 }
-
-/// The splits whose images are looked at; the test split is not one of them.
-const SPLITS: [Split; 2] = [Split::Train, Split::Valid];

@@ -9,14 +9,14 @@ use dataset::{Manifest, Split};
 use fit::{Length, Refit};
 use solvers::folds::Folds;
 
-use crate::images::{Images, LabelledLogits, SeenImage};
+use crate::images::{Images, LabelledLogits, PredictedImage};
 
 /// Deals the training images to folds, copies, scans and patients kept together.
 ///
 /// # Errors
 /// When a class is in one group alone, so that no fold can be held out of its training.
 pub(crate) fn folds_of(images: &Images, params: &CalibrateParams) -> solvers::Result<Folds> {
-    let training: Vec<&SeenImage> = images.of(Split::Train).collect();
+    let training: Vec<&PredictedImage> = images.of(Split::Train).collect();
     let classes: Vec<usize> = training.iter().map(|image| image.class.0).collect();
     let groups: Vec<_> = training.iter().map(|image| image.group()).collect();
     solvers::folds::assign(&classes, &groups, params.folds as usize, params.seed)
@@ -30,7 +30,7 @@ pub(crate) fn logits(
     folds: &Folds,
     epochs: u32,
 ) -> Result<LabelledLogits> {
-    let training: Vec<&SeenImage> = images.of(Split::Train).collect();
+    let training: Vec<&PredictedImage> = images.of(Split::Train).collect();
     let mut predicted: Vec<Option<Vec<f32>>> = vec![None; training.len()];
     let bar = terminal::items_bar(folds.count() as u64, "out-of-fold heads");
     for fold in 0..folds.count() {
@@ -50,7 +50,7 @@ pub(crate) fn logits(
 }
 
 /// The manifest without some images.
-fn without<'a>(images: &Images, held_out: impl Iterator<Item = &'a SeenImage>) -> Manifest {
+fn without<'a>(images: &Images, held_out: impl Iterator<Item = &'a PredictedImage>) -> Manifest {
     let held_out: std::collections::BTreeSet<&str> =
         held_out.map(|image| image.record.image.path.as_str()).collect();
     images.manifest.filtered(|image| !held_out.contains(image.path.as_str()))

@@ -14,8 +14,9 @@ use anyhow::{Context, Result};
 use artifact::Digest;
 use classifier::architecture::KERNEL_COEFFICIENTS;
 use classifier::checkpoint::RunId;
+use classifier::description::ModelDescription;
 use classifier::initialise::shuffled;
-use classifier::model::{BatchSize, Heatmap, Input, Model, ModelDescription};
+use classifier::model::{BatchSize, Heatmap, Input, Model};
 use classifier::tensors::{self, TensorMap};
 use dataset::{ClassIndex, LesionBox};
 use imaging::Preprocessing;
@@ -28,7 +29,7 @@ mod pointing;
 mod randomisation;
 
 pub(crate) use deletion::Deletion;
-pub(crate) use pointing::Pointing;
+pub(crate) use pointing::PointingGame;
 pub(crate) use randomisation::Randomisation;
 
 /// Empty maps above this share are told among what to do.
@@ -68,7 +69,7 @@ pub(crate) struct Tested {
     /// What deleting the marked places does; none where every map is empty.
     pub(crate) deletion: Option<Deletion>,
     /// Whether maps point at the lesion; none where no lesion is known.
-    pub(crate) pointing: Option<Pointing>,
+    pub(crate) pointing: Option<PointingGame>,
 }
 
 /// Whether maps may be shown as explanations.

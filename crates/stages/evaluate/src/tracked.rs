@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use anyhow::Result;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use figures::Confusion;
 use scoring::Prediction;
-use scoring::looks::Looks;
+use scoring::looks::TestSetLooks;
 use tracking::{DataUse, Program, TrackedRun};
 
+use crate::evaluation::{
+    CONFUSION_MATRIX_FILE, Evaluation, PREDICTIONS_FILE, RELIABILITY_FILE, REPORT_FILE, ROC_FILE,
+    SCORES_FILE,
+};
 use crate::scores::Scores;
 use crate::sheets::SheetContent;
-use crate::{
-    CONFUSION_MATRIX_FILE, Evaluation, PREDICTIONS_FILE, RELIABILITY_FILE, REPORT_FILE, ROC_FILE,
-    SCORES_FILE, Source,
-};
+use crate::source::Source;
 
 /// Goes on with the run of the training. Scores on a folder of one's own are none of it.
 pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {
@@ -61,7 +62,7 @@ fn description(scores: &Scores) -> String {
 }
 
 /// Tells how often the test set was looked at.
-pub(crate) fn tell_looks(run: &TrackedRun, looks: &Looks) {
+pub(crate) fn tell_looks(run: &TrackedRun, looks: &TestSetLooks) {
     run.scores("test_looks", looks);
     run.tag("test_looks", looks);
 }

@@ -21,7 +21,7 @@ mod verdict;
 pub(crate) mod waterfall;
 mod words;
 
-pub(crate) use deeper::Deeper;
+pub(crate) use deeper::ExaminedScore;
 use leak::Leak;
 pub(crate) use refits::{NO_REFIT, Refits, Trainings, mean_over};
 pub(crate) use verdict::WorthVerdict;
@@ -50,7 +50,7 @@ pub(crate) struct Worth {
     pub(crate) leak: Leak,
     /// Where the score comes from.
     #[serde(flatten)]
-    pub(crate) deeper: Deeper,
+    pub(crate) deeper: ExaminedScore,
 }
 
 /// A baseline's score.
@@ -136,7 +136,7 @@ impl Contest<'_> {
             baselines: scores,
             without_copies: self.without_copies(),
             leak,
-            deeper: Deeper::default(),
+            deeper: ExaminedScore::default(),
         }
     }
 
@@ -215,7 +215,7 @@ impl Rival {
 impl Worth {
     /// Adds where the score comes from. What must not be passed over stands before all else.
     #[must_use]
-    pub(crate) fn deepened(mut self, deeper: Deeper) -> Self {
+    pub(crate) fn deepened(mut self, deeper: ExaminedScore) -> Self {
         // Of a control nothing else is worth a word.
         if self.verdict != WorthVerdict::Control {
             let told = deeper.first_lines().into_iter().chain([self.in_words.as_str()]);
@@ -329,7 +329,7 @@ mod tests {
             auroc: worth.best_baseline.as_ref().unwrap().accuracy,
             is_as_good: true,
         };
-        let deeper = Deeper { finding: Some(finding), ..Deeper::default() };
+        let deeper = ExaminedScore { finding: Some(finding), ..ExaminedScore::default() };
         let deepened = worth.clone().deepened(deeper);
         assert_eq!(deepened.in_words, worth.in_words);
     }

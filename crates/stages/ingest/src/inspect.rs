@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::layout::LabelledFile;
-use crate::seen::Kinds;
+use crate::seen::WindowCounts;
 
 /// An image that decodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn decode_each(
 
     let mut images = Vec::with_capacity(total);
     let mut failed = Vec::new();
-    let mut seen = Kinds::default();
+    let mut seen = WindowCounts::default();
     for outcome in outcomes {
         match outcome {
             Ok((image, through)) => {

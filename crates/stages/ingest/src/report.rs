@@ -105,7 +105,7 @@ impl Report {
         }
         self.warn_of_what_is_not_read();
         if let Some(corrections) = &self.corrections {
-            corrections.warn();
+            warn_of_corrections(corrections);
         }
     }
 
@@ -176,5 +176,20 @@ impl Report {
             ));
         }
         text
+    }
+}
+
+/// Logs which corrections someone should look at.
+fn warn_of_corrections(report: &CorrectionsReport) {
+    if !report.disputed.is_empty() {
+        let count = report.disputed.len();
+        tracing::warn!(
+            "{count} validation and test images have another class than their correction; \
+             they keep it, and {REPORT_FILE} lists them for someone to look at"
+        );
+    }
+    if !report.unreadable.is_empty() {
+        let count = report.unreadable.len();
+        tracing::warn!("left out {count} unreadable corrections; {REPORT_FILE} lists them");
     }
 }

@@ -10,6 +10,7 @@
 //! The pictures are for testing software. They say nothing about real tumours.
 
 mod canvas;
+mod class;
 mod draws;
 mod lesion;
 mod lungs;
@@ -29,38 +30,10 @@ use image::{GrayImage, ImageFormat};
 use rayon::prelude::*;
 
 use canvas::Canvas;
+pub use class::SampleClass;
 use draws::{Draws, Subject};
 use patient::Patient;
 use scanner::Scanner;
-
-/// What a phantom shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SampleClass {
-    /// A spiculated nodule under the pleura.
-    Adenocarcinoma,
-    /// A large lobulated mass.
-    LargeCellCarcinoma,
-    /// No lesion.
-    Normal,
-    /// A mass at the hilum.
-    SquamousCellCarcinoma,
-}
-
-impl SampleClass {
-    /// Every class, in alphabetical order.
-    pub const ALL: [Self; 4] =
-        [Self::Adenocarcinoma, Self::LargeCellCarcinoma, Self::Normal, Self::SquamousCellCarcinoma];
-
-    /// The folder that holds the class.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Adenocarcinoma => "adenocarcinoma",
-            Self::LargeCellCarcinoma => "large_cell_carcinoma",
-            Self::Normal => "normal",
-            Self::SquamousCellCarcinoma => "squamous_cell_carcinoma",
-        }
-    }
-}
 
 /// A synthetic slice.
 #[derive(Debug, Clone, PartialEq, Eq)]

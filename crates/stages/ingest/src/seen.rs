@@ -6,9 +6,9 @@ use imaging::SeenThrough;
 
 /// How many images are seen in which way, and the first of each.
 #[derive(Debug, Default)]
-pub(crate) struct Kinds(BTreeMap<SeenThrough, (usize, String)>);
+pub(crate) struct WindowCounts(BTreeMap<SeenThrough, (usize, String)>);
 
-impl Kinds {
+impl WindowCounts {
     /// Counts an image; one that is not grey DICOM is seen as it is.
     pub(crate) fn count(&mut self, through: Option<SeenThrough>, path: &str) {
         let Some(through) = through else { return };
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_set_that_mixes_windows_is_told_of_with_counts_and_first_files() {
-        let mut kinds = Kinds::default();
+        let mut kinds = WindowCounts::default();
         kinds.count(None, "a/photo.png");
         kinds.count(Some(SeenThrough::Lung), "a/1.dcm");
         kinds.count(Some(SeenThrough::Lung), "a/2.dcm");

@@ -14,6 +14,7 @@ use crate::extract;
 use crate::place::Ownership;
 use crate::sample;
 
+mod archive;
 mod cache;
 mod gdrive;
 mod kaggle;
@@ -21,6 +22,7 @@ mod local;
 mod text;
 mod url;
 
+use archive::digest_of;
 pub(crate) use text::from_text;
 
 /// A folder of images, and where it came from.
@@ -61,13 +63,6 @@ pub(crate) enum SourceKind {
     Url,
     Kaggle,
     Gdrive,
-}
-
-/// A zip file on this machine.
-#[derive(Debug)]
-struct Archive {
-    path: PathBuf,
-    sha256: Digest,
 }
 
 impl Source {
@@ -141,12 +136,6 @@ fn scratch(config: &Config) -> anyhow::Result<StagedFolder> {
     let mut name = config.paths.data_ingestion.clone().into_os_string();
     name.push(".source");
     Ok(StagedFolder::beside(Path::new(&name))?)
-}
-
-/// The digest that the archive must have, where the configuration gives one.
-fn digest_of(config: &Config) -> Option<Digest> {
-    // The configuration has been checked: what stands there parses.
-    config.data.source.sha256().and_then(|text| text.to_lowercase().parse().ok())
 }
 
 fn file_name(path: &Path) -> String {

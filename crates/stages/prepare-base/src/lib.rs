@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let head = initialise::fresh_head(&architecture, params.seed);
 
     let folder = &settings.config.paths.base_model;
-    let table = summary_table(&architecture)?;
+    let table = summary_table(&architecture);
     write(folder, architecture, weights, head)
         .with_context(|| format!("make {}", folder.display()))?;
     tracing::info!("wrote {}", folder.display());

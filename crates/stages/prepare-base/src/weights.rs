@@ -7,23 +7,15 @@ mod file;
 mod header;
 mod hub;
 mod keras;
+mod loaded;
 mod select;
 
 use artifact::WithPath;
-use classifier::tensors::TensorMap;
 use classifier::{BaseInput, BaseWeights, initialise, vgg16};
 use config::{Config, PrepareBaseParams, WeightsSource};
 
 pub(crate) use error::WeightsError;
-
-/// The base's tensors.
-#[derive(Debug)]
-pub(crate) struct Weights {
-    /// Exactly [`vgg16::tensor_specs`].
-    pub(crate) tensors: TensorMap,
-    /// Where they came from, and what they want to see.
-    pub(crate) description: BaseWeights,
-}
+pub(crate) use loaded::Weights;
 
 /// Brings the weights that the parameters ask for, checked against VGG16's shapes.
 pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weights, WeightsError> {

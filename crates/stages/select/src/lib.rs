@@ -12,7 +12,7 @@
 use std::io::Write;
 
 use anyhow::Context;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use dataset::ValidatedManifest;
 use program::UsageError;
 

@@ -6,8 +6,9 @@ use classifier::architecture::BaseDescription;
 use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, DIGESTS_FILE, HISTORY_FILE,
 };
-use classifier::model::{self, ModelDescription};
+use classifier::description::ModelDescription;
 use classifier::tensors::{self, TensorFile, TensorMap};
+use classifier::{model, model_folder};
 
 use crate::error::SelectError;
 use crate::metrics::Metrics;
@@ -28,7 +29,7 @@ pub(crate) fn publish(
     let checkpoint = read_recorded(candidate, run_folder)?;
     let base = read_base(&checkpoint.metadata, &candidate.path, base_folder)?;
 
-    let staged = model::staged_in_place_of(model_folder)?;
+    let staged = model_folder::staged_in_place_of(model_folder)?;
     let description = model::write(
         staged.path(),
         base,

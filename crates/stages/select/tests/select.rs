@@ -9,15 +9,15 @@ use std::sync::OnceLock;
 use artifact::Digest;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
 use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, RunId, ValidationScores,
 };
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
+use classifier::{BaseWeights, FrozenLayers};
 use classifier::{initialise, tensors};
-use config::{Freeze, HeadKind, HeadParams};
+use config::{HeadKind, HeadParams};
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
 use imaging::{Normalisation, Preprocessing};
 use predicates::prelude::PredicateBooleanExt;
@@ -42,7 +42,7 @@ fn architecture() -> Architecture {
     Architecture {
         image_size: 32,
         classes: vec!["cancer".into(), "normal".into()],
-        freeze: Freeze::All,
+        freeze: FrozenLayers::ALL,
         head: HeadParams { kind: HeadKind::GlobalPool, hidden_units: 0, dropout: 0.0 },
     }
 }

@@ -7,15 +7,15 @@ use config::{DescentParams, TrainParams};
 use dataset::Split;
 use fit::TrainingImages;
 use fit::cross_validation::{Fold, FoldLogits};
-use fit::solve::{Examples, Problem};
+use fit::solve::{Examples, SolveInputs};
 use solvers::epochs::Logits;
-use solvers::{Choice, EpochSearch, Held, folds};
+use solvers::{Choice, CrossValidatedImages, EpochSearch, folds};
 
 use crate::Training;
 
 /// The solved head that a training starts from.
 #[derive(Debug)]
-pub(crate) struct Start {
+pub(crate) struct SolvedStart {
     /// What the head sees at first.
     pub(crate) examples: Examples,
     /// What was chosen for it, on all training images.
@@ -28,7 +28,7 @@ impl Training {
     pub(crate) fn cross_validate(
         &self,
         descent: &DescentParams,
-        start: Option<&Start>,
+        start: Option<&SolvedStart>,
         params: &TrainParams,
     ) -> Result<EpochSearch> {
         let labels = self.images.labels_in_order(Split::Train);
@@ -55,7 +55,8 @@ impl Training {
             })
             .collect::<Result<Vec<_>>>()?;
         let classes = self.images.classes();
-        let held = Held { labels: &labels, classes, groups: &groups, folds: &folds };
+        let held =
+            CrossValidatedImages { labels: &labels, classes, groups: &groups, folds: &folds };
         let epochs = 0..descent.epochs as usize;
         let epochs = epochs.map(|epoch| together(&trained, |fold| fold.epochs.get(epoch)));
         let epochs = epochs.collect::<Result<Vec<_>>>()?;
@@ -66,15 +67,15 @@ impl Training {
     fn learner_of_fold(
         &self,
         descent: &DescentParams,
-        start: Option<&Start>,
+        start: Option<&SolvedStart>,
         shown: &[usize],
         images: &TrainingImages,
         params: &TrainParams,
     ) -> Result<Learner> {
         let mut weights = self.inputs.weights.clone();
-        if let Some(Start { examples, choice }) = start {
+        if let Some(SolvedStart { examples, choice }) = start {
             let examples = examples.at(shown);
-            let problem = Problem::new(self.solver()?, &examples, images, params);
+            let problem = SolveInputs::new(self.solver()?, &examples, images, params);
             weights.extend(solved::tensors_of(&problem.fit(choice)?));
         }
         self.new_learner(&weights, descent, images, params)

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result};
 use classifier::architecture::BaseDescription;
-use classifier::learner::{Learner, learning_rate};
+use classifier::learner::Learner;
 use classifier::tensors::TensorMap;
 use config::{DescentParams, SolveParams, TrainParams};
 use fit::{Epoch, TrainingImages, standardise};
 use solvers::EpochSearch;
 
-use crate::cross_validation::Start;
+use crate::cross_validation::SolvedStart;
 use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
@@ -41,7 +41,7 @@ impl Training {
         descent: &DescentParams,
         solve: &SolveParams,
         params: &TrainParams,
-    ) -> Result<Start> {
+    ) -> Result<SolvedStart> {
         let learner = self.new_learner(&self.inputs.weights, descent, &self.images, params)?;
         self.solve_below(&learner, solve, params)
     }
@@ -63,8 +63,7 @@ impl Training {
         tracked::tell_history(&self.tracked, self.work.history());
         let next = |training: &Self| training.work.history().next_epoch(descent);
         while let Some(number) = next(self).filter(|number| *number <= last) {
-            let learning_rate = learning_rate(descent, number);
-            let epoch = Epoch { number, of: last, learning_rate };
+            let epoch = Epoch::new(descent, number, last);
             let report = epoch.run(&mut learner, &self.extractor, &self.images)?;
             tracing::info!("{report}");
             tracked::tell_epoch(&self.tracked, &report);

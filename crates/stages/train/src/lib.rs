@@ -18,7 +18,7 @@ mod work;
 
 use anyhow::{Context, Result, bail};
 use classifier::backend::Backend;
-use classifier::features::{Extractor, RecordCounts, StoreSettings, Views};
+use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
 use fit::TrainingImages;
 use program::Settings;
 use tracking::TrackedRun;
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (solve, Some(descent)) => training.descend(descent, solve.as_ref(), params)?,
         (None, None) => bail!("train: neither train.solve nor train.descent says how"),
     }
-    let RecordCounts { computed, found } = training.extractor.record_counts();
+    let ActivationCounts { computed, found } = training.extractor.activation_counts();
     tracing::info!("features: {computed} computed, {found} found in {}", paths.features.display());
 
     let Training { inputs, work, tracked, .. } = training;

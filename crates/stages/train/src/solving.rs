@@ -7,11 +7,11 @@ use classifier::solved::{self, Solved, SolvedHead};
 use classifier::tensors::TensorMap;
 use config::{SolveParams, TrainParams};
 use dataset::Split;
-use fit::solve::{Examples, Problem, solver_of};
+use fit::solve::{Examples, SolveInputs, solver_of};
 use fit::validation_scores;
 use solvers::{Kind, Search};
 
-use crate::cross_validation::Start;
+use crate::cross_validation::SolvedStart;
 use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
@@ -53,12 +53,12 @@ impl Training {
         learner: &Learner,
         solve: &SolveParams,
         params: &TrainParams,
-    ) -> Result<Start> {
+    ) -> Result<SolvedStart> {
         let examples = Examples::through(learner, &self.extractor, &self.images)?;
         let search = self.search(&self.problem(&examples, params)?, solve)?;
         tracked::tell_search(&self.tracked, &search);
         let choice = search.choice().clone();
-        let learns = self.inputs.base.architecture.cuts_that_learn()?;
+        let learns = self.inputs.base.architecture.cuts_that_learn();
         if !choice.cuts.iter().any(|cut| learns.contains(&cut.as_str())) {
             bail!(
                 "train the layers below the head: it was chosen to read {} alone, which they do not change; \
@@ -67,17 +67,21 @@ impl Training {
                 learns.join(", "),
             );
         }
-        Ok(Start { examples, choice })
+        Ok(SolvedStart { examples, choice })
     }
 
     /// The tensors of that head, solved on all training images.
-    pub(crate) fn head_of(&self, start: &Start, params: &TrainParams) -> Result<TensorMap> {
+    pub(crate) fn head_of(&self, start: &SolvedStart, params: &TrainParams) -> Result<TensorMap> {
         let problem = self.problem(&start.examples, params)?;
         Ok(solved::tensors_of(&problem.fit(&start.choice)?))
     }
 
-    fn problem<'a>(&'a self, examples: &'a Examples, params: &TrainParams) -> Result<Problem<'a>> {
-        Ok(Problem::new(self.solver()?, examples, &self.images, params))
+    fn problem<'a>(
+        &'a self,
+        examples: &'a Examples,
+        params: &TrainParams,
+    ) -> Result<SolveInputs<'a>> {
+        Ok(SolveInputs::new(self.solver()?, examples, &self.images, params))
     }
 
     pub(crate) fn solver(&self) -> Result<Kind> {
@@ -86,7 +90,7 @@ impl Training {
         )
     }
 
-    fn search(&self, problem: &Problem<'_>, solve: &SolveParams) -> Result<Search> {
+    fn search(&self, problem: &SolveInputs<'_>, solve: &SolveParams) -> Result<Search> {
         let groups = self.inputs.groups(self.images.names_in_order(Split::Train));
         let search = problem.search(&groups, solve)?;
         tracing::info!("{search}");
@@ -94,7 +98,7 @@ impl Training {
     }
 
     fn score(&self, head: &SolvedHead, examples: &Examples) -> Result<ValidationScores> {
-        let logits = head.logits(examples.records())?;
+        let logits = head.logits(examples.activations())?;
         validation_scores(self.images.classes(), examples.labels(), &logits)
     }
 }

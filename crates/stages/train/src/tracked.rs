@@ -7,12 +7,11 @@ use classifier::checkpoint::{EpochRow, HISTORY_FILE};
 use classifier::summary_table;
 use dataset::ClassIndices;
 use figures::{Curves, Epoch, FigureError};
-use fit::EpochReport;
+use fit::{EpochReport, History};
 use program::Settings;
 use solvers::{EpochSearch, Search};
 use tracking::{DataUse, Program, TrackedRun};
 
-use crate::History;
 use crate::inputs::Inputs;
 use crate::publish::PARAMS_FILE;
 
@@ -22,10 +21,7 @@ pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> T
     run.tag("data.digest", &inputs.run.data);
     run.tag("base.digest", &inputs.run.base);
     run.tag("device", &backend);
-    // The network was checked when its base was made.
-    if let Ok(table) = summary_table(&inputs.run.architecture) {
-        run.text("training/model_summary.txt", &table);
-    }
+    run.text("training/model_summary.txt", &summary_table(&inputs.run.architecture));
     run.images(settings, &inputs.manifest, DataUse::Training);
     run
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::{ClassIndices, FEW_OF_A_CLASS, GroupNumber, Split};
 
-use crate::verdict::Level;
+use crate::level::Level;
 
 /// What the splits lack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

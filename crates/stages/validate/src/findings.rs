@@ -10,7 +10,7 @@ use picture_checks::{
 use serde::Serialize;
 
 use crate::groups::Groups;
-use crate::images::SeenImage;
+use crate::images::DecodedImage;
 use crate::leaks::{LabelConflict, Leaks, label_conflicts};
 use crate::policy::{OddPictures, later_copies};
 use crate::ties::{Evidence, Ties};
@@ -97,7 +97,7 @@ impl Findings {
     pub(crate) fn of(
         images: &[ImageRecord],
         splits: &[Split],
-        seen: &[SeenImage],
+        seen: &[DecodedImage],
         ties: &Ties,
         classes: &ClassIndices,
     ) -> Self {

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 /// What is kept of an image after it was decoded.
 #[derive(Debug)]
-pub(crate) struct SeenImage {
+pub(crate) struct DecodedImage {
     /// By which copies of it are found.
     pub(crate) signature: Signature,
     /// What can be said of it without knowing what it shows.
@@ -35,7 +35,7 @@ pub(crate) enum ImageError {
 /// # Errors
 /// When a file is missing, has changed since `ingest`, or cannot be decoded; of several the first
 /// in order.
-pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<SeenImage>, ImageError> {
+pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<DecodedImage>, ImageError> {
     let records = manifest.records();
     let bar = terminal::items_bar(records.len() as u64, "looking at images");
     let seen: Vec<_> = records
@@ -51,9 +51,9 @@ pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<SeenImage>, ImageEr
     seen.into_iter().collect()
 }
 
-fn look_at(manifest: &Manifest, record: &ImageRecord) -> Result<SeenImage, ImageError> {
+fn look_at(manifest: &Manifest, record: &ImageRecord) -> Result<DecodedImage, ImageError> {
     let (picture, bytes) = read(manifest, record)?;
-    Ok(SeenImage { signature: Signature::of(&picture), facts: Facts::of(&picture, bytes) })
+    Ok(DecodedImage { signature: Signature::of(&picture), facts: Facts::of(&picture, bytes) })
 }
 
 /// Decodes one image; its size in bytes comes along.

@@ -33,7 +33,9 @@ mod groups;
 mod images;
 mod ingested;
 mod leaks;
+mod level;
 mod page;
+mod patient_counts;
 mod patients;
 mod policy;
 mod shortcut;
@@ -49,14 +51,16 @@ pub use arguments::Arguments;
 use coverage::{Coverage, Unit};
 use findings::Findings;
 use groups::{Groups, pairs_of_equal};
-use images::SeenImage;
+use images::DecodedImage;
 use ingested::IngestReport;
 use page::{Content, PAGE_FILE};
+use patient_counts::PatientCounts;
 use policy::Policy;
-use shortcut::{Placed, Shortcuts};
+use shortcut::{PlacedImages, Shortcuts};
+use summary::Summary;
 use ties::{Evidence, Ties};
-use verdict::{Circumstances, Conclusion};
-use written::{CopyPair, ImageCounts, PatientCounts, REPORT_FILE, Report};
+use verdict::{Conclusion, VerdictInputs};
+use written::{CopyPair, ImageCounts, REPORT_FILE, Report};
 
 /// Validates the images that `ingest` left, writes the manifest that later stages read with a
 /// report, and prints what was found.
@@ -92,7 +96,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             page.display()
         );
     }
-    let summary = summary::Summary { validation: &validation, page: &page };
+    let summary = Summary {
+        conclusion: &validation.conclusion,
+        copies: &validation.findings.copies,
+        included: validation.manifest.included().records().len(),
+        page: &page,
+    };
     write!(terminal::Printed, "{summary}").context("print the summary")
 }
 
@@ -128,7 +137,7 @@ struct Validation {
 }
 
 impl Validation {
-    fn of(settings: &Settings, data: Data, seen: &[SeenImage]) -> Result<Self> {
+    fn of(settings: &Settings, data: Data, seen: &[DecodedImage]) -> Result<Self> {
         let params = &settings.params.validation;
         let images = data.manifest.records();
         let classes = data.manifest.classes();
@@ -145,7 +154,7 @@ impl Validation {
         let findings = Findings::of(images, &splits, seen, &ties, &classes);
         let excluded = policy::exclusions(images, &splits, &ties, &findings.odd, &params.policy)?;
         let duplicate_groups = duplicate_groups(images.len(), &ties);
-        let placed = Placed {
+        let placed = PlacedImages {
             images,
             seen,
             splits: &splits,
@@ -163,7 +172,7 @@ impl Validation {
             .filter(takes_part)
             .map(|image| (splits[image], images[image].class.as_str(), groups.of_image(image)));
         let coverage = Coverage::of(&classes, unit, taking_part);
-        let about = Circumstances {
+        let about = VerdictInputs {
             policy: &params.policy,
             unreadable: &data.ingested.unreadable,
             shortcuts: &shortcuts.claims,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use shortcuts::{LabelledPicture, Scores, Shortcut, ShortcutReport};
 
 use crate::groups::Groups;
-use crate::images::SeenImage;
+use crate::images::DecodedImage;
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -25,9 +25,9 @@ pub(crate) struct Shortcuts {
 
 /// The images, and where each of them stands after validation.
 #[derive(Clone, Copy)]
-pub(crate) struct Placed<'a> {
+pub(crate) struct PlacedImages<'a> {
     pub(crate) images: &'a [ImageRecord],
-    pub(crate) seen: &'a [SeenImage],
+    pub(crate) seen: &'a [DecodedImage],
     pub(crate) splits: &'a [Split],
     pub(crate) excluded: &'a [Option<Exclusion>],
     /// What must not be divided among splits.
@@ -42,7 +42,7 @@ pub(crate) struct BestBaseline<'a> {
     pub(crate) scores: &'a Scores,
 }
 
-impl<'a> Placed<'a> {
+impl<'a> PlacedImages<'a> {
     /// The places of the images that take part.
     fn included(&self) -> Vec<usize> {
         (0..self.images.len()).filter(|at| self.excluded[*at].is_none()).collect()
@@ -81,7 +81,11 @@ impl Shortcuts {
     ///
     /// # Errors
     /// When there are no training images.
-    pub(crate) fn look_for(placed: &Placed<'_>, classes: &ClassIndices, seed: u64) -> Result<Self> {
+    pub(crate) fn look_for(
+        placed: &PlacedImages<'_>,
+        classes: &ClassIndices,
+        seed: u64,
+    ) -> Result<Self> {
         let places = placed.included();
         let findings = shortcuts::Findings::of(&placed.pictures(&places, classes), classes, seed)
             .context("fit the baselines that do not see the anatomy")?;

@@ -1,18 +1,22 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::Validation;
-use crate::verdict::Level;
+use crate::findings::CopyCounts;
+use crate::level::Level;
+use crate::verdict::Conclusion;
 
 /// What was found, for people who look at the terminal.
 pub(crate) struct Summary<'a> {
-    pub(crate) validation: &'a Validation,
+    pub(crate) conclusion: &'a Conclusion,
+    pub(crate) copies: &'a CopyCounts,
+    /// Images that take part.
+    pub(crate) included: usize,
     pub(crate) page: &'a Path,
 }
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Validation { conclusion, findings, manifest, .. } = self.validation;
+        let Self { conclusion, copies, included, page } = self;
         let word = match conclusion.level {
             Level::Sound => "sound",
             Level::Caution => "caution",
@@ -22,16 +26,12 @@ impl fmt::Display for Summary<'_> {
         for sentence in &conclusion.sentences {
             writeln!(f, "  {sentence}")?;
         }
-        let copies = &findings.copies;
         writeln!(
             f,
-            "{} images, {} distinct by their bytes, {} by their pixels, {} as pictures; {} take part",
-            copies.images,
-            copies.distinct_files,
-            copies.distinct_pixels,
-            copies.distinct_pictures,
-            manifest.included().records().len()
+            "{} images, {} distinct by their bytes, {} by their pixels, {} as pictures; {included} \
+             take part",
+            copies.images, copies.distinct_files, copies.distinct_pixels, copies.distinct_pictures,
         )?;
-        writeln!(f, "{}", self.page.display())
+        writeln!(f, "{}", page.display())
     }
 }

@@ -7,7 +7,7 @@ use copies::{Limits, Relation};
 use dataset::ImageRecord;
 use serde::Serialize;
 
-use crate::images::SeenImage;
+use crate::images::DecodedImage;
 
 /// Two images with the same content, more or less.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,7 @@ pub(crate) struct Ties {
 
 impl Ties {
     /// Finds them all.
-    pub(crate) fn find(images: &[ImageRecord], seen: &[SeenImage]) -> Self {
+    pub(crate) fn find(images: &[ImageRecord], seen: &[DecodedImage]) -> Self {
         let signatures: Vec<_> = seen.iter().map(|image| image.signature.clone()).collect();
         let mut ties = Self { copies: same_files(images), scans: Vec::new() };
         for pair in copies::find(&signatures, Limits::default()) {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use config::ValidationPolicy;
-use report::Tone;
 use serde::Serialize;
 
 use crate::coverage::Coverage;
 use crate::findings::Findings;
 use crate::ingested::Unreadable;
 use crate::leaks::LeakCount;
+use crate::level::Level;
+use crate::patient_counts::PatientCounts;
 use crate::policy::{Policy, Verdict};
-use crate::written::PatientCounts;
 
 /// More leaked images than this share of the test images cannot be passed over.
 const MANY: f64 = 0.05;
@@ -28,31 +28,9 @@ pub(crate) struct Conclusion {
     pub(crate) to_do: Vec<String>,
 }
 
-/// How far a score on this data can be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Level {
-    /// Nothing speaks against it.
-    Sound,
-    /// Something has to be kept in mind.
-    Caution,
-    /// A high score would not show that anything about the disease was learnt.
-    NotToBeBelieved,
-}
-
-impl Level {
-    pub(crate) fn tone(self) -> Tone {
-        match self {
-            Self::Sound => Tone::Good,
-            Self::Caution => Tone::Warn,
-            Self::NotToBeBelieved => Tone::Bad,
-        }
-    }
-}
-
 /// What is known beside the findings.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Circumstances<'a> {
+pub(crate) struct VerdictInputs<'a> {
     pub(crate) policy: &'a ValidationPolicy,
     pub(crate) unreadable: &'a [Unreadable],
     /// Shortcuts that were found, in sentences, the clearest first.
@@ -64,7 +42,7 @@ pub(crate) struct Circumstances<'a> {
 }
 
 /// Each kind of finding with its policy, in the order of the configuration.
-pub(crate) fn verdicts(findings: &Findings, about: &Circumstances<'_>) -> Vec<Verdict> {
+pub(crate) fn verdicts(findings: &Findings, about: &VerdictInputs<'_>) -> Vec<Verdict> {
     let policy = about.policy;
     let verdict = |finding, policy: Policy, count, in_words: String| Verdict {
         finding,
@@ -166,7 +144,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 impl Conclusion {
     /// What the findings mean together. `ignore` keeps a finding out of here, never out of the
     /// report.
-    pub(crate) fn of(findings: &Findings, verdicts: &[Verdict], about: &Circumstances<'_>) -> Self {
+    pub(crate) fn of(findings: &Findings, verdicts: &[Verdict], about: &VerdictInputs<'_>) -> Self {
         let told = |name: &str| {
             let is_it = |it: &&Verdict| it.finding == name && it.policy != Policy::Ignore;
             verdicts.iter().find(is_it).filter(|verdict| verdict.count > 0)

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::findings::{CopyCounts, Pictures, SameScan};
 use crate::ingested::Unreadable;
 use crate::leaks::{LabelConflict, Leaks};
+use crate::patient_counts::PatientCounts;
 use crate::policy::Verdict;
 use crate::ties::Evidence;
 use crate::verdict::Conclusion;
@@ -65,31 +66,4 @@ pub(crate) struct CopyPair {
     pub(crate) evidence: Evidence,
     pub(crate) relation: String,
     pub(crate) distance: f64,
-}
-
-/// Whose images these are.
-#[derive(Debug, Serialize)]
-pub(crate) struct PatientCounts {
-    /// Patients that are known.
-    pub(crate) patients: usize,
-    /// Images of no known patient.
-    pub(crate) images_of_unknown_patients: usize,
-    /// Patients with images in more than one split.
-    pub(crate) patients_in_several_splits: usize,
-}
-
-impl PatientCounts {
-    pub(crate) fn of(patients: &[Option<String>], splits: &[Split]) -> Self {
-        let mut seen: BTreeMap<&str, std::collections::BTreeSet<Split>> = BTreeMap::new();
-        for (patient, split) in patients.iter().zip(splits) {
-            if let Some(patient) = patient {
-                seen.entry(patient).or_default().insert(*split);
-            }
-        }
-        Self {
-            patients: seen.len(),
-            images_of_unknown_patients: patients.iter().filter(|it| it.is_none()).count(),
-            patients_in_several_splits: seen.values().filter(|splits| splits.len() > 1).count(),
-        }
-    }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail, ensure};
 use artifact::Digest;
 use classifier::calibration::{Calibration, temperature_of};
-use classifier::model::{Model, ModelDescription};
+use classifier::description::ModelDescription;
+use classifier::model::Model;
 use dataset::{Split, ValidatedManifest};
 use program::Settings;
 use registered_model::Package;
-use scoring::looks::{self, Looks};
+use scoring::looks::{self, TestSetLooks};
 use scoring::{Prediction, TestSet, predict};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,7 +51,7 @@ pub(crate) struct Candidate {
     pub(crate) predictions: Vec<Prediction>,
     pub(crate) classes: dataset::ClassIndices,
     /// How often the test images were scored, where that is known.
-    pub(crate) looks: Option<Looks>,
+    pub(crate) looks: Option<TestSetLooks>,
 }
 
 impl Candidate {

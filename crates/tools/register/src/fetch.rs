@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use classifier::calibration::Calibration;
-use classifier::model::{Model, ModelDescription};
+use classifier::description::ModelDescription;
+use classifier::model::Model;
 use classifier::registered::Registered;
 use config::DeviceChoice;
 use mlflow::{Client, ModelReference};
@@ -28,7 +29,7 @@ pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<E
     };
 
     let folder = &settings.config.paths.model;
-    let staged = classifier::model::staged_in_place_of(folder)?;
+    let staged = classifier::model_folder::staged_in_place_of(folder)?;
     let fetched = registered_model::fetch(&client, &version, staged.path())?;
     // What cannot be used must not take the place of what can.
     let model = Model::load(staged.path(), DeviceChoice::Cpu)?;

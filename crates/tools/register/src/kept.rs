@@ -10,8 +10,10 @@ use registered_model::DIGESTS_FILE;
 use services::PromotionConfig;
 
 use crate::candidate::Candidate;
+use crate::challenge::{challenge, gate};
+use crate::champion;
 use crate::gate::Outcome;
-use crate::{NOT_PROMOTED, challenge, champion, gate, print};
+use crate::outcome::{NOT_PROMOTED, print};
 
 /// Copies the model, with its scores and the digests of what it was trained on, to a folder.
 ///

@@ -12,36 +12,35 @@
 //! the alias champion or challenger                      version
 //! ```
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use classifier::model::ModelDescription;
-use metrics::Bootstrap;
-use mlflow::{Alias, Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
+use anyhow::Result;
+use mlflow::{Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
 use program::{Settings, UsageError};
-use services::{PromotionConfig, Services};
+use services::Services;
 
 mod arguments;
 mod candidate;
+mod challenge;
 mod champion;
 mod fetch;
 mod gate;
 mod kept;
+mod outcome;
 mod tags;
 mod turn;
 mod upload;
 mod version;
 
 pub use arguments::Arguments;
+pub use outcome::NOT_PROMOTED;
 
 use candidate::Candidate;
-use champion::ChampionAnswers;
-use gate::{Challenge, Champion, Gate, Outcome, Verdict};
-use turn::Turn;
-
-/// The exit code for a model that was registered but not promoted.
-pub const NOT_PROMOTED: u8 = 3;
+use challenge::{challenge, gate};
+use gate::{Gate, Outcome, Verdict};
+use outcome::print;
+use turn::QueuePlace;
+use version::champion_alias;
 
 /// How often a champion may be exchanged by hand while we compare with it.
 const MOST_COMPARISONS: usize = 3;
@@ -73,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let version = registration.create_version(&candidate)?;
-    let turn = Turn::line_up(&registration.client, &registration.name, version.version);
+    let turn = QueuePlace::line_up(&registration.client, &registration.name, version.version);
     let decided = turn
         .wait(arguments.patience)
         .and_then(|()| registration.decide(&candidate, &version, &turn));
@@ -89,10 +88,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Outcome::Promoted => ExitCode::SUCCESS,
         Outcome::Challenger => ExitCode::from(NOT_PROMOTED),
     })
-}
-
-fn print(text: &str) -> Result<()> {
-    writeln!(terminal::Printed, "{text}\n{}", ModelDescription::NOTICE).context("print the outcome")
 }
 
 /// A server and the registered model on it.
@@ -156,7 +151,7 @@ impl<'a> Registration<'a> {
         &self,
         candidate: &Candidate,
         version: &ModelVersion,
-        turn: &Turn<'_>,
+        turn: &QueuePlace<'_>,
     ) -> Result<Verdict> {
         for _ in 0..MOST_COMPARISONS {
             let champion = self.champion()?;
@@ -186,48 +181,4 @@ impl<'a> Registration<'a> {
             tracing::warn!("version {} stays undecided: failed to {error}", version.version);
         }
     }
-}
-
-/// Holds a model against the champion's answers.
-fn challenge(
-    gate: &Gate,
-    candidate: &Candidate,
-    answers: Option<ChampionAnswers>,
-) -> Result<Verdict> {
-    let rows = |predictions: &[_]| scoring::for_metrics(&candidate.classes, predictions);
-    let all = rows(&candidate.predictions)?;
-    let own = all.select(&candidate.unseen_images(None));
-    let compared = answers
-        .map(|answers| {
-            let images = candidate.test.select(&answers.places).images;
-            let groups: Vec<u32> = images.iter().map(|image| image.group).collect();
-            let predictions = rows(&answers.predictions)?;
-            anyhow::Ok((answers.name, predictions, all.select(&answers.places), groups))
-        })
-        .transpose()?;
-    let champion = compared.as_ref().map(|(name, predictions, challenger, groups)| Champion {
-        name: *name,
-        predictions,
-        challenger,
-        groups,
-    });
-    let beats_baselines = candidate.scores.worth.beats_baselines();
-    if !beats_baselines {
-        tracing::warn!("{}", candidate.scores.worth.in_words);
-    }
-    Ok(gate.judge(&Challenge { predictions: &own, beats_baselines, champion }))
-}
-
-/// The rules that the configuration asks for.
-fn gate(settings: &Settings, promotion: &PromotionConfig) -> Gate {
-    let bootstrap = Bootstrap::of_seed(settings.params.evaluate.seed);
-    Gate { promotion: *promotion, bootstrap }
-}
-
-fn champion_alias() -> Alias {
-    Alias::new("champion").expect("the alias is well formed")
-}
-
-fn challenger_alias() -> Alias {
-    Alias::new("challenger").expect("the alias is well formed")
 }

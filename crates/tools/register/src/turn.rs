@@ -20,14 +20,14 @@ const BEAT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(500);
 
 /// A version's place in the order. While it lives, others see that somebody is at work.
-pub(crate) struct Turn<'a> {
+pub(crate) struct QueuePlace<'a> {
     client: &'a Client,
     name: &'a ModelName,
     version: u64,
     heart: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> QueuePlace<'a> {
     /// Lines up a version that was created with the tag `pending`.
     pub(crate) fn line_up(client: &'a Client, name: &'a ModelName, version: u64) -> Self {
         let (stop, stopped) = mpsc::channel();
@@ -109,7 +109,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         if let Some((stop, heart)) = self.heart.take() {
             drop(stop);

@@ -1,7 +1,7 @@
 //! The model's files on the server: a logged model of MLflow 3.
 
 use anyhow::{Context, Result};
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use mlflow::{
     Client, ExperimentId, Key, LoggedModel, LoggedModelStatus, Mark, NewLoggedModel, Param, RunId,
     Tag,

@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use mlflow::{
-    Client, LoggedModel, Mark, ModelName, ModelVersion, NewModelVersion, Provenance, RunId, Tag,
+    Alias, Client, LoggedModel, Mark, ModelName, ModelVersion, NewModelVersion, Provenance, RunId,
+    Tag,
 };
 use registered_model::DIGESTS_TAG;
 
 use crate::candidate::Candidate;
 use crate::gate::{ChampionName, Gate, Outcome, Verdict};
 use crate::tags::{self, OUTCOME, OutcomeTag, tag};
-use crate::{challenger_alias, champion_alias};
 
 /// The scores that a version's page shows.
 const SCORES: [&str; 8] = [
@@ -156,4 +156,12 @@ pub(crate) fn in_words(gate: &Gate, version: &ModelVersion, verdict: &Verdict) -
         let _ = write!(text, "\nat promotion.alpha {alpha} and {comparison}");
     }
     text
+}
+
+pub(crate) fn champion_alias() -> Alias {
+    Alias::new("champion").expect("the alias is well formed")
+}
+
+fn challenger_alias() -> Alias {
+    Alias::new("challenger").expect("the alias is well formed")
 }

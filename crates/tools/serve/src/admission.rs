@@ -2,26 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use axum::extract::Request;
-use axum::http::{HeaderMap, header};
-use futures_util::StreamExt;
-use tokio::time::{timeout, timeout_at};
+use std::time::Duration;
 
 use crate::error::{Code, Failure};
-use crate::guard::keys::Caller;
-use crate::server::Server;
 
 /// Bodies may take as much memory as this many of the largest allowed.
 const LARGEST_BODIES: usize = 8;
 
 /// How long a client that is turned away should wait.
 const COME_AGAIN: Duration = Duration::from_secs(1);
-
-/// The rest of a body that is turned away is awaited for so long, and up to so many bytes.
-const LINGER: Duration = Duration::from_millis(500);
-const LINGER_BYTES: usize = 4 << 20;
 
 /// Counts requests from before their body is read until they are answered.
 ///
@@ -81,7 +70,7 @@ impl Admission {
         let largest = self.max_body_bytes;
         let bytes = content_length.map_or(largest, |it| usize::try_from(it).unwrap_or(usize::MAX));
         if bytes > largest {
-            return Err(too_large(largest));
+            return Err(Failure::too_large(largest));
         }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_all = taken.values().fold(Taken::default(), |sum, one| Taken {
@@ -123,70 +112,6 @@ impl Drop for Place {
             }
         }
     }
-}
-
-/// Reads and answers a request that takes memory or the model's time: with a place in the queue,
-/// and until the deadline, which `answer` is told.
-///
-/// # Errors
-/// When there is no place, the deadline passes, or `answer` fails.
-pub(crate) async fn admitted<T, F>(
-    server: &Server,
-    request: Request,
-    answer: impl FnOnce(Request, Instant) -> F,
-) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    let deadline = Instant::now() + server.deadline();
-    let name = request.extensions().get::<Caller>().map_or("", |caller| &caller.counted_as);
-    let applicant = Applicant { name, among_others: server.keys.are_several() };
-    let _place = match server.admission.enter(applicant, content_length(request.headers())) {
-        Ok(place) => place,
-        Err(refused) => {
-            pass_over(request).await;
-            return Err(refused);
-        }
-    };
-    let answered = timeout_at(deadline.into(), answer(request, deadline)).await;
-    answered.unwrap_or_else(|_| {
-        let message = "the request took longer than it may (serve.deadline_seconds)";
-        Err(Failure::new(Code::DeadlineExceeded, message))
-    })
-}
-
-/// Reads on for a moment and keeps nothing. Were the connection closed on a body that is still
-/// coming, its client could lose the answer (RFC 9112, section 9.6).
-async fn pass_over(request: Request) {
-    // Such a client sends its body only when it is asked to, which reading would do.
-    if request.headers().contains_key(header::EXPECT) {
-        return;
-    }
-    let mut body = request.into_body().into_data_stream();
-    let mut left_bytes = LINGER_BYTES;
-    let rest = async {
-        while let Some(Ok(piece)) = body.next().await
-            && left_bytes > 0
-        {
-            left_bytes = left_bytes.saturating_sub(piece.len());
-        }
-    };
-    // Whoever is slower gets the answer now, and may lose it.
-    let _ = timeout(LINGER, rest).await;
-}
-
-/// What the head of a request says of its body.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The body is larger than `limit` bytes.
-pub(crate) fn too_large(limit: usize) -> Failure {
-    let megabytes = limit as f64 / 1e6;
-    Failure::new(
-        Code::TooLarge,
-        format!("the request is larger than {megabytes} megabytes (serve.limits.body_megabytes)"),
-    )
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the server answers with.
 
+use std::time::Duration;
+
 use artifact::Digest;
 use imaging::Picture;
 use serde::Serialize;
@@ -203,4 +205,9 @@ impl Image {
                 .map(|window| WindowLevel { centre: window.centre(), width: window.width() }),
         }
     }
+}
+
+/// Milliseconds with three decimals.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }

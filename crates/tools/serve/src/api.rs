@@ -1,7 +1,5 @@
 //! The description of the API, OpenAPI 3.1.
 
-use std::sync::Arc;
-
 use services::Role;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
@@ -46,7 +44,7 @@ impl utoipa::Modify for Keys {
 }
 
 /// Routes that need a role, by role; `None` needs no key.
-pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Arc<Server>>); 4] {
+pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Server>); 4] {
     let open = OpenApiRouter::new()
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))

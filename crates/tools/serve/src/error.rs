@@ -111,6 +111,17 @@ impl Failure {
         self
     }
 
+    /// A body that is larger than `limit` bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let megabytes = limit as f64 / 1e6;
+        Self::new(
+            Code::TooLarge,
+            format!(
+                "the request is larger than {megabytes} megabytes (serve.limits.body_megabytes)"
+            ),
+        )
+    }
+
     /// An image of another kind, under the id that its refusal is kept by.
     pub(crate) fn foreign(id: Uuid, checks: Checks) -> Self {
         let mut failed = Vec::new();

@@ -3,7 +3,7 @@
 //! ```text
 //! connection: silent, too many                                  listen
 //! request ─ id, panics, headers, key, rate                        guard
-//!    ↓ a place in the queue, before its body is read              admission
+//!    ↓ a place in the queue, before its body is read              intake, admission
 //!    ↓ raw, multipart or JSON                                      upload
 //!    ↓ decoded and resized, beside the model's thread             decoding, scan
 //!    ↓ batches of whoever waits, on the thread that owns the nets model::engine
@@ -21,6 +21,8 @@ mod decoding;
 mod encode;
 mod error;
 mod guard;
+mod intake;
+mod lifecycle;
 mod listen;
 mod logging;
 mod meters;
@@ -41,6 +43,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use axum::extract::FromRef;
 use clap::Parser;
 use program::UsageError;
 use rustix::fs::Mode;
@@ -48,22 +51,24 @@ use services::Services;
 
 pub use crate::arguments::{Arguments, Command, LogFormat, RoleArgument};
 
-use crate::admission::Admission;
 use crate::arguments::Settings;
-use crate::decoding::Decoding;
 use crate::guard::keys::{self, Keys};
 use crate::guard::rate::RateLimit;
 use crate::guard::reload::KeyWatch;
 use crate::guard::revoked;
+use crate::guard::roles::Guard;
+use crate::intake::Intake;
 use crate::listen::StopSignals;
 use crate::listen::connections::Connections;
+use crate::listen::listening::Listening;
 use crate::meters::Meters;
 use crate::model::engine::Engine;
+use crate::model::host::{ModelHost, ModelPlaces};
 use crate::model::served::{ModelSource, ServedModel};
 use crate::model::shelf::Shelf;
 use crate::own_task::OwnTasks;
 use crate::records::{Records, retention};
-use crate::server::{Lifecycle, ModelPlaces, Server};
+use crate::server::Server;
 use crate::training::{Training, refused};
 
 /// The program: exit code 0 when it was asked to stop, 1 when it failed, 2 for bad usage or
@@ -166,64 +171,74 @@ fn serve(arguments: &Arguments) -> Result<()> {
         .build()
         .context("start the asynchronous runtime")?;
     let records = runtime.block_on(Records::open(&settings))?;
-    let server = Arc::new(Server {
-        places,
-        shelf: Shelf::new(Arc::clone(&served)),
-        engine: Engine::start(served, model, settings.batch_images)?,
-        swapping: Arc::default(),
+    let keys = Arc::new(Keys::new(&settings.keys, &revoked::read(&settings.folder)?)?);
+    let records = Arc::new(records);
+    let own_tasks = Arc::new(OwnTasks::default());
+    let server = Server {
+        lifecycle: Arc::default(),
         connections: Connections::new(listen::most_connections(&settings)),
-        admission: Admission::new(settings.queue_requests, settings.limits.body_bytes()),
-        decoding: Decoding::new(cores),
-        keys: Keys::new(&settings.keys, &revoked::read(&settings.folder)?)?,
-        rate: RateLimit::new(settings.limits.requests_per_minute),
-        open_rate: RateLimit::of_open(settings.limits.requests_per_minute),
-        meters: Meters::new(),
+        guard: Arc::new(Guard {
+            keys: Arc::clone(&keys),
+            rate: RateLimit::new(settings.limits.requests_per_minute),
+            open_rate: RateLimit::of_open(settings.limits.requests_per_minute),
+            records: Arc::clone(&records),
+            own_tasks: Arc::clone(&own_tasks),
+        }),
+        intake: Arc::new(Intake::new(&settings, keys, cores)),
+        host: Arc::new(ModelHost {
+            places,
+            device: settings.device,
+            shelf: Shelf::new(Arc::clone(&served)),
+            engine: Engine::start(served, model, settings.batch_images)?,
+            swapping: Arc::default(),
+        }),
         records,
-        training: Training::new(&settings.folder, corrections.as_deref(), mask),
-        own_tasks: OwnTasks::default(),
-        phase: Lifecycle::default(),
-        config: settings,
-    });
-    let keys = runtime.block_on(async { KeyWatch::start(arguments.config.clone()) })?;
-    let answered = runtime.block_on(answer(listener, Arc::clone(&server), keys));
+        training: Arc::new(Training::new(&settings.folder, corrections.as_deref(), mask)),
+        meters: Arc::new(Meters::new()),
+        own_tasks,
+        settings: Arc::new(settings),
+    };
+    let watch = runtime.block_on(async { KeyWatch::start(arguments.config.clone()) })?;
+    let answered = runtime.block_on(answer(listener, &server, watch));
     // What is still decoded is of nobody any more, and is not waited for.
     runtime.shutdown_background();
     answered?;
-    server.engine.stop();
+    server.host.engine.stop();
     Ok(())
 }
 
-async fn answer(
-    listener: std::net::TcpListener,
-    server: Arc<Server>,
-    keys: KeyWatch,
-) -> Result<()> {
-    let tls = match &server.config.tls {
+async fn answer(listener: std::net::TcpListener, server: &Server, watch: KeyWatch) -> Result<()> {
+    let tls = match &server.settings.tls {
         Some(files) => Some(listen::tls(files)?),
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr().context("tell the address")?;
-    let router = routes::router(&server);
+    let router = routes::router(server);
     let signals = StopSignals::listen()?;
     if server.training.is_left_behind() {
         tracing::warn!("the programs of a training that another server began still run");
     }
     writeln!(std::io::stdout(), "listening on {scheme}://{address}")
         .context("print the address")?;
-    if !server.keys.are_needed() {
+    if !server.guard.keys.are_needed() {
         tracing::info!("no keys are configured: whoever is on this machine may do everything");
     }
     let abandoned = "the server was stopped while it ran";
     if server.records.store.abandon_training(jiff::Timestamp::now(), abandoned).await? {
         tracing::warn!("a training was left unfinished when the server was stopped");
     }
+    let (days, folder) = (server.settings.retention_days, server.settings.folder.clone());
     let tasks = [
-        tokio::spawn(retention::keep_enforcing(Arc::clone(&server))),
-        tokio::spawn(keys.keep_reading(Arc::clone(&server))),
+        tokio::spawn(retention::keep_enforcing(Arc::clone(&server.records), days)),
+        tokio::spawn(watch.keep_reading(Arc::clone(&server.guard.keys), folder)),
     ];
-    let stopping = tokio::spawn(signals.obey(Arc::clone(&server)));
-    let stopped = listen::run(listener, tls, router, Arc::clone(&server)).await;
+    let stopping = tokio::spawn(signals.obey(
+        listen::grace(&server.settings),
+        Arc::clone(&server.lifecycle),
+        Arc::clone(&server.training),
+    ));
+    let stopped = listen::run(listener, tls, router, Listening::from_ref(server)).await;
     for task in tasks {
         task.abort();
     }

@@ -19,8 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::answer::Checks;
-use crate::model::engine::Seen;
-use crate::server::Server;
+use crate::model::engine::EngineOutput;
 
 /// Upper ends of the buckets, in seconds: from a health check to the longest deadline.
 const SECONDS: [f64; 14] =
@@ -125,7 +124,7 @@ impl Meters {
     pub(crate) fn predicted(
         &self,
         class: &str,
-        seen: &Seen,
+        seen: &EngineOutput,
         decode: Duration,
         checks: Option<Checks>,
     ) {
@@ -161,7 +160,7 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
 
 /// Counts and times every request, and writes a line of log for it.
 pub(crate) async fn layer(
-    State(server): State<Arc<Server>>,
+    State(meters): State<Arc<Meters>>,
     path: Option<MatchedPath>,
     request: Request,
     next: Next,
@@ -169,8 +168,7 @@ pub(crate) async fn layer(
     let began = Instant::now();
     let route = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let method = known_method(request.method());
-    let meters = &server.meters;
-    let in_flight = InFlight::enter(meters);
+    let in_flight = InFlight::enter(&meters);
     let response = next.run(request).await;
     drop(in_flight);
     let (status, time) = (response.status().as_u16(), began.elapsed());
@@ -179,7 +177,7 @@ pub(crate) async fn layer(
     let times = meters.request_time.get_or_create(&RouteLabels { route: route.clone() });
     times.observe(time.as_secs_f64());
     let id = crate::guard::request_id::current().unwrap_or_default();
-    let milliseconds = crate::predict::milliseconds(time);
+    let milliseconds = crate::answer::milliseconds(time);
     if status >= 500 {
         tracing::warn!(request_id = id, method, route, status, milliseconds, "request");
     } else {

@@ -1,7 +1,5 @@
 //! The page: static files, compiled into the program.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,7 +8,6 @@ use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::error::{Code, Failure};
-use crate::server::Server;
 
 #[derive(RustEmbed)]
 #[folder = "page"]
@@ -22,7 +19,7 @@ use crate::server::Server;
 struct Files;
 
 /// `/` and `/assets/…`.
-pub(crate) fn router() -> Router<Arc<Server>> {
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(|headers: HeaderMap| async move { file("index.html", &headers) }))
         .route(

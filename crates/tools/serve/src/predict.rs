@@ -4,22 +4,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
-use classifier::model::{Heatmap, ModelDescription};
+use classifier::description::ModelDescription;
+use classifier::model::Heatmap;
 use dataset::ClassIndex;
 use imaging::{DecodeOptions, Window};
 use jiff::Timestamp;
 use prediction_store::{ImageFacts, IntensityWindow, ModelIdentity, PredictionId, TimingsMs};
-use services::ForeignImages;
+use services::{ForeignImages, ServeConfig};
 use uuid::Uuid;
 
-use crate::answer::{ClassProbability, Explanation, OperatingPoint, Positive, Prediction, Timings};
+use crate::answer::{
+    ClassProbability, Explanation, OperatingPoint, Positive, Prediction, Timings, milliseconds,
+};
 use crate::encode::encode_png;
 use crate::error::Failure;
 use crate::guard::keys::Caller;
+use crate::intake::Intake;
+use crate::meters::Meters;
 use crate::model::engine::Job;
+use crate::model::host::ModelHost;
 use crate::model::served::ServedModel;
+use crate::own_task::OwnTasks;
+use crate::records::Records;
 use crate::scan::Scan;
-use crate::server::Server;
 use crate::upload::Upload;
 
 /// Pixels of an explanation's longer side: a map of at most 14×14 cells shows no more.
@@ -27,78 +34,112 @@ const EXPLANATION_SIDE: u32 = 448;
 
 /// What a request wants beside a class.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish {
+pub(crate) struct PredictionOptions {
     pub(crate) explain: bool,
     /// What grey DICOM images are seen through, where not as usual.
     pub(crate) window: Option<Window>,
     pub(crate) deadline: Instant,
 }
 
-/// What the model says of an image. It is kept in the store, a refusal too.
-///
-/// # Errors
-/// When the bytes are no image that can be used, the image is foreign and foreign ones are refused,
-/// or the deadline passed.
-pub(crate) async fn predict(
-    server: &Arc<Server>,
-    upload: Upload,
-    wish: Wish,
-    caller: &Caller,
-) -> Result<Prediction, Failure> {
-    let began = Instant::now();
-    let served = server.shelf.current();
-    let (scan, decode) = prepare(server, &served, &upload, wish.window, caller).await?;
-    let job = Job {
-        model: Arc::clone(&served),
-        planes: scan.planes,
-        explain: wish.explain,
-        deadline: wish.deadline,
-    };
-    let seen = server.engine.look(job).await?;
-    let checks = served.check(&scan.histogram, &seen.output.pooled);
-    let (ClassIndex(class), probabilities) = served.probabilities(&seen.output.logits)?;
-    let total = began.elapsed();
-    server.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
-    let now = Timestamp::now();
-    let id = PredictionId::new(now);
-    let prediction = Prediction {
-        id: Uuid::from_bytes(id.into()),
-        created_at: now.to_string(),
-        file: upload.file,
-        model: served.name.clone(),
-        class: served.classes.names()[class].clone(),
-        confidence: probabilities[class],
-        positive: positive(&served, &probabilities),
-        checks,
-        explanation: match seen.heatmap {
-            Some(map) => {
-                let (width, height) = (scan.image.width, scan.image.height);
-                let drawn =
-                    server.beside_the_model(caller, move || explanation(&map, width, height));
-                let class = served.classes.names()[class].clone();
-                drawn.await?.map(|png| Explanation { class, png })
-            }
-            None => None,
-        },
-        probabilities: by_class(&served, &probabilities),
-        image: scan.image,
-        timings_ms: Timings {
-            decode: milliseconds(decode),
-            wait: milliseconds(seen.wait),
-            inference: milliseconds(seen.inference),
-            total: milliseconds(total),
-        },
-        notice: ModelDescription::NOTICE,
-    };
-    let refused = checks
-        .filter(|checks| !checks.accepted && server.config.foreign_images == ForeignImages::Refuse);
-    let kept = remembered(&prediction, id, now, &served, caller, refused.is_some());
-    let (recording, image) = (Arc::clone(server), upload.bytes);
-    let keep = async move { recording.records.prediction(kept, &image).await };
-    server.own_tasks.run(keep).await?;
-    match refused {
-        Some(checks) => Err(Failure::foreign(prediction.id, checks)),
-        None => Ok(prediction),
+/// What it takes to answer with a prediction.
+#[derive(Debug, Clone)]
+pub(crate) struct Predictor {
+    pub(crate) settings: Arc<ServeConfig>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) host: Arc<ModelHost>,
+    pub(crate) records: Arc<Records>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) own_tasks: Arc<OwnTasks>,
+}
+
+impl Predictor {
+    /// What the model says of an image. It is kept in the store, a refusal too.
+    ///
+    /// # Errors
+    /// When the bytes are no image that can be used, the image is foreign and foreign ones are refused,
+    /// or the deadline passed.
+    pub(crate) async fn predict(
+        &self,
+        upload: Upload,
+        options: PredictionOptions,
+        caller: &Caller,
+    ) -> Result<Prediction, Failure> {
+        let began = Instant::now();
+        let served = self.host.shelf.current();
+        let (scan, decode) = self.prepare(&served, &upload, options.window, caller).await?;
+        let job = Job {
+            model: Arc::clone(&served),
+            planes: scan.planes,
+            explain: options.explain,
+            deadline: options.deadline,
+        };
+        let seen = self.host.engine.look(job).await?;
+        let checks = served.check(&scan.histogram, &seen.output.pooled);
+        let (ClassIndex(class), probabilities) = served.probabilities(&seen.output.logits)?;
+        let total = began.elapsed();
+        self.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
+        let now = Timestamp::now();
+        let id = PredictionId::new(now);
+        let prediction = Prediction {
+            id: Uuid::from_bytes(id.into()),
+            created_at: now.to_string(),
+            file: upload.file,
+            model: served.name.clone(),
+            class: served.classes.names()[class].clone(),
+            confidence: probabilities[class],
+            positive: positive(&served, &probabilities),
+            checks,
+            explanation: match seen.heatmap {
+                Some(map) => {
+                    let (width, height) = (scan.image.width, scan.image.height);
+                    let drawn = self
+                        .intake
+                        .beside_the_model(caller, move || explanation(&map, width, height));
+                    let class = served.classes.names()[class].clone();
+                    drawn.await?.map(|png| Explanation { class, png })
+                }
+                None => None,
+            },
+            probabilities: by_class(&served, &probabilities),
+            image: scan.image,
+            timings_ms: Timings {
+                decode: milliseconds(decode),
+                wait: milliseconds(seen.wait),
+                inference: milliseconds(seen.inference),
+                total: milliseconds(total),
+            },
+            notice: ModelDescription::NOTICE,
+        };
+        let refused = checks.filter(|checks| {
+            !checks.accepted && self.settings.foreign_images == ForeignImages::Refuse
+        });
+        let kept = remembered(&prediction, id, now, &served, caller, refused.is_some());
+        let (recording, image) = (Arc::clone(&self.records), upload.bytes);
+        let keep = async move { recording.prediction(kept, &image).await };
+        self.own_tasks.run(keep).await?;
+        match refused {
+            Some(checks) => Err(Failure::foreign(prediction.id, checks)),
+            None => Ok(prediction),
+        }
+    }
+
+    async fn prepare(
+        &self,
+        served: &Arc<ServedModel>,
+        upload: &Upload,
+        window: Option<Window>,
+        caller: &Caller,
+    ) -> Result<(Scan, Duration), Failure> {
+        let preprocessing = served.description.preprocessing;
+        let options = DecodeOptions { window, max_pixels: self.intake.max_pixels };
+        let bytes = upload.bytes.clone();
+        let decoded = self.intake.beside_the_model(caller, move || {
+            let began = Instant::now();
+            let scan = Scan::prepare(&bytes, &preprocessing, &options);
+            (scan, began.elapsed())
+        });
+        let (scan, time) = decoded.await?;
+        Ok((scan?, time))
     }
 }
 
@@ -153,25 +194,6 @@ fn remembered(
     }
 }
 
-async fn prepare(
-    server: &Arc<Server>,
-    served: &Arc<ServedModel>,
-    upload: &Upload,
-    window: Option<Window>,
-    caller: &Caller,
-) -> Result<(Scan, Duration), Failure> {
-    let preprocessing = served.description.preprocessing;
-    let options = DecodeOptions { window, max_pixels: server.config.limits.pixels() };
-    let bytes = upload.bytes.clone();
-    let decoded = server.beside_the_model(caller, move || {
-        let began = Instant::now();
-        let scan = Scan::prepare(&bytes, &preprocessing, &options);
-        (scan, began.elapsed())
-    });
-    let (scan, time) = decoded.await?;
-    Ok((scan?, time))
-}
-
 fn by_class(served: &ServedModel, probabilities: &[f64]) -> Vec<ClassProbability> {
     let classes = served.classes.names().iter().zip(probabilities);
     let of = |(class, probability): (&String, &f64)| ClassProbability {
@@ -215,8 +237,4 @@ fn explanation(map: &Heatmap, width: u32, height: u32) -> Option<String> {
     let bytes = encode_png(width, height, png::ColorType::Rgba, &layer).ok()?;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
     Some(format!("data:image/png;base64,{text}"))
-}
-
-pub(crate) fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,118 +1,79 @@
-//! What every request shares.
+//! What requests share, in parts. A handler takes the parts that it needs, and no part knows the
+//! whole.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use axum::extract::FromRef;
 use services::ServeConfig;
-use tokio::sync::{Mutex, watch};
 
-use crate::admission::Admission;
-use crate::decoding::Decoding;
-use crate::error::Failure;
-use crate::guard::keys::Caller;
-use crate::guard::keys::Keys;
-use crate::guard::rate::RateLimit;
+use crate::guard::roles::Guard;
+use crate::intake::Intake;
+use crate::lifecycle::Lifecycle;
 use crate::listen::connections::Connections;
+use crate::listen::listening::Listening;
 use crate::meters::Meters;
-use crate::model::engine::Engine;
-use crate::model::shelf::Shelf;
+use crate::model::host::ModelHost;
+use crate::model::swap::ModelSwap;
 use crate::own_task::OwnTasks;
+use crate::predict::Predictor;
 use crate::records::Records;
+use crate::routes::feedback::Corrector;
 use crate::training::Training;
-use crate::upload::UploadLimits;
+use crate::training::retraining::Retraining;
 
-/// What every request shares.
-#[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) config: ServeConfig,
-    /// Where models are read from when another one is to answer.
-    pub(crate) places: ModelPlaces,
-    pub(crate) shelf: Shelf,
-    pub(crate) engine: Engine,
-    /// Held while one model takes the place of another, by the task that does it.
-    pub(crate) swapping: Arc<Mutex<()>>,
-    pub(crate) connections: Arc<Connections>,
-    pub(crate) admission: Admission,
-    /// Images that are worked on at a time.
-    pub(crate) decoding: Decoding,
-    pub(crate) keys: Keys,
-    pub(crate) rate: RateLimit,
-    /// Of what needs no key.
-    pub(crate) open_rate: RateLimit,
-    pub(crate) meters: Meters,
-    pub(crate) records: Records,
-    pub(crate) training: Training,
-    pub(crate) own_tasks: OwnTasks,
-    pub(crate) phase: Lifecycle,
-}
-
-/// Where models are read from, and what they are called.
+/// Every part.
 #[derive(Debug, Clone)]
-pub(crate) struct ModelPlaces {
-    pub(crate) folder: PathBuf,
-    /// Where `dvc repro` puts a model; another folder may be served.
-    pub(crate) pipeline_output: PathBuf,
-    pub(crate) evaluation: PathBuf,
-    pub(crate) name: String,
+pub(crate) struct Server {
+    pub(crate) settings: Arc<ServeConfig>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) host: Arc<ModelHost>,
+    pub(crate) records: Arc<Records>,
+    pub(crate) training: Arc<Training>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) own_tasks: Arc<OwnTasks>,
 }
 
-impl Server {
-    /// What a request may hold.
-    pub(crate) fn upload_limits(&self) -> UploadLimits {
-        let limits = &self.config.limits;
-        UploadLimits { body_bytes: limits.body_bytes(), images: limits.images }
-    }
-
-    /// Decodes or encodes a picture beside the model's thread.
-    ///
-    /// # Errors
-    /// When the work panicked.
-    pub(crate) async fn beside_the_model<T: Send + 'static>(
-        &self,
-        caller: &Caller,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Failure> {
-        self.decoding.run(&caller.counted_as, work).await
-    }
-
-    /// How long a request for predictions may take.
-    pub(crate) fn deadline(&self) -> Duration {
-        Duration::from_secs_f64(self.config.deadline_seconds)
-    }
+/// A part is taken by `State<Arc<…>>`.
+macro_rules! parts {
+    ($($field:ident: $part:ty),* $(,)?) => {
+        $(impl FromRef<Server> for Arc<$part> {
+            fn from_ref(server: &Server) -> Self {
+                Arc::clone(&server.$field)
+            }
+        })*
+    };
 }
 
-/// Whether requests should come here.
-#[derive(Debug)]
-pub(crate) struct Lifecycle(watch::Sender<Phase>);
-
-/// How far the server is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// It answers.
-    Ready,
-    /// It ends what is in flight.
-    Stopping,
+parts! {
+    settings: ServeConfig,
+    lifecycle: Lifecycle,
+    intake: Intake,
+    host: ModelHost,
+    records: Records,
+    training: Training,
+    meters: Meters,
+    connections: Connections,
+    own_tasks: OwnTasks,
 }
 
-impl Default for Lifecycle {
-    fn default() -> Self {
-        Self(watch::Sender::new(Phase::Ready))
-    }
+/// Several parts that belong together, each by its own name.
+macro_rules! joined {
+    ($($joined:ident { $($field:ident),* })*) => {
+        $(impl FromRef<Server> for $joined {
+            fn from_ref(server: &Server) -> Self {
+                Self { $($field: FromRef::from_ref(server)),* }
+            }
+        })*
+    };
 }
 
-impl Lifecycle {
-    pub(crate) fn phase(&self) -> Phase {
-        *self.0.borrow()
-    }
-
-    pub(crate) fn stop(&self) {
-        self.0.send_replace(Phase::Stopping);
-    }
-
-    /// Until the server is asked to stop.
-    pub(crate) async fn stopped(&self) {
-        // The sender is this value's own, so that waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Stopping).await;
-    }
+joined! {
+    Listening { settings, lifecycle, connections }
+    Predictor { settings, intake, host, records, meters, own_tasks }
+    ModelSwap { host, training, meters }
+    Retraining { training, swap, records }
+    Corrector { settings, intake, host, records, training, own_tasks }
 }

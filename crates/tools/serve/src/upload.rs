@@ -1,5 +1,6 @@
 //! The images of a request, in whichever of the three ways they were sent.
 
+mod image;
 mod json_images;
 
 use std::error::Error;
@@ -10,36 +11,12 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::{Engine, alphabet};
 use http_body_util::LengthLimitError;
 
-use crate::admission::too_large;
 use crate::error::{Code, Failure};
+pub(crate) use crate::upload::image::{Upload, UploadLimits, decode_base64};
+use crate::upload::image::{plain_name, too_many};
 pub(crate) use crate::upload::json_images::JsonImages;
-
-/// One image, as it was sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Upload {
-    /// The file's name, where it was told; without any folder.
-    pub(crate) file: Option<String>,
-    pub(crate) bytes: Bytes,
-}
-
-/// What a request may hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UploadLimits {
-    pub(crate) body_bytes: usize,
-    pub(crate) images: usize,
-}
-
-/// Padding at the end may be missing: many clients cut it off.
-const ANY_PADDING: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
 
 /// Reads every image of a request.
 ///
@@ -76,12 +53,6 @@ pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<U
     Ok(uploads)
 }
 
-/// The request holds more than `limit` images.
-fn too_many(limit: usize) -> Failure {
-    let message = format!("the request holds more than {limit} images (serve.limits.images)");
-    Failure::new(Code::TooLarge, message)
-}
-
 /// The whole body, as far as it is allowed.
 ///
 /// # Errors
@@ -89,32 +60,10 @@ fn too_many(limit: usize) -> Failure {
 pub(crate) async fn whole(request: Request, limits: UploadLimits) -> Result<Bytes, Failure> {
     to_bytes(request.into_limited_body(), limits.body_bytes).await.map_err(|error| {
         if is_length_limit(&error) {
-            return too_large(limits.body_bytes);
+            return Failure::too_large(limits.body_bytes);
         }
         Failure::new(Code::BadRequest, format!("the request broke off: {error}"))
     })
-}
-
-/// An image as base64, with or without a `data:` prefix; white space does not count.
-///
-/// # Errors
-/// When it is empty or not base64.
-pub(crate) fn decode_base64(text: &str) -> Result<Bytes, Failure> {
-    let refuse = |why: String| Failure::new(Code::BadRequest, format!("the image is {why}"));
-    let content = match text.trim_start().strip_prefix("data:") {
-        Some(data) => match data.split_once(',') {
-            Some((kind, content)) if kind.ends_with(";base64") => content,
-            _ => return Err(refuse("a data URL without base64".into())),
-        },
-        None => text,
-    };
-    let compact: Vec<u8> = content.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if compact.is_empty() {
-        return Err(refuse("empty".into()));
-    }
-    let url_safe = compact.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let decoded = if url_safe { URL_SAFE.decode(&compact) } else { BASE64.decode(&compact) };
-    decoded.map(Bytes::from).map_err(|error| refuse(format!("not base64: {error}")))
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -130,7 +79,7 @@ fn raw(bytes: Bytes) -> Vec<Upload> {
 async fn from_multipart(request: Request, limits: UploadLimits) -> Result<Vec<Upload>, Failure> {
     let refuse = |error: MultipartError| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return too_large(limits.body_bytes);
+            return Failure::too_large(limits.body_bytes);
         }
         let message = format!("the multipart form cannot be read: {}", error.body_text());
         Failure::new(Code::BadRequest, message)
@@ -153,15 +102,6 @@ async fn from_multipart(request: Request, limits: UploadLimits) -> Result<Vec<Up
         }
     }
     Ok(uploads)
-}
-
-/// A name without folders and control characters, and not endless: it is kept and shown.
-fn plain_name(name: Option<String>) -> Option<String> {
-    const LONGEST: usize = 200;
-    let name = name?;
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain: String = last.chars().filter(|it| !it.is_control()).take(LONGEST).collect();
-    (!plain.trim().is_empty()).then(|| plain.trim().to_owned())
 }
 
 fn is_length_limit(error: &axum::Error) -> bool {

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::address::shown;
 use crate::error::Failure;
-use crate::retry::asked_pause;
+use crate::retry_after::asked_pause;
 use crate::{Credentials, ServerAddress};
 
 /// The longest text of a server that is repeated.

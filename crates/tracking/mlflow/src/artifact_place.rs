@@ -10,13 +10,13 @@ const SERVICE: &str = "mlflow-artifacts/artifacts";
 
 /// A kind of place, with what it takes to reach it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ArtifactPlace {
     /// Behind the server.
     Proxied(Proxy),
     /// On this machine.
     Folder(PathBuf),
     /// In a cloud store that the server signs addresses for.
-    Signed(Owner),
+    Signed(ArtifactOwner),
 }
 
 /// A folder behind a server.
@@ -50,16 +50,20 @@ impl Proxy {
 
 /// Whose artifacts they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Owner {
+pub(crate) enum ArtifactOwner {
     Run(RunId),
     Model(LoggedModelId),
     /// A version of a registered model: files are only read.
     Version,
 }
 
-impl Place {
+impl ArtifactPlace {
     /// Reads the place from its URI, or says why it cannot be reached.
-    pub(crate) fn of(uri: &str, owner: Owner, server: &ServerAddress) -> Result<Self, String> {
+    pub(crate) fn of(
+        uri: &str,
+        owner: ArtifactOwner,
+        server: &ServerAddress,
+    ) -> Result<Self, String> {
         if uri.starts_with('/') {
             return on_this_machine(PathBuf::from(uri), server);
         }
@@ -107,12 +111,12 @@ fn segments(path: &str) -> Vec<String> {
 
 /// A folder of the server, if it is one of ours too: on another machine, a folder of the same name
 /// would swallow the files, and nobody would find them.
-fn on_this_machine(folder: PathBuf, server: &ServerAddress) -> Result<Place, String> {
+fn on_this_machine(folder: PathBuf, server: &ServerAddress) -> Result<ArtifactPlace, String> {
     // `<root>/<experiment>/<run>/artifacts`
     let is_shared =
         || folder.ancestors().nth(3).is_some_and(|root| root.parent().is_some() && root.is_dir());
     if server.is_loopback() || is_shared() {
-        return Ok(Place::Folder(folder));
+        return Ok(ArtifactPlace::Folder(folder));
     }
     Err(format!(
         "that is a folder of {server} which this machine does not have; \
@@ -145,9 +149,9 @@ pub(crate) fn shown(uri: &str) -> String {
 mod tests {
     use super::*;
 
-    fn place(uri: &str, server: &str) -> Result<Place, String> {
+    fn place(uri: &str, server: &str) -> Result<ArtifactPlace, String> {
         let (server, _) = ServerAddress::parse(server).unwrap();
-        Place::of(uri, Owner::Version, &server)
+        ArtifactPlace::of(uri, ArtifactOwner::Version, &server)
     }
 
     #[test]
@@ -156,7 +160,7 @@ mod tests {
         let expected = |address: &str, root: &[&str]| {
             let service = Url::parse(&format!("{address}/api/2.0/mlflow-artifacts/artifacts"));
             let root = root.iter().map(|&segment| segment.to_owned()).collect();
-            Ok(Place::Proxied(Proxy { service: service.unwrap(), root }))
+            Ok(ArtifactPlace::Proxied(Proxy { service: service.unwrap(), root }))
         };
         assert_eq!(
             place("mlflow-artifacts:/1/r%201/artifacts", server),
@@ -175,20 +179,23 @@ mod tests {
     #[test]
     fn a_folder_of_another_machine_is_not_taken_for_one_of_ours() {
         let nowhere = "file:///no-such-folder/1/r/artifacts";
-        let folder = Place::Folder("/no-such-folder/1/r/artifacts".into());
+        let folder = ArtifactPlace::Folder("/no-such-folder/1/r/artifacts".into());
         assert_eq!(place(nowhere, "http://127.0.0.1:5000"), Ok(folder));
         let reason = place(nowhere, "http://host.example").unwrap_err();
         assert!(reason.contains("--serve-artifacts"), "{reason}");
         let shared = tempfile::tempdir().unwrap();
         let uri = format!("{}/1/r/artifacts", shared.path().display());
-        assert_eq!(place(&uri, "http://host.example"), Ok(Place::Folder(uri.into())));
+        assert_eq!(place(&uri, "http://host.example"), Ok(ArtifactPlace::Folder(uri.into())));
         // The root of all folders is on every machine.
         assert!(place("/1/r/artifacts", "http://host.example").is_err());
     }
 
     #[test]
     fn other_places_are_shown_without_what_may_be_secret() {
-        assert_eq!(place("s3://bucket/1/r", "http://h.example"), Ok(Place::Signed(Owner::Version)));
+        assert_eq!(
+            place("s3://bucket/1/r", "http://h.example"),
+            Ok(ArtifactPlace::Signed(ArtifactOwner::Version))
+        );
         assert_eq!(shown("ftp://ada:hush@host.example/1?k=hush"), "ftp://host.example/1");
         assert_eq!(shown("/a/b"), "/a/b");
     }

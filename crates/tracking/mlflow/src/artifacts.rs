@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use crate::artifact_place::{Owner, Place, Proxy, shown, unknown_place};
+use crate::artifact_place::{ArtifactOwner, ArtifactPlace, Proxy, shown, unknown_place};
 use crate::client::Client;
 use crate::error::Failure;
 use crate::transport::Call;
@@ -29,7 +29,7 @@ const LIST: &str = "list the artifacts";
 pub struct Artifacts<'a> {
     client: &'a Client,
     uri: String,
-    place: Place,
+    place: ArtifactPlace,
 }
 
 /// A file or folder among the artifacts.
@@ -74,7 +74,7 @@ impl Client {
     /// # Errors
     /// When they lie where this client cannot reach them.
     pub fn run_artifacts(&self, run: &Run) -> Result<Artifacts<'_>> {
-        self.artifacts(&run.artifact_uri, Owner::Run(run.id.clone()))
+        self.artifacts(&run.artifact_uri, ArtifactOwner::Run(run.id.clone()))
     }
 
     /// The files of a logged model.
@@ -82,7 +82,7 @@ impl Client {
     /// # Errors
     /// When they lie where this client cannot reach them.
     pub fn model_artifacts(&self, model: &LoggedModel) -> Result<Artifacts<'_>> {
-        self.artifacts(&model.artifact_uri, Owner::Model(model.id.clone()))
+        self.artifacts(&model.artifact_uri, ArtifactOwner::Model(model.id.clone()))
     }
 
     /// The files of a version of a registered model, wherever it was made from.
@@ -92,24 +92,24 @@ impl Client {
     /// them.
     pub fn version_artifacts(&self, version: &ModelVersion) -> Result<Artifacts<'_>> {
         #[derive(Deserialize)]
-        struct Place {
+        struct ArtifactPlace {
             artifact_uri: String,
         }
         let number = version.version.to_string();
         let call = Call::get("find the model's files", "model-versions/get-download-uri")
             .query("name", version.name.as_str())
             .query("version", &number);
-        let Place { artifact_uri } = self.transport.send(&call)?;
-        self.artifacts(&artifact_uri, Owner::Version)
+        let ArtifactPlace { artifact_uri } = self.transport.send(&call)?;
+        self.artifacts(&artifact_uri, ArtifactOwner::Version)
     }
 
     /// The artifacts of a run whose place is known.
     pub(crate) fn artifacts_at(&self, uri: &str, run: &RunId) -> Result<Artifacts<'_>> {
-        self.artifacts(uri, Owner::Run(run.clone()))
+        self.artifacts(uri, ArtifactOwner::Run(run.clone()))
     }
 
-    fn artifacts(&self, uri: &str, owner: Owner) -> Result<Artifacts<'_>> {
-        let place = Place::of(uri, owner, self.server()).map_err(|reason| {
+    fn artifacts(&self, uri: &str, owner: ArtifactOwner) -> Result<Artifacts<'_>> {
+        let place = ArtifactPlace::of(uri, owner, self.server()).map_err(|reason| {
             Error::ArtifactStore { action: "open the artifacts", location: shown(uri), reason }
         })?;
         Ok(Artifacts { client: self, uri: shown(uri), place })
@@ -129,9 +129,9 @@ impl Artifacts<'_> {
     pub fn upload(&self, path: &ArtifactPath, file: &Path) -> Result<()> {
         let transport = &self.client.transport;
         match &self.place {
-            Place::Proxied(proxy) => transport.put_file(UPLOAD, &proxy.url(path), file),
-            Place::Folder(folder) => copy(file, &below(folder, path)).map(drop),
-            Place::Signed(owner) => {
+            ArtifactPlace::Proxied(proxy) => transport.put_file(UPLOAD, &proxy.url(path), file),
+            ArtifactPlace::Folder(folder) => copy(file, &below(folder, path)).map(drop),
+            ArtifactPlace::Signed(owner) => {
                 let (url, headers) = self.signed(path, owner)?;
                 transport.put_file_signed(UPLOAD, &url, &headers, file)
             }
@@ -157,9 +157,9 @@ impl Artifacts<'_> {
     /// When the server refuses or cannot be reached, or names a path outside the folder.
     pub fn list(&self, folder: Option<&ArtifactPath>) -> Result<Vec<Artifact>> {
         let mut found = match &self.place {
-            Place::Proxied(proxy) => self.list_proxied(proxy, folder)?,
-            Place::Folder(place) => list_folder(place, folder)?,
-            Place::Signed(_) => return Err(self.cannot(LIST)),
+            ArtifactPlace::Proxied(proxy) => self.list_proxied(proxy, folder)?,
+            ArtifactPlace::Folder(place) => list_folder(place, folder)?,
+            ArtifactPlace::Signed(_) => return Err(self.cannot(LIST)),
         };
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
@@ -172,9 +172,11 @@ impl Artifacts<'_> {
     /// When the server refuses or cannot be reached, or the file cannot be written.
     pub fn download(&self, path: &ArtifactPath, to: &Path) -> Result<u64> {
         match &self.place {
-            Place::Proxied(proxy) => self.client.transport.get_file(DOWNLOAD, &proxy.url(path), to),
-            Place::Folder(folder) => copy(&below(folder, path), to),
-            Place::Signed(_) => Err(self.cannot(DOWNLOAD)),
+            ArtifactPlace::Proxied(proxy) => {
+                self.client.transport.get_file(DOWNLOAD, &proxy.url(path), to)
+            }
+            ArtifactPlace::Folder(folder) => copy(&below(folder, path), to),
+            ArtifactPlace::Signed(_) => Err(self.cannot(DOWNLOAD)),
         }
     }
 
@@ -223,7 +225,11 @@ impl Artifacts<'_> {
     }
 
     /// An address that takes one upload, and the headers that belong to it.
-    fn signed(&self, path: &ArtifactPath, owner: &Owner) -> Result<(Url, Vec<(String, String)>)> {
+    fn signed(
+        &self,
+        path: &ArtifactPath,
+        owner: &ArtifactOwner,
+    ) -> Result<(Url, Vec<(String, String)>)> {
         #[derive(Deserialize)]
         struct Signed {
             presigned_url: String,
@@ -232,9 +238,9 @@ impl Artifacts<'_> {
         }
         const ACTION: &str = "ask for a signed address to upload to";
         let body = match owner {
-            Owner::Run(id) => json!({ "run_id": id, "path": path }),
-            Owner::Model(id) => json!({ "model_id": id, "path": path }),
-            Owner::Version => return Err(self.cannot(UPLOAD)),
+            ArtifactOwner::Run(id) => json!({ "run_id": id, "path": path }),
+            ArtifactOwner::Model(id) => json!({ "model_id": id, "path": path }),
+            ArtifactOwner::Version => return Err(self.cannot(UPLOAD)),
         };
         let call = Call::post(ACTION, "artifacts/presigned-upload-url").json(&body);
         let signed: Signed = self.client.transport.send(&call).map_err(|error| {
@@ -278,7 +284,7 @@ fn list_folder(place: &Path, folder: Option<&ArtifactPath>) -> Result<Vec<Artifa
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.with_path("read folder", &path)?;
-        let metadata = entry.metadata().with_path("look at", &entry.path())?;
+        let metadata = entry.metadata().with_path("look at", entry.path())?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let full = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
         let kind = if metadata.is_dir() {

@@ -1,9 +1,4 @@
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-use crate::client::{Client, Done};
-use crate::transport::Call;
-use crate::{Result, RunId};
 
 /// A dataset as an input of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,39 +82,6 @@ impl From<Dataset> for Fields {
     fn from(dataset: Dataset) -> Self {
         dataset.0
     }
-}
-
-impl Client {
-    /// Logs datasets as inputs of a run. To log one again changes nothing.
-    ///
-    /// # Errors
-    /// When the server refuses or cannot be reached.
-    pub fn log_inputs(&self, run: &RunId, datasets: &[Dataset]) -> Result<()> {
-        let datasets: Vec<_> = datasets.iter().map(input).collect();
-        let body = json!({ "run_id": run, "datasets": datasets });
-        let call = Call::post("log the dataset", "runs/log-inputs").json(&body);
-        self.transport.send::<Done>(&call).map(drop)
-    }
-}
-
-fn input(Dataset(fields): &Dataset) -> serde_json::Value {
-    let context = fields.context.as_ref();
-    let tags: Vec<_> = context
-        .map(|context| json!({ "key": "mlflow.data.context", "value": context }))
-        .into_iter()
-        .collect();
-    let mut dataset = json!({
-        "name": fields.name,
-        "digest": fields.digest,
-        "source_type": fields.source_type,
-        "source": fields.source,
-    });
-    for (field, text) in [("schema", &fields.schema), ("profile", &fields.profile)] {
-        if let Some(text) = text {
-            dataset[field] = text.as_str().into();
-        }
-    }
-    json!({ "tags": tags, "dataset": dataset })
 }
 
 #[cfg(test)]

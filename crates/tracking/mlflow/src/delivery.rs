@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::fs::File;
 
 use crate::client::Client;
-use crate::spool::{self, Begin, Content, Event, Line, Place, Postponed, SpoolFolder, State};
+use crate::spool::{
+    self, Content, Event, Line, PostponedArtifact, RunBeginning, RunPlace, SpoolFolder, State,
+};
 use crate::{ArtifactPath, Batch, Error, NewRun, Result, RunId, RunStatus, Timestamp};
 
 /// How many lines are read, and values sent, at a time.
@@ -62,7 +64,7 @@ impl Delivery {
     }
 
     /// The run, once it is created.
-    pub(crate) fn run(&self) -> Option<&Place> {
+    pub(crate) fn run(&self) -> Option<&RunPlace> {
         self.state.run.as_ref()
     }
 
@@ -111,7 +113,7 @@ impl Delivery {
     }
 
     /// Creates the run, finds it, joins the one that was named, or says that it is at work again.
-    fn begin(&mut self, begin: &Begin, time: Timestamp) -> Result<()> {
+    fn begin(&mut self, begin: &RunBeginning, time: Timestamp) -> Result<()> {
         if let Some(run) = &self.state.run {
             if let Some(other) = begin.join.as_ref().filter(|other| **other != run.id) {
                 tracing::warn!(
@@ -143,7 +145,7 @@ impl Delivery {
                 }
             }
         };
-        self.state.run = Some(Place {
+        self.state.run = Some(RunPlace {
             server: self.client.server().clone(),
             experiment: run.experiment,
             id: run.id,
@@ -152,7 +154,7 @@ impl Delivery {
         Ok(())
     }
 
-    fn place(&self) -> Result<&Place> {
+    fn place(&self) -> Result<&RunPlace> {
         self.state.run.as_ref().ok_or_else(|| Error::Spool {
             folder: self.folder.path().to_path_buf(),
             reason: "the line that begins its run is damaged; remove the folder".to_owned(),
@@ -187,7 +189,7 @@ impl Delivery {
     /// does not take now is postponed, so that it holds up nothing that comes after it: the store
     /// of artifacts may be out of order, or a proxy find it too large, while all else works.
     fn artifact(&mut self, path: &ArtifactPath, content: &Content) -> Result<Option<Content>> {
-        let postponed = Postponed { path: path.clone(), content: content.clone() };
+        let postponed = PostponedArtifact { path: path.clone(), content: content.clone() };
         match self.upload(path, content) {
             Err(error) if !is_refusal(&error) && error.was_reached() => {
                 tracing::debug!("{error}; {path} is sent later");
@@ -215,12 +217,12 @@ impl Delivery {
 
     /// Sends a postponed artifact again. One that fails goes to the end of the queue.
     fn retry_postponed(&mut self) -> Result<Step> {
-        let Some(Postponed { path, content }) = self.state.postponed.pop_front() else {
+        let Some(PostponedArtifact { path, content }) = self.state.postponed.pop_front() else {
             return Ok(Step::UpToDate);
         };
         match self.upload(&path, &content) {
             Err(error) if !is_refusal(&error) => {
-                self.state.postponed.push_back(Postponed { path, content });
+                self.state.postponed.push_back(PostponedArtifact { path, content });
                 Err(error)
             }
             sent => {

@@ -139,6 +139,11 @@ fn described(
     text
 }
 
+/// Whether an answer says that the same request may succeed later.
+fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
 impl Error {
     pub(crate) fn request(action: &'static str, address: String, failure: Failure) -> Self {
         Self::Request { action, address, failure: Box::new(failure) }
@@ -189,7 +194,7 @@ impl Error {
             Some(
                 Failure::Unreachable { .. } | Failure::TimedOut { .. } | Failure::Broken { .. },
             ) => true,
-            Some(Failure::Answered { status, .. }) => crate::retry::may_pass(*status),
+            Some(Failure::Answered { status, .. }) => may_pass(*status),
             Some(Failure::Unreadable { .. } | Failure::Unusable { .. }) | None => false,
         }
     }

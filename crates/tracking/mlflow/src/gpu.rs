@@ -1,7 +1,7 @@
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 
-use crate::system_metrics::{megabytes, percentage, rounded};
+use crate::units::{megabytes, percentage, rounded};
 
 /// The NVIDIA GPUs of this machine.
 pub(crate) struct Gpus {

@@ -3,7 +3,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::retry::RetryPolicy;
-use crate::{Credentials, ExperimentChoice, RunId, Secret, ServerAddress};
+use crate::{Credentials, ExperimentChoice, RunId, Secret, ServerAddress, SettingsError};
 
 /// Which server, who we are to it, where runs go, and how patient we are: what the environment
 /// variables of the Python client say.
@@ -54,16 +54,6 @@ pub enum Tls {
     Only(PathBuf),
     /// Any: for a server with a certificate of its own making, in a network that can be trusted.
     Unverified,
-}
-
-/// A variable that cannot be used as it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read {variable}: {reason}")]
-pub struct SettingsError {
-    /// Its name.
-    pub variable: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
 impl Settings {

@@ -167,12 +167,12 @@ fn end_if_dead(spool: &SpoolFolder) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spool::Begin;
+    use crate::spool::RunBeginning;
     use crate::{ExperimentChoice, Mark, Timestamp};
 
     fn spool_begun_at(folder: &Path, name: &str, time: i64) {
         let spool = SpoolFolder::new(&folder.join(name));
-        let begin = Begin {
+        let begin = RunBeginning {
             experiment: ExperimentChoice::Unspecified,
             join: None,
             name: None,

@@ -9,6 +9,7 @@ use sysinfo::{Networks, System};
 
 use crate::gpu::Gpus;
 use crate::tracker::Shared;
+use crate::units::{megabytes, percentage, rounded};
 use crate::{Key, Metric, Timestamp};
 
 /// What all names begin with.
@@ -136,20 +137,6 @@ fn traffic(networks: &Networks) -> (u64, u64) {
     })
 }
 
-/// Of a million bytes.
-pub(crate) fn megabytes(bytes: f64) -> f64 {
-    bytes / 1e6
-}
-
-pub(crate) fn percentage(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole * 100.0 } else { 0.0 }
-}
-
-/// To one decimal, as the Python client does.
-pub(crate) fn rounded(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,12 +154,5 @@ mod tests {
         assert!(value("disk_usage_megabytes") + value("disk_available_megabytes") > 100.0);
         assert!(value("network_receive_megabytes") >= 0.0);
         assert!(value("network_transmit_megabytes") >= 0.0);
-    }
-
-    #[test]
-    fn values_are_rounded_as_in_python() {
-        assert_eq!(rounded(12.349), 12.3);
-        assert_eq!(percentage(1.0, 4.0), 25.0);
-        assert_eq!(percentage(1.0, 0.0), 0.0);
     }
 }

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mlflow::{
-    ArtifactSource, Dataset, DatasetFields, Delivered, ExperimentChoice, Provenance, Repeated,
+    ArtifactSource, Dataset, DatasetFields, Delivered, ExperimentChoice, Provenance, RepeatedPoint,
     RunStatus, Settings, SyncOutcome, Tracker, Tracking, spooled_run, sync,
 };
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn tracking(settings: &Settings, spool: &Path) -> Tracking {
         spool: spool.to_owned(),
         name: Some(name),
         tags: Vec::new(),
-        repeated: Repeated::KeepFirst,
+        repeated: RepeatedPoint::KeepFirst,
         system_metrics: None,
     }
 }
@@ -232,8 +232,10 @@ fn an_evaluation_joins_its_training(server: &MlflowServer, python: &mut Python, 
     training.finish(RunStatus::Finished, PATIENCE);
     for accuracy in [0.5, 0.5, 0.75] {
         let settings = settings(&server.url(), &[]);
-        let evaluation =
-            Tracker::start(Tracking { repeated: Repeated::Update, ..tracking(&settings, &spool) });
+        let evaluation = Tracker::start(Tracking {
+            repeated: RepeatedPoint::Update,
+            ..tracking(&settings, &spool)
+        });
         evaluation.metrics(0, [("test/accuracy", accuracy)]);
         assert_eq!(evaluation.finish(RunStatus::Finished, PATIENCE), Delivered::All);
     }

@@ -3,8 +3,8 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::database::on;
-use crate::predictions::{parsed, storable};
 use crate::timestamp::from_microseconds;
+use crate::values::{parsed, storable};
 use crate::{AuditId, Cursor, PageLimit, PredictionStore, Result, StoreError};
 
 /// What someone with a key did.

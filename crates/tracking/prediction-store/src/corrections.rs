@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::database::on;
-use crate::predictions::parsed;
 use crate::timestamp::from_microseconds;
+use crate::values::parsed;
 use crate::{PredictionId, PredictionStore, Result};
 
 /// A prediction whose last feedback names another class.

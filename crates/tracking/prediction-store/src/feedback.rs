@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::database::on;
-use crate::predictions::storable;
+use crate::values::storable;
 use crate::{FeedbackId, PredictionId, PredictionStore, Result, StoreError};
 
 /// What a reader says of a prediction.

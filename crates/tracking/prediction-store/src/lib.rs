@@ -38,6 +38,7 @@ mod schema;
 mod store;
 mod timestamp;
 mod training;
+mod values;
 
 pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
 pub use corrections::{ClassChange, Correction, FeedbackSummary};

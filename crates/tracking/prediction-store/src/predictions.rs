@@ -1,11 +1,11 @@
 //! The predictions in the database.
 
-use artifact::Digest;
 use serde_json::Value;
 use sqlx::QueryBuilder;
 
 use crate::database::on;
 use crate::timestamp::from_microseconds;
+use crate::values::{parsed, storable};
 use crate::{
     ClassProbability, Cursor, Feedback, Filter, ImageFacts, IntensityWindow, ModelIdentity, Page,
     Prediction, PredictionId, PredictionRow, PredictionStore, Result, StoreError, TimingsMs,
@@ -133,11 +133,6 @@ impl PredictionStore {
         let next = last.map(|row| Cursor::after_prediction(row.prediction.id));
         Ok(Page { predictions, next })
     }
-}
-
-/// Text that both databases hold: PostgreSQL has no NUL in its text.
-pub(crate) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 fn check_numbers(prediction: &Prediction) -> Result<()> {
@@ -283,18 +278,4 @@ fn pixels(count: i64) -> Result<u32> {
     count
         .try_into()
         .map_err(|_| StoreError::InvalidRow { what: format!("a side of {count} pixels") })
-}
-
-/// An id or a digest from its text.
-pub(crate) fn parsed<T>(text: &str) -> Result<T>
-where
-    T: std::str::FromStr,
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|error: T::Err| StoreError::InvalidRow { what: error.to_string() })
-}
-
-/// A digest that may be missing, from its text.
-pub(crate) fn parsed_digest(text: Option<&str>) -> Result<Option<Digest>> {
-    text.map(parsed).transpose()
 }

@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::database::on;
-use crate::predictions::{parsed, parsed_digest, storable};
 use crate::timestamp::from_microseconds;
+use crate::values::{parsed, parsed_digest, storable};
 use crate::{PageLimit, PredictionStore, Result, StoreError, TrainingId};
 
 /// A training that is about to start.

@@ -3,7 +3,7 @@
 //! Format: <https://mlflow.org/docs/latest/ml/model/#storage-format>, and what
 //! `mlflow.models.Model.to_yaml` of MLflow 3.17 writes.
 
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use mlflow::{LoggedModelId, RunId};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use artifact::Digest;
 use classifier::calibration::Calibration;
 use classifier::checkpoint::HISTORY_FILE;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use dataset::ClassIndices;
 use mlflow::ArtifactPath;
 

@@ -14,11 +14,13 @@
 
 mod images;
 mod interruption;
+mod program;
 mod run;
 mod server;
 mod spools;
 mod values;
 
 pub use images::DataUse;
-pub use run::{Program, TrackedRun};
+pub use program::Program;
+pub use run::TrackedRun;
 pub use server::{demanded_server, server};

@@ -2,59 +2,19 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use config::Params;
 use dataset::Manifest;
 use mlflow::{
-    ArtifactSource, Key, Provenance, Repeated, RunStatus, Settings as Server, Tag, Tracker,
-    Tracking,
+    ArtifactSource, Key, Provenance, RunStatus, Settings as Server, Tag, Tracker, Tracking,
 };
 use program::Settings;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::interruption::end_on_interruption;
-use crate::{DataUse, images, server, spools, values};
+use crate::{DataUse, Program, images, server, spools, values};
 
 /// How long a program that is done waits until the server has everything. One that is down is not
 /// waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The program that works on a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// Goes on with the run of a training that was broken off, and otherwise begins one.
-    Train,
-    /// Adds to the run of the training.
-    Evaluate,
-}
-
-impl Program {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Evaluate => "evaluate",
-        }
-    }
-
-    /// The sections of `params.yaml` that decide what it makes, and that no earlier program of the
-    /// run has told.
-    fn sections(self, params: &Params) -> Vec<(&'static str, Value)> {
-        let sections: &[&str] = match self {
-            Self::Train => &["ingest", "validation", "prepare_base", "train"],
-            Self::Evaluate => &["select", "calibrate", "evaluate"],
-        };
-        let Ok(mut params) = serde_json::to_value(params) else { return Vec::new() };
-        sections.iter().map(|section| (*section, params[*section].take())).collect()
-    }
-
-    /// An epoch that is done again comes to the same; scores may be other ones.
-    fn repeated(self) -> Repeated {
-        match self {
-            Self::Train => Repeated::KeepFirst,
-            Self::Evaluate => Repeated::Update,
-        }
-    }
-}
 
 /// A run on an MLflow server, or nothing at all where nobody asked for tracking. Dropped before
 /// [`finish`](Self::finish), it ends as failed; Ctrl-C and SIGTERM end it as killed.
@@ -215,22 +175,7 @@ impl Dvc {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-
-    #[test]
-    fn every_parameter_is_told_once() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../params.yaml");
-        let params = Params::load(file.as_ref()).unwrap();
-        let told = [Program::Train, Program::Evaluate].map(|program| program.sections(&params));
-        let told: BTreeMap<&str, &Value> =
-            told.iter().flatten().map(|(name, values)| (*name, values)).collect();
-        let all = serde_json::to_value(&params).unwrap();
-        let all: BTreeMap<&str, &Value> =
-            all.as_object().unwrap().iter().map(|(name, values)| (name.as_str(), values)).collect();
-        assert_eq!(told, all);
-    }
 
     #[test]
     fn nothing_is_made_for_a_run_that_is_off() {

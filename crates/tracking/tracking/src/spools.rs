@@ -49,7 +49,7 @@ fn goes_on(program: Program, status: &SpoolStatus, server: &ServerAddress) -> bo
 mod tests {
     use std::time::Duration;
 
-    use mlflow::{Repeated, Settings, Tracker, Tracking};
+    use mlflow::{RepeatedPoint, Settings, Tracker, Tracking};
 
     use super::*;
 
@@ -64,7 +64,7 @@ mod tests {
             spool: spool.to_owned(),
             name: None,
             tags: Vec::new(),
-            repeated: Repeated::KeepFirst,
+            repeated: RepeatedPoint::KeepFirst,
             system_metrics: None,
         };
         Tracker::start(tracking).finish(status, Duration::ZERO);

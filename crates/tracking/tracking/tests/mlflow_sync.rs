@@ -27,7 +27,7 @@ fn leave(spool: &Path, server: &str) {
         spool: spool.to_owned(),
         name: None,
         tags: Vec::new(),
-        repeated: mlflow::Repeated::KeepFirst,
+        repeated: mlflow::RepeatedPoint::KeepFirst,
         system_metrics: None,
     };
     let tracker = mlflow::Tracker::start(tracking);

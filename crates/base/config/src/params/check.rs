@@ -6,7 +6,7 @@ use super::{
     CalibrateParams, DescentParams, EvaluateParams, Freeze, HeadKind, HeadParams, IngestParams,
     Params, PrepareBaseParams, SelectParams, SolveParams, TrainParams,
 };
-use crate::load::{Refusal, require};
+use crate::refusal::{Refusal, require};
 
 impl Params {
     pub(crate) fn check(&self) -> Result<(), Refusal> {

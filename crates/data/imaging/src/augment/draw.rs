@@ -1,9 +1,6 @@
-use config::{Augmentation, FillMode};
+use config::Augmentation;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-
-use super::affine::Affine;
-use super::sample;
 
 /// Names one random view of one image.
 ///
@@ -73,28 +70,12 @@ impl AffineDraw {
             horizontal_flip: random.random::<f64>() < 0.5 && augmentation.horizontal_flip,
         }
     }
-
-    /// Applies what was drawn to `[3, size, size]` planes: the affine map, then the flip.
-    ///
-    /// # Panics
-    /// When `planes` does not hold `3 × size × size` values.
-    pub fn apply(&self, planes: &[f32], size: u32, fill: FillMode, fill_value: f32) -> Vec<f32> {
-        let size = size as usize;
-        assert_eq!(planes.len(), 3 * size * size, "planes of [3, {size}, {size}]");
-        let mut view = if (Self { horizontal_flip: false, ..*self }) == Self::IDENTITY {
-            planes.to_vec()
-        } else {
-            sample::affine(planes, size, &Affine::of(self, size), fill, fill_value)
-        };
-        if self.horizontal_flip && size > 0 {
-            view.chunks_exact_mut(size).for_each(<[f32]>::reverse);
-        }
-        view
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use config::FillMode;
+
     use super::*;
 
     const SIDE: u32 = 5;

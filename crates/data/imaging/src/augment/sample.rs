@@ -2,7 +2,28 @@
 
 use config::FillMode;
 
+use super::AffineDraw;
 use super::affine::Affine;
+
+impl AffineDraw {
+    /// Applies what was drawn to `[3, size, size]` planes: the affine map, then the flip.
+    ///
+    /// # Panics
+    /// When `planes` does not hold `3 × size × size` values.
+    pub fn apply(&self, planes: &[f32], size: u32, fill: FillMode, fill_value: f32) -> Vec<f32> {
+        let size = size as usize;
+        assert_eq!(planes.len(), 3 * size * size, "planes of [3, {size}, {size}]");
+        let mut view = if (Self { horizontal_flip: false, ..*self }) == Self::IDENTITY {
+            planes.to_vec()
+        } else {
+            seen_through(planes, size, &Affine::of(self, size), fill, fill_value)
+        };
+        if self.horizontal_flip && size > 0 {
+            view.chunks_exact_mut(size).for_each(<[f32]>::reverse);
+        }
+        view
+    }
+}
 
 /// Four neighbours and their weights; the same for each plane.
 struct Taps {
@@ -11,7 +32,7 @@ struct Taps {
 }
 
 /// `[3, size, size]` planes seen through `map`.
-pub(super) fn affine(
+fn seen_through(
     planes: &[f32],
     size: usize,
     map: &Affine,

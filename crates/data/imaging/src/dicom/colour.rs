@@ -2,7 +2,8 @@
 
 use fast_image_resize::pixels::{U8x3, U16x3};
 
-use super::frame::{Colours, Frame};
+use super::frame::Frame;
+use super::layout::Colours;
 use crate::picture::Samples;
 
 /// Pixels of 8 bits where the file has no more, else of 16.

@@ -3,10 +3,12 @@
 use dicom_dictionary_std::{tags, uids};
 use fast_image_resize::pixels::U16;
 
-use super::attributes::{Attributes, Place, name_of};
-use super::frame::{Colours, Frame, Layout};
+use super::attributes::Attributes;
+use super::frame::Frame;
+use super::layout::{Colours, Layout};
 use super::lut::Lut;
-use super::{damaged, unclear, unsupported};
+use super::place::{Place, name_of};
+use super::refusal::{damaged, unclear, unsupported};
 use crate::{DecodeError, SeenThrough, Window};
 
 /// Words that a sample can be.

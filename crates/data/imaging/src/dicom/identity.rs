@@ -2,7 +2,8 @@ use std::fmt;
 
 use dicom_dictionary_std::tags;
 
-use super::attributes::{Attributes, Extent};
+use super::attributes::Attributes;
+use super::place::Extent;
 use crate::contain::contained;
 use crate::{DecodeError, PictureFormat};
 
@@ -30,7 +31,7 @@ pub struct Identity {
 /// When the bytes are no DICOM file, end too early, or are damaged.
 pub fn identity(bytes: &[u8]) -> Result<Identity, DecodeError> {
     if !super::is_dicom(bytes) {
-        return Err(crate::decode::not_an_image(bytes));
+        return Err(DecodeError::not_an_image(bytes));
     }
     contained(PictureFormat::Dicom, || read(bytes))
 }

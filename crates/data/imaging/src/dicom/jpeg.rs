@@ -2,8 +2,8 @@
 
 use jpeg_decoder::{ColorTransform, Decoder, Error, ImageInfo, PixelFormat};
 
-use super::frame::{Colours, Layout};
-use super::{damaged, too_costly, unsupported};
+use super::layout::{Colours, Layout};
+use super::refusal::{damaged, too_costly, unsupported};
 use crate::DecodeError;
 use crate::jpeg::Markers;
 

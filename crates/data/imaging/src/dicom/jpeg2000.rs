@@ -4,8 +4,8 @@ use hayro_jpeg2000::error::{FormatError, MarkerError};
 use hayro_jpeg2000::{DecodeError as Jpeg2000Error, DecodeSettings, DecoderContext, Image};
 
 use super::codestream::Codestream;
-use super::frame::Layout;
-use super::{damaged, too_costly, unsupported};
+use super::layout::Layout;
+use super::refusal::{damaged, too_costly, unsupported};
 use crate::DecodeError;
 
 /// Decodes a frame into samples, pixel by pixel; colour transforms are undone. Signed samples

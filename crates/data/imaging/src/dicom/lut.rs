@@ -2,8 +2,9 @@
 
 use dicom_dictionary_std::tags;
 
-use super::attributes::{Attributes, Place};
-use super::{damaged, unsupported};
+use super::attributes::Attributes;
+use super::place::Place;
+use super::refusal::{damaged, unsupported};
 use crate::DecodeError;
 
 /// A table of values, the first and last of which stand for all beyond them.

@@ -5,18 +5,13 @@ use std::borrow::Cow;
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 
-use super::attributes::EXPLICIT_VR_BIG_ENDIAN;
 use super::elements::Elements;
-use super::truncated;
+use super::mark::{is_dicom, past_mark};
+use super::refusal::truncated;
 use crate::DecodeError;
 
-/// The mark of a DICOM file follows 128 bytes that mean nothing.
-const PREAMBLE_BYTES: usize = 128;
-const MARK: &[u8] = b"DICM";
-
-/// Of how many bytes at the start it can be told whether a file is DICOM: those that have no mark
-/// are known by their first elements.
-pub(crate) const HEAD_BYTES: usize = 1024;
+/// Retired in 2007, but old files stay.
+pub(super) const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// The file meta information of DICOM PS3.10 section 7.1, and what follows it.
 pub(super) struct Meta<'a> {
@@ -30,7 +25,7 @@ impl<'a> Meta<'a> {
     /// say a wrong length, or none. A file without the group is written as its first element is.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         const GROUP: u16 = 2;
-        let start = if has_mark(bytes) { PREAMBLE_BYTES + MARK.len() } else { 0 };
+        let start = past_mark(bytes);
         let elements = Elements { bytes, big_endian: false };
         let implicit = !elements.is_explicit(start);
         let (mut transfer_syntax, mut sop_class) = (None, None);
@@ -93,19 +88,6 @@ fn guess(data_set: &[u8]) -> &'static str {
         Some(Tag(IMPROBABLE_GROUP.., _)) => EXPLICIT_VR_BIG_ENDIAN,
         _ => uids::EXPLICIT_VR_LITTLE_ENDIAN,
     }
-}
-
-/// Whether a file's first bytes are those of a DICOM file, with its mark or without.
-pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
-    has_mark(bytes)
-        || [false, true]
-            .into_iter()
-            .any(|big_endian| Elements { bytes: head, big_endian }.look_like_a_data_set())
-}
-
-fn has_mark(bytes: &[u8]) -> bool {
-    bytes.get(PREAMBLE_BYTES..).is_some_and(|rest| rest.starts_with(MARK))
 }
 
 /// What a DICOM file is, where its first bytes say that it is no image: a directory, a report, a

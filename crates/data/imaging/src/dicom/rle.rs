@@ -1,8 +1,8 @@
 //! RLE Lossless: DICOM PS3.5 annex G. dicom-rs has it too, but reserves memory by a number that
 //! the file gives.
 
-use super::damaged;
-use super::frame::Layout;
+use super::layout::Layout;
+use super::refusal::damaged;
 use crate::DecodeError;
 
 /// A count and 15 offsets, little endian.

@@ -8,9 +8,9 @@ use std::ops::Range;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::attributes::{Extent, PixelData, Place, Value, leads_on, place_of};
 use super::elements::{Elements, Header, ITEM, ITEM_END, SEQUENCE_END};
-use super::{damaged, too_costly, truncated, unsupported};
+use super::place::{Extent, PixelData, Place, Value, leads_on, place_of};
+use super::refusal::{damaged, too_costly, truncated, unsupported};
 use crate::DecodeError;
 use crate::limits::{MOST_FRAGMENTS, MOST_NESTING};
 

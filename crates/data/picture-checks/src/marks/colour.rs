@@ -2,8 +2,8 @@
 
 use imaging::Picture;
 
-use super::Region;
 use super::component::Component;
+use super::region::Region;
 
 /// From this chroma on a pixel is coloured: a quarter of the range. JPEG tints grey by much less.
 const COLOURED: u8 = 64;

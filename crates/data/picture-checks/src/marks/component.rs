@@ -1,6 +1,6 @@
 //! Connected pieces of a mask.
 
-use super::Region;
+use super::region::Region;
 
 /// Pixels that touch each other, by their edges or corners.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Pen strokes: long thin lines of constant ink with hard edges.
 
 use super::component::Component;
-use super::{Inked, Region};
+use super::inked::Inked;
+use super::region::Region;
 
 /// Ink is at least this strong: nearly white, or nearly black.
 const INK: u8 = 240;

@@ -1,7 +1,8 @@
 //! Burnt-in text: thin pieces of one height, in a row on one base line, on an even ground.
 
 use super::component::Component;
-use super::{Inked, Region};
+use super::inked::Inked;
+use super::region::Region;
 
 /// What is thin stands out from what is left without it by this much.
 const THIN: u8 = 80;

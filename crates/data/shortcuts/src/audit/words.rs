@@ -1,6 +1,6 @@
 //! The audit in sentences.
 
-use dataset::{AuditAmong, BaselineAudit, Flattery};
+use dataset::{AuditAmong, BaselineAudit, ScoreDifference};
 
 use crate::words::listed;
 
@@ -28,7 +28,7 @@ pub(super) fn among(audit: &AuditAmong) -> String {
     )
 }
 
-fn meaning(grouped: Flattery, random: Flattery) -> String {
+fn meaning(grouped: ScoreDifference, random: ScoreDifference) -> String {
     let value = random.value.abs();
     match (random.is_shown, random.value > 0.0) {
         (false, _) => "The split is about as hard as a random one.".into(),

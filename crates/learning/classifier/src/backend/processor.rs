@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::NumberFormat;
+use super::number_format::NumberFormat;
 
 /// Flags that libtorch and oneDNN choose their kernels by.
 const RELEVANT: [&str; 9] = [

@@ -3,8 +3,8 @@
 //! ```text
 //! <root>/lock                         held by whoever arrives or makes room
 //! <root>/users/<set>.<since>.<pid>    one per user, locked while it lives; the bytes it may add
-//! <root>/writing/<user>~…             records that are being written
-//! <root>/<set>/<xx>/….features        records; the file's time is that of its last use
+//! <root>/writing/<user>~…             activations that are being written
+//! <root>/<set>/<xx>/….features        activations; the file's time is that of its last use
 //! ```
 //!
 //! The system lets go of a lock when a process ends, however it ends, so that nothing has to be
@@ -20,8 +20,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use artifact::{Result, WithPath};
 
-/// How a record's file ends.
-pub(super) const RECORD_EXTENSION: &str = "features";
+/// How an activation's file ends.
+pub(super) const ACTIVATION_EXTENSION: &str = "features";
 /// Hexadecimal digits in the name of a set's folder, as [`artifact::Digest::short`] gives them.
 const SET_DIGITS: usize = 12;
 const USERS: &str = "users";
@@ -29,7 +29,7 @@ const WRITING: &str = "writing";
 
 /// One user's view of the room.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct FeatureRoom {
     root: PathBuf,
     limit_bytes: u64,
     user: User,
@@ -37,8 +37,8 @@ pub(super) struct Room {
 
 /// Leave to add so many bytes. What is left of it is given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Grant<'a> {
-    room: &'a Room,
+pub(super) struct DiskGrant<'a> {
+    room: &'a FeatureRoom,
     bytes: u64,
 }
 
@@ -53,7 +53,7 @@ struct User {
 /// What lies in a store.
 #[derive(Debug, Default)]
 struct Survey {
-    records: Vec<RecordFile>,
+    activations: Vec<ActivationFile>,
     /// Since when each set is in use.
     in_use: BTreeMap<String, SystemTime>,
     /// Bytes that other users may still add.
@@ -61,25 +61,25 @@ struct Survey {
 }
 
 #[derive(Debug)]
-struct RecordFile {
+struct ActivationFile {
     path: PathBuf,
     set: String,
     bytes: u64,
     last_used: SystemTime,
 }
 
-impl Room {
+impl FeatureRoom {
     /// What a user needs to say that it is there.
     pub(super) const MARKER_BYTES: u64 = size_of::<u64>() as u64;
 
-    /// Tells all others that records of `set` are in use from now on.
+    /// Tells all others that activations of `set` are in use from now on.
     pub(super) fn enter(root: &Path, set: &str, limit_bytes: u64) -> Result<Self> {
         let _lock = lock(root)?;
         let user = User::arrive(root, set)?;
         Ok(Self { root: root.to_owned(), limit_bytes, user })
     }
 
-    /// A file for a record that is being written, on the same file system as the records.
+    /// A file for an activation that is being written, on the same file system as the activations.
     pub(super) fn begin_file(&self) -> Result<tempfile::NamedTempFile> {
         let folder = self.root.join(WRITING);
         artifact::create_folder(&folder)?;
@@ -91,22 +91,22 @@ impl Room {
             .with_path("create a file in", &folder)
     }
 
-    /// Removes the records that were used longest ago, by nobody who still runs, until there is
+    /// Removes the activations that were used longest ago, by nobody who still runs, until there is
     /// room for so many bytes more; grants as many as there are in the end.
-    pub(super) fn grant(&self, wanted_bytes: u64) -> Result<Grant<'_>> {
+    pub(super) fn grant(&self, wanted_bytes: u64) -> Result<DiskGrant<'_>> {
         let _lock = lock(&self.root)?;
         let survey = Survey::take(&self.root, &self.user)?;
-        let kept_bytes: u64 = survey.records.iter().map(|record| record.bytes).sum();
+        let kept_bytes: u64 = survey.activations.iter().map(|activation| activation.bytes).sum();
         let taken = kept_bytes + survey.granted_bytes;
         let wanted_of_others = (taken + wanted_bytes).saturating_sub(self.limit_bytes);
         let freed = survey.remove_oldest(wanted_of_others, &self.root)?;
         let bytes = wanted_bytes.min(self.limit_bytes.saturating_sub(taken - freed));
         self.user.may_add(bytes)?;
-        Ok(Grant { room: self, bytes })
+        Ok(DiskGrant { room: self, bytes })
     }
 }
 
-impl Grant<'_> {
+impl DiskGrant<'_> {
     /// Uses up some of it, where there is as much.
     pub(super) fn take(&mut self, bytes: u64) -> bool {
         let left = self.bytes.checked_sub(bytes);
@@ -120,7 +120,7 @@ impl Grant<'_> {
     }
 }
 
-impl Drop for Grant<'_> {
+impl Drop for DiskGrant<'_> {
     fn drop(&mut self) {
         // Where this cannot be told, others keep more room free than they need to.
         let _ = self.room.user.may_add(0);
@@ -189,7 +189,7 @@ impl Survey {
             }
         }
         for set in sets(root)? {
-            survey.count_records(&set)?;
+            survey.count_activations(&set)?;
         }
         Ok(survey)
     }
@@ -203,50 +203,52 @@ impl Survey {
         *oldest = since.min(*oldest);
     }
 
-    fn count_records(&mut self, set: &DirEntry) -> Result<()> {
+    fn count_activations(&mut self, set: &DirEntry) -> Result<()> {
         let name = name_of(set);
         for part in list(&set.path())? {
             for entry in list(&part.path())? {
                 let path = entry.path();
-                // A record that is gone by now needs no room.
+                // An activation that is gone by now needs no room.
                 let Ok(metadata) = entry.metadata() else { continue };
-                if metadata.is_file() && path.extension().is_some_and(|it| it == RECORD_EXTENSION) {
+                if metadata.is_file()
+                    && path.extension().is_some_and(|it| it == ACTIVATION_EXTENSION)
+                {
                     let last_used = metadata.modified().with_path("ask for the time of", &path)?;
                     let (set, bytes) = (name.clone(), metadata.len());
-                    self.records.push(RecordFile { path, set, bytes, last_used });
+                    self.activations.push(ActivationFile { path, set, bytes, last_used });
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether a process that still runs has used the record.
-    fn is_in_use(&self, record: &RecordFile) -> bool {
-        self.in_use.get(&record.set).is_some_and(|since| record.last_used >= *since)
+    /// Whether a process that still runs has used the activation.
+    fn is_in_use(&self, activation: &ActivationFile) -> bool {
+        self.in_use.get(&activation.set).is_some_and(|since| activation.last_used >= *since)
     }
 
     /// Returns how many bytes it removed: at least `bytes`, if there are as many to remove.
     fn remove_oldest(&self, bytes: u64, root: &Path) -> Result<u64> {
-        let mut idle: Vec<&RecordFile> =
-            self.records.iter().filter(|record| !self.is_in_use(record)).collect();
-        idle.sort_by_key(|record| (record.last_used, &record.path));
+        let mut idle: Vec<&ActivationFile> =
+            self.activations.iter().filter(|activation| !self.is_in_use(activation)).collect();
+        idle.sort_by_key(|activation| (activation.last_used, &activation.path));
         let (mut removed, mut freed) = (0, 0);
-        for record in idle {
+        for activation in idle {
             if freed >= bytes {
                 break;
             }
-            match fs::remove_file(&record.path) {
+            match fs::remove_file(&activation.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(error).with_path("remove", &record.path)?;
+                    Err(error).with_path("remove", &activation.path)?;
                 }
-                _ => (removed, freed) = (removed + 1, freed + record.bytes),
+                _ => (removed, freed) = (removed + 1, freed + activation.bytes),
             }
         }
         if removed > 0 {
             tracing::info!(
                 "removed the {removed} features that were used longest ago ({}), to keep {} within \
                  features.limit_gigabytes",
-                Amount(freed),
+                ByteCount(freed),
                 root.display()
             );
             self.remove_empty_sets(root)?;
@@ -272,9 +274,9 @@ impl Survey {
 
 /// Shows a number of bytes in the unit that suits it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Amount(pub(crate) u64);
+pub(crate) struct ByteCount(pub(crate) u64);
 
-impl fmt::Display for Amount {
+impl fmt::Display for ByteCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0 as f64;
         match self.0 {
@@ -354,15 +356,15 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        fn enter(&self, set: &str, limit_bytes: u64) -> Room {
-            Room::enter(self.0.path(), set, limit_bytes).unwrap()
+        fn enter(&self, set: &str, limit_bytes: u64) -> FeatureRoom {
+            FeatureRoom::enter(self.0.path(), set, limit_bytes).unwrap()
         }
 
         /// A file of 100 bytes that was last used so many seconds ago.
-        fn record(&self, set: &str, name: &str, seconds_ago: u64) -> PathBuf {
+        fn activation(&self, set: &str, name: &str, seconds_ago: u64) -> PathBuf {
             let folder = self.0.path().join(set).join(&name[..2]);
             fs::create_dir_all(&folder).unwrap();
-            let path = folder.join(format!("{name}.{RECORD_EXTENSION}"));
+            let path = folder.join(format!("{name}.{ACTIVATION_EXTENSION}"));
             fs::write(&path, [0; 100]).unwrap();
             let file = File::options().append(true).open(&path).unwrap();
             file.set_modified(now() - Duration::from_secs(seconds_ago)).unwrap();
@@ -373,9 +375,9 @@ mod tests {
     #[test]
     fn what_was_used_longest_ago_goes_first_whichever_set_it_is_of() {
         let store = Store::new();
-        let oldest = store.record(OTHER_SET, "aa1", 30);
-        let older = store.record(SET, "bb2", 20);
-        let newest = store.record(OTHER_SET, "cc3", 10);
+        let oldest = store.activation(OTHER_SET, "aa1", 30);
+        let older = store.activation(SET, "bb2", 20);
+        let newest = store.activation(OTHER_SET, "cc3", 10);
         let room = store.enter(SET, 350);
         assert_eq!(room.grant(50).unwrap().bytes(), 50);
         assert!(oldest.exists() && older.exists() && newest.exists(), "there was room");
@@ -388,10 +390,10 @@ mod tests {
     #[test]
     fn what_a_living_user_has_used_stays_and_the_grant_is_smaller_for_it() {
         let store = Store::new();
-        let unused = store.record(SET, "aa1", 10);
+        let unused = store.activation(SET, "aa1", 10);
         let user = store.enter(SET, 300);
-        let used = store.record(SET, "bb2", 0);
-        let newer = store.record(OTHER_SET, "cc3", 0);
+        let used = store.activation(SET, "bb2", 0);
+        let newer = store.activation(OTHER_SET, "cc3", 0);
         let other = store.enter(OTHER_SET, 300);
         let grant = other.grant(1000).unwrap();
         assert!(used.exists() && !unused.exists() && !newer.exists());
@@ -444,7 +446,7 @@ mod tests {
         let notes = store.0.path().join("my notes");
         fs::create_dir_all(&notes).unwrap();
         fs::write(notes.join("thesis.features"), [0; 100]).unwrap();
-        store.record(OTHER_SET, "aa1", 10);
+        store.activation(OTHER_SET, "aa1", 10);
         let room = store.enter(SET, 50);
         assert_eq!(room.grant(10).unwrap().bytes(), 10);
         assert!(notes.join("thesis.features").exists());
@@ -453,7 +455,7 @@ mod tests {
 
     #[test]
     fn amounts_read_well() {
-        let shown = [8, 2_092, 1_500_000, 20_000_000_000].map(|bytes| Amount(bytes).to_string());
+        let shown = [8, 2_092, 1_500_000, 20_000_000_000].map(|bytes| ByteCount(bytes).to_string());
         assert_eq!(shown, ["8 bytes", "2.092 kB", "1.500 MB", "20.000 GB"]);
     }
 }

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use artifact::{Digest, IoError, WithPath};
 use config::{Config, FeaturesConfig, OnFullDisk};
 
-use super::ImageRequest;
-use super::record::{self, Record};
-use super::room::{self, Amount, Grant, RECORD_EXTENSION, Room};
+use super::activation::{self, Activation};
+use super::request::ImageRequest;
+use super::room::{self, ACTIVATION_EXTENSION, ByteCount, DiskGrant, FeatureRoom};
 use crate::{ClassifierError, Result};
 
-/// Records that are mapped at the same time. Linux allows a process 65 530 maps; beyond this many
-/// a record is mapped each time that it is asked for.
-const MAPPED_RECORDS: usize = 32_768;
+/// Activations that are mapped at the same time. Linux allows a process 65 530 maps; beyond this many
+/// an activation is mapped each time that it is asked for.
+const MAPPED_ACTIVATIONS: usize = 32_768;
 
-/// Where records are kept, and how much room they may take.
+/// Where activations are kept, and how much room they may take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreSettings {
     /// The store's folder.
@@ -33,24 +33,24 @@ impl StoreSettings {
     }
 }
 
-/// What the records that one [`super::Extractor`] asks for have in common.
+/// What the activations that one [`super::Extractor`] asks for have in common.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RecordKind {
+pub(super) struct ActivationKind {
     /// Everything but the image and its view.
     pub(super) set: Digest,
     /// How views are drawn.
     pub(super) views: Digest,
-    /// Values in a record.
+    /// Values in an activation.
     pub(super) length: usize,
 }
 
-/// Records on disk, one file each, by the content of the image and everything else that decides
+/// Activations on disk, one file each, by the content of the image and everything else that decides
 /// them. Any number of processes may share it; it may be removed at any time.
 #[derive(Debug)]
 pub(super) struct FeatureStore {
     settings: StoreSettings,
-    kind: RecordKind,
-    room: Room,
+    kind: ActivationKind,
+    room: FeatureRoom,
     known: Mutex<Known>,
     was_within_limit: AtomicBool,
     has_told_limit: AtomicBool,
@@ -58,29 +58,29 @@ pub(super) struct FeatureStore {
 }
 
 /// Which image, and which view of it.
-type RecordName = (Digest, Option<u64>);
+type ActivationName = (Digest, Option<u64>);
 
 /// What this process has seen of the store.
 #[derive(Debug, Default)]
 struct Known {
     /// `None` for one that was found but is not mapped.
-    records: HashMap<RecordName, Option<Arc<Record>>>,
+    activations: HashMap<ActivationName, Option<Arc<Activation>>>,
     mapped: usize,
 }
 
 impl FeatureStore {
-    /// Opens the part of the store that holds records of one kind. `None` where the disk is full
+    /// Opens the part of the store that holds activations of one kind. `None` where the disk is full
     /// and the settings say to go on.
     ///
     /// # Errors
     /// When the folder cannot be made or locked, or the disk is full.
     pub(super) fn open_if_possible(
         settings: &StoreSettings,
-        kind: RecordKind,
+        kind: ActivationKind,
     ) -> Result<Option<Self>> {
         let set = kind.set.short();
-        let room = Room::enter(&settings.folder, &set, settings.limits.limit_bytes())
-            .map_err(|error| when_disk_is_full(settings, error, Room::MARKER_BYTES));
+        let room = FeatureRoom::enter(&settings.folder, &set, settings.limits.limit_bytes())
+            .map_err(|error| when_disk_is_full(settings, error, FeatureRoom::MARKER_BYTES));
         match room {
             Ok(room) => Ok(Some(Self::new(settings, kind, room))),
             Err(error)
@@ -94,7 +94,7 @@ impl FeatureStore {
         }
     }
 
-    fn new(settings: &StoreSettings, kind: RecordKind, room: Room) -> Self {
+    fn new(settings: &StoreSettings, kind: ActivationKind, room: FeatureRoom) -> Self {
         Self {
             settings: settings.clone(),
             kind,
@@ -106,68 +106,68 @@ impl FeatureStore {
         }
     }
 
-    /// A record, or `None` where it is missing or damaged.
-    pub(super) fn get(&self, image: &ImageRequest) -> Option<Arc<Record>> {
+    /// An activation, or `None` where it is missing or damaged.
+    pub(super) fn get(&self, image: &ImageRequest) -> Option<Arc<Activation>> {
         let name = name_of(image);
-        if let Some(Some(record)) = self.known().records.get(&name) {
-            return Some(Arc::clone(record));
+        if let Some(Some(activation)) = self.known().activations.get(&name) {
+            return Some(Arc::clone(activation));
         }
         let identity = self.identity_of(image);
-        let record = Record::open(&self.path_of(image), &identity, self.kind.length);
+        let activation = Activation::open(&self.path_of(image), &identity, self.kind.length);
         let mut known = self.known();
-        let Some(record) = record.map(Arc::new) else {
+        let Some(activation) = activation.map(Arc::new) else {
             // What was announced is damaged or gone: the next pass is to look again.
-            known.records.remove(&name);
+            known.activations.remove(&name);
             return None;
         };
-        if known.mapped < MAPPED_RECORDS {
+        if known.mapped < MAPPED_ACTIVATIONS {
             known.mapped += 1;
-            known.records.insert(name, Some(Arc::clone(&record)));
+            known.activations.insert(name, Some(Arc::clone(&activation)));
         }
-        Some(record)
+        Some(activation)
     }
 
-    /// Tells that a record is about to be used, so that no other process removes it, and returns
+    /// Tells that an activation is about to be used, so that no other process removes it, and returns
     /// whether it is missing.
     pub(super) fn announce(&self, image: &ImageRequest) -> bool {
         let name = name_of(image);
         let mut known = self.known();
-        if known.records.contains_key(&name) {
+        if known.activations.contains_key(&name) {
             return false;
         }
         let Ok(file) = File::open(self.path_of(image)) else { return true };
         // Of a store that belongs to someone else the times cannot be set. It can be read.
         let _ = file.set_modified(room::now());
-        known.records.insert(name, None);
+        known.activations.insert(name, None);
         false
     }
 
-    /// Makes room for so many records, as far as the limit allows; and, when asked for the first
+    /// Makes room for so many activations, as far as the limit allows; and, when asked for the first
     /// time, keeps the store within its limit.
     ///
     /// # Errors
     /// When the store cannot be looked through, or something cannot be removed.
-    pub(super) fn make_room(&self, records: usize) -> Result<Option<Grant<'_>>> {
+    pub(super) fn make_room(&self, activations: usize) -> Result<Option<DiskGrant<'_>>> {
         let was_within_limit = self.was_within_limit.swap(true, Ordering::Relaxed);
-        if records == 0 && was_within_limit || self.is_disk_full.load(Ordering::Relaxed) {
+        if activations == 0 && was_within_limit || self.is_disk_full.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let record_bytes = record::file_bytes(self.kind.length);
-        let grant = self.room.grant(record_bytes * records as u64)?;
-        let fitting = grant.bytes() / record_bytes;
-        if fitting < records as u64 && !self.has_told_limit.swap(true, Ordering::Relaxed) {
+        let activation_bytes = activation::file_bytes(self.kind.length);
+        let grant = self.room.grant(activation_bytes * activations as u64)?;
+        let fitting = grant.bytes() / activation_bytes;
+        if fitting < activations as u64 && !self.has_told_limit.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "features.limit_gigabytes: {} leaves room for the features of {fitting} of {records} \
+                "features.limit_gigabytes: {} leaves room for the features of {fitting} of {activations} \
                  images in {} ({} are needed): the others are computed each time",
                 self.settings.limits.limit_gigabytes,
                 self.settings.folder.display(),
-                Amount(record_bytes * records as u64),
+                ByteCount(activation_bytes * activations as u64),
             );
         }
         Ok(Some(grant))
     }
 
-    /// Keeps a record, where there is room for it, or in place of a damaged one. It appears whole
+    /// Keeps an activation, where there is room for it, or in place of a damaged one. It appears whole
     /// or not at all; it is not synced, since a damaged one is only made again.
     ///
     /// # Errors
@@ -176,14 +176,14 @@ impl FeatureStore {
         &self,
         image: &ImageRequest,
         values: &[f32],
-        grant: Option<&mut Grant<'_>>,
+        grant: Option<&mut DiskGrant<'_>>,
     ) -> Result<()> {
         if self.is_disk_full.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let record_bytes = record::file_bytes(self.kind.length);
-        let needed_bytes = grant.as_ref().map_or(0, |grant| grant.bytes()).max(record_bytes);
-        let is_granted = grant.is_some_and(|grant| grant.take(record_bytes));
+        let activation_bytes = activation::file_bytes(self.kind.length);
+        let needed_bytes = grant.as_ref().map_or(0, |grant| grant.bytes()).max(activation_bytes);
+        let is_granted = grant.is_some_and(|grant| grant.take(activation_bytes));
         if !is_granted && !self.path_of(image).exists() {
             return Ok(());
         }
@@ -201,9 +201,9 @@ impl FeatureStore {
     fn write(&self, image: &ImageRequest, values: &[f32]) -> artifact::Result<()> {
         let path = self.path_of(image);
         let mut file = self.room.begin_file()?;
-        record::write(&mut file, &self.identity_of(image), values).with_path("write", &path)?;
+        activation::write(&mut file, &self.identity_of(image), values).with_path("write", &path)?;
         let Err(failed) = file.persist(&path) else { return Ok(()) };
-        // The first record in this folder, or somebody has removed the folder.
+        // The first activation in this folder, or somebody has removed the folder.
         artifact::create_folder(path.parent().unwrap_or(&self.settings.folder))?;
         failed.file.persist(&path).map_err(|failed| failed.error).with_path("write", &path)?;
         Ok(())
@@ -221,11 +221,11 @@ impl FeatureStore {
         };
         let mut path = self.settings.folder.join(self.kind.set.short());
         path.push(&digest[..2]);
-        path.push(format!("{name}.{RECORD_EXTENSION}"));
+        path.push(format!("{name}.{ACTIVATION_EXTENSION}"));
         path
     }
 
-    /// Everything that a record is of.
+    /// Everything that an activation is of.
     fn identity_of(&self, image: &ImageRequest) -> Digest {
         let (set, image_content) = (self.kind.set.as_bytes(), image.sha256.as_bytes());
         match image.view {
@@ -238,7 +238,7 @@ impl FeatureStore {
     }
 }
 
-fn name_of(image: &ImageRequest) -> RecordName {
+fn name_of(image: &ImageRequest) -> ActivationName {
     (image.sha256, image.view)
 }
 
@@ -278,7 +278,7 @@ mod tests {
     fn open(root: &std::path::Path) -> FeatureStore {
         let settings = StoreSettings { folder: root.to_owned(), limits: FeaturesConfig::default() };
         let (set, views) = (Digest::of(b"set"), Digest::of(b"views"));
-        let kind = RecordKind { set, views, length: LENGTH };
+        let kind = ActivationKind { set, views, length: LENGTH };
         FeatureStore::open_if_possible(&settings, kind).unwrap().unwrap()
     }
 
@@ -286,20 +286,20 @@ mod tests {
         ImageRequest { path: "a.png".into(), sha256: Digest::of(b"a"), view: None }
     }
 
-    /// Two writers replace a record again and again, with values of their own that tell a mixture.
+    /// Two writers replace an activation again and again, with values of their own that tell a mixture.
     #[test]
-    fn a_reader_finds_a_whole_record_or_none_while_others_write() {
+    fn a_reader_finds_a_whole_activation_or_none_while_others_write() {
         let root = tempfile::tempdir().unwrap();
-        let records = [1.0_f32, 2.0].map(|value| vec![value; LENGTH]);
+        let activations = [1.0_f32, 2.0].map(|value| vec![value; LENGTH]);
         let running = AtomicU32::new(2);
         let mut reads = 0;
         std::thread::scope(|scope| {
-            for record in &records {
+            for activation in &activations {
                 scope.spawn(|| {
                     let store = open(root.path());
                     let mut grant = store.make_room(1).unwrap();
                     for _ in 0..200 {
-                        store.put(&image(), record, grant.as_mut()).unwrap();
+                        store.put(&image(), activation, grant.as_mut()).unwrap();
                     }
                     running.fetch_sub(1, Ordering::SeqCst);
                 });
@@ -307,12 +307,12 @@ mod tests {
             while running.load(Ordering::SeqCst) > 0 {
                 // One that has mapped nothing so far.
                 let Some(found) = open(root.path()).get(&image()) else {
-                    assert_eq!(reads, 0, "a record was there, and then was not");
+                    assert_eq!(reads, 0, "an activation was there, and then was not");
                     continue;
                 };
                 let mut values = Vec::new();
                 found.append_to(&mut values);
-                assert!(records.contains(&values));
+                assert!(activations.contains(&values));
                 reads += 1;
             }
         });
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_gone_is_missing_again_in_the_next_pass() {
+    fn an_activation_that_is_gone_is_missing_again_in_the_next_pass() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let mut grant = store.make_room(1).unwrap();
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announced_record_counts_as_used_now() {
+    fn an_announced_activation_counts_as_used_now() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let mut grant = store.make_room(1).unwrap();

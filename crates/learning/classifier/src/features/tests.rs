@@ -98,10 +98,10 @@ impl Bench {
         (0..count).map(image).collect()
     }
 
-    /// Makes the records with an extractor of its own, as another process would.
-    fn records(&self, case: &Case, images: &[ImageRequest]) -> (Vec<f32>, RecordCounts) {
+    /// Makes the activations with an extractor of its own, as another process would.
+    fn activations(&self, case: &Case, images: &[ImageRequest]) -> (Vec<f32>, ActivationCounts) {
         let extractor = self.extractor(case);
-        (records_of(&extractor, images), extractor.record_counts())
+        (activations_of(&extractor, images), extractor.activation_counts())
     }
 
     fn kept_files(&self) -> Vec<std::path::PathBuf> {
@@ -125,29 +125,29 @@ fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-fn records_of(extractor: &Extractor, images: &[ImageRequest]) -> Vec<f32> {
-    let mut records = Vec::new();
+fn activations_of(extractor: &Extractor, images: &[ImageRequest]) -> Vec<f32> {
+    let mut activations = Vec::new();
     let keep = |batch: &[f32]| {
-        records.extend_from_slice(batch);
+        activations.extend_from_slice(batch);
         Ok(())
     };
     extractor.for_each_batch(images, 3, keep).unwrap();
-    records
+    activations
 }
 
-fn computed(count: u64) -> RecordCounts {
-    RecordCounts { computed: count, found: 0 }
+fn computed(count: u64) -> ActivationCounts {
+    ActivationCounts { computed: count, found: 0 }
 }
 
-fn found(count: u64) -> RecordCounts {
-    RecordCounts { computed: 0, found: count }
+fn found(count: u64) -> ActivationCounts {
+    ActivationCounts { computed: 0, found: count }
 }
 
 #[test]
 fn what_a_dense_layer_or_its_training_changes_does_not_touch_the_base_again() {
     let bench = Bench::new();
     let images = bench.images(5, None);
-    let (records, counts) = bench.records(&Case::new(), &images);
+    let (activations, counts) = bench.activations(&Case::new(), &images);
     assert_eq!(counts, computed(5));
     let other_views = Augmentation { zoom: 0.5, views: 7, ..Case::new().augmentation };
     for case in [
@@ -155,23 +155,23 @@ fn what_a_dense_layer_or_its_training_changes_does_not_touch_the_base_again() {
         Case { seed: 18, ..Case::new() },
         Case { augmentation: other_views, ..Case::new() },
     ] {
-        assert_eq!(bench.records(&case, &images), (records.clone(), found(5)));
+        assert_eq!(bench.activations(&case, &images), (activations.clone(), found(5)));
     }
 }
 
 #[test]
-fn what_changes_a_record_makes_another_one() {
+fn what_changes_an_activation_makes_another_one() {
     let bench = Bench::new();
     let images = bench.images(2, None);
-    bench.records(&Case::new(), &images);
+    bench.activations(&Case::new(), &images);
     for case in [
         Case { normalisation: Normalisation::Imagenet, ..Case::new() },
         Case { kind: HeadKind::MultiScale, ..Case::new() },
         Case { freeze: Freeze::Until("block4_pool".into()), ..Case::new() },
         Case { freeze: Freeze::Until("block4_conv3".into()), ..Case::new() },
     ] {
-        assert_eq!(bench.records(&case, &images).1, computed(2));
-        assert_eq!(bench.records(&case, &images).1, found(2));
+        assert_eq!(bench.activations(&case, &images).1, computed(2));
+        assert_eq!(bench.activations(&case, &images).1, found(2));
     }
 }
 
@@ -181,18 +181,18 @@ fn each_view_is_kept_for_itself_and_does_not_depend_on_how_many_there_are() {
     let case = Case::new();
     let mut seen = Vec::new();
     for view in [None, Some(0), Some(1)] {
-        let (records, counts) = bench.records(&case, &bench.images(3, view));
+        let (activations, counts) = bench.activations(&case, &bench.images(3, view));
         assert_eq!(counts, computed(3), "{view:?}");
-        assert!(!seen.contains(&records), "view {view:?} is like another");
-        seen.push(records);
+        assert!(!seen.contains(&activations), "view {view:?} is like another");
+        seen.push(activations);
     }
     let more = Augmentation { views: 4, ..case.augmentation };
     let more = Case { augmentation: more, ..case.clone() };
-    for (view, records) in [None, Some(0), Some(1)].into_iter().zip(seen) {
-        assert_eq!(bench.records(&more, &bench.images(3, view)), (records, found(3)));
+    for (view, activations) in [None, Some(0), Some(1)].into_iter().zip(seen) {
+        assert_eq!(bench.activations(&more, &bench.images(3, view)), (activations, found(3)));
     }
     let other_seed = Case { seed: 18, ..case };
-    assert_eq!(bench.records(&other_seed, &bench.images(3, Some(0))).1, computed(3));
+    assert_eq!(bench.activations(&other_seed, &bench.images(3, Some(0))).1, computed(3));
 }
 
 #[test]
@@ -201,11 +201,11 @@ fn views_that_never_come_again_are_not_kept_and_plain_images_are() {
     let fresh = Augmentation { views: 0, ..Case::new().augmentation };
     let case = Case { augmentation: fresh, ..Case::new() };
     for counts in [computed(2), computed(2)] {
-        assert_eq!(bench.records(&case, &bench.images(2, Some(1))).1, counts);
+        assert_eq!(bench.activations(&case, &bench.images(2, Some(1))).1, counts);
     }
     assert_eq!(bench.kept_files().len(), 0);
     for counts in [computed(2), found(2)] {
-        assert_eq!(bench.records(&case, &bench.images(2, None)).1, counts);
+        assert_eq!(bench.activations(&case, &bench.images(2, None)).1, counts);
     }
 }
 
@@ -215,46 +215,46 @@ fn a_partly_frozen_base_is_kept_where_its_deepest_frozen_layer_ends() {
     // 32 pixels, halved by four poolings: 512 channels of 2×2.
     let case = Case { freeze: Freeze::Until("block4_pool".into()), ..Case::new() };
     let extractor = bench.extractor(&case);
-    assert_eq!(extractor.record_length(), 512 * 2 * 2);
-    let first = records_of(&extractor, &bench.images(2, None));
+    assert_eq!(extractor.activation_length(), 512 * 2 * 2);
+    let first = activations_of(&extractor, &bench.images(2, None));
     // The head takes the same from it, however it pools.
     let flatten = Case { kind: HeadKind::Flatten, ..case };
-    assert_eq!(bench.records(&flatten, &bench.images(2, None)), (first, found(2)));
+    assert_eq!(bench.activations(&flatten, &bench.images(2, None)), (first, found(2)));
 }
 
 #[test]
 fn where_nothing_is_frozen_or_nothing_may_be_kept_there_is_no_store() {
     let mut bench = Bench::new();
     let unfrozen = Case { freeze: Freeze::None, ..Case::new() };
-    assert_eq!(bench.records(&unfrozen, &bench.images(2, None)).1, computed(2));
+    assert_eq!(bench.activations(&unfrozen, &bench.images(2, None)).1, computed(2));
     bench.limit_gigabytes = 0.0;
-    assert_eq!(bench.records(&Case::new(), &bench.images(2, None)).1, computed(2));
+    assert_eq!(bench.activations(&Case::new(), &bench.images(2, None)).1, computed(2));
     assert!(!bench.store().exists());
 }
 
 #[test]
-fn a_damaged_record_is_made_again_and_kept_again() {
+fn a_damaged_activation_is_made_again_and_kept_again() {
     let bench = Bench::new();
     let images = bench.images(4, None);
-    let (records, _) = bench.records(&Case::new(), &images);
+    let (activations, _) = bench.activations(&Case::new(), &images);
     fs::write(&bench.kept_files()[0], b"damaged").unwrap();
     let mut flipped = fs::read(&bench.kept_files()[1]).unwrap();
     flipped[100] ^= 1;
     fs::write(&bench.kept_files()[1], flipped).unwrap();
-    let mended = RecordCounts { computed: 2, found: 2 };
-    assert_eq!(bench.records(&Case::new(), &images), (records.clone(), mended));
-    assert_eq!(bench.records(&Case::new(), &images), (records, found(4)));
+    let mended = ActivationCounts { computed: 2, found: 2 };
+    assert_eq!(bench.activations(&Case::new(), &images), (activations.clone(), mended));
+    assert_eq!(bench.activations(&Case::new(), &images), (activations, found(4)));
 }
 
 #[test]
-fn a_record_under_another_images_name_is_not_taken_for_it() {
+fn an_activation_under_another_images_name_is_not_taken_for_it() {
     let bench = Bench::new();
     let images = bench.images(2, None);
-    let (records, _) = bench.records(&Case::new(), &images);
+    let (activations, _) = bench.activations(&Case::new(), &images);
     let files = bench.kept_files();
     fs::copy(&files[0], &files[1]).unwrap();
-    let mended = RecordCounts { computed: 1, found: 1 };
-    assert_eq!(bench.records(&Case::new(), &images), (records, mended));
+    let mended = ActivationCounts { computed: 1, found: 1 };
+    assert_eq!(bench.activations(&Case::new(), &images), (activations, mended));
 }
 
 #[test]
@@ -262,16 +262,16 @@ fn a_store_that_goes_away_under_a_user_breaks_nothing() {
     let bench = Bench::new();
     let images = bench.images(4, None);
     let extractor = bench.extractor(&Case::new());
-    let records = records_of(&extractor, &images);
+    let activations = activations_of(&extractor, &images);
     fs::remove_dir_all(bench.store()).unwrap();
     // Not mapped so far: written, but not read.
-    assert_eq!(records_of(&extractor, &images), records);
-    assert_eq!(extractor.record_counts(), computed(8));
-    assert_eq!(records_of(&extractor, &images), records);
+    assert_eq!(activations_of(&extractor, &images), activations);
+    assert_eq!(extractor.activation_counts(), computed(8));
+    assert_eq!(activations_of(&extractor, &images), activations);
     fs::remove_dir_all(bench.store()).unwrap();
     // Mapped now: readable without the files.
-    assert_eq!(records_of(&extractor, &images), records);
-    assert_eq!(extractor.record_counts(), RecordCounts { computed: 8, found: 8 });
+    assert_eq!(activations_of(&extractor, &images), activations);
+    assert_eq!(extractor.activation_counts(), ActivationCounts { computed: 8, found: 8 });
 }
 
 #[test]
@@ -294,27 +294,27 @@ fn new_images_among_kept_ones_share_their_forward_passes() {
 }
 
 #[test]
-fn new_images_among_kept_ones_have_the_records_they_have_alone() {
+fn new_images_among_kept_ones_have_the_activations_they_have_alone() {
     let bench = Bench::new();
     let all = bench.images(40, None);
-    let (alone, _) = Bench::new().records(&Case::new(), &all);
+    let (alone, _) = Bench::new().activations(&Case::new(), &all);
     let old: Vec<ImageRequest> = all.iter().step_by(2).cloned().collect();
-    bench.records(&Case::new(), &old);
-    let half = RecordCounts { computed: 20, found: 20 };
-    assert_eq!(bench.records(&Case::new(), &all), (alone, half));
+    bench.activations(&Case::new(), &old);
+    let half = ActivationCounts { computed: 20, found: 20 };
+    assert_eq!(bench.activations(&Case::new(), &all), (alone, half));
 }
 
 #[test]
 fn what_does_not_fit_the_limit_is_computed_each_time_and_the_limit_holds() {
     let mut bench = Bench::new();
     let images = bench.images(10, None);
-    let (records, _) = Bench::new().records(&Case::new(), &images);
-    // Records of 512 values: 2092 bytes each, so that four fit.
+    let (activations, _) = Bench::new().activations(&Case::new(), &images);
+    // Activations of 512 values: 2092 bytes each, so that four fit.
     bench.limit_gigabytes = 9e-6;
     let extractor = bench.extractor(&Case::new());
-    assert_eq!(records_of(&extractor, &images), records);
+    assert_eq!(activations_of(&extractor, &images), activations);
     assert_eq!(bench.kept_files().len(), 4);
-    assert_eq!(records_of(&extractor, &images), records);
-    assert_eq!(extractor.record_counts(), RecordCounts { computed: 10 + 6, found: 4 });
+    assert_eq!(activations_of(&extractor, &images), activations);
+    assert_eq!(extractor.activation_counts(), ActivationCounts { computed: 10 + 6, found: 4 });
     assert_eq!(bench.kept_files().len(), 4);
 }

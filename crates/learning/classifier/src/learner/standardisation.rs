@@ -16,7 +16,7 @@ const SMALLEST_STD: f64 = 1e-6;
 /// to hundreds of standard deviations, and decide.
 const LEAST_STD_OF_MEDIAN: f64 = 0.1;
 
-/// Mean and standard deviation in the making: sums in f64, in the order in which records come.
+/// Mean and standard deviation in the making: sums in f64, in the order in which activations come.
 #[derive(Debug)]
 pub struct Standardisation {
     sum: Tensor,
@@ -41,14 +41,18 @@ impl Learner {
         Ok(Standardisation { sum: zeros()?, squares: zeros()?, images: 0 })
     }
 
-    /// Adds records to a standardisation.
+    /// Adds activations to a standardisation.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn collect(&self, standardisation: &mut Standardisation, records: &[f32]) -> Result<()> {
+    pub fn collect(
+        &self,
+        standardisation: &mut Standardisation,
+        activations: &[f32],
+    ) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let records = self.upload_records(records)?;
-        let inputs = self.network.head_inputs(&records)?.f_to_kind(Kind::Double)?;
+        let activations = self.upload_activations(activations)?;
+        let inputs = self.network.head_inputs(&activations)?.f_to_kind(Kind::Double)?;
         standardisation.images += inputs.size()[0];
         let sum = inputs.f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;
         let squares = (&inputs * &inputs).f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::{Network, convert, take};
 use crate::Result;
-use crate::architecture::{STANDARDISE_MEAN, Taken};
+use crate::architecture::{MapSummary, STANDARDISE_MEAN};
 use crate::vgg16::{self, LAYERS};
 
 impl Network {
@@ -52,7 +52,7 @@ impl Network {
     fn cam_of_statistics(&self, image: &Tensor, class: usize) -> Result<Tensor> {
         let maps = tch::no_grad(|| self.maps_at_cut_points(image))?;
         let taken: Vec<Tensor> =
-            maps.iter().map(|maps| take(maps, Taken::Statistics)).collect::<Result<_>>()?;
+            maps.iter().map(|maps| take(maps, MapSummary::Statistics)).collect::<Result<_>>()?;
         let head_inputs = Tensor::f_cat(&taken, 1)?.f_detach()?.f_set_requires_grad(true)?;
         let logits = self.logits(&head_inputs, false)?;
         let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
@@ -86,7 +86,7 @@ impl Network {
     /// `[1, C, H, W]` after each pooling, fp32.
     fn maps_at_cut_points(&self, image: &Tensor) -> Result<Vec<Tensor>> {
         let mut maps = Vec::new();
-        let _last = self.run(image, 0..LAYERS.len(), Some(Taken::Maps), &mut maps)?;
+        let _last = self.run(image, 0..LAYERS.len(), Some(MapSummary::Maps), &mut maps)?;
         maps.iter().map(|maps| convert(maps, Kind::Float)).collect()
     }
 }

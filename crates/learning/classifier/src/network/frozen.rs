@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use tch::Tensor;
-use winograd::{Buffer, Convolution, InstructionSet, Then};
+use winograd::{Buffer, Convolution, Epilogue, InstructionSet};
 
 use crate::Result;
-use crate::architecture::Taken;
+use crate::architecture::MapSummary;
 use crate::tensors::TensorMap;
 use crate::vgg16::{INPUT_CHANNELS, LAYERS, LayerKind};
 
 mod scale;
+mod shape;
+
+use shape::Shape;
 
 /// Images that go through all layers together, for each thread: enough of them that the kernels of
 /// the last layers are worth loading, few enough that the maps of the first stay in a cache.
@@ -48,7 +51,7 @@ impl FrozenConvolutions {
         &self,
         images: &Tensor,
         end: usize,
-        taken: Option<Taken>,
+        taken: Option<MapSummary>,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let at_once = IMAGES_PER_THREAD * rayon::current_num_threads();
         let mut buffers = self.buffers.borrow_mut();
@@ -72,7 +75,7 @@ impl FrozenConvolutions {
         &self,
         images: &Tensor,
         end: usize,
-        taken: Option<Taken>,
+        taken: Option<MapSummary>,
         buffers: &mut Buffers,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let (count, _, height, width) = images.size4()?;
@@ -90,7 +93,8 @@ impl FrozenConvolutions {
         for (place, convolution) in self.convolutions.range(..end) {
             // A pooling is computed with the convolution before it.
             let is_pooled = place + 1 < end && LAYERS[place + 1].kind == LayerKind::MaxPool;
-            let (then, side) = if is_pooled { (Then::ReluMaxPool, 2) } else { (Then::Relu, 1) };
+            let (then, side) =
+                if is_pooled { (Epilogue::ReluMaxPool, 2) } else { (Epilogue::Relu, 1) };
             let before = shape;
             shape.height /= side;
             shape.width /= side;
@@ -101,9 +105,9 @@ impl FrozenConvolutions {
             if let Some(taken) = taken.filter(|_| is_pooled) {
                 let maps = buffers.readable(shape.values());
                 scales.push(match taken {
-                    Taken::Statistics => scale::statistics(maps, shape)?,
-                    Taken::CellsAndDeviations => scale::cells_and_deviations(maps, shape)?,
-                    Taken::Maps => planes_of(maps, shape)?,
+                    MapSummary::Statistics => scale::statistics(maps, shape)?,
+                    MapSummary::CellsAndDeviations => scale::cells_and_deviations(maps, shape)?,
+                    MapSummary::Maps => planes_of(maps, shape)?,
                 });
             }
         }
@@ -114,25 +118,6 @@ impl FrozenConvolutions {
 /// Maps `[N, H, W, C]` as a tensor `[N, C, H, W]`.
 fn planes_of(maps: &[f32], shape: Shape) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(maps)?.f_reshape(shape.dimensions())?.f_permute([0, 3, 1, 2])?)
-}
-
-/// Of images or maps `[N, H, W, C]`.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    images: usize,
-    height: usize,
-    width: usize,
-    channels: usize,
-}
-
-impl Shape {
-    fn values(self) -> usize {
-        self.images * self.height * self.width * self.channels
-    }
-
-    fn dimensions(self) -> [i64; 4] {
-        [self.images, self.height, self.width, self.channels].map(|length| length as i64)
-    }
 }
 
 /// Planes `[N, C, H, W]` to pixels `[N, H, W, C]`.

@@ -61,9 +61,9 @@ fn images(count: usize) -> Vec<f32> {
 
 fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
     let batch = network.upload(images, &network.image_shape(count)).unwrap();
-    let records = network.records(&batch).unwrap();
-    assert_eq!(records.size(), [count as i64, network.record_length() as i64]);
-    let head_inputs = network.head_inputs(&records).unwrap();
+    let activations = network.activations(&batch).unwrap();
+    assert_eq!(activations.size(), [count as i64, network.activation_length() as i64]);
+    let head_inputs = network.head_inputs(&activations).unwrap();
     to_host(&network.logits(&head_inputs, false).unwrap()).unwrap().values().to_vec()
 }
 
@@ -150,7 +150,7 @@ fn a_kernel_head_answers_by_its_formula() {
 }
 
 #[test]
-fn a_record_does_not_depend_on_its_place_in_the_batch() {
+fn an_activation_does_not_depend_on_its_place_in_the_batch() {
     let network = network(HeadKind::MultiScale, Freeze::All);
     let image = images(1);
     let mut others = images(4);
@@ -159,15 +159,15 @@ fn a_record_does_not_depend_on_its_place_in_the_batch() {
         let mut batch = others.clone();
         batch[place * image.len()..(place + 1) * image.len()].copy_from_slice(&image);
         let batch = network.upload(&batch, &network.image_shape(4)).unwrap();
-        let records = to_host(&network.records(&batch).unwrap()).unwrap();
-        let length = network.record_length();
-        records.values()[place * length..(place + 1) * length].to_vec()
+        let activations = to_host(&network.activations(&batch).unwrap()).unwrap();
+        let length = network.activation_length();
+        activations.values()[place * length..(place + 1) * length].to_vec()
     };
     assert_eq!(alone(0), alone(3));
 }
 
 #[test]
-fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
+fn activations_do_not_depend_on_how_few_images_fill_up_the_rows() {
     for (kind, freeze) in [
         (HeadKind::MultiScale, Freeze::All),
         (HeadKind::Kernel, Freeze::All),
@@ -178,17 +178,17 @@ fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
         (HeadKind::MultiScale, Freeze::None),
     ] {
         let network = network(kind, freeze.clone());
-        let length = network.record_length();
+        let length = network.activation_length();
         let four = images(4);
         let four: Vec<&[f32]> = four.chunks(four.len() / 4).collect();
-        let records = |images: &[&[f32]]| {
-            let records = network.filled_records(images, 4).unwrap();
-            assert_eq!(records.size(), [4, length as i64], "{kind:?} {freeze:?}");
-            to_host(&records).unwrap().values()[..images.len() * length].to_vec()
+        let activations = |images: &[&[f32]]| {
+            let activations = network.filled_activations(images, 4).unwrap();
+            assert_eq!(activations.size(), [4, length as i64], "{kind:?} {freeze:?}");
+            to_host(&activations).unwrap().values()[..images.len() * length].to_vec()
         };
-        let all = records(&four);
+        let all = activations(&four);
         for count in 1..4 {
-            assert!(records(&four[..count]) == all[..count * length], "{kind:?} {freeze:?}");
+            assert!(activations(&four[..count]) == all[..count * length], "{kind:?} {freeze:?}");
         }
     }
 }
@@ -197,7 +197,7 @@ fn records_do_not_depend_on_how_few_images_fill_up_the_rows() {
 fn multi_scale_takes_cells_and_population_deviation() {
     // One channel of 4×4 cells, each cell one pixel: 0, 1, …, 15. Mean 7.5, variance 21.25.
     let maps = Tensor::arange(16, (Kind::Float, tch::Device::Cpu)).reshape([1, 1, 4, 4]);
-    let taken = to_host(&take(&maps, Taken::CellsAndDeviations).unwrap()).unwrap();
+    let taken = to_host(&take(&maps, MapSummary::CellsAndDeviations).unwrap()).unwrap();
     let expected: Vec<f32> = (0..16).map(|i| i as f32).chain([21.25_f32.sqrt()]).collect();
     for (found, expected) in taken.values().iter().zip(expected) {
         assert!((found - expected).abs() < 1e-6, "{taken:?}");

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::ByClass;
+use super::by_class::ByClass;
 use super::smo::{Matrix, Pair};
 use crate::Result;
 

@@ -16,7 +16,8 @@
 
 use rayon::prelude::*;
 
-use super::{ByClass, ROWS_OF_A_BLOCK, distances};
+use super::by_class::ByClass;
+use super::distance::{ROWS_OF_A_BLOCK, distances};
 use crate::factor::Factor;
 use crate::product::{add_lower_square, add_transposed_times};
 use crate::standardise::Design;

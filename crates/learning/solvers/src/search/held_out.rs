@@ -4,9 +4,9 @@
 use rayon::prelude::*;
 
 use crate::choice::{Kind, gamma_of};
-use crate::kernel::{
-    ByClass, Limit, ROWS_OF_A_BLOCK, all_distances, distances, exact, landmarks, to_kernel,
-};
+use crate::kernel::by_class::ByClass;
+use crate::kernel::distance::{ROWS_OF_A_BLOCK, all_distances, distances, to_kernel};
+use crate::kernel::{Limit, exact, landmarks};
 use crate::linear::Regression;
 use crate::product::times_transposed;
 use crate::standardise::Design;

@@ -4,14 +4,44 @@ use std::cmp::Ordering;
 
 use dataset::GroupNumber;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{Candidate, TIE_STANDARD_ERRORS};
-use crate::answers::{Calibrated, Clusters, is_chance, right, share_by_fold};
+use crate::answers::{Calibrated, Clusters, TIE_STANDARD_ERRORS, is_chance, right, share_by_fold};
 use crate::folds::Folds;
 use crate::{Choice, Error, Kind, Labelled, Result};
 
+/// One combination, and how it did on images that it was not fitted on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// The combination.
+    pub choice: Choice,
+    /// How many features it reads.
+    pub features: usize,
+    /// Share of right answers over all images.
+    pub accuracy: f64,
+    /// The standard error of `accuracy`, over groups: images of one group are not independent.
+    pub standard_error: f64,
+    /// Share of right answers in each fold.
+    pub accuracy_of_folds: Vec<f64>,
+    /// Mean cross-entropy in nats, after one temperature for all folds: what is chosen by.
+    pub log_loss: f64,
+    /// The standard error of `log_loss`, over groups.
+    pub log_loss_standard_error: f64,
+    /// That temperature.
+    pub temperature: f64,
+    /// The mean AUROC of each class against all others.
+    pub auroc: Option<f64>,
+    /// By how much the log loss of the best is lower.
+    pub behind: f64,
+    /// The standard error of `behind`, over groups, from answers to the same images.
+    pub behind_standard_error: f64,
+    /// Whether `behind` is within what counts as equally good.
+    pub tie: bool,
+}
+
 /// A candidate with its logits of every image, each from a fit without the image.
-pub(super) struct Tried {
+pub(super) struct TriedCandidate {
     pub(super) choice: Choice,
     pub(super) features: usize,
     pub(super) logits: Vec<Vec<f32>>,
@@ -41,7 +71,7 @@ pub(super) fn rule(kind: Kind) -> String {
 }
 
 pub(super) fn score(
-    mut tried: Vec<Tried>,
+    mut tried: Vec<TriedCandidate>,
     data: &Labelled<'_>,
     groups: &[GroupNumber],
     folds: &Folds,
@@ -85,9 +115,9 @@ pub(super) fn score(
 }
 
 /// Fewest features, then the largest width, then the smallest strength.
-fn simpler(a: &Tried, b: &Tried) -> Ordering {
-    let width = |it: &Tried| it.choice.width.unwrap_or(0.0);
-    let strength = |it: &Tried| it.choice.strength;
+fn simpler(a: &TriedCandidate, b: &TriedCandidate) -> Ordering {
+    let width = |it: &TriedCandidate| it.choice.width.unwrap_or(0.0);
+    let strength = |it: &TriedCandidate| it.choice.strength;
     a.features
         .cmp(&b.features)
         .then_with(|| width(b).total_cmp(&width(a)))
@@ -100,7 +130,7 @@ mod tests {
     use crate::{Rows, folds};
 
     /// Logits of two classes that are right on some images.
-    fn tried(right: &[bool], labels: &[usize], features: usize, strength: f64) -> Tried {
+    fn tried(right: &[bool], labels: &[usize], features: usize, strength: f64) -> TriedCandidate {
         let row = |(right, label): (&bool, &usize)| {
             let mut row = vec![0.0; 2];
             row[if *right { *label } else { 1 - *label }] = 1.0;
@@ -108,7 +138,7 @@ mod tests {
         };
         let logits = right.iter().zip(labels).map(row).collect();
         let choice = Choice { cuts: Vec::new(), strength, width: Some(1.0) };
-        Tried { choice, features, logits }
+        TriedCandidate { choice, features, logits }
     }
 
     /// The chosen one of candidates with so many wrong answers, which come first, or last where the

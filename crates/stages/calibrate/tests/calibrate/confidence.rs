@@ -93,7 +93,7 @@ fn a_class_that_is_absent_from_validation_leaves_no_threshold_and_says_why() {
         assert!(point.get("threshold").is_none(), "{point}");
     }
     // What was written can be read back, by the next stage for one.
-    let model = classifier::model::ModelDescription::read(&project.path("model")).unwrap();
+    let model = classifier::description::ModelDescription::read(&project.path("model")).unwrap();
     let read = classifier::calibration::Calibration::read(&project.path("model"), &model);
     assert!(read.unwrap().is_some());
 }

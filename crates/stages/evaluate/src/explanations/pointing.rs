@@ -9,7 +9,7 @@ use crate::worth::{mean_over, score};
 
 /// How often maps point at the lesion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Pointing {
+pub(crate) struct PointingGame {
     /// Images with a known lesion, and a map that is not empty.
     pub(crate) images: usize,
     /// The share whose most marked cell touches the box around the lesion.
@@ -22,7 +22,7 @@ pub(crate) struct Pointing {
 
 impl Examination<'_> {
     /// Plays the game on the images whose lesion is known; none where there is no such image.
-    pub(super) fn point(&self, cases: &[Case]) -> Option<Pointing> {
+    pub(super) fn point(&self, cases: &[Case]) -> Option<PointingGame> {
         let mut hits = vec![f64::NAN; self.test.images.len()];
         let mut chances = hits.clone();
         let mut places = Vec::new();
@@ -39,7 +39,7 @@ impl Examination<'_> {
         }
         let gains: Vec<f64> = hits.iter().zip(&chances).map(|(hit, chance)| hit - chance).collect();
         let mean = |bootstrap: &Bootstrap, values| mean_over(bootstrap, self.test, &places, values);
-        Some(Pointing {
+        Some(PointingGame {
             images: places.len(),
             hits: mean(&self.bootstrap, &hits),
             chance: places.iter().map(|place| chances[*place]).sum::<f64>() / places.len() as f64,
@@ -48,7 +48,7 @@ impl Examination<'_> {
     }
 }
 
-impl Pointing {
+impl PointingGame {
     /// In a sentence.
     pub(crate) fn in_words(&self) -> String {
         format!(

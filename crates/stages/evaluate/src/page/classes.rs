@@ -4,7 +4,8 @@ use maud::html;
 use metrics::{ClassSummary, Interval};
 use report::{Cell, Column, Section, Table};
 
-use super::{Evaluated, words};
+use super::evaluated::Evaluated;
+use super::words;
 use crate::scores::{ClassScores, FEW_TEST_IMAGES};
 
 /// The section.

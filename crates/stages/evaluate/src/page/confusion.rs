@@ -6,7 +6,7 @@ use metrics::ConfusionMatrix;
 use report::Section;
 use report::chart::Matrix;
 
-use super::Evaluated;
+use super::evaluated::Evaluated;
 
 /// The section.
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {

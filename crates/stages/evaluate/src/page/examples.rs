@@ -4,7 +4,7 @@ use config::HeadKind;
 use maud::{Markup, html};
 use report::Section;
 
-use super::Evaluated;
+use super::evaluated::Evaluated;
 use crate::examples::{Example, ShownMap};
 use crate::explanations::Explanations;
 

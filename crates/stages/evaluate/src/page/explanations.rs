@@ -4,7 +4,8 @@ use maud::{Markup, html};
 use report::chart::{Axis, LineChart, Series, Stroke};
 use report::{Cell, Column, Section, Table};
 
-use super::{Evaluated, words};
+use super::evaluated::Evaluated;
+use super::words;
 use crate::explanations::{Deletion, Explanations, Part, Randomisation, Tested};
 
 /// The section.

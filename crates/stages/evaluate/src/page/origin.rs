@@ -7,7 +7,8 @@ use report::chart::{
 };
 use report::{Cell, Column, Section, Table};
 
-use super::{Evaluated, words};
+use super::evaluated::Evaluated;
+use super::words;
 use crate::worth::look_alikes::{CurveBin, LookAlikes};
 use crate::worth::probes::{Probe, Probes};
 use crate::worth::split_audit::ModelSplitAudit;

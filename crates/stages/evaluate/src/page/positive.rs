@@ -5,7 +5,8 @@ use metrics::{Proportion, Ranking};
 use report::chart::{Axis, LineChart, Series, Stroke};
 use report::{Cell, Column, Section, Table};
 
-use super::{Evaluated, roc, words};
+use super::evaluated::Evaluated;
+use super::{roc, words};
 use crate::scores::PositiveScores;
 
 /// The section; none where no class counts as positive.

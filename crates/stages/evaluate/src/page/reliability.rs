@@ -5,7 +5,8 @@ use metrics::{Reliability, ReliabilityBin};
 use report::Section;
 use report::chart::{Axis, BarChart, BarGroup, LineChart, Series, Stroke};
 
-use super::{Evaluated, words};
+use super::evaluated::Evaluated;
+use super::words;
 
 /// The section.
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {

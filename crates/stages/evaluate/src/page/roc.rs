@@ -6,7 +6,8 @@ use metrics::{Ranking, RocPoints};
 use report::Section;
 use report::chart::{Axis, LineChart, Series, Stroke};
 
-use super::{Evaluated, words};
+use super::evaluated::Evaluated;
+use super::words;
 
 /// The section.
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {

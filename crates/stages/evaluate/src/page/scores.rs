@@ -3,7 +3,8 @@
 use metrics::Interval;
 use report::{Cell, Column, Section, Table};
 
-use super::{Evaluated, words};
+use super::evaluated::Evaluated;
+use super::words;
 
 /// The section.
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {

@@ -4,10 +4,11 @@ use dataset::BaselineKind;
 use metrics::Proportion;
 use scoring::Unit;
 
-use super::{Evaluated, words};
-use crate::Source;
+use super::evaluated::Evaluated;
+use super::words;
 use crate::explanations::Explanations;
 use crate::scores::FEW_TEST_IMAGES;
+use crate::source::Source;
 use crate::worth::WorthVerdict;
 use crate::worth::leak::Leak;
 

@@ -5,7 +5,7 @@ use maud::html;
 use report::chart::{Axis, LineChart, Series, Stroke};
 use report::{Cell, Column, Section, Table};
 use solvers::EpochSearch;
-use solvers::epochs::HeldOut;
+use solvers::epochs::HeldOutScores;
 
 /// The section; none without epochs.
 pub(super) fn section(history: &[EpochRow], search: Option<&EpochSearch>) -> Option<Section> {
@@ -47,7 +47,7 @@ fn verdict(search: &EpochSearch) -> String {
 }
 
 fn held_out(search: &EpochSearch) -> Table {
-    let row = |(name, mark, scores): (String, &str, &HeldOut)| {
+    let row = |(name, mark, scores): (String, &str, &HeldOutScores)| {
         vec![
             mark.into(),
             name.into(),

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use report::chart::{Axis, Interval, IntervalChart};
 use report::{Cell, Column, Section, Table};
 
-use super::{Evaluated, words};
-use crate::Source;
+use super::evaluated::Evaluated;
+use super::words;
+use crate::source::Source;
 use crate::worth::leak::{Leak, LeakEffect};
 use crate::worth::{Comparison, Worth};
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::finding::{Finding, FindingContest};
 use super::leak::Leak;
-use super::look_alikes::{Again, Answers, LookAlikes, Search};
+use super::look_alikes::{LookAlikes, RefitWithoutCopies, Search, TestAnswers};
 use super::probes::{Alterations, Answer, Prober, Probes};
 use super::refits::{Chance, Compared, Copies};
 use super::shift::Shift;
@@ -21,7 +21,7 @@ use super::{Contest, NO_REFIT, Refits, Rival, Trainings};
 
 /// What was found. What could not be looked for is none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(crate) struct Deeper {
+pub(crate) struct ExaminedScore {
     /// How the scores have moved between the validation and the test images.
     pub(crate) shift: Option<Shift>,
     /// The model and the best shortcut on the finding that is looked for.
@@ -37,7 +37,7 @@ pub(crate) struct Deeper {
 }
 
 /// What is needed to look deeper.
-pub(crate) struct Look<'a> {
+pub(crate) struct ScoreExamination<'a> {
     pub(crate) contest: &'a Contest<'a>,
     pub(crate) rivals: &'a [Rival],
     /// What the model says of the test images.
@@ -60,7 +60,7 @@ pub(crate) struct Training<'a> {
     pub(crate) leak: (&'a Leak, Option<&'a Trainings>),
 }
 
-impl Deeper {
+impl ExaminedScore {
     /// What the report must begin with.
     pub(crate) fn first_lines(&self) -> Vec<&str> {
         let shift = self.shift.as_ref().filter(|it| it.is_shown).map(|it| it.in_words.as_str());
@@ -70,7 +70,7 @@ impl Deeper {
     }
 }
 
-impl Look<'_> {
+impl ScoreExamination<'_> {
     /// Looks into everything that can be looked into.
     ///
     /// # Errors
@@ -80,13 +80,13 @@ impl Look<'_> {
         training: Option<&Training<'_>>,
         preprocessing: imaging::Preprocessing,
         answer: &Answer<'_>,
-    ) -> Result<Deeper> {
-        let mut deeper = Deeper {
+    ) -> Result<ExaminedScore> {
+        let mut deeper = ExaminedScore {
             shift: self.validation.and_then(|validation| {
                 Shift::of(self.contest.classes, validation, self.contest.predictions)
             }),
             finding: self.finding()?,
-            ..Deeper::default()
+            ..ExaminedScore::default()
         };
         let Some(training) = training else { return Ok(deeper) };
         let search = Search {
@@ -101,8 +101,10 @@ impl Look<'_> {
             again = match training.refit {
                 Some(refit) => {
                     let refits = &self.refits(refit);
-                    search
-                        .train_again(&found, &Again { refits, without_copies: &without_copies })?
+                    search.train_again(
+                        &found,
+                        &RefitWithoutCopies { refits, without_copies: &without_copies },
+                    )?
                 }
                 None => Some(Err(self.why_no_refit().into())),
             };
@@ -150,12 +152,13 @@ impl Look<'_> {
     }
 
     /// The model's, the best baseline's and the best shortcut's.
-    fn answers(&self) -> Vec<Answers<'_>> {
-        let mut answers = vec![Answers { name: "model", right: right(self.contest.predictions) }];
+    fn answers(&self) -> Vec<TestAnswers<'_>> {
+        let mut answers =
+            vec![TestAnswers { name: "model", right: right(self.contest.predictions) }];
         let best = [self.best(|_| true), self.best(|kind| kind != BaselineKind::CoarseLook)];
         for rival in best.into_iter().flatten() {
             if answers.iter().all(|known| known.name != rival.name) {
-                answers.push(Answers { name: &rival.name, right: right(&rival.predictions) });
+                answers.push(TestAnswers { name: &rival.name, right: right(&rival.predictions) });
             }
         }
         answers

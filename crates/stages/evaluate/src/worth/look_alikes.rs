@@ -105,7 +105,7 @@ pub(crate) enum LookAlikeEffect {
 }
 
 /// Whether the model, or a baseline, is right about each test image.
-pub(crate) struct Answers<'a> {
+pub(crate) struct TestAnswers<'a> {
     /// `model`, or the baseline's name.
     pub(crate) name: &'a str,
     /// 1 where it is, else 0, in the order of the test images.
@@ -121,13 +121,13 @@ pub(crate) struct Search<'a> {
 }
 
 /// What heads are trained again from: the training images, copies of test images left out.
-pub(crate) struct Again<'a> {
+pub(crate) struct RefitWithoutCopies<'a> {
     pub(crate) refits: &'a Refits<'a>,
     pub(crate) without_copies: &'a Manifest,
 }
 
 /// The nearest of each test image, and where look-alikes begin.
-pub(crate) struct Found {
+pub(crate) struct NearestImages {
     nearest: Vec<Nearest>,
     of_same_class: Vec<bool>,
     threshold: f64,
@@ -141,7 +141,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// When a test image cannot be read.
-    pub(crate) fn find(&self) -> Result<Option<Found>> {
+    pub(crate) fn find(&self) -> Result<Option<NearestImages>> {
         let pictures = &self.training.pictures;
         let Some(threshold) = threshold(pictures, self.bootstrap.seed) else { return Ok(None) };
         let read = |image| read_picture(image).map(|picture| Thumbnail::of(&picture));
@@ -151,7 +151,7 @@ impl Search<'_> {
         let of_same_class = self.test.images.iter().zip(&nearest).map(|(image, nearest)| {
             self.classes.name(image.actual) == Some(pictures[nearest.picture].class.as_str())
         });
-        Ok(Some(Found {
+        Ok(Some(NearestImages {
             of_same_class: of_same_class.collect(),
             training: look_alikes(&thumbnails, pictures, threshold),
             nearest,
@@ -163,7 +163,11 @@ impl Search<'_> {
     ///
     /// # Errors
     /// When a head cannot be trained.
-    pub(crate) fn train_again(&self, found: &Found, again: &Again<'_>) -> Result<Option<Compared>> {
+    pub(crate) fn train_again(
+        &self,
+        found: &NearestImages,
+        again: &RefitWithoutCopies<'_>,
+    ) -> Result<Option<Compared>> {
         let known: BTreeSet<&str> =
             again.without_copies.records().iter().map(|image| image.path.as_str()).collect();
         let of_place = |place: &usize| self.training.pictures[*place].path.clone();
@@ -182,8 +186,8 @@ impl Search<'_> {
     /// model's.
     pub(crate) fn tell(
         &self,
-        found: &Found,
-        answers: &[Answers<'_>],
+        found: &NearestImages,
+        answers: &[TestAnswers<'_>],
         again: Option<&Compared>,
     ) -> LookAlikes {
         let all = 0..self.test.images.len();
@@ -207,7 +211,7 @@ impl Search<'_> {
         }
     }
 
-    fn curve(&self, found: &Found, answers: &[Answers<'_>]) -> Vec<CurveBin> {
+    fn curve(&self, found: &NearestImages, answers: &[TestAnswers<'_>]) -> Vec<CurveBin> {
         let mut places: Vec<usize> = (0..found.nearest.len()).collect();
         let similarity = |place: usize| found.nearest[place].similarity;
         places.sort_by(|a, b| similarity(*a).total_cmp(&similarity(*b)));
@@ -227,8 +231,8 @@ impl Search<'_> {
         (0..bins).filter_map(bin).collect()
     }
 
-    fn accuracies(&self, answers: &[Answers<'_>], places: &[usize]) -> Vec<NamedAccuracy> {
-        let accuracy = |answers: &Answers<'_>| NamedAccuracy {
+    fn accuracies(&self, answers: &[TestAnswers<'_>], places: &[usize]) -> Vec<NamedAccuracy> {
+        let accuracy = |answers: &TestAnswers<'_>| NamedAccuracy {
             name: answers.name.to_owned(),
             accuracy: mean_over(&self.bootstrap, self.test, places, &answers.right),
         };

@@ -4,8 +4,8 @@
 use anyhow::Result;
 use classifier::features::ImageRequest;
 use dataset::{
-    BaselineAudit, ClassIndices, DrawnScores, Flattery, ImageRecord, Manifest, Split, SplitAudit,
-    ValidatedManifest,
+    BaselineAudit, ClassIndices, DrawnScores, ImageRecord, Manifest, ScoreDifference, Split,
+    SplitAudit, ValidatedManifest,
 };
 use fit::{Length, Refit};
 use serde::Serialize;
@@ -69,8 +69,8 @@ impl SplitAuditor<'_> {
             baseline: "model".to_owned(),
             looks_at: "what the model sees".to_owned(),
             given,
-            grouped_flatters_by: Flattery::of(&grouped, given),
-            random_flatters_by: Flattery::of(&random, given),
+            grouped_flatters_by: ScoreDifference::of(&grouped, given),
+            random_flatters_by: ScoreDifference::of(&random, given),
             grouped,
             random,
         };
@@ -107,7 +107,7 @@ impl SplitAuditor<'_> {
 }
 
 fn in_words(model: &BaselineAudit, baselines: &[BaselineAudit]) -> String {
-    let by = |flattery: &Flattery| format!("{:+.3}", flattery.value).replace('-', "−");
+    let by = |flattery: &ScoreDifference| format!("{:+.3}", flattery.value).replace('-', "−");
     let mut text = format!(
         "With images split at random the head would score {:.3} instead of {:.3} ({}), with groups kept \
          whole {:.3} ({}).",
@@ -139,8 +139,8 @@ mod tests {
             baseline: name.into(),
             looks_at: format!("a {name}"),
             given,
-            grouped_flatters_by: Flattery::of(&drawn, given),
-            random_flatters_by: Flattery::of(&drawn, given),
+            grouped_flatters_by: ScoreDifference::of(&drawn, given),
+            random_flatters_by: ScoreDifference::of(&drawn, given),
             grouped: drawn.clone(),
             random: drawn,
         }

@@ -11,8 +11,8 @@ use classifier::architecture::Architecture;
 use classifier::backend::NumberFormat;
 use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::tensors::{HostTensor, TensorMap};
-use classifier::{initialise, model};
-use config::{Freeze, HeadKind, HeadParams};
+use classifier::{FrozenLayers, initialise, model};
+use config::{HeadKind, HeadParams};
 use dataset::{
     BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, FittedOn, ImageRecord,
     Manifest, Split, ValidatedManifest,
@@ -61,7 +61,7 @@ pub(crate) fn architecture(kind: HeadKind) -> Architecture {
     Architecture {
         image_size: 32,
         classes: classes().names().to_vec(),
-        freeze: Freeze::All,
+        freeze: FrozenLayers::ALL,
         head: HeadParams { kind, hidden_units: 0, dropout: 0.0 },
     }
 }

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::corrections::Corrections;
 use crate::inspect::Unreadable;
-use crate::report::REPORT_FILE;
 use crate::split::{AssignedImage, Origin};
 
 /// The images with the corrections among them.
@@ -151,23 +150,6 @@ pub(crate) struct DisputedImage {
     class: String,
     /// The class that the correction tells.
     corrected: String,
-}
-
-impl CorrectionsReport {
-    /// Logs what someone should look at.
-    pub(crate) fn warn(&self) {
-        if !self.disputed.is_empty() {
-            let count = self.disputed.len();
-            tracing::warn!(
-                "{count} validation and test images have another class than their correction; \
-                 they keep it, and {REPORT_FILE} lists them for someone to look at"
-            );
-        }
-        if !self.unreadable.is_empty() {
-            let count = self.unreadable.len();
-            tracing::warn!("left out {count} unreadable corrections; {REPORT_FILE} lists them");
-        }
-    }
 }
 
 impl Merged {

@@ -1,5 +1,5 @@
-use super::SampleClass;
 use super::canvas::{Canvas, Texture};
+use super::class::SampleClass;
 use super::draws::Draws;
 use super::patient::{Patient, Side};
 use super::shape::{Contour, Overlap, Point, Shape, Tube};

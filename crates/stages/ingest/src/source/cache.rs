@@ -7,7 +7,7 @@ use config::Config;
 use download::Downloaded;
 use serde::{Deserialize, Serialize};
 
-use super::{Archive, digest_of};
+use super::archive::{Archive, digest_of};
 
 /// What is kept beside a downloaded archive, to know it again.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

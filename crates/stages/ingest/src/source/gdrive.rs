@@ -4,7 +4,7 @@ use anyhow::Context;
 use config::Config;
 use download::{Downloader, Expect, FileRequest, TextReply, Url};
 
-use super::Archive;
+use super::archive::Archive;
 use super::cache::Slot;
 
 mod link;

@@ -4,7 +4,7 @@ use anyhow::Context;
 use config::Config;
 use download::{DownloadError, Downloader, Expect, FileRequest, Url};
 
-use super::Archive;
+use super::archive::Archive;
 use super::cache::Slot;
 use crate::credentials::{self, Environment};
 

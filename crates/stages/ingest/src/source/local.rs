@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use artifact::{Digest, WithPath};
 use program::UsageError;
 
-use super::Archive;
+use super::archive::Archive;
 
 /// What stands at a path.
 pub(super) enum Found {

@@ -4,7 +4,7 @@ use anyhow::Context;
 use config::Config;
 use download::{Downloader, Expect, FileRequest, Url};
 
-use super::Archive;
+use super::archive::Archive;
 use super::cache::Slot;
 
 /// Brings the archive; also its address without what may be secret.

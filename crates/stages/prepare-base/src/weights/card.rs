@@ -13,7 +13,8 @@ use classifier::vgg16::{INPUT_CHANNELS, LAYERS};
 use classifier::{BaseInput, BaseWeights};
 use imaging::{ChannelStatistics, Normalisation};
 
-use super::{Weights, WeightsError};
+use super::WeightsError;
+use super::loaded::Weights;
 
 /// A safetensors file's metadata.
 pub(super) type Metadata = BTreeMap<String, String>;

@@ -9,8 +9,9 @@ use artifact::{IoError, WithPath};
 use classifier::vgg16::TensorSpec;
 
 use super::card::Card;
+use super::loaded::Weights;
 use super::select::{Selection, Stretches, select};
-use super::{Weights, WeightsError, cache, keras};
+use super::{WeightsError, cache, keras};
 
 /// Reads the base's tensors out of a file; what else it holds, such as the top, is passed over.
 pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {

@@ -11,12 +11,13 @@ use download::{
     Authorization, Downloader, Expect, FileRequest, RangePart, RangeReply, RangeRequest, Url,
 };
 
+use super::WeightsError;
 use super::cache::Cache;
 use super::card::Card;
 use super::file::LocalFile;
 use super::header::LENGTH_BYTES;
+use super::loaded::Weights;
 use super::select::{Selection, Stretches, select};
-use super::{Weights, WeightsError};
 
 /// The digest of the file that [`Pretrained::default`] names, as its page on the hub gives it.
 const DEFAULT_FILE_SHA256: &str =

@@ -4,7 +4,7 @@ use maud::html;
 use report::chart::{Axis, BarChart, BarGroup, LineChart, Series, Stroke};
 use report::{Cell, Column, Section, Table};
 
-use super::Content;
+use super::content::Content;
 
 /// How many images each class has, and how bright they are.
 pub(super) fn section(content: &Content<'_>) -> Section {

@@ -6,7 +6,7 @@ use dataset::GroupNumber;
 use maud::{Markup, html};
 use report::{Cell, Column, Section, Table};
 
-use super::{Content, nothing};
+use super::content::{Content, nothing};
 use crate::groups::Groups;
 use crate::leaks::LeakCount;
 use crate::ties::{CopyTie, Evidence};

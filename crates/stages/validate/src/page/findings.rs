@@ -1,7 +1,7 @@
 use maud::html;
 use report::{Cell, Column, Section, Table};
 
-use super::Content;
+use super::content::Content;
 use crate::policy::{Policy, Verdict};
 
 /// Every kind of finding, its policy, and what was left out.

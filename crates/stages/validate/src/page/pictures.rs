@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use picture_checks::{MarkKind, OutlierMeasure};
 use report::{Cell, Column, Section, Table};
 
-use super::{Content, nothing};
+use super::content::{Content, nothing};
 
 /// Pictures of each kind that are shown.
 const SHOWN: usize = 18;

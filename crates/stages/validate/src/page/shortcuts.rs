@@ -4,7 +4,7 @@ use report::chart::Matrix;
 use report::{Cell, Column, Section, Table};
 use shortcuts::BaselineReport;
 
-use super::Content;
+use super::content::Content;
 
 /// What baselines score that cannot know anything about tumours.
 pub(super) fn section(content: &Content<'_>) -> Section {

@@ -1,4 +1,4 @@
-use dataset::{AuditAmong, BaselineAudit, DrawnScores, Flattery, SplitAudit};
+use dataset::{AuditAmong, BaselineAudit, DrawnScores, ScoreDifference, SplitAudit};
 use maud::html;
 use report::{Cell, Column, Section, Table};
 
@@ -44,7 +44,7 @@ fn limit(audit: &SplitAudit) -> String {
 
 fn table(among: &AuditAmong) -> Table {
     let drawn = |it: &DrawnScores| Cell::from(format!("{:.3} ± {:.3}", it.mean, it.deviation));
-    let flattery = |it: &Flattery| {
+    let flattery = |it: &ScoreDifference| {
         let text = format!("{:+.3} ({:+.3} to {:+.3})", it.value, it.low, it.high);
         // A true minus: no line is broken after it.
         Cell::from(text.replace('-', "−"))

@@ -17,7 +17,8 @@ use prediction_store::{AuditEntry, AuditId, StoreError};
 use crate::error::Failure;
 use crate::guard::keys::{Caller, name_of};
 use crate::guard::request_id;
-use crate::server::Server;
+use crate::own_task::OwnTasks;
+use crate::records::Records;
 
 /// How a row that is not closed yet says that it ended.
 const BEGUN: &str = "begun";
@@ -25,24 +26,23 @@ const BEGUN: &str = "begun";
 /// Does what was asked in a task of its own, with a row before it and after it. Where the row cannot
 /// be written nothing is done; where it cannot be closed the answer says so.
 pub(crate) async fn accompany(
-    server: Arc<Server>,
-    caller: Caller,
-    allowed: Result<(), Failure>,
+    records: Arc<Records>,
+    own_tasks: &OwnTasks,
+    (caller, allowed): (Caller, Result<(), Failure>),
     request: Request,
     next: Next,
 ) -> Response {
-    let recording = Arc::clone(&server);
-    let done = recording.own_tasks.run(async move {
+    let done = own_tasks.run(async move {
         let changes = !request.method().is_safe() && allowed.is_ok();
         let mut row = Row::new(caller, &request);
         if changes {
-            row.begin(&server).await?;
+            row.begin(&records).await?;
         }
         let response = match allowed {
             Ok(()) => next.run(request).await,
             Err(failure) => failure.into_response(),
         };
-        row.end(&server, response.status().as_u16()).await?;
+        row.end(&records, response.status().as_u16()).await?;
         Ok(response)
     });
     done.await.unwrap_or_else(IntoResponse::into_response)
@@ -69,14 +69,14 @@ impl Row {
         Self { entry, id: None }
     }
 
-    async fn begin(&mut self, server: &Server) -> Result<(), StoreError> {
-        self.id = Some(server.records.store.record_audit(&self.entry).await?);
+    async fn begin(&mut self, records: &Records) -> Result<(), StoreError> {
+        self.id = Some(records.store.record_audit(&self.entry).await?);
         Ok(())
     }
 
-    async fn end(mut self, server: &Server, status: u16) -> Result<(), StoreError> {
+    async fn end(mut self, records: &Records, status: u16) -> Result<(), StoreError> {
         let outcome = status.to_string();
-        let store = &server.records.store;
+        let store = &records.store;
         match self.id {
             Some(id) => store.close_audit(id, &outcome).await,
             None => {

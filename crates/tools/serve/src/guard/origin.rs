@@ -12,18 +12,19 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, Method, header, uri::Authority};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use services::ServeConfig;
 
 use crate::error::{Code, Failure};
-use crate::server::Server;
+use crate::guard::keys::Keys;
 
 /// Lets through what this server's own page, an allowed one, or a program sends.
 pub(crate) async fn layer(
-    State(server): State<Arc<Server>>,
+    State((keys, settings)): State<(Arc<Keys>, Arc<ServeConfig>)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let is_open = !server.keys.are_needed();
-    match check(&request, is_open, &server.config.cors_origins) {
+    let is_open = !keys.are_needed();
+    match check(&request, is_open, &settings.cors_origins) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     }

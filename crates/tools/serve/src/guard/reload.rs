@@ -1,7 +1,7 @@
 //! Keys that change while the server runs: on SIGHUP those of config.yaml, and soon after `serve key
 //! --revoke` without any signal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use services::Services;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::guard::keys::Keys;
 use crate::guard::revoked;
-use crate::server::Server;
 
 /// How soon a key that was taken back is no longer let in.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -33,8 +33,7 @@ impl KeyWatch {
     }
 
     /// Reads them again whenever there is a reason to, for as long as the server runs.
-    pub(crate) async fn keep_reading(mut self, server: Arc<Server>) {
-        let folder = server.config.folder.clone();
+    pub(crate) async fn keep_reading(mut self, keys: Arc<Keys>, folder: PathBuf) {
         let mut known = revoked::changed_at(&folder);
         let mut ticks = tokio::time::interval(BETWEEN_LOOKS);
         loop {
@@ -48,7 +47,7 @@ impl KeyWatch {
                     known = now;
                 }
             }
-            match self.read(&server) {
+            match self.read(&keys, &folder) {
                 Ok(count) => tracing::info!(keys = count, "read the keys again"),
                 Err(error) => {
                     tracing::error!("the keys stay as they were: failed to {error:#}");
@@ -57,10 +56,10 @@ impl KeyWatch {
         }
     }
 
-    fn read(&self, server: &Server) -> Result<usize> {
+    fn read(&self, keys: &Keys, folder: &Path) -> Result<usize> {
         let config = Services::load(&self.config)?.serve;
-        let count = server.keys.replace(&config.keys, &revoked::read(&server.config.folder)?)?;
-        if config.keys.is_empty() && server.keys.are_needed() {
+        let count = keys.replace(&config.keys, &revoked::read(folder)?)?;
+        if config.keys.is_empty() && keys.are_needed() {
             tracing::warn!("config.yaml lists no keys any more; nobody is let in until a restart");
         }
         Ok(count)

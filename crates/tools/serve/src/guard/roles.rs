@@ -11,24 +11,39 @@ use services::Role;
 
 use crate::error::Failure;
 use crate::guard::audit;
-use crate::guard::keys::Caller;
-use crate::server::Server;
+use crate::guard::keys::{Caller, Keys};
+use crate::guard::rate::RateLimit;
+use crate::own_task::OwnTasks;
+use crate::records::Records;
+
+/// Who may come in, and how often.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) rate: RateLimit,
+    /// Of what needs no key.
+    pub(crate) open_rate: RateLimit,
+    /// Where it is written down what administrators ask.
+    pub(crate) records: Arc<Records>,
+    pub(crate) own_tasks: Arc<OwnTasks>,
+}
 
 /// Lets requests of a role through, counts them, and tells the handler whose they are. Whatever is
 /// asked of an administrator's routes is written down, what a role does not allow as well.
 pub(crate) async fn layer(
-    State((server, role)): State<(Arc<Server>, Role)>,
+    State((guard, role)): State<(Arc<Guard>, Role)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match identify(&server, &request) {
+    let caller = match identify(&guard, &request) {
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
     request.extensions_mut().insert(caller.clone());
     let allowed = caller.may(role);
     if role == Role::Admin {
-        return audit::accompany(server, caller, allowed, request, next).await;
+        let records = Arc::clone(&guard.records);
+        return audit::accompany(records, &guard.own_tasks, (caller, allowed), request, next).await;
     }
     match allowed {
         Ok(()) => next.run(request).await,
@@ -38,28 +53,28 @@ pub(crate) async fn layer(
 
 /// Counts what needs no key, by address.
 pub(crate) async fn open_layer(
-    State(server): State<Arc<Server>>,
+    State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match server.open_rate.count(&address_of(request.extensions())) {
+    match guard.open_rate.count(&address_of(request.extensions())) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     }
 }
 
 /// Who sent a request, if they may send one now.
-fn identify(server: &Server, request: &Request) -> Result<Caller, Failure> {
+fn identify(guard: &Guard, request: &Request) -> Result<Caller, Failure> {
     let address = address_of(request.extensions());
-    let caller = match server.keys.caller(request.headers(), &address) {
+    let caller = match guard.keys.caller(request.headers(), &address) {
         Ok(caller) => caller,
         Err(refused) => {
             // Whoever tries keys is counted too.
-            server.rate.count(&address)?;
+            guard.rate.count(&address)?;
             return Err(refused);
         }
     };
-    server.rate.count(&caller.counted_as)?;
+    guard.rate.count(&caller.counted_as)?;
     Ok(caller)
 }
 

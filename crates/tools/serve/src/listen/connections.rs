@@ -57,7 +57,7 @@ struct State {
 
 /// A connection among the others, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Entered {
+pub(crate) struct OpenConnection {
     connections: Arc<Connections>,
     number: u64,
     pub(crate) connection: Arc<Connection>,
@@ -77,7 +77,7 @@ impl Connections {
 
     /// One more. Where there are as many as may be, the one that was silent longest is closed for
     /// it; `None` where every one of them is busy.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Entered> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<OpenConnection> {
         let mut open = self.lock();
         if open.by_number.len() >= self.most {
             let number = open.longest_silent();
@@ -97,7 +97,7 @@ impl Connections {
         let connection = Arc::new(Connection::new());
         open.by_number.insert(number, Arc::clone(&connection));
         self.count.send_replace(open.by_number.len());
-        Some(Entered { connections: Arc::clone(self), number, connection })
+        Some(OpenConnection { connections: Arc::clone(self), number, connection })
     }
 
     /// Until none is open any more.
@@ -137,7 +137,7 @@ impl Open {
     }
 }
 
-impl Drop for Entered {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         open.by_number.remove(&self.number);
@@ -152,9 +152,9 @@ impl Connection {
     }
 
     /// A request is worked on, until what this returns is dropped.
-    pub(crate) fn busy(self: &Arc<Self>) -> Busy {
+    pub(crate) fn busy(self: &Arc<Self>) -> BusyGuard {
         self.change(|state| state.busy += 1);
-        Busy { connection: Arc::clone(self), is_busy: true }
+        BusyGuard { connection: Arc::clone(self), is_busy: true }
     }
 
     /// So many bytes went out.
@@ -202,12 +202,12 @@ impl Connection {
 
 /// Keeps a connection from counting as silent.
 #[derive(Debug)]
-pub(crate) struct Busy {
+pub(crate) struct BusyGuard {
     connection: Arc<Connection>,
     is_busy: bool,
 }
 
-impl Busy {
+impl BusyGuard {
     /// A piece of an answer is there for the client, of so many bytes.
     pub(crate) fn made(&mut self, bytes: usize) {
         self.set(false);
@@ -226,7 +226,7 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         self.set(false);
     }

@@ -21,8 +21,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use crate::listen::connections::{Busy, Connection, Entered};
-use crate::server::Server;
+use crate::listen::connections::{BusyGuard, Connection, OpenConnection};
+use crate::listen::listening::Listening;
 
 /// The longest that a client may take to agree on keys.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -34,26 +34,26 @@ pub(super) async fn hold(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-    server: Arc<Server>,
-    entered: Entered,
+    listening: Listening,
+    entered: OpenConnection,
 ) {
     let connection = Arc::clone(&entered.connection);
-    let idle = Duration::from_secs_f64(server.config.idle_seconds);
+    let idle = Duration::from_secs_f64(listening.settings.idle_seconds);
     // Answers are small and wanted at once.
     let _ = stream.set_nodelay(true);
     let stream = Watched { stream, connection: Arc::clone(&connection) };
     let talk = async {
         let Some(tls) = tls else {
-            return speak(stream, peer, router, &server, &connection, idle).await;
+            return speak(stream, peer, router, &listening, &connection, idle).await;
         };
         let agreed = tokio::time::timeout(HANDSHAKE.min(idle), tls.accept(stream)).await;
         if let Ok(Ok(stream)) = agreed {
-            speak(stream, peer, router, &server, &connection, idle).await;
+            speak(stream, peer, router, &listening, &connection, idle).await;
         }
     };
     tokio::select! {
         () = talk => {}
-        () = connection.silent(idle) => server.connections.was_silent(idle),
+        () = connection.silent(idle) => listening.connections.was_silent(idle),
         () = connection.must_leave() => {}
     }
     drop(entered);
@@ -64,7 +64,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: SocketAddr,
     router: Router,
-    server: &Server,
+    listening: &Listening,
     connection: &Arc<Connection>,
     idle: Duration,
 ) {
@@ -85,7 +85,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     // Clients break off as they like; there is nobody to tell.
     tokio::select! {
         _ = serving.as_mut() => return,
-        () = server.phase.stopped() => serving.as_mut().graceful_shutdown(),
+        () = listening.lifecycle.stopped() => serving.as_mut().graceful_shutdown(),
     }
     let _ = serving.await;
 }
@@ -94,7 +94,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 /// there, the client has to take it.
 struct Answer {
     body: Body,
-    busy: Busy,
+    busy: BusyGuard,
 }
 
 impl HttpBody for Answer {

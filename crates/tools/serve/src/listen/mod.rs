@@ -2,6 +2,7 @@
 
 pub(crate) mod connections;
 mod conversation;
+pub(crate) mod listening;
 mod stop;
 
 use std::net::TcpListener;
@@ -21,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use crate::listen::stop::{StopSignals, grace};
 
-use crate::server::Server;
+use crate::listen::listening::Listening;
 
 /// Files that the server needs beside its connections: the database, the model, images.
 const OTHER_FILES: usize = 64;
@@ -98,7 +99,7 @@ pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
-    server: Arc<Server>,
+    listening: Listening,
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener).context("listen")?;
     loop {
@@ -111,19 +112,19 @@ pub(crate) async fn run(
                     continue;
                 }
             },
-            () = server.phase.stopped() => break,
+            () = listening.lifecycle.stopped() => break,
         };
         // Without a place it is closed at once.
-        if let Some(entered) = server.connections.enter() {
-            let (tls, router, server) = (tls.clone(), router.clone(), Arc::clone(&server));
-            tokio::spawn(conversation::hold(stream, peer, tls, router, server, entered));
+        if let Some(entered) = listening.connections.enter() {
+            let (tls, router, listening) = (tls.clone(), router.clone(), listening.clone());
+            tokio::spawn(conversation::hold(stream, peer, tls, router, listening, entered));
         }
     }
     // Whoever comes now is refused, and does not wait.
     drop(listener);
-    let patience = stop::for_requests(grace(&server));
-    if tokio::time::timeout(patience, server.connections.all_ended()).await.is_err() {
-        let left = server.connections.len();
+    let patience = stop::for_requests(grace(&listening.settings));
+    if tokio::time::timeout(patience, listening.connections.all_ended()).await.is_err() {
+        let left = listening.connections.len();
         tracing::warn!("gave up {left} connections that had not ended (serve.shutdown_seconds)");
     }
     Ok(())

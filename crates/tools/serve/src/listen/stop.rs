@@ -6,10 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use services::ServeConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::server::Server;
+use crate::lifecycle::Lifecycle;
+use crate::training::Training;
 
 /// The signals that ask the process to stop: SIGTERM and Ctrl-C. From when this exists, neither ends
 /// the process by itself.
@@ -32,24 +34,28 @@ impl StopSignals {
 
     /// When one comes, no more requests are taken, what streams ends, and a training is ended; what
     /// is in flight gets `serve.shutdown_seconds`. Returns by when it must have ended.
-    pub(crate) async fn obey(mut self, server: Arc<Server>) -> Instant {
+    pub(crate) async fn obey(
+        mut self,
+        grace: Duration,
+        lifecycle: Arc<Lifecycle>,
+        training: Arc<Training>,
+    ) -> Instant {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        let grace = grace(&server);
         tracing::info!("stopping: requests in flight have {} s to end", grace.as_secs_f64());
         end_at(grace);
         let deadline = Instant::now() + for_requests(grace);
-        server.phase.stop();
-        server.training.stop(grace / 2).await;
+        lifecycle.stop();
+        training.stop(grace / 2).await;
         deadline
     }
 }
 
 /// How long the server may take to stop.
-pub(crate) fn grace(server: &Server) -> Duration {
-    Duration::from_secs_f64(server.config.shutdown_seconds)
+pub(crate) fn grace(settings: &ServeConfig) -> Duration {
+    Duration::from_secs_f64(settings.shutdown_seconds)
 }
 
 /// What of it requests in flight get: the rest is for closing the store.

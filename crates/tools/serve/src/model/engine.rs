@@ -45,7 +45,7 @@ pub(crate) struct Job {
 
 /// What the model saw in an image.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct EngineOutput {
     pub(crate) output: ModelOutput,
     /// Grad-CAM of the most probable class, where it was asked for.
     pub(crate) heatmap: Option<Heatmap>,
@@ -57,7 +57,7 @@ pub(crate) struct Seen {
     pub(crate) batch: usize,
 }
 
-type Reply = oneshot::Sender<Result<Seen, EngineError>>;
+type Reply = oneshot::Sender<Result<EngineOutput, EngineError>>;
 
 enum Order {
     Look { job: Job, queued: Instant, reply: Reply },
@@ -94,7 +94,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the deadline passed, the network failed, or the server is stopping.
-    pub(crate) async fn look(&self, job: Job) -> Result<Seen, EngineError> {
+    pub(crate) async fn look(&self, job: Job) -> Result<EngineOutput, EngineError> {
         let (reply, answer) = oneshot::channel();
         self.send(Order::Look { job, queued: Instant::now(), reply })?;
         answer.await.unwrap_or(Err(EngineError::Stopped))
@@ -191,7 +191,7 @@ impl Owner {
             Ok(seen) => {
                 for (waiting, (output, heatmap)) in images.into_iter().zip(seen) {
                     let wait = began.saturating_duration_since(waiting.queued);
-                    let seen = Seen { output, heatmap, wait, inference, batch };
+                    let seen = EngineOutput { output, heatmap, wait, inference, batch };
                     let _ = waiting.reply.send(Ok(seen));
                 }
             }

@@ -6,73 +6,107 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::task::spawn_blocking;
 
 use crate::error::{Code, Failure};
+use crate::meters::Meters;
+use crate::model::host::ModelHost;
 use crate::model::served::{ModelSource, ServedModel, weights_in};
-use crate::server::Server;
-use crate::training::refused;
+use crate::training::{Training, refused};
 
-/// As [`reload`], but not where another model is on its way: each takes the memory of a model.
-///
-/// # Errors
-/// As [`reload`], and when another is being loaded.
-pub(crate) async fn reload_now(server: &Arc<Server>) -> Result<(), Failure> {
-    let Ok(alone) = Arc::clone(&server.swapping).try_lock_owned() else {
-        return Err(another_is_loaded());
-    };
-    load(server, alone).await
+/// What it takes to let another model answer, and to remember which.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelSwap {
+    pub(crate) host: Arc<ModelHost>,
+    pub(crate) training: Arc<Training>,
+    pub(crate) meters: Arc<Meters>,
 }
 
-/// Loads the model folder again and lets what it holds answer from now on. The present model
-/// answers until the new one is loaded, checked and warm; requests under way end with theirs.
-///
-/// # Errors
-/// When the folder holds no model that can be used. The present one then stays.
-pub(crate) async fn reload(server: &Arc<Server>) -> Result<(), Failure> {
-    load(server, Arc::clone(&server.swapping).lock_owned().await).await
-}
+impl ModelSwap {
+    /// As [`reload`](Self::reload), but not where another model is on its way: each takes the memory
+    /// of a model.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload), and when another is being loaded.
+    pub(crate) async fn reload_now(&self) -> Result<(), Failure> {
+        let Ok(alone) = Arc::clone(&self.host.swapping).try_lock_owned() else {
+            return Err(another_is_loaded());
+        };
+        self.load(alone).await
+    }
 
-/// The lock lives as long as the loading, which nobody can break off.
-async fn load(server: &Arc<Server>, alone: OwnedMutexGuard<()>) -> Result<(), Failure> {
-    let places = server.places.clone();
-    let device = server.config.device;
-    let loaded = spawn_blocking(move || {
-        let loaded = ServedModel::load(ModelSource {
-            folder: &places.folder,
-            evaluation: &places.evaluation,
-            device,
-            name: &places.name,
+    /// Loads the model folder again and lets what it holds answer from now on. The present model
+    /// answers until the new one is loaded, checked and warm; requests under way end with theirs.
+    ///
+    /// # Errors
+    /// When the folder holds no model that can be used. The present one then stays.
+    pub(crate) async fn reload(&self) -> Result<(), Failure> {
+        self.load(Arc::clone(&self.host.swapping).lock_owned().await).await
+    }
+
+    /// The lock lives as long as the loading, which nobody can break off.
+    async fn load(&self, alone: OwnedMutexGuard<()>) -> Result<(), Failure> {
+        let places = self.host.places.clone();
+        let device = self.host.device;
+        let loaded = spawn_blocking(move || {
+            let loaded = ServedModel::load(ModelSource {
+                folder: &places.folder,
+                evaluation: &places.evaluation,
+                device,
+                name: &places.name,
+            });
+            (loaded, alone)
         });
-        (loaded, alone)
-    });
-    let (loaded, _alone) = loaded.await.map_err(|error| {
-        tracing::error!("loading a model panicked: {error}");
-        Failure::new(Code::Internal, "the model could not be loaded; the server's log says more")
-    })?;
-    let (served, model) = loaded.map_err(|error| {
-        let message =
-            format!("the model that answers stays, because the other failed to {error:#}");
-        Failure::new(Code::Conflict, message)
-    })?;
-    let served = Arc::new(served);
-    server.engine.install(Arc::clone(&served), model).await?;
-    tracing::info!(digest = served.name.digest, "another model answers from now on");
-    server.shelf.replace(Arc::clone(&served));
-    server.meters.swapped();
-    remember(server, &served).map_err(|error| only_until_a_restart(&error))
-}
+        let (loaded, _alone) = loaded.await.map_err(|error| {
+            tracing::error!("loading a model panicked: {error}");
+            Failure::new(
+                Code::Internal,
+                "the model could not be loaded; the server's log says more",
+            )
+        })?;
+        let (served, model) = loaded.map_err(|error| {
+            let message =
+                format!("the model that answers stays, because the other failed to {error:#}");
+            Failure::new(Code::Conflict, message)
+        })?;
+        let served = Arc::new(served);
+        self.host.engine.install(Arc::clone(&served), model).await?;
+        tracing::info!(digest = served.name.digest, "another model answers from now on");
+        self.host.shelf.replace(Arc::clone(&served));
+        self.meters.swapped();
+        self.remember(&served).map_err(|error| only_until_a_restart(&error))
+    }
 
-/// The model before answers again.
-///
-/// # Errors
-/// When there is none.
-pub(crate) async fn rollback(server: &Arc<Server>) -> Result<(), Failure> {
-    let Ok(_alone) = server.swapping.try_lock() else { return Err(another_is_loaded()) };
-    let Some(served) = server.shelf.swap_back() else {
-        let message = "there is no model before the present one, since the server was started";
-        return Err(Failure::new(Code::Conflict, message));
-    };
-    tracing::info!(digest = served.name.digest, "the model before answers again");
-    server.meters.swapped();
-    remember(server, &served).map_err(|error| only_until_a_restart(&error))
+    /// The model before answers again.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn rollback(&self) -> Result<(), Failure> {
+        let Ok(_alone) = self.host.swapping.try_lock() else { return Err(another_is_loaded()) };
+        let Some(served) = self.host.shelf.swap_back() else {
+            let message = "there is no model before the present one, since the server was started";
+            return Err(Failure::new(Code::Conflict, message));
+        };
+        tracing::info!(digest = served.name.digest, "the model before answers again");
+        self.meters.swapped();
+        self.remember(&served).map_err(|error| only_until_a_restart(&error))
+    }
+
+    /// The model that answers is to answer after a restart too, where the training kept it.
+    fn remember(&self, served: &ServedModel) -> anyhow::Result<()> {
+        let folder = &self.training.folder;
+        let answering = served.description.digests.weights;
+        let on_disk = weights_in(&self.host.places.folder);
+        if on_disk == Some(answering) {
+            refused::allow(folder)?;
+            return Ok(());
+        }
+        let kept = self.training.kept_model().join("data");
+        match on_disk.filter(|_| weights_in(&kept) == Some(answering)) {
+            Some(weights) => Ok(refused::refuse(folder, weights, &kept, "it was taken back")?),
+            None => {
+                tracing::warn!("after a restart, what lies in the model folder answers");
+                Ok(())
+            }
+        }
+    }
 }
 
 fn another_is_loaded() -> Failure {
@@ -83,23 +117,4 @@ fn only_until_a_restart(error: &anyhow::Error) -> Failure {
     tracing::error!("the choice of the served model was not stored: failed to {error:#}");
     let message = "the other model answers, but only until a restart; the server's log says why";
     Failure::new(Code::StoreUnavailable, message)
-}
-
-/// The model that answers is to answer after a restart too, where the training kept it.
-fn remember(server: &Server, served: &ServedModel) -> anyhow::Result<()> {
-    let folder = &server.training.folder;
-    let answering = served.description.digests.weights;
-    let on_disk = weights_in(&server.places.folder);
-    if on_disk == Some(answering) {
-        refused::allow(folder)?;
-        return Ok(());
-    }
-    let kept = server.training.kept_model().join("data");
-    match on_disk.filter(|_| weights_in(&kept) == Some(answering)) {
-        Some(weights) => Ok(refused::refuse(folder, weights, &kept, "it was taken back")?),
-        None => {
-            tracing::warn!("after a restart, what lies in the model folder answers");
-            Ok(())
-        }
-    }
 }

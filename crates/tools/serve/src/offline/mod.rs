@@ -5,6 +5,7 @@
 
 mod arguments;
 mod files;
+mod outcome;
 mod rows;
 mod tally;
 
@@ -25,8 +26,9 @@ pub use arguments::{Arguments, Format};
 
 use crate::arguments::Settings;
 use crate::model::served::{ModelSource, ServedModel};
+use crate::offline::outcome::Unusable;
 use crate::offline::rows::{Row, Rows};
-use crate::offline::tally::{Tally, Unusable};
+use crate::offline::tally::Tally;
 use crate::scan::Scan;
 
 /// Batches that may be decoded ahead of the model.

@@ -12,7 +12,7 @@ use services::ForeignImages;
 use crate::answer::Checks;
 use crate::model::served::ServedModel;
 use crate::offline::arguments::Format;
-use crate::offline::tally::{Outcome, Unusable};
+use crate::offline::outcome::{Outcome, Unusable};
 use crate::scan::Scan;
 
 /// What is said of one file.

@@ -1,12 +1,11 @@
 //! What became of the files, counted.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use dataset::ClassIndex;
-use imaging::DecodeError;
 
+use crate::offline::outcome::Outcome;
 use crate::offline::rows::Row;
 
 /// The exit code where some of the files are no image that can be used.
@@ -14,46 +13,6 @@ const SOME_UNUSABLE: u8 = 3;
 
 /// The exit code where no file was predicted.
 const NONE_PREDICTED: u8 = 4;
-
-/// What became of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Predicted(ClassIndex),
-    /// Which checks failed, and the class where it is told all the same.
-    Foreign {
-        failed: &'static str,
-        class: Option<ClassIndex>,
-    },
-    /// Of what kind the reason is.
-    Unusable(&'static str),
-}
-
-/// Why a file holds no image that can be used.
-#[derive(Debug, Clone)]
-pub(crate) struct Unusable {
-    pub(crate) kind: &'static str,
-    pub(crate) error: String,
-}
-
-impl Unusable {
-    /// The file itself cannot be read.
-    pub(crate) fn unreadable(error: impl Display) -> Self {
-        Self { kind: "cannot be read", error: error.to_string() }
-    }
-}
-
-impl From<DecodeError> for Unusable {
-    fn from(error: DecodeError) -> Self {
-        let kind = match &error {
-            DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory(_) => "too large",
-            DecodeError::NotAnImage { .. } | DecodeError::NoImage { .. } | DecodeError::Empty => {
-                "no image"
-            }
-            _ => "damaged or of a kind that is not read",
-        };
-        Self { kind, error: error.to_string() }
-    }
-}
 
 /// How many files came out how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ErrorAnswer, Failure};
+use crate::records::Records;
 use crate::routes::query::{bad, limit_and_cursor};
-use crate::server::Server;
 
 /// Which part of the list is wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -71,13 +71,13 @@ impl From<AuditRow> for Asked {
         (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn audit(
-    State(server): State<Arc<Server>>,
+    State(records): State<Arc<Records>>,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Json<AuditAnswer>, Failure> {
     let Query(query) = query.map_err(|error| bad("query", error.body_text()))?;
     let (limit, cursor) = limit_and_cursor(query.limit, query.cursor)?;
     let filter = AuditFilter { limit, cursor, ..AuditFilter::default() };
-    let page = server.records.store.audit_rows(&filter).await?;
+    let page = records.store.audit_rows(&filter).await?;
     Ok(Json(AuditAnswer {
         rows: page.rows.into_iter().map(Asked::from).collect(),
         next: page.next.map(|cursor| cursor.to_string()),

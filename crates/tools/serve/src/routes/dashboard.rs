@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::error::{Code, ErrorAnswer, Failure};
-use crate::server::Server;
+use crate::records::Records;
 
 /// The most days that are told of.
 const MOST_DAYS: u16 = 366;
@@ -33,7 +33,7 @@ pub(crate) struct DashboardQuery {
         (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn dashboard(
-    State(server): State<Arc<Server>>,
+    State(records): State<Arc<Records>>,
     query: Result<Query<DashboardQuery>, QueryRejection>,
 ) -> Result<Json<Dashboard>, Failure> {
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
@@ -41,5 +41,5 @@ pub(crate) async fn dashboard(
     let days = NonZeroU16::new(wanted).filter(|days| days.get() <= MOST_DAYS).ok_or_else(|| {
         Failure::new(Code::BadRequest, format!("days is {wanted}; 1 to {MOST_DAYS} can be had"))
     })?;
-    Ok(Json(server.records.store.dashboard(days, Timestamp::now()).await?))
+    Ok(Json(records.store.dashboard(days, Timestamp::now()).await?))
 }

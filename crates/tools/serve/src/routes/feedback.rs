@@ -8,17 +8,31 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use prediction_store::{ClassChange, NewFeedback};
 use serde::{Deserialize, Serialize};
-use services::StoreImages;
+use services::{ServeConfig, StoreImages};
 use utoipa::ToSchema;
 
-use crate::admission::admitted;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
-use crate::server::Server;
+use crate::intake::Intake;
+use crate::model::host::ModelHost;
+use crate::own_task::OwnTasks;
+use crate::records::Records;
+use crate::training::Training;
 use crate::upload::{decode_base64, whole};
 
 /// The longest note, in characters.
 const LONGEST_NOTE: usize = 2000;
+
+/// What it takes to keep a correction, and to say whether a training learns from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Corrector {
+    pub(crate) settings: Arc<ServeConfig>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) host: Arc<ModelHost>,
+    pub(crate) records: Arc<Records>,
+    pub(crate) training: Arc<Training>,
+    pub(crate) own_tasks: Arc<OwnTasks>,
+}
 
 /// What is right about a prediction.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -102,25 +116,25 @@ impl From<ClassChange> for Change {
         (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn feedback(
-    State(server): State<Arc<Server>>,
+    State(corrector): State<Corrector>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<(StatusCode, Json<FeedbackAnswer>), Failure> {
-    let kept = admitted(&server, request, |request, _| keep(&server, caller, request));
+    let kept = corrector.intake.admitted(request, |request, _| keep(&corrector, caller, request));
     Ok((StatusCode::CREATED, Json(kept.await?)))
 }
 
 async fn keep(
-    server: &Arc<Server>,
+    corrector: &Corrector,
     caller: Caller,
     request: Request,
 ) -> Result<FeedbackAnswer, Failure> {
-    let body = whole(request, server.upload_limits()).await?;
+    let body = whole(request, corrector.intake.limits).await?;
     let given: FeedbackRequest = serde_json::from_slice(&body).map_err(|error| {
         let message = format!("the request is not {{\"prediction_id\", \"class\"}}: {error}");
         Failure::new(Code::BadRequest, message)
     })?;
-    let classes = server.shelf.current();
+    let classes = corrector.host.shelf.current();
     if classes.classes.index(&given.class).is_err() {
         let message = format!(
             "{:?} is no class of the model; it knows {}",
@@ -141,24 +155,24 @@ async fn keep(
         key_name: Some(caller.name),
         created_at: Timestamp::now(),
     };
-    let recording = Arc::clone(server);
-    let keep = async move { recording.records.feedback(&feedback, image).await };
-    let (kept, is_image_kept) = server.own_tasks.run(keep).await?;
+    let recording = Arc::clone(&corrector.records);
+    let keep = async move { recording.feedback(&feedback, image).await };
+    let (kept, is_image_kept) = corrector.own_tasks.run(keep).await?;
     Ok(FeedbackAnswer {
         id: kept.id.to_string(),
         created_at: kept.created_at.to_string(),
         right: kept.right,
-        trains: !kept.right && missing(server, is_image_kept).is_none(),
-        missing: missing(server, is_image_kept).filter(|_| !kept.right),
+        trains: !kept.right && missing(corrector, is_image_kept).is_none(),
+        missing: missing(corrector, is_image_kept).filter(|_| !kept.right),
     })
 }
 
 /// What keeps a correction from being learnt from.
-fn missing(server: &Server, is_image_kept: bool) -> Option<&'static str> {
-    if server.training.corrections.is_none() {
+fn missing(corrector: &Corrector, is_image_kept: bool) -> Option<&'static str> {
+    if corrector.training.corrections.is_none() {
         return Some("data.corrections in config.yaml names no folder for corrected images");
     }
-    match server.config.store_images {
+    match corrector.settings.store_images {
         _ if is_image_kept => None,
         StoreImages::Never => Some(
             "its image is not kept (serve.store_images is never), and a training learns from \
@@ -176,14 +190,14 @@ fn missing(server: &Server, is_image_kept: bool) -> Option<&'static str> {
     responses((status = 200, body = FeedbackSummaryAnswer), (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn summary(
-    State(server): State<Arc<Server>>,
+    State(corrector): State<Corrector>,
 ) -> Result<Json<FeedbackSummaryAnswer>, Failure> {
-    let store = &server.records.store;
+    let store = &corrector.records.store;
     let trained = store.last_successful_training().await?.map(|training| training.started_at);
     let summary = store.feedback_summary(trained).await?;
-    let threshold = server.config.retrain_after;
+    let threshold = corrector.settings.retrain_after;
     let (mut corrections, mut without) = (summary.corrections_since, summary.without_image_since);
-    if missing(&server, true).is_some() {
+    if missing(&corrector, true).is_some() {
         (corrections, without) = (0, corrections + without);
     }
     Ok(Json(FeedbackSummaryAnswer {
@@ -192,7 +206,7 @@ pub(crate) async fn summary(
         since_training: SinceTraining {
             corrections,
             without_image: without,
-            missing: missing(&server, false).filter(|_| without > 0),
+            missing: missing(&corrector, false).filter(|_| without > 0),
             threshold,
             due: corrections > threshold,
             trained_at: trained.map(|time| time.to_string()),

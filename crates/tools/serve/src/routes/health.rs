@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::server::{Phase, Server};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::meters::Meters;
+use crate::records::Records;
 
 /// The text format of Prometheus' client library.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,13 +31,16 @@ pub(crate) async fn alive() -> Json<Health> {
 /// Whether requests should come here
 #[utoipa::path(get, path = "/readyz", tag = "operate", responses(
     (status = 200, body = Health), (status = 503, body = Health)))]
-pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
+pub(crate) async fn ready(
+    State(lifecycle): State<Arc<Lifecycle>>,
+    State(records): State<Arc<Records>>,
+) -> Response {
     let not_now =
         |status| (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status })).into_response();
-    if server.phase.phase() == Phase::Stopping {
+    if lifecycle.phase() == Phase::Stopping {
         return not_now("stopping");
     }
-    match server.records.are_ready().await {
+    match records.are_ready().await {
         Ok(()) => Json(Health { status: "ok" }).into_response(),
         Err(error) => {
             tracing::warn!("not ready: failed to {error}");
@@ -47,6 +52,6 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
 /// Counts and times for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "operate", responses(
     (status = 200, body = String, content_type = OPEN_METRICS)))]
-pub(crate) async fn metrics(State(server): State<Arc<Server>>) -> Response {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], server.meters.text()).into_response()
+pub(crate) async fn metrics(State(meters): State<Arc<Meters>>) -> Response {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], meters.text()).into_response()
 }

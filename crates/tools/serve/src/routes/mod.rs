@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod dashboard;
 pub(crate) mod feedback;
 pub(crate) mod health;
+mod image_answer;
 pub(crate) mod model;
 pub(crate) mod predict;
 pub(crate) mod query;
@@ -18,12 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use imaging::{PictureFormat, looks_like_image};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -38,37 +36,38 @@ use crate::{api, meters, page};
 const CORS_AGE: Duration = Duration::from_secs(3600);
 
 /// Every route with every layer.
-pub(crate) fn router(server: &Arc<Server>) -> Router {
+pub(crate) fn router(server: &Server) -> Router {
     let mut router = Router::new();
     for (role, routes) in api::routers() {
         let (routes, _) = routes.split_for_parts();
         let routes = match role {
             Some(role) => {
-                let state = (Arc::clone(server), role);
+                let state = (Arc::clone(&server.guard), role);
                 routes.layer(from_fn_with_state(state, roles::layer))
             }
             None => routes,
         };
         router = router.merge(routes);
     }
-    let is_tls = server.config.tls.is_some();
+    let asked = (Arc::clone(&server.guard.keys), Arc::clone(&server.settings));
+    let is_tls = server.settings.tls.is_some();
     // What orchestrators and collectors ask, as often as they like, is told without a count.
     let open = page::router()
         .merge(SwaggerUi::new("/docs").url("/openapi.json", api::description()))
         .fallback(not_found)
-        .layer(from_fn_with_state(Arc::clone(server), roles::open_layer));
+        .layer(from_fn_with_state(Arc::clone(&server.guard), roles::open_layer));
     router
         .merge(open)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(server.config.limits.body_bytes()))
+        .layer(DefaultBodyLimit::max(server.settings.limits.body_bytes()))
         .layer(CatchPanicLayer::custom(panics::answer))
-        .layer(from_fn_with_state(Arc::clone(server), origin::layer))
-        .layer(from_fn_with_state(Arc::clone(server), meters::layer))
+        .layer(from_fn_with_state(asked, origin::layer))
+        .layer(from_fn_with_state(Arc::clone(&server.meters), meters::layer))
         .layer(CompressionLayer::new())
-        .layer(cors(&server.config.cors_origins))
+        .layer(cors(&server.settings.cors_origins))
         .layer(from_fn(move |request, next| headers::layer(is_tls, request, next)))
         .layer(from_fn(request_id::layer))
-        .with_state(Arc::clone(server))
+        .with_state(server.clone())
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
@@ -83,13 +82,6 @@ fn cors(origins: &[String]) -> CorsLayer {
         ])
         .expose_headers([request_id::HEADER, header::RETRY_AFTER])
         .max_age(CORS_AGE)
-}
-
-/// A kept image, under the type that its bytes show.
-fn image_answer(bytes: Bytes) -> Response {
-    let kind = looks_like_image(&bytes);
-    let kind = kind.map_or("application/octet-stream", PictureFormat::media_type);
-    ([(header::CONTENT_TYPE, kind)], bytes).into_response()
 }
 
 async fn not_found() -> Failure {

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use serde::Serialize;
-use services::{ForeignImages, StoreImages};
+use services::{ForeignImages, ServeConfig, StoreImages};
 use utoipa::ToSchema;
 
 use crate::answer::ModelName;
 use crate::error::{ErrorAnswer, Failure};
+use crate::model::host::ModelHost;
 use crate::model::served::ServedModel;
-use crate::model::swap;
-use crate::server::Server;
+use crate::model::swap::ModelSwap;
 
 /// The model that answers, and what the server does with images.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,8 +73,11 @@ struct CalibrationErrors {
 /// The model that answers
 #[utoipa::path(get, path = "/v1/model", tag = "model",
     responses((status = 200, body = ModelAnswer)), security((), ("key" = [])))]
-pub(crate) async fn model(State(server): State<Arc<Server>>) -> Json<ModelAnswer> {
-    Json(describe(&server))
+pub(crate) async fn model(
+    State(host): State<Arc<ModelHost>>,
+    State(settings): State<Arc<ServeConfig>>,
+) -> Json<ModelAnswer> {
+    Json(describe(&host, &settings))
 }
 
 /// Load the model folder again
@@ -84,10 +87,11 @@ pub(crate) async fn model(State(server): State<Arc<Server>>) -> Json<ModelAnswer
     responses((status = 200, body = ModelAnswer), (status = 409, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn reload(
-    State(server): State<Arc<Server>>,
+    State(swap): State<ModelSwap>,
+    State(settings): State<Arc<ServeConfig>>,
 ) -> Result<Json<ModelAnswer>, Failure> {
-    swap::reload_now(&server).await?;
-    Ok(Json(describe(&server)))
+    swap.reload_now().await?;
+    Ok(Json(describe(&swap.host, &settings)))
 }
 
 /// Go back to the model before
@@ -95,15 +99,16 @@ pub(crate) async fn reload(
     responses((status = 200, body = ModelAnswer), (status = 409, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn rollback(
-    State(server): State<Arc<Server>>,
+    State(swap): State<ModelSwap>,
+    State(settings): State<Arc<ServeConfig>>,
 ) -> Result<Json<ModelAnswer>, Failure> {
-    swap::rollback(&server).await?;
-    Ok(Json(describe(&server)))
+    swap.rollback().await?;
+    Ok(Json(describe(&swap.host, &settings)))
 }
 
 /// What `GET /v1/model` says now.
-pub(crate) fn describe(server: &Server) -> ModelAnswer {
-    let served = server.shelf.current();
+pub(crate) fn describe(host: &ModelHost, settings: &ServeConfig) -> ModelAnswer {
+    let served = host.shelf.current();
     let description = &served.description;
     let calibration = served.calibration.as_ref();
     let positive = calibration.and_then(|it| it.positive.as_ref());
@@ -124,17 +129,17 @@ pub(crate) fn describe(server: &Server) -> ModelAnswer {
         }),
         scores: served.scores.clone(),
         loaded_at: served.loaded_at.to_string(),
-        previous: server.shelf.previous().map(|previous| previous.name.clone()),
-        foreign_images: match server.config.foreign_images {
+        previous: host.shelf.previous().map(|previous| previous.name.clone()),
+        foreign_images: match settings.foreign_images {
             ForeignImages::Refuse => "refuse",
             ForeignImages::Flag => "flag",
         },
-        store_images: match server.config.store_images {
+        store_images: match settings.store_images {
             StoreImages::Never => "never",
             StoreImages::Feedback => "feedback",
             StoreImages::All => "all",
         },
-        retention_days: server.config.retention_days,
+        retention_days: settings.retention_days,
         notice: ModelDescription::NOTICE,
     }
 }

@@ -1,7 +1,5 @@
 //! `POST /v1/predict`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Extension, Query, Request, State};
 use futures_util::StreamExt;
@@ -9,12 +7,10 @@ use imaging::Window;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::admission::admitted;
 use crate::answer::{Item, Predictions};
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
-use crate::predict::{Wish, predict as predict_one};
-use crate::server::Server;
+use crate::predict::{PredictionOptions, Predictor};
 use crate::upload::{JsonImages, Upload, read};
 
 /// What is wanted beside a class.
@@ -53,7 +49,7 @@ enum Explain {
         (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn predict(
-    State(server): State<Arc<Server>>,
+    State(predictor): State<Predictor>,
     Extension(caller): Extension<Caller>,
     query: Result<Query<PredictQuery>, axum::extract::rejection::QueryRejection>,
     request: Request,
@@ -61,8 +57,8 @@ pub(crate) async fn predict(
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let window = window(query.window)?;
     let explain = query.explain == Some(Explain::GradCam);
-    let answered = admitted(&server, request, |request, deadline| {
-        answer(&server, &caller, request, Wish { explain, window, deadline })
+    let answered = predictor.intake.admitted(request, |request, deadline| {
+        answer(&predictor, &caller, request, PredictionOptions { explain, window, deadline })
     });
     answered.await.map(Json)
 }
@@ -75,28 +71,33 @@ pub(crate) fn window(text: Option<String>) -> Result<Option<Window>, Failure> {
 }
 
 async fn answer(
-    server: &Arc<Server>,
+    predictor: &Predictor,
     caller: &Caller,
     request: Request,
-    wish: Wish,
+    options: PredictionOptions,
 ) -> Result<Predictions, Failure> {
-    let mut uploads = read(request, server.upload_limits()).await?;
+    let mut uploads = read(request, predictor.intake.limits).await?;
     if let [_] = uploads[..] {
         let upload = uploads.remove(0);
         let file = upload.file.clone();
-        let prediction = Box::new(predict_one(server, upload, wish, caller).await?);
+        let prediction = Box::new(predictor.predict(upload, options, caller).await?);
         return Ok(Predictions { predictions: vec![Item::Prediction { file, prediction }] });
     }
     // No more on their way than one batch, so that many images take no more memory than a few.
     let items =
-        futures_util::stream::iter(uploads).map(|upload| item(server, caller, upload, wish));
-    let predictions = items.buffered(server.config.batch_images).collect().await;
+        futures_util::stream::iter(uploads).map(|upload| item(predictor, caller, upload, options));
+    let predictions = items.buffered(predictor.settings.batch_images).collect().await;
     Ok(Predictions { predictions })
 }
 
-async fn item(server: &Arc<Server>, caller: &Caller, upload: Upload, wish: Wish) -> Item {
+async fn item(
+    predictor: &Predictor,
+    caller: &Caller,
+    upload: Upload,
+    options: PredictionOptions,
+) -> Item {
     let file = upload.file.clone();
-    match predict_one(server, upload, wish, caller).await {
+    match predictor.predict(upload, options, caller).await {
         Ok(prediction) => Item::Prediction { file, prediction: Box::new(prediction) },
         Err(failure) => Item::Error { file, error: failure.body() },
     }

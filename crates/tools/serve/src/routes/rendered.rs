@@ -10,11 +10,10 @@ use imaging::{DecodeError, DecodeOptions, Thumbnail, Window};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::admission::admitted;
 use crate::encode::encode_png;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
-use crate::server::Server;
+use crate::intake::Intake;
 use crate::upload::read;
 
 /// Pixels of the longer side; larger images are shrunk.
@@ -43,31 +42,31 @@ pub(crate) struct RenderedQuery {
         (status = "4XX", body = ErrorAnswer), (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn rendered(
-    State(server): State<Arc<Server>>,
+    State(intake): State<Arc<Intake>>,
     Extension(caller): Extension<Caller>,
     query: Result<Query<RenderedQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Failure> {
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let window = super::predict::window(query.window)?;
-    let png = admitted(&server, request, |request, _| draw(&server, &caller, request, window));
+    let png = intake.admitted(request, |request, _| draw(&intake, &caller, request, window));
     let png = png.await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
 
 async fn draw(
-    server: &Arc<Server>,
+    intake: &Intake,
     caller: &Caller,
     request: Request,
     window: Option<Window>,
 ) -> Result<Vec<u8>, Failure> {
-    let uploads = read(request, server.upload_limits()).await?;
+    let uploads = read(request, intake.limits).await?;
     let [upload] = uploads.as_slice() else {
         return Err(Failure::new(Code::BadRequest, "only one image is drawn at a time"));
     };
-    let options = DecodeOptions { window, max_pixels: server.config.limits.pixels() };
+    let options = DecodeOptions { window, max_pixels: intake.max_pixels };
     let bytes = upload.bytes.clone();
-    let drawn = server.beside_the_model(caller, move || {
+    let drawn = intake.beside_the_model(caller, move || {
         let picture = imaging::decode_with(&bytes, &options)?;
         let Thumbnail { width, height, rgb } = Thumbnail::of(&picture, LONGEST_SIDE);
         Ok::<_, DecodeError>(encode_png(width, height, png::ColorType::Rgb, &rgb))

@@ -13,8 +13,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::ClassProbability;
 use crate::error::{ErrorAnswer, Failure};
+use crate::records::Records;
+use crate::routes::image_answer::image_answer;
 use crate::routes::query::{bad, id, limit_and_cursor};
-use crate::server::Server;
 
 /// Which predictions are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -122,11 +123,11 @@ impl From<PredictionRow> for Row {
         (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn list(
-    State(server): State<Arc<Server>>,
+    State(records): State<Arc<Records>>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<ListAnswer>, Failure> {
     let Query(query) = query.map_err(|error| bad("query", error.body_text()))?;
-    let page = server.records.store.predictions(&query.filter()?).await?;
+    let page = records.store.predictions(&query.filter()?).await?;
     Ok(Json(ListAnswer {
         predictions: page.predictions.into_iter().map(Row::from).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
@@ -140,10 +141,10 @@ pub(crate) async fn list(
         (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn one(
-    State(server): State<Arc<Server>>,
+    State(records): State<Arc<Records>>,
     Path(text): Path<String>,
 ) -> Result<Json<Row>, Failure> {
-    Ok(Json(server.records.store.prediction(id(&text)?).await?.into()))
+    Ok(Json(records.store.prediction(id(&text)?).await?.into()))
 }
 
 /// The image of an earlier prediction, where it is kept
@@ -153,12 +154,12 @@ pub(crate) async fn one(
         (status = "4XX", body = ErrorAnswer), (status = 503, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn image(
-    State(server): State<Arc<Server>>,
+    State(records): State<Arc<Records>>,
     Path(text): Path<String>,
 ) -> Result<Response, Failure> {
-    let row = server.records.store.prediction(id(&text)?).await?;
-    let bytes = server.records.image(row.prediction.image.sha256).await?;
-    Ok(super::image_answer(bytes))
+    let row = records.store.prediction(id(&text)?).await?;
+    let bytes = records.image(row.prediction.image.sha256).await?;
+    Ok(image_answer(bytes))
 }
 
 impl ListQuery {

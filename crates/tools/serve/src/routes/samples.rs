@@ -7,11 +7,12 @@ use axum::Json;
 use axum::extract::{Path as UrlPath, State};
 use axum::response::Response;
 use serde::Serialize;
+use services::ServeConfig;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use crate::error::{Code, ErrorAnswer, Failure};
-use crate::server::Server;
+use crate::routes::image_answer::image_answer;
 
 /// Of each class.
 const SCANS_OF_A_CLASS: usize = 2;
@@ -38,9 +39,9 @@ pub(crate) struct Sample {
 #[utoipa::path(get, path = "/v1/samples", tag = "predict",
     responses((status = 200, body = SamplesAnswer)), security((), ("key" = [])))]
 pub(crate) async fn list(
-    State(server): State<Arc<Server>>,
+    State(settings): State<Arc<ServeConfig>>,
 ) -> Result<Json<SamplesAnswer>, Failure> {
-    Ok(Json(SamplesAnswer { samples: samples(&server).await? }))
+    Ok(Json(SamplesAnswer { samples: samples(&settings).await? }))
 }
 
 /// One scan to try
@@ -50,25 +51,25 @@ pub(crate) async fn list(
         (status = "4XX", body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn one(
-    State(server): State<Arc<Server>>,
+    State(settings): State<Arc<ServeConfig>>,
     UrlPath((class, file)): UrlPath<(String, String)>,
 ) -> Result<Response, Failure> {
     let missing = || Failure::new(Code::NotFound, "there is no such sample");
     // Only what is listed, whatever the path says.
     let name = format!("{class}/{file}");
-    if !samples(&server).await?.iter().any(|sample| sample.name == name) {
+    if !samples(&settings).await?.iter().any(|sample| sample.name == name) {
         return Err(missing());
     }
-    let path = server.config.samples.join(name);
+    let path = settings.samples.join(name);
     let bytes = tokio::fs::read(&path).await.map_err(|error| {
         tracing::warn!("read {}: {error}", path.display());
         missing()
     })?;
-    Ok(super::image_answer(bytes.into()))
+    Ok(image_answer(bytes.into()))
 }
 
-async fn samples(server: &Arc<Server>) -> Result<Vec<Sample>, Failure> {
-    let folder: PathBuf = server.config.samples.clone();
+async fn samples(settings: &ServeConfig) -> Result<Vec<Sample>, Failure> {
+    let folder: PathBuf = settings.samples.clone();
     let listed = spawn_blocking(move || find(&folder)).await;
     listed.map_err(|_| Failure::new(Code::Internal, "the samples could not be listed"))
 }

@@ -1,6 +1,5 @@
 //! `POST /predict`, in the shape that clients of earlier systems expect.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
@@ -10,12 +9,10 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::admission::admitted;
 use crate::answer::Prediction;
 use crate::error::{Code, Failure};
 use crate::guard::keys::Caller;
-use crate::predict::{Wish, predict as predict_one};
-use crate::server::Server;
+use crate::predict::{PredictionOptions, Predictor};
 use crate::upload::{Upload, decode_base64, whole};
 
 /// One image as text.
@@ -48,12 +45,13 @@ pub(crate) enum SeedAnswer {
     responses((status = 200, body = [SeedAnswer]), (status = "4XX", body = [SeedAnswer])),
     security((), ("key" = [])))]
 pub(crate) async fn predict(
-    State(server): State<Arc<Server>>,
+    State(predictor): State<Predictor>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let answered =
-        admitted(&server, request, |request, deadline| answer(&server, &caller, request, deadline));
+    let answered = predictor
+        .intake
+        .admitted(request, |request, deadline| answer(&predictor, &caller, request, deadline));
     match answered.await {
         Ok(prediction) => {
             let confidence = format!("{:.4}%", prediction.confidence * 100.0);
@@ -68,12 +66,12 @@ pub(crate) async fn predict(
 }
 
 async fn answer(
-    server: &Arc<Server>,
+    predictor: &Predictor,
     caller: &Caller,
     request: Request,
     deadline: Instant,
 ) -> Result<Prediction, Failure> {
-    let body = whole(request, server.upload_limits()).await?;
+    let body = whole(request, predictor.intake.limits).await?;
     let parsed: SeedRequest = serde_json::from_slice(&body).map_err(|error| {
         let message = format!("the request is not {{\"image\": \"<base64>\"}}: {error}");
         Failure::new(Code::BadRequest, message)
@@ -82,5 +80,7 @@ async fn answer(
         return Err(Failure::new(Code::BadRequest, "the request has no \"image\""));
     };
     let upload = Upload { file: None, bytes: decode_base64(&image)? };
-    predict_one(server, upload, Wish { explain: false, window: None, deadline }, caller).await
+    predictor
+        .predict(upload, PredictionOptions { explain: false, window: None, deadline }, caller)
+        .await
 }

@@ -15,9 +15,10 @@ use utoipa::ToSchema;
 
 use crate::error::{ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
-use crate::server::Server;
+use crate::lifecycle::Lifecycle;
 use crate::training::progress::{Event, Progress};
-use crate::training::{self};
+use crate::training::retraining::Retraining;
+use crate::training::{Training, start};
 
 /// How often a connection without news says that it lives.
 const STILL_HERE: Duration = Duration::from_secs(15);
@@ -47,18 +48,18 @@ struct TrainingEvent {
     responses((status = 202, body = Started), (status = 409, body = ErrorAnswer)),
     security((), ("key" = [])))]
 pub(crate) async fn start(
-    State(server): State<Arc<Server>>,
+    State(retraining): State<Retraining>,
     Extension(caller): Extension<Caller>,
 ) -> Result<(StatusCode, Json<Started>), Failure> {
-    let id = training::start(&server, &caller).await?;
+    let id = start::start(&retraining, &caller).await?;
     Ok((StatusCode::ACCEPTED, Json(Started { id: id.to_string(), state: "running" })))
 }
 
 /// How far the training is
 #[utoipa::path(get, path = "/train", tag = "training",
     responses((status = 200, body = Progress)), security((), ("key" = [])))]
-pub(crate) async fn progress(State(server): State<Arc<Server>>) -> Json<Progress> {
-    Json(server.training.progress())
+pub(crate) async fn progress(State(training): State<Arc<Training>>) -> Json<Progress> {
+    Json(training.progress())
 }
 
 /// What happens, as it happens
@@ -69,15 +70,15 @@ pub(crate) async fn progress(State(server): State<Arc<Server>>) -> Json<Progress
     responses((status = 200, body = TrainingEvent, content_type = "text/event-stream")),
     security((), ("key" = [])))]
 pub(crate) async fn events(
-    State(server): State<Arc<Server>>,
+    State(training): State<Arc<Training>>,
+    State(lifecycle): State<Arc<Lifecycle>>,
 ) -> Sse<impl Stream<Item = Result<SentEvent, Infallible>>> {
-    let (progress, receiver) = server.training.listen();
+    let (progress, receiver) = training.listen();
     let first = stream::once(future::ready(Event::State(Box::new(progress))));
-    let ending = Arc::clone(&server);
-    let stopped = Box::pin(async move { ending.phase.stopped().await });
+    let stopped = Box::pin(async move { lifecycle.stopped().await });
     let later = BroadcastStream::new(receiver).map(move |event| {
         // A listener that fell behind is told everything anew.
-        event.unwrap_or_else(|_| Event::State(Box::new(server.training.progress())))
+        event.unwrap_or_else(|_| Event::State(Box::new(training.progress())))
     });
     let events = first.chain(later).take_until(stopped).map(|event| {
         let TrainingEvent { event, data } = told(&event);

@@ -94,7 +94,7 @@ fn with_mask(command: &Command, mask: Mode) -> Command {
 /// When it cannot be started.
 pub(crate) async fn run(
     command: &Command,
-    held: &Held<'_>,
+    held: &ProgramContext<'_>,
     mut on_line: impl FnMut(&str),
 ) -> Result<ExitStatus> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
@@ -148,7 +148,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
 /// What a program of a training is given.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Held<'a> {
+pub(crate) struct ProgramContext<'a> {
     pub(crate) lock: &'a TrainingLock,
     pub(crate) groups: &'a Groups,
     /// Rights that its files are made without.
@@ -236,8 +236,12 @@ mod tests {
             Self { folder, lock, groups: Groups::default() }
         }
 
-        fn held(&self) -> Held<'_> {
-            Held { lock: &self.lock, groups: &self.groups, mask: Mode::from_bits_truncate(0o022) }
+        fn held(&self) -> ProgramContext<'_> {
+            ProgramContext {
+                lock: &self.lock,
+                groups: &self.groups,
+                mask: Mode::from_bits_truncate(0o022),
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use artifact::Digest;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "refused.json";

@@ -1,33 +1,30 @@
 //! One training, from keeping the present model to letting the new one answer.
 
-use std::sync::Arc;
-
 use anyhow::{Result, bail};
 use artifact::Digest;
-use classifier::model::ModelDescription;
+use classifier::description::ModelDescription;
 use jiff::Timestamp;
 use prediction_store::{TrainingId, TrainingOutcome};
 use tokio::process::Command;
 
 use crate::model::served::weights_in;
-use crate::model::swap;
-use crate::server::Server;
-use crate::training::command::{self, Held, Tools};
+use crate::training::command::{self, ProgramContext, Tools};
 use crate::training::lock::TrainingLock;
 use crate::training::progress::{Outcome, State};
+use crate::training::retraining::Retraining;
 use crate::training::{corrections, refused};
 
 /// The exit code of `register` for a model that does not pass.
 const NOT_PROMOTED: i32 = 3;
 
 /// Runs the training, and writes down how it ended.
-pub(super) async fn run(server: Arc<Server>, tools: Tools, lock: TrainingLock, id: TrainingId) {
-    let outcome = train(&server, &tools, &lock).await.unwrap_or_else(|error| {
+pub(super) async fn run(retraining: Retraining, tools: Tools, lock: TrainingLock, id: TrainingId) {
+    let outcome = train(&retraining, &tools, &lock).await.unwrap_or_else(|error| {
         tracing::error!("the training failed to {error:#}");
         TrainingOutcome::Failed { reason: format!("it failed to {error:#}") }
     });
     let finished_at = Timestamp::now();
-    let recorded = server.records.store.finish_training(id, finished_at, &outcome).await;
+    let recorded = retraining.records.store.finish_training(id, finished_at, &outcome).await;
     if let Err(error) = recorded {
         tracing::error!("how the training ended is not kept: failed to {error}");
     }
@@ -40,39 +37,39 @@ pub(super) async fn run(server: Arc<Server>, tools: Tools, lock: TrainingLock, i
     };
     tracing::info!(promoted, reason, "the training ended");
     let outcome = Outcome { promoted, reason };
-    server.training.change(|progress| progress.finished(finished_at, state, outcome));
+    retraining.training.change(|progress| progress.finished(finished_at, state, outcome));
 }
 
 async fn train(
-    server: &Arc<Server>,
+    retraining: &Retraining,
     tools: &Tools,
     lock: &TrainingLock,
 ) -> Result<TrainingOutcome> {
-    let training = &server.training;
-    let held = Held { lock, groups: &training.groups, mask: training.mask };
+    let training = &retraining.training;
+    let held = ProgramContext { lock, groups: &training.groups, mask: training.mask };
     let before = training.kept_model();
-    let served = server.shelf.current().description.digests.weights;
-    let on_disk = ModelDescription::read(&server.places.folder)?.digests.weights;
+    let served = retraining.swap.host.shelf.current().description.digests.weights;
+    let on_disk = ModelDescription::read(&retraining.swap.host.places.folder)?.digests.weights;
     if served == on_disk {
-        run_to_success(server, &tools.register("--keep", &before), &held).await?;
+        run_to_success(retraining, &tools.register("--keep", &before), &held).await?;
     } else if weights_in(&before.join("data")) != Some(served) {
         // One that was refused may lie there, but then the one to beat is kept.
         bail!(
             "find the model that answers: it is neither in {} nor in {}; let the one in {0} answer \
              first, with POST /v1/model/reload",
-            server.places.folder.display(),
+            retraining.swap.host.places.folder.display(),
             before.display()
         );
     }
-    if let Some(folder) = &server.training.corrections {
-        let (images, without) = corrections::export(&server.records, folder).await?;
-        server.training.log(&format!(
+    if let Some(folder) = &retraining.training.corrections {
+        let (images, without) = corrections::export(&retraining.records, folder).await?;
+        retraining.training.log(&format!(
             "{images} corrected images are in {}; {without} corrections have no image that was kept",
             folder.display()
         ));
     }
-    run_to_success(server, &tools.repro(), &held).await?;
-    let after = ModelDescription::read(&server.places.folder)?.digests.weights;
+    run_to_success(retraining, &tools.repro(), &held).await?;
+    let after = ModelDescription::read(&retraining.swap.host.places.folder)?.digests.weights;
     if after == served {
         let reason = "nothing has changed: it is the model that answers already".to_owned();
         return Ok(TrainingOutcome::Kept { model_after: after, reason });
@@ -83,28 +80,36 @@ async fn train(
         if line.starts_with("the model ") {
             line.clone_into(&mut last_line);
         }
-        server.training.log(line);
+        retraining.training.log(line);
     });
     match gate.await?.code() {
-        Some(0) => promote(server, after, last_line).await,
+        Some(0) => promote(retraining, after, last_line).await,
         Some(NOT_PROMOTED) => {
             let instead = before.join("data");
-            refused::refuse(&server.training.folder, after, &instead, &last_line)?;
+            refused::refuse(&retraining.training.folder, after, &instead, &last_line)?;
             Ok(TrainingOutcome::Kept { model_after: after, reason: last_line })
         }
         _ => bail!("hold the new model against the present one; the log says why"),
     }
 }
 
-async fn promote(server: &Arc<Server>, after: Digest, reason: String) -> Result<TrainingOutcome> {
-    swap::reload(server).await.map_err(|failure| anyhow::anyhow!("{}", failure.message()))?;
+async fn promote(
+    retraining: &Retraining,
+    after: Digest,
+    reason: String,
+) -> Result<TrainingOutcome> {
+    retraining.swap.reload().await.map_err(|failure| anyhow::anyhow!("{}", failure.message()))?;
     Ok(TrainingOutcome::Promoted { model_after: after, reason })
 }
 
-async fn run_to_success(server: &Server, command: &Command, held: &Held<'_>) -> Result<()> {
+async fn run_to_success(
+    retraining: &Retraining,
+    command: &Command,
+    held: &ProgramContext<'_>,
+) -> Result<()> {
     let shown = command::shown(command);
-    server.training.log(&format!("$ {shown}"));
-    let status = command::run(command, held, |line| server.training.log(line)).await?;
+    retraining.training.log(&format!("$ {shown}"));
+    let status = command::run(command, held, |line| retraining.training.log(line)).await?;
     if !status.success() {
         bail!("run {shown}: it ended with {status}; the log says why");
     }

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use utoipa::ToSchema;
 
 use crate::error::{Code, Failure};
-use crate::upload::{Upload, decode_base64, plain_name, too_many};
+use crate::upload::image::{Upload, decode_base64, plain_name, too_many};
 
 /// Images as text in JSON.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

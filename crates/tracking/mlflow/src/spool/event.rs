@@ -21,7 +21,7 @@ pub(crate) struct Record {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Event {
     /// A program began to work on the run. The first one creates it.
-    Begin(Begin),
+    Begin(RunBeginning),
     /// Metrics, parameters, tags.
     Values(Batch),
     /// A dataset as an input.
@@ -43,7 +43,7 @@ pub(crate) enum Event {
 /// What a run is created with, or which run is joined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Begin {
+pub(crate) struct RunBeginning {
     pub(crate) experiment: ExperimentChoice,
     /// The run that somebody named (`MLFLOW_RUN_ID`).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -36,18 +36,18 @@ pub(crate) struct SpoolFolder {
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {
     /// The run, once it is created.
-    pub(crate) run: Option<Place>,
+    pub(crate) run: Option<RunPlace>,
     /// Bytes of `events.jsonl` that are delivered.
     pub(crate) delivered_bytes: u64,
     /// Artifacts among them that the server would not take yet.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
-    pub(crate) postponed: VecDeque<Postponed>,
+    pub(crate) postponed: VecDeque<PostponedArtifact>,
 }
 
 /// An artifact that has to be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Postponed {
+pub(crate) struct PostponedArtifact {
     pub(crate) path: ArtifactPath,
     pub(crate) content: Content,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Postponed {
 /// Where a run lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Place {
+pub(crate) struct RunPlace {
     pub(crate) server: ServerAddress,
     pub(crate) experiment: ExperimentId,
     pub(crate) id: RunId,
@@ -241,7 +241,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = SpoolFolder::new(folder.path());
         assert_eq!(spool.state().unwrap(), State::default());
-        let place = Place {
+        let place = RunPlace {
             server: ServerAddress::parse("http://host.example").unwrap().0,
             experiment: "1".to_owned().into(),
             id: RunId::new("r1").unwrap(),
@@ -249,7 +249,7 @@ mod tests {
         };
         let content = Content::Copied("f".into());
         let path = ArtifactPath::new("a.png").unwrap();
-        let postponed = [Postponed { path, content }].into();
+        let postponed = [PostponedArtifact { path, content }].into();
         let state = State { run: Some(place), delivered_bytes: 77, postponed };
         spool.save_state(&state).unwrap();
         assert_eq!(spool.state().unwrap(), state);

@@ -5,7 +5,7 @@ use crate::{Batch, Key, Mark, Metric, Param, Timestamp};
 
 /// What to do with a point of a metric whose step has a value already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeated {
+pub enum RepeatedPoint {
     /// Leave the first value: for a training that goes on after an interruption, and may do its
     /// last epoch again.
     KeepFirst,
@@ -52,10 +52,10 @@ impl Index {
     }
 
     /// Whether a point has to be logged.
-    pub(crate) fn is_new_metric(&self, metric: &Metric, repeated: Repeated) -> bool {
+    pub(crate) fn is_new_metric(&self, metric: &Metric, repeated: RepeatedPoint) -> bool {
         match self.metrics.get(&metric.key).and_then(|steps| steps.get(&metric.step)) {
             None => true,
-            Some(bits) => repeated == Repeated::Update && *bits != metric.value.to_bits(),
+            Some(bits) => repeated == RepeatedPoint::Update && *bits != metric.value.to_bits(),
         }
     }
 
@@ -91,14 +91,14 @@ mod tests {
     fn a_step_is_logged_once_unless_its_value_may_change() {
         let index = index(vec![metric("loss", 0.5, 1), metric("loss", f64::NAN, 2)]);
         let is_new = |metric, repeated| index.is_new_metric(&metric, repeated);
-        for repeated in [Repeated::KeepFirst, Repeated::Update] {
+        for repeated in [RepeatedPoint::KeepFirst, RepeatedPoint::Update] {
             assert!(!is_new(metric("loss", 0.5, 1), repeated));
             assert!(!is_new(metric("loss", f64::NAN, 2), repeated));
             assert!(is_new(metric("loss", 0.5, 3), repeated));
             assert!(is_new(metric("accuracy", 0.5, 1), repeated));
         }
-        assert!(!is_new(metric("loss", 0.6, 1), Repeated::KeepFirst));
-        assert!(is_new(metric("loss", 0.6, 1), Repeated::Update));
+        assert!(!is_new(metric("loss", 0.6, 1), RepeatedPoint::KeepFirst));
+        assert!(is_new(metric("loss", 0.6, 1), RepeatedPoint::Update));
     }
 
     #[test]

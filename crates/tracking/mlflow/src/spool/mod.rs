@@ -5,8 +5,8 @@ mod folder;
 mod index;
 mod journal;
 
-pub(crate) use event::{Begin, Content, Event, Record};
-pub(crate) use folder::{Place, Postponed, SpoolFolder, State, digest, lock};
+pub(crate) use event::{Content, Event, Record, RunBeginning};
+pub(crate) use folder::{PostponedArtifact, RunPlace, SpoolFolder, State, digest, lock};
 pub(crate) use index::Index;
-pub use index::Repeated;
+pub use index::RepeatedPoint;
 pub(crate) use journal::{JournalWriter, Line, for_each, read};

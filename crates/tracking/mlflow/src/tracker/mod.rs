@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use artifact::WithPath;
 
-use crate::spool::{Begin, Content, Event, Repeated, digest};
+use crate::spool::{Content, Event, RepeatedPoint, RunBeginning, digest};
 use crate::system_metrics::Monitor;
 use crate::{
     ArtifactPath, Batch, Dataset, Key, Metric, Param, Result, RunId, RunStatus, Settings, Tag,
@@ -36,7 +36,7 @@ pub struct Tracking {
     /// The run's first tags, if it is a new one: see [`Provenance`](crate::Provenance).
     pub tags: Vec<Tag>,
     /// What to do with a point of a metric whose step has a value already.
-    pub repeated: Repeated,
+    pub repeated: RepeatedPoint,
     /// How often the machine's load is measured, if at all; Python does it every 10 seconds.
     pub system_metrics: Option<Duration>,
 }
@@ -113,7 +113,7 @@ impl Tracker {
         let Tracking { settings, spool, name, tags, repeated, system_metrics } = tracking;
         let shared = Arc::new(Shared::open(&spool, repeated)?);
         let mark = shared.index(|index| index.mark.clone()).unwrap_or_default();
-        shared.append(Event::Begin(Begin {
+        shared.append(Event::Begin(RunBeginning {
             experiment: settings.experiment.clone(),
             join: settings.run.clone(),
             name,

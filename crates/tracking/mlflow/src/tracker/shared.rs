@@ -2,14 +2,14 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::spool::{Event, Index, JournalWriter, Record, Repeated, SpoolFolder};
+use crate::spool::{Event, Index, JournalWriter, Record, RepeatedPoint, SpoolFolder};
 use crate::{Batch, Error, Metric, Param, Result, RunId, Timestamp};
 
 /// What the tracked program and the thread that delivers have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) folder: SpoolFolder,
-    repeated: Repeated,
+    repeated: RepeatedPoint,
     journal: Mutex<Journal>,
     progress: Mutex<Progress>,
     changed: Condvar,
@@ -53,7 +53,7 @@ pub(crate) enum Phase {
 
 impl Shared {
     /// Opens the spool of a run, and reads what it holds.
-    pub(crate) fn open(folder: &Path, repeated: Repeated) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, repeated: RepeatedPoint) -> Result<Self> {
         let folder = SpoolFolder::new(folder);
         let writer = folder.open_journal()?;
         let mut index = Index::default();

@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 use tch::Tensor;
 
-use super::Shape;
+use super::shape::Shape;
 use crate::Result;
-use crate::architecture::{MULTI_SCALE_CELLS, Taken};
+use crate::architecture::{MULTI_SCALE_CELLS, MapSummary};
 
 /// The 4×4 average pooling and the population standard deviation of each channel of maps
 /// `[N, H, W, C]`: `[N, 17·C]`; cells first, channel by channel, then deviations.
 pub(super) fn cells_and_deviations(maps: &[f32], shape: Shape) -> Result<Tensor> {
-    let length = Taken::CellsAndDeviations.values(shape.channels);
+    let length = MapSummary::CellsAndDeviations.values(shape.channels);
     let mut taken = vec![0.0; shape.images * length];
     let image = shape.height * shape.width * shape.channels;
     let images = maps.par_chunks_exact(image);
@@ -25,7 +25,7 @@ pub(super) fn cells_and_deviations(maps: &[f32], shape: Shape) -> Result<Tensor>
 /// The mean of each channel of maps `[N, H, W, C]`, then the population standard deviation of each:
 /// `[N, 2·C]`.
 pub(super) fn statistics(maps: &[f32], shape: Shape) -> Result<Tensor> {
-    let length = Taken::Statistics.values(shape.channels);
+    let length = MapSummary::Statistics.values(shape.channels);
     let mut taken = vec![0.0; shape.images * length];
     let image = shape.height * shape.width * shape.channels;
     taken.par_chunks_exact_mut(length).zip(maps.par_chunks_exact(image)).for_each(
@@ -107,8 +107,8 @@ mod tests {
             let tensor = Tensor::from_slice(&maps).reshape(shape.dimensions());
             let planes = tensor.permute([0, 3, 1, 2]);
             for (taken, found) in [
-                (Taken::CellsAndDeviations, cells_and_deviations(&maps, shape)),
-                (Taken::Statistics, statistics(&maps, shape)),
+                (MapSummary::CellsAndDeviations, cells_and_deviations(&maps, shape)),
+                (MapSummary::Statistics, statistics(&maps, shape)),
             ] {
                 let expected = to_host(&take(&planes, taken).unwrap()).unwrap();
                 let found = to_host(&found.unwrap()).unwrap();

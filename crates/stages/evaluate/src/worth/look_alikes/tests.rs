@@ -55,7 +55,7 @@ fn found(planted: u32) -> LookAlikes {
     let classes = ClassIndices::of_names(CLASSES);
     let search = Search { test: &test, classes: &classes, training: &training, bootstrap };
     let right = (0..40).map(|number| f64::from(u8::from(number < planted || number % 2 == 0)));
-    let answers = [Answers { name: "model", right: right.collect() }];
+    let answers = [TestAnswers { name: "model", right: right.collect() }];
     let found = search.find().unwrap().unwrap();
     // Beside them, chance: one in a hundred of the training images lies above the threshold too.
     let (known, chance): (Vec<usize>, Vec<usize>) =

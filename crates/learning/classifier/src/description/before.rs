@@ -16,8 +16,8 @@ const OF_DESCENT: [&str; 10] = [
     "augmentation",
 ];
 
-/// The same in the format of today. What is not as it should be is left for the reader to refuse.
-pub(super) fn of_format_2(mut description: Value) -> Value {
+/// The same in the format of today, which has this number. What is not as it should be is left for the reader to refuse.
+pub(super) fn of_format_2(mut description: Value, format: u32) -> Value {
     if let Some(training) = description.get_mut("training").and_then(Value::as_object_mut) {
         let moved = OF_DESCENT.iter().filter_map(|key| training.remove_entry(*key));
         let descent: Map<String, Value> = moved.collect();
@@ -26,7 +26,7 @@ pub(super) fn of_format_2(mut description: Value) -> Value {
     }
     if let Some(fields) = description.as_object_mut() {
         fields.insert("solved".into(), Value::Null);
-        fields.insert("format".into(), super::ModelDescription::FORMAT.into());
+        fields.insert("format".into(), format.into());
     }
     description
 }
@@ -34,7 +34,7 @@ pub(super) fn of_format_2(mut description: Value) -> Value {
 #[cfg(test)]
 mod tests {
 
-    use crate::model::ModelDescription;
+    use crate::description::ModelDescription;
 
     /// As `select` wrote it until November 2026.
     const FORMAT_2: &str = include_str!("format-2.json");

@@ -8,7 +8,7 @@ use config::{DescentParams, ScheduleKind};
 /// without restarts; PyTorch's `CosineAnnealingLR`); `step` is `η·γ^⌊e/step_epochs⌋` (`StepLR`). In
 /// the `w` epochs of a warm-up, which come first and are not part of `e` and `E`, epoch `i` has
 /// `η·i/(w + 1)`.
-pub fn learning_rate(params: &DescentParams, epoch: u32) -> f64 {
+pub(crate) fn learning_rate(params: &DescentParams, epoch: u32) -> f64 {
     let full = params.learning_rate;
     let rising = params.warm_up_epochs;
     if epoch <= rising {
@@ -30,15 +30,17 @@ pub fn learning_rate(params: &DescentParams, epoch: u32) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use config::Schedule;
+
     use super::*;
-    use crate::learner::optimizer::tests::params;
-    use config::Optimizer;
 
     fn rates(kind: ScheduleKind, epochs: &[u32]) -> Vec<f64> {
-        let mut params = params(Optimizer::Sgd);
-        params.epochs = 4;
-        params.learning_rate = 0.8;
-        params.schedule = config::Schedule { kind, step_epochs: 2, gamma: 0.5 };
+        let params = DescentParams {
+            epochs: 4,
+            learning_rate: 0.8,
+            schedule: Schedule { kind, step_epochs: 2, gamma: 0.5 },
+            ..DescentParams::default()
+        };
         epochs.iter().map(|epoch| learning_rate(&params, *epoch)).collect()
     }
 
@@ -52,10 +54,12 @@ mod tests {
 
     #[test]
     fn a_warm_up_rises_to_the_full_rate_from_which_the_schedule_goes_on() {
-        let mut params = params(Optimizer::Sgd);
-        params.epochs = 6;
-        params.learning_rate = 0.9;
-        params.warm_up_epochs = 2;
+        let mut params = DescentParams {
+            epochs: 6,
+            learning_rate: 0.9,
+            warm_up_epochs: 2,
+            ..DescentParams::default()
+        };
         params.schedule.kind = ScheduleKind::Cosine;
         let rates = [1, 2, 3, 5].map(|epoch| learning_rate(&params, epoch));
         for (found, expected) in rates.into_iter().zip([0.3, 0.6, 0.9, 0.45]) {

@@ -1,4 +1,4 @@
-//! One record in one file.
+//! One activation in one file.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,18 +14,18 @@ const HEADER_BYTES: usize = MAGIC.len() + IDENTITY_BYTES;
 const CHECKSUM_BYTES: usize = 4;
 const VALUE_BYTES: usize = size_of::<f32>();
 
-/// A record that was found on disk and checked.
+/// An activation that was found on disk and checked.
 ///
-/// A file is the magic, the digest of everything the record is of, its values as little-endian
+/// A file is the magic, the digest of everything the activation is of, its values as little-endian
 /// f32, and the CRC-32 of all that. It is never changed once it has its name, so that it can be
 /// mapped into memory: the pages are the system's, shared by all processes, and given back when
 /// memory is short. A file that is removed stays readable to those who mapped it.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct Activation {
     bytes: Bytes,
 }
 
-/// Where a record's file is.
+/// Where an activation's file is.
 #[derive(Debug)]
 enum Bytes {
     Mapped(Mmap),
@@ -33,8 +33,8 @@ enum Bytes {
     Read(Vec<u8>),
 }
 
-impl Record {
-    /// The record at `path`, or `None` where it is missing, damaged, or of something else.
+impl Activation {
+    /// The activation at `path`, or `None` where it is missing, damaged, or of something else.
     pub(super) fn open(path: &Path, identity: &Digest, length: usize) -> Option<Self> {
         let file = File::open(path).ok()?;
         // Before it is mapped: what is cut short must not be touched beyond its end.
@@ -45,8 +45,8 @@ impl Record {
             Ok(mapped) => Bytes::Mapped(mapped),
             Err(_) => Bytes::Read(fs::read(path).ok()?),
         };
-        let record = Self { bytes };
-        record.is_whole(identity, length).then_some(record)
+        let activation = Self { bytes };
+        activation.is_whole(identity, length).then_some(activation)
     }
 
     /// Adds the values at the end of `values`.
@@ -78,14 +78,14 @@ impl Record {
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe, since others could change the file")]
 fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: a record's file gets its name when it is finished, and is not written to again by
+    // SAFETY: an activation's file gets its name when it is finished, and is not written to again by
     // any version of this program; it is only ever unlinked, or replaced by a rename, and neither
     // touches what is mapped. Whoever else writes into the store breaks that, as with the code
     // and libraries of a running program, which the system maps in the same way.
     unsafe { Mmap::map(file) }
 }
 
-/// Writes a record's file.
+/// Writes an activation's file.
 pub(super) fn write(file: &mut impl Write, identity: &Digest, values: &[f32]) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(file_bytes(values.len()) as usize);
     bytes.extend_from_slice(MAGIC);
@@ -95,7 +95,7 @@ pub(super) fn write(file: &mut impl Write, identity: &Digest, values: &[f32]) ->
     file.write_all(&bytes)
 }
 
-/// Bytes of the file of a record of so many values.
+/// Bytes of the file of an activation of so many values.
 pub(super) fn file_bytes(length: usize) -> u64 {
     (HEADER_BYTES + length * VALUE_BYTES + CHECKSUM_BYTES) as u64
 }
@@ -114,60 +114,60 @@ mod tests {
         bytes
     }
 
-    fn values(record: &Record) -> Vec<f32> {
+    fn values(activation: &Activation) -> Vec<f32> {
         let mut values = Vec::new();
-        record.append_to(&mut values);
+        activation.append_to(&mut values);
         values
     }
 
     #[test]
     fn values_come_back_bit_by_bit() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record");
+        let path = folder.path().join("activation");
         let numbers = [1.0, -0.0, f32::MIN_POSITIVE / 2.0, f32::INFINITY, f32::NAN];
         fs::write(&path, written(&numbers)).unwrap();
-        let record = Record::open(&path, &identity(), 5).unwrap();
-        assert!(matches!(record.bytes, Bytes::Mapped(_)));
+        let activation = Activation::open(&path, &identity(), 5).unwrap();
+        assert!(matches!(activation.bytes, Bytes::Mapped(_)));
         let bits = |values: &[f32]| values.iter().map(|it| it.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&values(&record)), bits(&numbers));
+        assert_eq!(bits(&values(&activation)), bits(&numbers));
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record");
+        let path = folder.path().join("activation");
         let whole = written(&[1.0, 2.0]);
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            assert!(Record::open(&path, &identity(), 2).is_none(), "{length} bytes");
+            assert!(Activation::open(&path, &identity(), 2).is_none(), "{length} bytes");
         }
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, &flipped).unwrap();
-            assert!(Record::open(&path, &identity(), 2).is_none(), "bit {bit}");
+            assert!(Activation::open(&path, &identity(), 2).is_none(), "bit {bit}");
         }
         fs::write(&path, &whole).unwrap();
-        assert!(Record::open(&path, &identity(), 2).is_some());
+        assert!(Activation::open(&path, &identity(), 2).is_some());
     }
 
     #[test]
-    fn a_whole_record_of_something_else_is_not_taken() {
+    fn a_whole_activation_of_something_else_is_not_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record");
+        let path = folder.path().join("activation");
         fs::write(&path, written(&[1.0, 2.0])).unwrap();
-        assert!(Record::open(&path, &Digest::of(b"another image"), 2).is_none());
-        assert!(Record::open(&path, &identity(), 3).is_none());
+        assert!(Activation::open(&path, &Digest::of(b"another image"), 2).is_none());
+        assert!(Activation::open(&path, &identity(), 3).is_none());
     }
 
     #[test]
-    fn a_removed_record_stays_readable_to_whoever_has_it() {
+    fn a_removed_activation_stays_readable_to_whoever_has_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record");
+        let path = folder.path().join("activation");
         fs::write(&path, written(&[1.0, 2.0])).unwrap();
-        let record = Record::open(&path, &identity(), 2).unwrap();
+        let activation = Activation::open(&path, &identity(), 2).unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, b"something else").unwrap();
-        assert_eq!(values(&record), [1.0, 2.0]);
+        assert_eq!(values(&activation), [1.0, 2.0]);
     }
 }

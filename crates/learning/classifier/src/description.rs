@@ -1,0 +1,161 @@
+//! `model.json`: what a model is and where it came from. It decides what the model's answers are
+//! called and how large an image is made, so that it is checked when it is read.
+
+use std::path::Path;
+
+use artifact::Digest;
+use config::TrainParams;
+use dataset::ClassIndices;
+use imaging::Preprocessing;
+use serde::{Deserialize, Serialize};
+use solvers::EpochSearch;
+
+use crate::architecture::Architecture;
+use crate::backend::NumberFormat;
+use crate::checkpoint::RunId;
+use crate::seal::check_seal;
+use crate::solved::Solved;
+use crate::{ClassifierError, Result};
+
+mod before;
+
+use before::of_format_2;
+
+/// `model.json`: everything that is needed to use the model, and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDescription {
+    /// Version of this file's format.
+    pub format: u32,
+    /// What the model must not be used for.
+    pub notice: String,
+    /// The network.
+    pub architecture: Architecture,
+    /// How pixels become numbers.
+    pub preprocessing: Preprocessing,
+    /// Number format of the convolutions.
+    pub precision: NumberFormat,
+    /// The checkpoint it was made from.
+    pub source: ModelSource,
+    /// How it was trained.
+    pub training: TrainParams,
+    /// How its head was solved; none where it learnt by epochs.
+    pub solved: Option<Solved>,
+    /// The cross-validation that said after how many epochs to stop; none where none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<EpochSearch>,
+    /// Digests of what it was made from, and of its weights.
+    pub digests: ModelDigests,
+    /// Digest of all of the above, so that a change is noticed; none in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Digest>,
+}
+
+/// The checkpoint that became the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSource {
+    /// The training.
+    pub run: RunId,
+    /// The file's name in `Checkpoint_<run>`.
+    pub checkpoint: String,
+    /// The digest of that file.
+    pub sha256: Digest,
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// Top-1 accuracy on the validation split.
+    pub valid_accuracy: f64,
+    /// Mean cross-entropy on the validation split.
+    pub valid_loss: f64,
+}
+
+/// Digests of what the model was made from, and of its weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDigests {
+    /// The manifest of the images.
+    pub data: Digest,
+    /// `base_model.safetensors`.
+    pub base: Digest,
+    /// The parameters of the training.
+    pub params: Digest,
+    /// `trained_model.safetensors`.
+    pub weights: Digest,
+}
+
+/// The sizes of images that a network can be asked for, as `prepare_base.image_size` allows them.
+const IMAGE_SIZES: std::ops::RangeInclusive<u32> = 32..=1024;
+
+impl ModelDescription {
+    /// The format this version writes and reads.
+    pub const FORMAT: u32 = 3;
+    /// The description's file name.
+    pub const FILE: &str = "model.json";
+    /// What `select` says of it, for experiments to be ranked by: a file of the model folder.
+    pub const METRICS_FILE: &str = "metrics.json";
+    /// The weights' file name.
+    pub const WEIGHTS_FILE: &str = "trained_model.safetensors";
+    /// What every model says of itself.
+    pub const NOTICE: &str = "Research use only. Not a medical device.";
+
+    /// Reads `model.json`, of this format or the one before.
+    ///
+    /// # Errors
+    /// When it is missing, not as expected, was changed, or of another format.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(Self::FILE);
+        let found: serde_json::Value = artifact::read_json(&path)?;
+        let format = found["format"].as_u64().unwrap_or_default();
+        let of_this_format = match format {
+            2 => of_format_2(found, Self::FORMAT),
+            _ if format == u64::from(Self::FORMAT) => found,
+            _ => {
+                let found = u32::try_from(format).unwrap_or(u32::MAX);
+                return Err(ClassifierError::Format { path, found, known: Self::FORMAT });
+            }
+        };
+        let description = serde_json::from_value(of_this_format)
+            .map_err(|error| ClassifierError::Description { path, reason: error.to_string() })?;
+        check_description(folder, &description)?;
+        Ok(description)
+    }
+}
+
+/// Checks `model.json`, and `class_indices.json` beside it.
+fn check_description(folder: &Path, description: &ModelDescription) -> Result<()> {
+    let path = folder.join(ModelDescription::FILE);
+    let seal = description.seal;
+    check_seal(&path, seal, &ModelDescription { seal: None, ..description.clone() })?;
+    let require = |is_so: bool, reason: String| {
+        let path = path.clone();
+        if is_so { Ok(()) } else { Err(ClassifierError::Description { path, reason }) }
+    };
+    let (architecture, size) = (&description.architecture, description.preprocessing.image_size);
+    require(
+        IMAGE_SIZES.contains(&size),
+        format!("image_size is {size}; expected 32 to 1024 pixels"),
+    )?;
+    require(
+        architecture.image_size == size,
+        format!("the network sees {} pixels, and images have {size}", architecture.image_size),
+    )?;
+    let statistics = description.preprocessing.normalisation.statistics();
+    require(
+        statistics.mean.iter().all(|mean| mean.is_finite())
+            && statistics.deviation.iter().all(|it| it.is_finite() && *it > 0.0),
+        "the normalisation divides by nothing, or is no number".to_owned(),
+    )?;
+    let classes = architecture.class_indices();
+    classes.check_names()?;
+    require(
+        classes.len() >= 2 && classes.names() == architecture.classes,
+        "the classes are not two or more, each once, in alphabetical order".to_owned(),
+    )?;
+    let beside = ClassIndices::path_in(folder);
+    // Models that came from a registry may have none.
+    if beside.exists() && ClassIndices::read(folder)? != classes {
+        let reason = format!("its classes are not those of {}", path.display());
+        return Err(ClassifierError::Description { path: beside, reason });
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+/// Where the images come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The test split.
+    TestSplit,
+    /// A folder that the pipeline does not know.
+    Folder,
+}

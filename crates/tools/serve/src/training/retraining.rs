@@ -1,0 +1,14 @@
+use std::sync::Arc;
+
+use crate::model::swap::ModelSwap;
+use crate::records::Records;
+use crate::training::Training;
+
+/// What a training takes: its own state, the model that it may replace, and where it is written
+/// down.
+#[derive(Debug, Clone)]
+pub(crate) struct Retraining {
+    pub(crate) training: Arc<Training>,
+    pub(crate) swap: ModelSwap,
+    pub(crate) records: Arc<Records>,
+}
