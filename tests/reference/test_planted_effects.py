@@ -1,8 +1,8 @@
 """Effects of known size are planted into pictures, and the report has to recover them.
 
-Half of the patients have a disease that no picture shows. What every picture does show is its patient,
-by the brightness of the frame: whoever has seen another picture of a patient knows the class, and
-whoever has not can only guess.
+Half of the patients have a disease that no picture shows. What every picture does show is its patient, by
+brightness, contrast and grain: whoever has seen another picture of a patient knows the class, and whoever
+has not can only guess.
 """
 
 import json
@@ -10,8 +10,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import HEADS, PROGRAMS, params
 from PIL import Image
+
+from conftest import HEADS, PROGRAMS, params
 
 PATIENTS = 40
 PICTURES = 6
@@ -24,11 +25,14 @@ def write_scans(folder, *, patients_show_in_the_picture):
     for patient in range(PATIENTS):
         label = ["healthy", "ill"][patient % 2]
         (folder / label).mkdir(parents=True, exist_ok=True)
-        # Neighbours in brightness have different labels: brightness by itself says nothing.
-        grey = 20 + 5 * patient if patients_show_in_the_picture else 120
+        grey, contrast, grain = generator.uniform(60, 190), generator.uniform(5, 50), 2 ** generator.integers(0, 4)
+        if not patients_show_in_the_picture:
+            grey, contrast, grain = 120, 25, 2
+        pattern = np.kron(generator.normal(0, contrast, (SIDE // grain, SIDE // grain)), np.ones((grain, grain)))
         for picture in range(PICTURES):
-            noise = generator.normal(0, 1.0, (SIDE, SIDE))
-            pixels = np.clip(grey + noise, 0, 255).astype(np.uint8)
+            if not patients_show_in_the_picture:
+                pattern = generator.normal(0, contrast, (SIDE, SIDE))
+            pixels = np.clip(grey + pattern + generator.normal(0, 2, (SIDE, SIDE)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / label / f"p{patient:02}-{picture}.png")
 
 
@@ -44,6 +48,7 @@ def run_pipeline(programs, folder, *, patients_show_in_the_picture):
     }
     settings = params(HEADS["kernel"] | {"image_size": SIDE})
     settings["evaluate"] |= {"control_refits": 4}
+    settings["train"]["solve"] |= {"widths": [0.1, 0.3, 1.0], "strengths": [1.0, 10.0, 100.0]}
     (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
     (folder / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
     for program in PROGRAMS:
@@ -68,7 +73,7 @@ def clean(programs, tmp_path_factory):
 
 def test_a_random_split_flatters_where_patients_show_and_a_grouped_one_does_not(planted):
     model = planted["worth"]["split_audit"]["model"]
-    assert model["random"]["mean"] > 0.85
+    assert model["random"]["mean"] > 0.75
     assert abs(model["grouped"]["mean"] - 0.5) < 0.15
     assert model["random"]["mean"] - model["grouped"]["mean"] > 0.3
 
