@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import HEADS, PROGRAMS, params
+from small_models import HEADS, PROGRAMS, params
 
 PATIENTS = 40
 PICTURES = 6

@@ -16,6 +16,7 @@ pub(crate) mod probes;
 mod refits;
 pub(crate) mod shift;
 pub(crate) mod split_audit;
+pub(crate) mod thumbnail;
 pub(crate) mod training_pictures;
 mod verdict;
 pub(crate) mod waterfall;

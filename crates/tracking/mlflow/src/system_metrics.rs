@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sysinfo::{Networks, System};
 
 use crate::gpu::Gpus;
-use crate::tracker::Shared;
+use crate::tracker::shared::Shared;
 use crate::units::{megabytes, percentage, rounded};
 use crate::{Key, Metric, Timestamp};
 

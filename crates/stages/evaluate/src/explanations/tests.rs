@@ -5,7 +5,7 @@ use imaging::Normalisation;
 use scoring::{Unit, prediction};
 
 use super::*;
-use crate::worth::look_alikes::bitmap;
+use crate::worth::thumbnail::tests::bitmap;
 
 const PREPROCESSING: Preprocessing =
     Preprocessing { image_size: 32, normalisation: Normalisation::Unit };

@@ -11,14 +11,13 @@ use scoring::{TestSet, read_picture};
 use serde::Serialize;
 
 use super::refits::{Compared, Copies, Refits, Trainings, mean_over};
+use super::thumbnail::Thumbnail;
 use super::training_pictures::TrainingPictures;
 use super::words::{difference_in_words, score};
 
 mod nearest;
-mod thumbnail;
 
 use nearest::{Nearest, look_alikes, nearest, threshold};
-pub(crate) use thumbnail::Thumbnail;
 
 /// Bins of the curve, and images that each has at least.
 const BINS: usize = 5;
@@ -286,5 +285,3 @@ fn in_words(
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) use thumbnail::tests::{bitmap, picture as thumbnail_picture};

@@ -6,7 +6,7 @@ use imaging::{GreyLevels, Picture};
 use rayon::prelude::*;
 use scoring::{ImageError, read_file};
 
-use super::look_alikes::Thumbnail;
+use super::thumbnail::Thumbnail;
 
 /// Pictures that are read before their levels are added up: what is in memory at once.
 const CHUNK: usize = 256;

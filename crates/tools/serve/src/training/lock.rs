@@ -51,7 +51,7 @@ mod tests {
         let lock = TrainingLock::take(folder.path()).unwrap().unwrap();
         assert!(TrainingLock::take(folder.path()).unwrap().is_none(), "it is held here");
         let mut grandchild = Command::new("sh")
-            .args(["-c", "sleep 600 & echo $!"])
+            .args(["-c", "sleep 600 <&0 & echo $!"])
             .stdin(lock.as_input().unwrap())
             .stdout(std::process::Stdio::piped())
             .spawn()

@@ -1,7 +1,7 @@
 //! Tracking that never costs a result.
 
 mod courier;
-mod shared;
+pub(crate) mod shared;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,7 @@ use crate::{
     ArtifactPath, Batch, Dataset, Key, Metric, Param, Result, RunId, RunStatus, Settings, Tag,
     Timestamp,
 };
-use shared::Phase;
-pub(crate) use shared::Shared;
+use shared::{Phase, Shared};
 
 /// How long a tracker that is dropped without [`finish`](Tracker::finish) waits for the server.
 const PATIENCE_ON_DROP: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use artifact::Digest;
 use rayon::prelude::*;
 
-use super::Thumbnail;
+use crate::worth::thumbnail::Thumbnail;
 use crate::worth::training_pictures::TrainingPicture;
 
 /// Training images that the threshold rests on, at most; of more so many are drawn. Each is

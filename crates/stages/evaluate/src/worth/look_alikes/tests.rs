@@ -4,9 +4,9 @@ use artifact::Digest;
 use dataset::ClassIndex;
 use imaging::GreyLevels;
 use scoring::{TestImage, Unit};
-use thumbnail::tests::{bitmap, picture};
 
 use super::*;
+use crate::worth::thumbnail::tests::{bitmap, picture};
 use crate::worth::training_pictures::TrainingPicture;
 
 const CLASSES: [&str; 2] = ["a", "b"];

@@ -8,7 +8,7 @@ use imaging::Normalisation;
 use scoring::{Mask, Unit};
 
 use super::*;
-use crate::worth::look_alikes::thumbnail_picture;
+use crate::worth::thumbnail::tests::picture;
 
 const PREPROCESSING: Preprocessing =
     Preprocessing { image_size: 32, normalisation: Normalisation::Unit };
@@ -57,7 +57,7 @@ fn probes(planted: Planted) -> Vec<Probe> {
     let folder = tempfile::tempdir().unwrap();
     let image = |number: u8| {
         let file = folder.path().join(format!("{number}.bmp"));
-        let bytes = crate::worth::look_alikes::bitmap(grey(number, planted));
+        let bytes = crate::worth::thumbnail::tests::bitmap(grey(number, planted));
         artifact::write_file(&file, &bytes).unwrap();
         TestImage {
             name: number.to_string(),
@@ -70,7 +70,7 @@ fn probes(planted: Planted) -> Vec<Probe> {
     };
     let test = TestSet { images: (0..IMAGES).map(image).collect(), unit: Unit::Slices };
     // The training images are like the test images.
-    let pictures = (0..IMAGES).map(|it| GreyLevels::of(&thumbnail_picture(grey(it, planted))));
+    let pictures = (0..IMAGES).map(|it| GreyLevels::of(&picture(grey(it, planted))));
     let levels = GreyLevels::mean(pictures).unwrap();
     let mask = Mask::new(&PREPROCESSING, levels.mean_level());
     let prober = Prober {
