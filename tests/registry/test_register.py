@@ -160,7 +160,7 @@ def test_a_champion_of_other_classes_is_not_compared(good, programs, server, cli
         other.run(program)
     other.make_model().run("register", "--name", "classes")
     _, log = good.run("register", "--name", "classes", code=FAILED)
-    assert "it tells cancer, normal apart" in log
+    assert "its classes are cancer, normal" in log
     assert "--name" in log
     assert aliases(client, "classes") == {"champion": 1}
     assert tags(client, "classes", 2)["promotion.outcome"] == "failed"
