@@ -50,8 +50,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = TrainingLock::take(folder.path()).unwrap().unwrap();
         assert!(TrainingLock::take(folder.path()).unwrap().is_none(), "it is held here");
+        // A shell gives what runs in the background no input of its own: so by another number.
         let mut grandchild = Command::new("sh")
-            .args(["-c", "sleep 600 <&0 & echo $!"])
+            .args(["-c", "exec 3<&0; sleep 600 & echo $!"])
             .stdin(lock.as_input().unwrap())
             .stdout(std::process::Stdio::piped())
             .spawn()
