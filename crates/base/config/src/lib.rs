@@ -7,6 +7,7 @@
 //!
 //! Three sections of `config.yaml` belong to programs that are no stages: see crate `services`.
 
+mod classes;
 mod error;
 mod features;
 mod load;
@@ -15,6 +16,7 @@ mod refusal;
 mod structure;
 mod tracking;
 
+pub use classes::ClassMap;
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
 pub use load::load_yaml;
@@ -27,7 +29,7 @@ pub use params::{
 };
 pub use refusal::{Refusal, require};
 pub use structure::{
-    ClassMap, Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, OtherSection, Paths,
-    Patients, Pretrained, SourceConfig,
+    Config, DataConfig, DownloadConfig, Endpoints, ExtractionLimits, OtherSection, Paths, Patients,
+    Pretrained, SourceConfig,
 };
 pub use tracking::TrackingConfig;

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::{Refusal, require};
-use crate::{FeaturesConfig, TrackingConfig};
+use crate::{ClassMap, FeaturesConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -195,69 +195,6 @@ pub enum SourceConfig {
         #[serde(default)]
         sha256: Option<String>,
     },
-}
-
-/// Classes in the order of their indices, each with the folder names that hold it.
-///
-/// In YAML a map from class to a list of folder names. The order of the file does not matter:
-/// classes are indexed by name, as Keras' `flow_from_directory` does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ClassMap(std::collections::BTreeMap<String, Vec<String>>);
-
-impl ClassMap {
-    /// Class names in index order.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    /// The class that a source folder belongs to; letter case does not matter.
-    pub fn class_of_folder(&self, folder: &str) -> Option<&str> {
-        let folder = folder.to_lowercase();
-        self.0
-            .iter()
-            .find(|(_, folders)| folders.iter().any(|known| known.to_lowercase() == folder))
-            .map(|(class, _)| class.as_str())
-    }
-
-    fn check(&self) -> Result<(), Refusal> {
-        let key = "data.classes";
-        require(self.0.len() >= 2, key, self.0.len(), "a classifier needs two classes or more")?;
-        let mut seen: Vec<(String, &str)> = Vec::new();
-        for (class, folders) in &self.0 {
-            let key = format!("data.classes.{class}");
-            require(
-                is_plain_name(class),
-                "data.classes",
-                format!("{class:?}"),
-                "a class name becomes a folder name: letters, digits, '.', '_', '-' and spaces, starting with a letter, digit or underscore",
-            )?;
-            require(!folders.is_empty(), &key, "empty", "name the folders that hold this class")?;
-            for folder in folders {
-                let lower = folder.to_lowercase();
-                if let Some((_, other)) = seen.iter().find(|(known, _)| *known == lower) {
-                    let expected = format!("the folder is mapped to {other} already");
-                    return require(false, &key, format!("{folder:?}"), &expected);
-                }
-                seen.push((lower, class));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl FromIterator<(String, Vec<String>)> for ClassMap {
-    fn from_iter<I: IntoIterator<Item = (String, Vec<String>)>>(classes: I) -> Self {
-        Self(classes.into_iter().collect())
-    }
-}
-
-fn is_plain_name(name: &str) -> bool {
-    !name.is_empty()
-        // '.' hides a folder, '-' begins an option, and to a spreadsheet a formula.
-        && !name.starts_with(['.', '-'])
-        && name.trim() == name
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
 }
 
 /// Where a base that was trained before comes from (`prepare_base.weights: imagenet` or `file`).

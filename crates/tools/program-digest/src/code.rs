@@ -11,7 +11,7 @@ pub(crate) struct Code {
     pub(crate) tokens: Vec<u8>,
     /// Modules in files of their own that only tests have: `#[cfg(test)] mod tests;`.
     pub(crate) test_modules: Vec<String>,
-    /// Files that become a part of the program: `include_str!("page.css")`.
+    /// Files that become a part of the program: `include_str!("page.css")`, `#[path = "a.rs"] mod a;`.
     pub(crate) included: Vec<String>,
 }
 
@@ -154,8 +154,15 @@ fn module_file(item: &[TokenTree]) -> Option<String> {
     }
 }
 
-/// The path in `include_str!("path")`, or of the other two macros of the kind.
+/// The path in `include_str!("path")`, of the other two macros of the kind, or in `#[path = "path"]`.
 fn included(trees: &[TokenTree]) -> Option<String> {
+    if let Some((_, content)) = any_attribute(trees)
+        && let [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Literal(path)] =
+            content.as_slice()
+        && name == "path"
+    {
+        return Some(path.to_string().trim_matches('"').to_owned());
+    }
     let [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Group(group), ..] = trees else {
         return None;
     };
@@ -209,10 +216,11 @@ mod tests {
 
     #[test]
     fn files_of_tests_and_files_that_are_included_are_named() {
-        let text = r#"#[cfg(test)] pub(crate) mod tests; mod real; const CSS: &str = include_str!("page.css");"#;
+        let text = r#"#[cfg(test)] pub(crate) mod tests; mod real; #[path = "../a.rs"] mod a;
+            const CSS: &str = include_str!("page.css");"#;
         let code = Code::parse(text).unwrap();
         assert_eq!(code.test_modules, ["tests"]);
-        assert_eq!(code.included, ["page.css"]);
+        assert_eq!(code.included, ["../a.rs", "page.css"]);
     }
 
     #[test]

@@ -153,7 +153,10 @@ impl Workspace {
         }
         let workspace = self.manifest.get("workspace");
         fields.extend(workspace.and_then(|it| it.get("resolver")).map(text));
-        fields.extend(workspace.and_then(|it| it.get("package")?.get("edition")).map(text));
+        // Outputs name the version, and code of another edition means something else.
+        for key in ["edition", "version"] {
+            fields.extend(workspace.and_then(|it| it.get("package")?.get(key)).map(text));
+        }
         for name in members {
             let manifest = &self.members[*name].manifest;
             fields.push(name.as_bytes().to_vec());

@@ -49,6 +49,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_could_harm_a_terminal_is_escaped() {
+        let settings = json!({ "path": "scans\u{1b}[2J" });
+        let expected = vec![("data.path".to_owned(), "scans\\u{1b}[2J".to_owned())];
+        assert_eq!(params("data", &settings), expected);
+    }
+
+    #[test]
     fn params_are_flat_and_their_words_have_no_quotes() {
         let settings =
             json!({"rate": 0.001, "schedule": {"kind": "step"}, "list": [1], "flip": false});
