@@ -252,7 +252,7 @@ def table(measured: Measured, bench: GpuBench) -> list[TableRow]:
 def make_projects(options: argparse.Namespace, work: Path) -> tuple[Project, Project]:
     """The sample with everything frozen, and the same images with nothing frozen."""
     programs = options.binaries.resolve()
-    params = projects.profile_params(ROOT, "chest-ct", options.image_size)
+    params = projects.real_scans_params(ROOT, options.image_size)
     params = projects.with_value(params, "ingest", "images", str(options.images))
     frozen = projects.create(ROOT, work / "frozen", programs, work / "logs", "chest-ct", None, params)
     projects.make_inputs(frozen)

@@ -85,7 +85,7 @@ class Bench:
 
     @property
     def params(self) -> str:
-        return projects.profile_params(self.root, self.profile, self.image_size)
+        return projects.real_scans_params(self.root, self.image_size)
 
     @cached_property
     def project(self) -> Project:

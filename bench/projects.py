@@ -64,6 +64,10 @@ class Project:
             shutil.rmtree(self.folder / "artifacts" / name, ignore_errors=True)
 
 
+# What studies of real scans start from.
+TEMPLATES = Path("crates/tools/hounsfield/templates")
+
+
 def with_value(text: str, section: str, key: str, value: str) -> str:
     """params.yaml with `key` of a section changed: the file is flat enough for a line to be found."""
     start = re.search(rf"^{section}:$", text, re.MULTILINE)
@@ -106,11 +110,11 @@ def with_augmentation(text: str, views: int) -> str:
     return text
 
 
-def profile_params(root: Path, profile: str, image_size: int | None) -> str:
-    """The parameters of a profile, for images of another size where one is asked for. Weights are drawn:
+def real_scans_params(root: Path, image_size: int | None) -> str:
+    """The parameters of real scans, for images of another size where one is asked for. Weights are drawn:
     they take as long as others, and need neither a network nor a file. The head learns by epochs, as the
     peers' do."""
-    text = (root / "profiles" / profile / "params.yaml").read_text()
+    text = (root / TEMPLATES / "params.yaml").read_text()
     text = by_epochs(with_value(text, "prepare_base", "weights", "random"))
     return text if image_size is None else with_value(text, "prepare_base", "image_size", str(image_size))
 
@@ -121,9 +125,8 @@ def create(
     """A project on `data`, or on the synthetic sample."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    source = root / "profiles" / profile
     (folder / "params.yaml").write_text(params)
-    shutil.copy((source if data else root) / "config.yaml", folder / "config.yaml")
+    shutil.copy(root / TEMPLATES / f"{profile}.yaml" if data else root / "config.yaml", folder / "config.yaml")
     if data:
         (folder / "data").symlink_to(data)
     return Project(folder, programs, logs)
@@ -225,7 +228,7 @@ def with_comment(body: bytes, number: int) -> bytes:
 
 
 def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None, params: str) -> Path:
-    """A copy of what git tracks, in a repository of its own; returns the DVC root to run in.
+    """A copy of what git tracks, in a repository of its own, with the scans in place of the sample.
 
     It lies below the project, so that scripts/stage finds libtorch and the programs built already.
     """
@@ -238,12 +241,12 @@ def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
     git(folder, "init", "--quiet", "--initial-branch=main")
-    dvc_root = folder / "profiles" / profile if data else folder
     if data:
-        shutil.copy(root / "dvc.yaml", dvc_root / "dvc.yaml")
-        (dvc_root / "data").symlink_to(data)
-    (dvc_root / "params.yaml").write_text(params)
-    forget_pipeline(dvc_root)
+        shutil.copy(root / TEMPLATES / f"{profile}.yaml", folder / "config.yaml")
+        shutil.rmtree(folder / "data", ignore_errors=True)
+        (folder / "data").symlink_to(data)
+    (folder / "params.yaml").write_text(params)
+    forget_pipeline(folder)
     git(folder, "add", "--all")
     git(
         folder,
@@ -256,7 +259,7 @@ def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None
         "--message",
         "as it is",
     )
-    return dvc_root
+    return folder
 
 
 def forget_pipeline(dvc_root: Path) -> None:

@@ -27,7 +27,8 @@ const CLASSES: [&str; 4] =
 
 /// The parameters of real scans: 224 pixels, everything frozen, the kernel head.
 fn params() -> Params {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../profiles/chest-ct/params.yaml");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/hounsfield/templates/params.yaml");
     Params::load(&file).expect("the profile's parameters are accepted")
 }
 

@@ -58,7 +58,10 @@ pub(crate) fn unzip(
 }
 
 /// The files of `archive`, sorted by path, known by their first bytes; nothing is unpacked to disk.
-pub(crate) fn list(archive: &Path, limits: &ExtractionLimits) -> Result<Vec<SourceFile>, ExtractError> {
+pub(crate) fn list(
+    archive: &Path,
+    limits: &ExtractionLimits,
+) -> Result<Vec<SourceFile>, ExtractError> {
     let refuse = |fault| ExtractError::Refused { archive: archive.to_path_buf(), fault };
     let mut zip = open(archive)?;
     check_directory(&mut zip, limits).map_err(refuse)?;

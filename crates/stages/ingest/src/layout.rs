@@ -12,8 +12,8 @@ use crate::inventory::{Content, SourceFile, Unsupported};
 mod error;
 mod tree;
 
-pub(crate) use error::{LayoutError, class_name_for};
 use error::{FolderCount, UnmappedFolders};
+pub(crate) use error::{LayoutError, class_name_for};
 use tree::Folder;
 
 /// An image with the class, and where the source has split folders the split, of its folder.

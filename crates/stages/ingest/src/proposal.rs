@@ -44,7 +44,9 @@ pub struct ImageCount {
 #[derive(Debug, thiserror::Error)]
 pub enum ProposalError {
     /// Nothing to look at.
-    #[error("find an image among {files} files; PNG, JPEG, TIFF, BMP, WebP, GIF and DICOM are read")]
+    #[error(
+        "find an image among {files} files; PNG, JPEG, TIFF, BMP, WebP, GIF and DICOM are read"
+    )]
     NoImages {
         /// All files.
         files: usize,
@@ -109,9 +111,9 @@ impl LabelledSource {
         let folders = class_folders(&images)?;
         let mut classes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, splits) in &folders {
-            let short = folders.iter().find(|(other, theirs)| {
-                is_start_of(other, name) && splits.is_disjoint(theirs)
-            });
+            let short = folders
+                .iter()
+                .find(|(other, theirs)| is_start_of(other, name) && splits.is_disjoint(theirs));
             let class = class_name_for(short.map_or(name, |(short, _)| short));
             if class.is_empty() {
                 return Err(ProposalError::NoName { folder: name.clone() });
@@ -135,7 +137,11 @@ impl LabelledSource {
             classes.into_iter().map(|(class, folders)| (class, folders.into_iter().collect()));
         let labelled: Vec<LabelledFile> = images
             .iter()
-            .map(|path| LabelledFile { path: (*path).to_owned(), split: None, class: String::new() })
+            .map(|path| LabelledFile {
+                path: (*path).to_owned(),
+                split: None,
+                class: String::new(),
+            })
             .collect();
         let ignore_files = Masks::among(&labelled).map(|masks| masks.patterns).unwrap_or_default();
         Ok(Proposal { classes: classes.collect::<ClassMap>(), positive, ignore_files })
@@ -211,9 +217,8 @@ fn common_length<'a>(mut paths: impl Iterator<Item = &'a [&'a str]>) -> usize {
 /// Whether `name` is `start` and a sign and more, in any letter case.
 fn is_start_of(start: &str, name: &str) -> bool {
     let (start, name) = (start.to_lowercase(), name.to_lowercase());
-    name.strip_prefix(&start).is_some_and(|rest| {
-        rest.chars().next().is_some_and(|sign| !sign.is_alphanumeric())
-    })
+    name.strip_prefix(&start)
+        .is_some_and(|rest| rest.chars().next().is_some_and(|sign| !sign.is_alphanumeric()))
 }
 
 /// Whether a class of this name says that nothing was found.
@@ -259,10 +264,10 @@ mod tests {
     #[test]
     fn folders_below_a_split_are_classes_however_deep_they_lie() {
         let found = classes(&["a/Training/Glioma tumor/1.png", "a/Testing/no_tumor/1.png"]);
-        assert_eq!(found, [
-            class("glioma_tumor", &["Glioma tumor"]),
-            class("no_tumor", &["no_tumor"])
-        ]);
+        assert_eq!(
+            found,
+            [class("glioma_tumor", &["Glioma tumor"]), class("no_tumor", &["no_tumor"])]
+        );
         let proposal = source(&["x/Größe/1.png", "x/normal/p1/1.png"]).propose().unwrap();
         assert_eq!(proposal.classes.names().collect::<Vec<_>>(), ["größe", "normal"]);
         assert_eq!(proposal.positive, ["größe"]);

@@ -40,7 +40,8 @@ use work::WorkFolder;
 /// or a file cannot be written. What was reached stays in the work folder.
 pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.machine {
-        let machine = serde_json::to_string_pretty(&Machine::look()?).context("describe the machine")?;
+        let machine =
+            serde_json::to_string_pretty(&Machine::look()?).context("describe the machine")?;
         return writeln!(terminal::Printed, "{machine}").context("describe the machine");
     }
     let settings = arguments.settings()?;

@@ -198,7 +198,7 @@ fn dvc_command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn built_programs() -> OsString {
+pub(crate) fn built_programs() -> OsString {
     let built = || project().join("target/release").into_os_string();
     std::env::var_os("HOUNSFIELD_PROGRAMS").unwrap_or_else(built)
 }
@@ -213,7 +213,7 @@ fn path_text(path: &Path) -> String {
     path.to_str().expect("the project's path is Unicode").to_owned()
 }
 
-fn must(command: &mut Command) -> Finished {
+pub(crate) fn must(command: &mut Command) -> Finished {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));

@@ -73,22 +73,3 @@ fn a_key_that_dvc_does_not_look_at_is_refused_before_it_says_up_to_date() {
     assert!(said(&refused).contains("learning_rat"), "{}", said(&refused));
     assert!(!said(&refused).contains("Running stage"), "{}", said(&refused));
 }
-
-#[test]
-fn a_new_profile_has_a_registered_model_of_its_own() {
-    let sandbox = Sandbox::new();
-    let config = |name: &str| text(sandbox.root().join("profiles").join(name).join("config.yaml"));
-    for name in ["brain-mri", "chest-ct", "chest-ct-binary", "flat-two-class"] {
-        assert!(config(name).contains(&format!("  model: {name} ")), "{}", config(name));
-    }
-    let made = std::process::Command::new(sandbox.root().join("scripts/profile"))
-        .args(["my-scans", "chest-ct"])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", said(&made));
-    assert!(
-        config("my-scans").contains("registry:\n  model: my-scans\n"),
-        "{}",
-        config("my-scans")
-    );
-}

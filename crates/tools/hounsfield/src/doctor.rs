@@ -100,7 +100,11 @@ fn examine() -> Vec<Finding> {
         match &libtorch {
             Ok(found) => Finding::fine(
                 "libtorch",
-                format!("{} in {}", found.version.as_deref().unwrap_or("?"), found.folder.display()),
+                format!(
+                    "{} in {}",
+                    found.version.as_deref().unwrap_or("?"),
+                    found.folder.display()
+                ),
             ),
             Err(error) => {
                 let text = error.to_string();
@@ -170,7 +174,11 @@ fn processor(machine: Option<&Machine>) -> Finding {
             if machine.instruction_sets.iter().any(|set| set == "avx2" || set == "bf16") {
                 Finding::fine("processor", found)
             } else {
-                Finding::note("processor", found, "without AVX2, training takes several times as long")
+                Finding::note(
+                    "processor",
+                    found,
+                    "without AVX2, training takes several times as long",
+                )
             }
         }
         None => Finding::missing(
@@ -212,7 +220,8 @@ fn mlflow() -> Finding {
         return Finding::fine("MLflow", "not in use; MLFLOW_TRACKING_URI names a server");
     };
     let uri = uri.to_string_lossy().into_owned();
-    let asked = mlflow::Settings::for_server(&uri, mlflow::environment).map_err(anyhow::Error::from);
+    let asked =
+        mlflow::Settings::for_server(&uri, mlflow::environment).map_err(anyhow::Error::from);
     match asked.and_then(|it| Ok(mlflow::Client::without_retries(&it)?.health()?)) {
         Ok(()) => Finding::fine("MLflow", uri),
         Err(error) => Finding::note(
@@ -246,7 +255,9 @@ fn weights(study: &Path) -> Option<Finding> {
     let config = config::Config::load(&study.join("config.yaml")).ok()?;
     let file = Some(&config.pretrained.file).filter(|file| study.join(file).is_file());
     Some(match (params.prepare_base.weights, file) {
-        (config::WeightsSource::Random, _) => Finding::fine("weights", "random, by prepare_base.weights"),
+        (config::WeightsSource::Random, _) => {
+            Finding::fine("weights", "random, by prepare_base.weights")
+        }
         (_, Some(file)) => Finding::fine("weights", file.display().to_string()),
         (config::WeightsSource::Imagenet, None) => Finding::note(
             "weights",

@@ -4,7 +4,6 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-
 /// The release of PyTorch whose libtorch the programs are built for.
 pub(crate) const RELEASE: &str = "2.11";
 
@@ -123,7 +122,9 @@ fn version_of(folder: &Path) -> Option<String> {
 }
 
 fn is_of_release(version: &str) -> bool {
-    version.strip_prefix(RELEASE).is_some_and(|rest| rest.starts_with(['.', '+']) || rest.is_empty())
+    version
+        .strip_prefix(RELEASE)
+        .is_some_and(|rest| rest.starts_with(['.', '+']) || rest.is_empty())
 }
 
 #[cfg(test)]
@@ -132,7 +133,8 @@ mod tests {
 
     fn torch(at: &Path, version: &str) -> PathBuf {
         artifact::write_file(&at.join("lib/libtorch_cpu.so"), b"").unwrap();
-        let text = format!("from typing import Optional\n__version__ = '{version}'\ndebug = False\n");
+        let text =
+            format!("from typing import Optional\n__version__ = '{version}'\ndebug = False\n");
         artifact::write_file(&at.join("version.py"), text.as_bytes()).unwrap();
         at.to_path_buf()
     }

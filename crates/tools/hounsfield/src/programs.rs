@@ -28,7 +28,8 @@ pub(crate) const PROGRAMS: [Program; 11] = [
     Program::new("calibrate", "Stage 6: fit the temperature, operating points and limits"),
     Program::new("evaluate", "Stage 7: score the model on the test split, and report"),
     Program::new("register", "Register the model on an MLflow server"),
-    Program::new("mlflow-sync", "Send an MLflow server the records that it missed").without_libtorch(),
+    Program::new("mlflow-sync", "Send an MLflow server the records that it missed")
+        .without_libtorch(),
     Program::new("serve", "Serve predictions and a page"),
     Program::new("predict", "Predict images on this machine"),
 ];

@@ -75,8 +75,12 @@ struct Estimate {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Leak {
-    Measured { in_words: String },
-    NotMeasured { reason: String },
+    Measured {
+        in_words: String,
+    },
+    NotMeasured {
+        reason: String,
+    },
     #[serde(other)]
     None,
 }

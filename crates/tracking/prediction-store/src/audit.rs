@@ -3,6 +3,7 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::{parsed, storable};
 use crate::{AuditId, Cursor, PageLimit, PredictionStore, Result, StoreError};
@@ -140,16 +141,17 @@ impl PredictionStore {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    created_at_us: i64,
-    key_name: Option<String>,
-    role: String,
-    action: String,
-    detail: String,
-    outcome: String,
-    request_id: String,
+row! {
+    struct Stored {
+        id: String,
+        created_at_us: i64,
+        key_name: Option<String>,
+        role: String,
+        action: String,
+        detail: String,
+        outcome: String,
+        request_id: String,
+    }
 }
 
 impl TryFrom<Stored> for AuditRow {

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::parsed;
 use crate::{PredictionId, PredictionStore, Result};
@@ -142,16 +143,17 @@ impl PredictionStore {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    file: Option<String>,
-    image_sha256: String,
-    image_stored: bool,
-    model_digest: String,
-    predicted: Option<String>,
-    corrected: String,
-    created_at_us: i64,
+row! {
+    struct Stored {
+        id: String,
+        file: Option<String>,
+        image_sha256: String,
+        image_stored: bool,
+        model_digest: String,
+        predicted: Option<String>,
+        corrected: String,
+        created_at_us: i64,
+    }
 }
 
 impl TryFrom<Stored> for Correction {

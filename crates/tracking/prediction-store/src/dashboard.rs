@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::database::on;
 use crate::filter::IS_RIGHT;
+use crate::row::row;
 use crate::timestamp::{DAY_US, from_microseconds};
 use crate::{PredictionStore, Result};
 
@@ -118,14 +119,15 @@ struct Answers {
     day_classes: Vec<(i64, String, i64)>,
 }
 
-/// One day that has predictions.
-#[derive(sqlx::FromRow)]
-struct DayCounts {
-    day: i64,
-    accepted: i64,
-    refused: i64,
-    mean_confidence: Option<f64>,
-    mean_feature_distance: Option<f64>,
+row! {
+    /// One day that has predictions.
+    struct DayCounts {
+        day: i64,
+        accepted: i64,
+        refused: i64,
+        mean_confidence: Option<f64>,
+        mean_feature_distance: Option<f64>,
+    }
 }
 
 impl PredictionStore {

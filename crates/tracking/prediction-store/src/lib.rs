@@ -34,6 +34,7 @@ mod page;
 mod prediction;
 mod predictions;
 mod retention;
+mod row;
 mod schema;
 mod store;
 mod timestamp;

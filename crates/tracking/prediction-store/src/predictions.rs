@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::QueryBuilder;
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::{parsed, storable};
 use crate::{
@@ -176,39 +177,40 @@ fn probabilities_from_json(text: &str) -> Result<Vec<ClassProbability>> {
         .collect()
 }
 
-/// The columns of [`COLUMNS`].
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    created_at_us: i64,
-    key_name: Option<String>,
-    file: Option<String>,
-    model_name: String,
-    model_version: Option<String>,
-    model_digest: String,
-    image_sha256: String,
-    image_format: String,
-    image_width: i64,
-    image_height: i64,
-    image_colour_mode: String,
-    image_window_centre: Option<f64>,
-    image_window_width: Option<f64>,
-    image_stored: bool,
-    class: Option<String>,
-    confidence: Option<f64>,
-    probabilities: String,
-    accepted: bool,
-    grey_correlation: Option<f64>,
-    feature_distance: Option<f64>,
-    decode_ms: f64,
-    wait_ms: f64,
-    inference_ms: f64,
-    total_ms: f64,
-    feedback_id: Option<String>,
-    feedback_created_at_us: Option<i64>,
-    feedback_key_name: Option<String>,
-    feedback_class: Option<String>,
-    feedback_note: Option<String>,
+row! {
+    /// The columns of [`COLUMNS`].
+    struct Stored {
+        id: String,
+        created_at_us: i64,
+        key_name: Option<String>,
+        file: Option<String>,
+        model_name: String,
+        model_version: Option<String>,
+        model_digest: String,
+        image_sha256: String,
+        image_format: String,
+        image_width: i64,
+        image_height: i64,
+        image_colour_mode: String,
+        image_window_centre: Option<f64>,
+        image_window_width: Option<f64>,
+        image_stored: bool,
+        class: Option<String>,
+        confidence: Option<f64>,
+        probabilities: String,
+        accepted: bool,
+        grey_correlation: Option<f64>,
+        feature_distance: Option<f64>,
+        decode_ms: f64,
+        wait_ms: f64,
+        inference_ms: f64,
+        total_ms: f64,
+        feedback_id: Option<String>,
+        feedback_created_at_us: Option<i64>,
+        feedback_key_name: Option<String>,
+        feedback_class: Option<String>,
+        feedback_note: Option<String>,
+    }
 }
 
 impl TryFrom<Stored> for PredictionRow {

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::{parsed, parsed_digest, storable};
 use crate::{PageLimit, PredictionStore, Result, StoreError, TrainingId};
@@ -223,17 +224,18 @@ impl TrainingState {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    started_at_us: i64,
-    finished_at_us: Option<i64>,
-    key_name: Option<String>,
-    state: String,
-    model_before: String,
-    model_after: Option<String>,
-    promoted: Option<bool>,
-    reason: Option<String>,
+row! {
+    struct Stored {
+        id: String,
+        started_at_us: i64,
+        finished_at_us: Option<i64>,
+        key_name: Option<String>,
+        state: String,
+        model_before: String,
+        model_after: Option<String>,
+        promoted: Option<bool>,
+        reason: Option<String>,
+    }
 }
 
 impl TryFrom<Stored> for Training {

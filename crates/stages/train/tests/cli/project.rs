@@ -26,11 +26,11 @@ impl Project {
         Self::of("tests/params/by-epochs.yaml", &few_steps, changes)
     }
 
-    /// The same with the head of a profile, which is solved.
+    /// The same with the head of real scans, which is solved.
     pub(crate) fn solved(changes: &[(&str, &str)]) -> Self {
         let small =
             [("image_size: 224", "image_size: 128"), ("weights: imagenet", "weights: random")];
-        Self::of("profiles/chest-ct/params.yaml", &small, changes)
+        Self::of("crates/tools/hounsfield/templates/params.yaml", &small, changes)
     }
 
     /// `early` changes come before those that all projects share.

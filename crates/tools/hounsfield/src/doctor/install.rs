@@ -37,7 +37,10 @@ pub(super) fn libtorch() -> Result<()> {
         .status()
         .with_context(|| format!("run {python} -m pip"))?;
     if !status.success() {
-        bail!("fetch libtorch: pip ended with {status}; without a network, copy {} from another machine", folder.display());
+        bail!(
+            "fetch libtorch: pip ended with {status}; without a network, copy {} from another machine",
+            folder.display()
+        );
     }
     staged.publish()?;
     Ok(())

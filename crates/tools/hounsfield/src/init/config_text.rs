@@ -48,7 +48,8 @@ fn last_filled(lines: &[&str]) -> usize {
 
 /// `classes:` with a line for each class.
 pub(super) fn classes(classes: &ClassMap) -> Vec<String> {
-    let mut lines = vec!["classes:                   # class: [folders of the source that hold it]".to_owned()];
+    let mut lines =
+        vec!["classes:                   # class: [folders of the source that hold it]".to_owned()];
     for class in classes.names() {
         let folders = classes.folders_of(class).unwrap_or_default();
         lines.push(format!("  {}: {}", yaml(class), list(folders)));
@@ -64,7 +65,8 @@ pub(super) fn list(texts: &[String]) -> String {
 
 /// A text as YAML reads it back, in a list too.
 pub(super) fn yaml(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '));
+    let plain =
+        text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '));
     let yaml = serde_yaml::to_string(text).unwrap_or_default();
     let yaml = yaml.trim_end();
     // JSON's quotes are YAML's too; what is plain to a list is left so.
@@ -104,7 +106,10 @@ features:
     fn what_is_missing_is_added_at_the_end_of_its_section() {
         let line = ["patients: {kind: dicom}".to_owned()];
         let added = set(TEXT, "data", "patients", &line);
-        assert!(added.contains("  positive: [a]\n  patients: {kind: dicom}\n\nfeatures:"), "{added}");
+        assert!(
+            added.contains("  positive: [a]\n  patients: {kind: dicom}\n\nfeatures:"),
+            "{added}"
+        );
         let added = set(TEXT, "registry", "model", &["model: x".to_owned()]);
         assert!(added.ends_with("  limit: 1\n\nregistry:\n  model: x\n"), "{added}");
     }

@@ -90,7 +90,8 @@ fn run(folder: &Path, command: &[String], arguments: &[&str]) -> Result<()> {
 
 /// A study within somebody else's repository is a repository of its own, which git does not look into.
 pub(crate) fn note_if_nested(study: &Path) {
-    let Some(parent) = study.parent().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it })
+    let Some(parent) =
+        study.parent().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it })
     else {
         return;
     };

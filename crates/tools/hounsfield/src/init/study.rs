@@ -8,9 +8,9 @@ use artifact::WithPath;
 use program::UsageError;
 use walkdir::WalkDir;
 
+use super::config_text;
 use super::repository::Tools;
 use super::template::{self, Template};
-use super::config_text;
 
 /// A study's folder.
 #[derive(Debug, Clone)]
@@ -49,7 +49,8 @@ impl Study {
     /// Writes all but scans and weights.
     pub(super) fn write(&self, name: &str, config: &str, template: Template) -> Result<()> {
         let readme = template::README.replace("{name}", name);
-        let pipeline = template::pipeline().replace("  tumour-classifier:\n", &format!("  {name}:\n"));
+        let pipeline =
+            template::pipeline().replace("  tumour-classifier:\n", &format!("  {name}:\n"));
         let files = [
             ("config.yaml", config),
             ("params.yaml", template.params()),
@@ -88,7 +89,8 @@ impl Study {
         let (path, dependency) = match placement {
             Placement::Copied => (self.copy_in(&data)?, "data".to_owned()),
             Placement::InPlace => {
-                let text = data.to_str().with_context(|| format!("name {shown}: it is not UTF-8"))?;
+                let text =
+                    data.to_str().with_context(|| format!("name {shown}: it is not UTF-8"))?;
                 (text.to_owned(), text.to_owned())
             }
         };
@@ -139,7 +141,8 @@ impl Study {
         copy_file(weights, &self.path(name))?;
         if is_keras {
             let config = artifact::read_text(&self.path("config.yaml"))?;
-            let config = config_text::set(&config, "pretrained", "file", &[format!("file: {name}")]);
+            let config =
+                config_text::set(&config, "pretrained", "file", &[format!("file: {name}")]);
             artifact::write_file(&self.path("config.yaml"), config.as_bytes())?;
         }
         Ok(())
@@ -148,8 +151,10 @@ impl Study {
     /// What DVC tracks beside the outputs of stages.
     pub(super) fn tracked(&self) -> Vec<&'static str> {
         let is_there = |name: &&str| self.path(name).exists();
-        let mut tracked: Vec<&str> =
-            ["weights/vgg16.safetensors", "weights/vgg16.h5"].into_iter().filter(is_there).collect();
+        let mut tracked: Vec<&str> = ["weights/vgg16.safetensors", "weights/vgg16.h5"]
+            .into_iter()
+            .filter(is_there)
+            .collect();
         if !holds_only_readme(&self.path("data")) {
             tracked.push("data");
         }
@@ -181,9 +186,8 @@ fn holds_only_readme(folder: &Path) -> bool {
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     let files = WalkDir::new(from).follow_links(true).into_iter();
-    let files: Vec<_> = files
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("list {}", from.display()))?;
+    let files: Vec<_> =
+        files.collect::<Result<_, _>>().with_context(|| format!("list {}", from.display()))?;
     let bar = terminal::items_bar(files.len() as u64, "copying");
     for entry in files {
         let target = to.join(entry.path().strip_prefix(from).unwrap_or(entry.path()));

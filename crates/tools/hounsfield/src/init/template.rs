@@ -48,8 +48,8 @@ pub(super) const GITIGNORE: &str = include_str!("../../templates/gitignore");
 pub(super) const DVCIGNORE: &str = include_str!("../../templates/dvcignore");
 pub(super) const README: &str = include_str!("../../templates/README.md");
 pub(super) const DATA_README: &str = include_str!("../../templates/data.md");
-pub(super) const WEIGHTS_README: &str = include_str!("../../templates/weights.md");
-pub(super) const CORRECTIONS_README: &str = include_str!("../../templates/corrections.md");
+pub(super) const WEIGHTS_README: &str = include_str!("../../../../../weights/README.md");
+pub(super) const CORRECTIONS_README: &str = include_str!("../../../../../corrections/README.md");
 pub(super) const DVC_GITIGNORE: &str = "/config.local\n/tmp\n/cache\n";
 pub(super) const DVC_CONFIG: &str = "[core]\n    analytics = false\n    autostage = false\n";
 

@@ -71,7 +71,8 @@ impl Understanding {
     pub(super) fn page(&self) -> String {
         let total: usize = self.counts.iter().map(|count| count.images).sum();
         let mut page = format!("{}: {total} images\n\n", self.source.display());
-        let column = self.classes.names().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+        let column =
+            self.classes.names().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
         let splits = self.splits();
         let _ = write!(page, "  {:column$}", "class");
         for split in &splits {
@@ -90,7 +91,10 @@ impl Understanding {
         }
         page.push('\n');
         page += &match self.positive.as_slice() {
-            [] => "No class was taken for the finding that is looked for: data.positive is empty.\n".to_owned(),
+            [] => {
+                "No class was taken for the finding that is looked for: data.positive is empty.\n"
+                    .to_owned()
+            }
             positive => format!("Counted together as the finding: {}.\n", positive.join(", ")),
         };
         if splits == [None] {
