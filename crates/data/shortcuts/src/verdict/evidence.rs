@@ -132,8 +132,8 @@ impl Evidence<'_> {
     }
 }
 
-/// Groups pairs around classes, most pairs first, so that few sentences report all: "normal is told
-/// from every other class" rather than three pairs.
+/// Groups pairs around classes, most pairs first, so that few sentences report all: "normal is
+/// distinguished from every other class" rather than three pairs.
 fn stars(mut told_apart: Vec<ToldApart>) -> Vec<Star> {
     let mut stars = Vec::new();
     while !told_apart.is_empty() {
