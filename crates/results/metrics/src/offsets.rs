@@ -89,7 +89,7 @@ fn best_class(row: &[f64], offsets: &[f64], without: Option<usize>) -> Option<us
         .map(|(class, _)| class)
 }
 
-/// The offset of `class` that gets the most images right, and how many these are.
+/// The offset of `class` that gets the most images right, and their number.
 ///
 /// An image is assigned to the class if the offset is above the lead of the best other class.
 /// Nothing changes between two leads, so that only the midpoints have to be tried.
