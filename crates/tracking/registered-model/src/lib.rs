@@ -11,8 +11,8 @@
 //! digests.json                         SHA-256 of each of these but MLmodel            package
 //! ```
 //!
-//! A version carries the digest of `digests.json` as a tag, so that what [`fetch()`] brings is what
-//! was registered, whatever happened to the server's files since.
+//! A version has the digest of `digests.json` as a tag, so that [`fetch()`] returns exactly the
+//! registered files, whatever happened to the server's files since.
 
 mod environment;
 mod error;
