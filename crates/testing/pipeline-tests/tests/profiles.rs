@@ -1,6 +1,6 @@
 //! Every profile runs the project's pipeline, on other data.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::fs;
@@ -15,7 +15,7 @@ fn profiles() -> Vec<std::path::PathBuf> {
     profiles
 }
 
-/// A copy, for DVC reads `dvc.yaml` out of git's history too, where it follows no link.
+/// A copy, because DVC also reads `dvc.yaml` from git's history, where it does not follow links.
 #[test]
 fn a_profile_runs_the_same_pipeline() {
     for profile in profiles() {
@@ -45,7 +45,7 @@ fn every_root_has_a_configuration_that_the_programs_accept() {
     }
 }
 
-/// The sample needs no network; on real scans, random weights say little.
+/// The sample needs no network; on real scans, random weights are not useful.
 #[test]
 fn a_profile_starts_from_imagenet_weights_and_the_sample_from_none() {
     let of = |root: &Path| Params::load(&root.join("params.yaml")).unwrap();
@@ -57,7 +57,7 @@ fn a_profile_starts_from_imagenet_weights_and_the_sample_from_none() {
     }
 }
 
-/// DVC refuses to run a stage with a param that the file lacks, even where the program has a
+/// DVC refuses to run a stage with a param that is missing in the file, even if the program has a
 /// default.
 #[test]
 fn every_root_spells_out_the_keys_that_are_params() {
@@ -73,7 +73,7 @@ fn every_root_spells_out_the_keys_that_are_params() {
     }
 }
 
-/// `dvc.yaml` names the folders, so a profile that moved one would lose DVC's track of it.
+/// `dvc.yaml` names the folders, so a profile that moved one would lose DVC's tracking of it.
 #[test]
 fn no_root_moves_the_folders_that_dvc_tracks() {
     for root in dvc_roots() {

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the exit code is all there is.
+            // If standard error cannot be written, only the exit code reports the failure.
             let _ = writeln!(std::io::stderr(), "program-digest: failed to {error:#}");
             ExitCode::FAILURE
         }
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    // A profile has a link to the crates; the manifest lies beside what it points to.
+    // A profile has a link to the crates; the manifest is beside the link's target.
     let crates = std::fs::canonicalize("crates").context("find crates/; run it in a DVC root")?;
     let root = crates.parent().context("find the folder that holds crates/")?;
     let workspace = Workspace::read(root)?;

@@ -1,7 +1,7 @@
 //! The room that a store may take, shared by all processes that use it.
 //!
 //! ```text
-//! <root>/lock                         held by whoever arrives or makes room
+//! <root>/lock                         held by a process that enters or makes room
 //! <root>/users/<set>.<since>.<pid>    one per user, locked while it lives; the bytes it may add
 //! <root>/writing/<user>~…             activations that are being written
 //! <root>/<set>/<xx>/….features        activations; the file's time is that of its last use
