@@ -1,4 +1,4 @@
-"""The README's commands, in its order, in a fresh clone, as a newcomer types them, with a small sample.
+"""The README's commands, in its order, in a fresh clone: what a newcomer types, with a small sample.
 
 Run with: .venv-reference/bin/python -m pytest tests/readme
 HOUNSFIELD_PROGRAMS is a folder of programs built already.
@@ -24,13 +24,13 @@ PATIENCE_SECONDS = 300
 
 
 class Expected(NamedTuple):
-    """The expected result of a command of the README."""
+    """What a command of the README has to do."""
 
     pattern: str
     runs_on: bool = False
 
 
-# Every command of the README. A new command there has to be added here.
+# Every command of the README. One that is added there has to be added here.
 COMMANDS = {
     "make repro": Expected(r"accuracy \d\.\d+ \(95 % interval"),
     "make repro PROFILE=chest-ct DATA=~/chest-ctscan-images.zip": Expected(r"accuracy \d\.\d+ \(95 % interval"),
@@ -50,7 +50,7 @@ COMMANDS = {
 # Commands that are not run here, with the reason.
 NOT_RUN = {"make test": "this test is a part of it"}
 
-# Texts that the README quotes; a newcomer recognises success by them.
+# Texts of its own that the README shows; a newcomer checks by them that all went well.
 SHOWN_BY_REPRO = ["The accuracy of", "95 % interval", "Research use only"]
 
 
@@ -79,7 +79,7 @@ class Newcomer:
         self.clone = folder / "hounsfield"
         self.home = folder / "home"
         self.home.mkdir()
-        # Experiments are commits, and git needs an author.
+        # Experiments are commits, and git asks whose.
         (self.home / ".gitconfig").write_text("[user]\nname = Newcomer\nemail = newcomer@localhost\n", encoding="utf-8")
         self.ports = {"5000": str(free_port()), "8080": str(free_port())}
         self.running: list[subprocess.Popen[bytes]] = []
@@ -92,8 +92,7 @@ class Newcomer:
         self._copy()
 
     def _copy(self) -> None:
-        """The files that git tracks or would track, in their present state, committed; the outputs of make setup are
-        shared."""
+        """What git tracks or would, as it is now, committed; what make setup makes is shared."""
         listing = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=PROJECT, check=True, capture_output=True,
@@ -112,7 +111,7 @@ class Newcomer:
         config = self.clone / "config.yaml"
         address = f"\nserve: {{address: '127.0.0.1:{self.ports['8080']}'}}\n"
         config.write_text(without_section(config.read_text(encoding="utf-8"), "serve") + address, encoding="utf-8")
-        # The locked results are of the whole sample, not of a small one.
+        # Results of the whole sample are not those of a small one.
         (self.clone / "dvc.lock").unlink()
         for command in [
             ["init", "--quiet"],
@@ -133,7 +132,7 @@ class Newcomer:
         path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
     def bring_scans(self) -> None:
-        """The data of a user: a zip file, a folder, one scan."""
+        """What a person has at home: a zip file, a folder, one scan."""
         images = self.clone / "artifacts/data_ingestion"
         classes = yaml.safe_load((self.clone / "profiles/chest-ct/config.yaml").read_text(encoding="utf-8"))["data"]
         with zipfile.ZipFile(self.home / "chest-ctscan-images.zip", "w") as archive:
@@ -148,7 +147,7 @@ class Newcomer:
         shutil.copy(next((images / "test").glob("*/*.png")), self.clone / "scan.png")
 
     def types(self, command: str) -> str:
-        """Runs a command like a shell with the activated environment."""
+        """Runs a command as the shell does in which the environment was activated."""
         script = ". .venv/bin/activate\n" + self._at_free_ports(command)
         done = subprocess.run(
             ["bash", "-euc", script], cwd=self.clone, env=self.environment,
@@ -158,7 +157,7 @@ class Newcomer:
         return done.stdout
 
     def starts(self, command: str) -> None:
-        """Starts a command that runs until Ctrl-C, and waits for its address."""
+        """Starts a command that runs until Ctrl-C, and waits for what it serves."""
         log = (self.clone.parent / f"{command.rsplit(maxsplit=1)[-1]}.log").open("wb")
         process = subprocess.Popen(
             ["bash", "-euc", self._at_free_ports(command)], cwd=self.clone, env=self.environment,
@@ -179,7 +178,7 @@ class Newcomer:
                 return
 
     def _at_free_ports(self, command: str) -> str:
-        """The same command with free ports, because the usual ones may be in use, and with our paths."""
+        """The same command where the ports of this machine may be taken, and the paths are ours."""
         mlflow = self.ports["5000"]
         command = re.sub(r"^make mlflow$", f"scripts/mlflow --port {mlflow}", command)
         command = command.replace("MLFLOW=1", f"MLFLOW=1 MLFLOW_TRACKING_URI=http://127.0.0.1:{mlflow}")
@@ -200,7 +199,7 @@ def without_section(text: str, name: str) -> str:
 
 @pytest.fixture
 def newcomer(tmp_path):
-    # The server's own environment, which make mlflow creates.
+    # The server's own environment, which make mlflow makes.
     subprocess.run([PROJECT / "scripts/setup", "mlflow"], check=True)
     newcomer = Newcomer(tmp_path)
     yield newcomer
@@ -221,6 +220,6 @@ def test_the_readme_walked_from_top_to_bottom(newcomer):
             for text in SHOWN_BY_REPRO:
                 assert text in output, output
             newcomer.bring_scans()
-        # A separate experiment, a profile or a run on a server changes no tracked files.
+        # An experiment aside, a profile or a run on a server changes nothing of what git holds.
         changed = newcomer.types("git status --porcelain params.yaml config.yaml dvc.yaml")
         assert not changed.strip(), f"{command} left {changed}"

@@ -99,7 +99,7 @@ fn relative_path(path: &Path, folder: &Path) -> Result<String, InventoryError> {
     Ok(parts.ok_or_else(not_utf8)?.join("/"))
 }
 
-/// Enough to recognise the kind of object that a DICOM file holds.
+/// Enough to see what kind of object a DICOM file holds.
 const HEAD_BYTES: u64 = 1024;
 
 fn content_of(path: &Path) -> Result<Content, IoError> {

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    // A profile has a link to the crates; the manifest is beside the link's target.
+    // A profile has a link to the crates; the manifest lies beside what it points to.
     let crates = std::fs::canonicalize("crates").context("find crates/; run it in a DVC root")?;
     let root = crates.parent().context("find the folder that holds crates/")?;
     let workspace = Workspace::read(root)?;

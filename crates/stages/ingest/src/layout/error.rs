@@ -115,8 +115,8 @@ impl fmt::Display for UnmappedFolders {
     }
 }
 
-/// A class name that `config` accepts, made from a folder's name: its words in small letters, with
-/// `_` between them.
+/// A class name that `config` accepts, made of a folder's: its words in small letters, with `_`
+/// between them.
 fn class_name_for(folder: &str) -> String {
     let words = folder.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     yaml_text(&words.map(str::to_lowercase).collect::<Vec<_>>().join("_"))
