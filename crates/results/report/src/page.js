@@ -1,4 +1,4 @@
-// Sorts a table by the column whose heading is pressed; pressing again reverses the order.
+// Sorts a table by the column whose heading is pressed; pressing again turns the order round.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
