@@ -14,7 +14,7 @@ from measure import NotMeasured, Run, run
 
 Row = dict[str, str]
 
-# What the tutorials of Keras' ImageDataGenerator switch on, and keras_reference.py too.
+# The augmentation in tutorials of Keras' ImageDataGenerator, and in keras_reference.py.
 AUGMENTATION = {
     "rotation_degrees": "40.0",
     "width_shift": "0.2",
@@ -49,17 +49,17 @@ class Project:
         return self.folder / "artifacts/base_model/base_model.safetensors"
 
     def rows(self) -> list[Row]:
-        """The images that take part, as validate lists them."""
+        """The images in use, as validate lists them."""
         with (self.folder / "artifacts/data_validation/manifest.csv").open(newline="") as file:
             return [row for row in csv.DictReader(file) if not row["excluded"]]
 
     def forget_training(self) -> None:
-        """Makes the next training a cold one: no features, no checkpoints, no unfinished run."""
+        """Makes the next training a cold one: without features, checkpoints or an unfinished run."""
         for name in ("features", "model_training", "training_work"):
             shutil.rmtree(self.folder / "artifacts" / name, ignore_errors=True)
 
     def forget_runs(self) -> None:
-        """Makes the next training start anew, on the features that are there."""
+        """Makes the next training start again, with the existing features."""
         for name in ("model_training", "training_work"):
             shutil.rmtree(self.folder / "artifacts" / name, ignore_errors=True)
 
@@ -69,7 +69,7 @@ TEMPLATES = Path("crates/tools/hounsfield/templates")
 
 
 def with_value(text: str, section: str, key: str, value: str) -> str:
-    """params.yaml with `key` of a section changed: the file is flat enough for a line to be found."""
+    """params.yaml with `key` of a section changed: the file is flat enough to find the line."""
     start = re.search(rf"^{section}:$", text, re.MULTILINE)
     if start is None:
         raise ValueError(f"params.yaml has no section {section}")
@@ -84,7 +84,7 @@ def with_value(text: str, section: str, key: str, value: str) -> str:
 
 
 def by_epochs(text: str) -> str:
-    """params.yaml with a head that learns by epochs, as the peers' do, in place of one that is solved."""
+    """params.yaml with a head that learns by epochs, like the peers' heads, instead of a solved one."""
     descent = (
         "  solve: null\n"
         "  descent:\n"
@@ -133,13 +133,13 @@ def create(
 
 
 def make_inputs(project: Project) -> None:
-    """What train reads: images, manifest, base."""
+    """The inputs of train: images, manifest, base."""
     for stage in ("ingest", "validate", "prepare-base"):
         project.stage(stage)
 
 
 def derive(project: Project, folder: Path, rows: list[Row], params: str) -> Project:
-    """A project on some of another one's images: the same base, the same files, a manifest of its own."""
+    """A project with some of another one's images: the same base, the same files, its own manifest."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "artifacts/data_validation").mkdir(parents=True)
     shutil.copy(project.folder / "config.yaml", folder / "config.yaml")
@@ -158,7 +158,7 @@ def write_manifest(path: Path, rows: list[Row]) -> None:
 
 
 def part_of(rows: list[Row], one_in: int) -> list[Row]:
-    """Every so many images of the training and validation splits, at least one of each class."""
+    """One in a given number of training and validation images, at least one of each class."""
     chosen: list[Row] = []
     for split in ("train", "valid"):
         for name in sorted({row["class"] for row in rows}):

@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic, and that what it compares is the same thing on both sides.
+"""The benchmark's own arithmetic, and that both sides of a comparison measure the same thing.
 
 Run with: .venv-reference/bin/python -m pytest tests/bench
 """

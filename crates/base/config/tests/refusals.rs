@@ -1,4 +1,4 @@
-//! What a person reads when a configuration file is wrong: the file, the key, what is allowed.
+//! The error for a wrong configuration file names the file, the key and what is allowed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -230,7 +230,7 @@ fn corrections_are_a_folder_or_none() {
     assert_eq!(Config::load(&path).expect("null is allowed").data.corrections, None);
 }
 
-/// `dvc.yaml` names the folder, and DVC refuses to run where it is missing.
+/// `dvc.yaml` names the folder, and DVC refuses to run if it is missing.
 #[test]
 fn the_sample_has_the_folder_of_corrections_that_dvc_follows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");

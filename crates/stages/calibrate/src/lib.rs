@@ -33,7 +33,7 @@ pub use arguments::Arguments;
 use confidence::Confidence;
 use images::{Images, LabelledLogits};
 
-/// Calibrates the model and prints what came out.
+/// Calibrates the model and prints the results.
 ///
 /// # Errors
 /// When the configuration cannot be used, the model was trained on other data, an image cannot be
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     writeln!(terminal::Printed, "{summary}").context("print the calibration")
 }
 
-/// A calibration on other images would be of no use, and the copies in training could not be told.
+/// A calibration on other images would be useless, and copies in training would be unknown.
 fn refuse_other_data(manifest: &ValidatedManifest, model: &ModelDescription) -> Result<()> {
     let (present, trained_on) = (manifest.included().digest(), model.digests.data);
     if present != trained_on {
@@ -83,7 +83,7 @@ fn refuse_other_data(manifest: &ValidatedManifest, model: &ModelDescription) -> 
     Ok(())
 }
 
-/// Logits of images that the head which made them was not trained on.
+/// Logits of images, each by a head that was not trained on it.
 fn calibration_logits(
     images: &Images,
     model: &Model,

@@ -37,13 +37,13 @@ pub use arguments::Arguments;
 use evaluation::Evaluation;
 use scores::{FEW_TEST_IMAGES, Scores};
 
-/// Scores the model on the test split, or on the folder that the arguments name, prints the scores
-/// and writes them with what they rest on.
+/// Scores the model on the test split, or on the folder that the arguments name, prints the scores,
+/// and writes them with the files behind them.
 ///
 /// # Errors
-/// When the configuration or the model cannot be used, there is nothing to score or a class that
-/// the model does not know, an image is missing, changed or no picture, or the output cannot be
-/// written. The output folder is then as it was before.
+/// When the configuration or the model cannot be used, there is nothing to score, a class is
+/// unknown to the model, an image is missing, changed or not a picture, or the output cannot be
+/// written. The output folder is then unchanged.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = arguments.settings()?;
     let evaluation = Evaluation::prepare(arguments, settings)?;

@@ -3,7 +3,7 @@
 //! ```text
 //! source ─ a folder, a zip file, a server, or drawn here        source, extract, sample
 //!   ↓ every file, known by content                              inventory
-//!   ↓ split and class of each, told from its folders            layout
+//!   ↓ split and class of each, from its folders                 layout
 //!   ↓ decoded once, digested, measured                          inspect
 //!   ↓ splits that the source lacks                              split
 //!   ├─ what people corrected, into training alone               corrections
@@ -11,8 +11,8 @@
 //! manifest.csv, report.json; lesions.csv of the sample set        report
 //! ```
 //!
-//! The output folder appears whole or not at all: it is filled under a temporary name and renamed
-//! at the end.
+//! The output folder appears completely or not at all: it is filled under a temporary name and
+//! renamed at the end.
 
 use std::io::Write;
 
@@ -46,12 +46,12 @@ use report::{Draw, Report};
 use source::Source;
 use split::SplitOrigin;
 
-/// Ingests the source that the configuration and the arguments name, and prints what is there now.
+/// Ingests the source that the configuration and the arguments name, and prints a summary.
 ///
 /// # Errors
-/// When the configuration or a correction cannot be used, the source cannot be brought here or unpacked, its
-/// folders do not fit the class map, an image cannot be decoded (unless such are skipped), or the
-/// output cannot be written. The output folder is then as it was before.
+/// When the configuration or a correction cannot be used, the source cannot be obtained or
+/// unpacked, its folders do not fit the class map, an image cannot be decoded (unless such images
+/// are skipped), or the output cannot be written. The output folder is then unchanged.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     if arguments.check {
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ingest = &settings.params.ingest;
 
     source::refuse_overlap(&settings.config)?;
-    // Before all else: what cannot be written or used is told before an hour of downloading.
+    // First of all: an output that cannot be written is reported before an hour of downloading.
     let staged = StagedFolder::in_place_of(output, &[MANIFEST_FILE])?;
     let corrections = Corrections::read(
         settings.config.data.corrections.as_deref(),

@@ -6,7 +6,7 @@
 //! random ─────────┘       └─ and a fresh head ─▶ updated_base_model.safetensors
 //! ```
 //!
-//! `architecture.json` beside them says what the network is and holds both digests. The same
+//! `architecture.json` beside them describes the network and holds both digests. The same
 //! parameters and weights give the same bytes.
 
 mod arguments;
@@ -29,8 +29,8 @@ use weights::Weights;
 /// Makes the base and the base with a head, and prints the model's summary on standard output.
 ///
 /// # Errors
-/// When the configuration is refused, the weights cannot be had or do not fit, or the folder
-/// cannot be written. What stood there before then stays as it was.
+/// When the configuration is refused, the weights cannot be obtained or do not fit, or the folder
+/// cannot be written. The previous folder is then unchanged.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let params = &settings.params.prepare_base;
@@ -57,7 +57,7 @@ fn refuse_layer(error: ClassifierError) -> anyhow::Error {
     }
 }
 
-/// Writes the two weight files and their description; the folder appears whole or not at all.
+/// Writes the two weight files and their description; the folder appears completely or not at all.
 fn write(
     folder: &Path,
     architecture: Architecture,

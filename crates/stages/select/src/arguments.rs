@@ -1,4 +1,4 @@
-//! The command line, and what it changes in the two configuration files.
+//! The command line, and its effect on the two configuration files.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Both configuration files with the flags laid over them, checked.
+    /// Both configuration files, changed by the flags and checked.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = self.common.settings()?;
         if let Some(pattern) = &self.pattern {

@@ -35,15 +35,15 @@ use ranking::{Candidate, Reason, rank};
 use runs::RunFolder;
 use table::CandidateTable;
 
-/// Candidates that are printed.
+/// Number of candidates printed.
 const SHOWN: usize = 5;
 
 /// Selects the best checkpoint, or the one that the arguments name, and writes the model.
 ///
 /// # Errors
-/// When the configuration cannot be used, no checkpoint was trained on the present data or fits
-/// the pattern, the selected one is not the file that was recorded or belongs to another base, or
-/// the model cannot be written. The model folder is then as it was before.
+/// When the configuration cannot be used, no checkpoint was trained on the present data or matches
+/// the pattern, the selected one is not the recorded file or belongs to another base, or the model
+/// cannot be written. The model folder is then unchanged.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(model) = &arguments.from_registry {
         let successor = format!("--from-registry has moved; say: register --fetch {model}");
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     .context("print the selection")
 }
 
-/// The checkpoints of some runs, best first and at least one, and why the first one is.
+/// The checkpoints of some runs, best first and at least one, and the reason for the first one.
 fn ranked(runs: &[RunFolder], pattern: &str) -> Result<(Vec<Candidate>, Reason), SelectError> {
     let mut candidates = candidates::candidates(runs, &CheckpointPattern::new(pattern)?)?;
     let reason = rank(&mut candidates);

@@ -3,8 +3,8 @@
 //! A head that is solved (`linear`, `kernel`) chooses its settings by cross-validation on the training
 //! split and leaves one checkpoint; any other learns by epochs, and leaves one each.
 //!
-//! Works in an untracked folder named after the run, from which it resumes, and publishes
-//! `Checkpoint_<run>` whole when it is done. The run is named after everything that decides its
+//! Works in an untracked folder named after the run, from which it resumes, and publishes the
+//! complete `Checkpoint_<run>` when it is done. The run is named after everything that affects its
 //! result ([`RunInputs`]), so that the same inputs give the same folder and the same bytes.
 
 mod arguments;
@@ -32,12 +32,12 @@ pub use inputs::RunInputs;
 use inputs::Inputs;
 use work::WorkFolder;
 
-/// Trains as the arguments and configuration files say, or goes on where an earlier run of the
-/// same inputs stopped.
+/// Trains according to the arguments and configuration files, or resumes an earlier run of the same
+/// inputs.
 ///
 /// # Errors
 /// When an input is missing or does not fit, a head cannot be solved, the loss is no longer finite,
-/// or a file cannot be written. What was reached stays in the work folder.
+/// or a file cannot be written. Finished work stays in the work folder.
 pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.machine {
         let machine =
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A training under way.
+/// A running training.
 struct Training {
     inputs: Inputs,
     images: TrainingImages,

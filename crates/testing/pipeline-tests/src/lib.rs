@@ -1,8 +1,7 @@
 //! What the tests of the whole pipeline stand on: the project's files, `dvc.yaml` as types, [`Sandbox`],
 //! a copy of the project in which `dvc` may run, and [`Study`], which the installed tool made.
 //!
-//! Everything here panics with a message where something is not as it should be: it serves tests
-//! alone.
+//! Everything here panics with a message if something is wrong: it is only for tests.
 
 mod declaration;
 mod keys;
@@ -20,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// The project's root folder.
 ///
 /// # Panics
-/// Where the project lies in a folder that is gone.
+/// If the project's folder no longer exists.
 pub fn project() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = crate_folder.ancestors().nth(3).expect("crates/testing/ lies in the project");
@@ -30,7 +29,7 @@ pub fn project() -> PathBuf {
 /// A text file.
 ///
 /// # Panics
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn text(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,6 +1,6 @@
 //! The whole pipeline, run by dvc with the real programs on a small sample.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use walkdir::WalkDir;
 const STAGES: [&str; 8] =
     ["programs", "ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
 
-/// What a change of the training's parameters leads to.
+/// The stages that run again after a change of the training's parameters.
 const FROM_TRAINING_ON: [&str; 4] = ["train", "select", "calibrate", "evaluate"];
 
-/// Every file below the folders that the stages make, but for those that DVC does not track.
+/// Every file below the folders that the stages write, except those that DVC does not track.
 fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
     [
         "artifacts/base_model",
@@ -104,7 +104,7 @@ fn scores_and_plots_are_shown() {
 
     let metrics = sandbox.dvc(&["metrics", "show", "--json"]).output;
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
-    // Experiments are ranked by these, which know nothing of the test split.
+    // Experiments are ranked by these metrics, which do not use the test split.
     let files: Vec<_> = metrics[""]["data"].as_object().unwrap().keys().collect();
     assert_eq!(files, ["model/metrics.json"]);
     let scores = &metrics[""]["data"]["model/metrics.json"]["data"];

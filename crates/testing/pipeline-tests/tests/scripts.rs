@@ -1,6 +1,6 @@
 //! The scripts behind `make repro` and `make control`, run on a small sample.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Output;
 
 use pipeline_tests::{Sandbox, text};
 
-/// What a script wrote, standard output before standard error.
+/// A script's output, standard output before standard error.
 fn said(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat()
 }
@@ -40,7 +40,7 @@ fn a_control_of_nothing_says_what_to_run_first() {
     assert!(said(&control).contains("first: make repro"), "{}", said(&control));
 }
 
-/// A server that nobody needs: nothing is told to it.
+/// A server that is not needed: nothing is logged to it.
 const SERVER: (&str, &str) = ("MLFLOW_TRACKING_URI", "http://127.0.0.1:9");
 
 #[test]

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the exit code is all there is.
+            // If standard error cannot be written, only the exit code reports the failure.
             let _ = writeln!(std::io::stderr(), "program-digest: failed to {error:#}");
             ExitCode::FAILURE
         }

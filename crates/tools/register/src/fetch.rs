@@ -1,4 +1,4 @@
-//! A registered model in place of the pipeline's own.
+//! Puts a registered model in place of the pipeline's own.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,13 +15,13 @@ use program::{Settings, UsageError};
 /// Downloads a version of a registered model, checks it, and makes it the model.
 ///
 /// # Errors
-/// When there is no such version, it was not registered by this project, a file is not the one
-/// that was registered, the server cannot be reached, or the folder cannot be written. The model
-/// folder is then as it was before.
+/// When there is no such version, it was not registered by this project, a file is not the
+/// registered one, the server cannot be reached, or the folder cannot be written. The model folder
+/// is then unchanged.
 pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<ExitCode> {
     let server = tracking::demanded_server(&settings.config.tracking, mlflow::environment)
         .map_err(|error| UsageError(error.to_string()))?;
-    // A server that is down is told at once, and not after all the retries of a first request.
+    // A server that is down is reported at once, and not after all the retries of a first request.
     Client::without_retries(&server)?.health()?;
     let client = Client::new(&server)?;
     let Some(version) = client.model_version(reference)? else {
@@ -31,7 +31,7 @@ pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<E
     let folder = &settings.config.paths.model;
     let staged = classifier::model_folder::staged_in_place_of(folder)?;
     let fetched = registered_model::fetch(&client, &version, staged.path())?;
-    // What cannot be used must not take the place of what can.
+    // An unusable model must not replace a usable one.
     let model = Model::load(staged.path(), DeviceChoice::Cpu)?;
     Calibration::read(staged.path(), model.description())?;
     let name = version.name.to_string();

@@ -15,7 +15,7 @@ use crate::champion;
 use crate::gate::Outcome;
 use crate::outcome::{NOT_PROMOTED, print};
 
-/// Copies the model, with its scores and the digests of what it was trained on, to a folder.
+/// Copies the model, with its scores and the digests of its training images, to a folder.
 ///
 /// # Errors
 /// When the model, its scores or its images cannot be used, or the folder holds something else.
@@ -28,10 +28,10 @@ pub(crate) fn keep(settings: &Settings, folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Holds the model against one that was kept.
+/// Compares the model with one that was kept.
 ///
 /// # Errors
-/// When either cannot be used, or they know other classes.
+/// When either cannot be used, or they have different classes.
 pub(crate) fn hold_against(
     settings: &Settings,
     promotion: &PromotionConfig,

@@ -1,4 +1,4 @@
-//! How the program tells what came of it.
+//! The program's output and exit code.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! The command line, and what it changes in config.yaml.
+//! The command line, and its effect on config.yaml.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -121,7 +121,7 @@ impl From<RoleArgument> for services::Role {
     }
 }
 
-/// config.yaml: what the pipeline and what the server reads.
+/// config.yaml: the settings of the pipeline and of the server.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
@@ -129,7 +129,7 @@ pub(crate) struct Settings {
 }
 
 impl Arguments {
-    /// config.yaml with the flags laid over it.
+    /// config.yaml, changed by the flags.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let (config, mut services) = (Config::load(&self.config)?, Services::load(&self.config)?);
         services.serve.address = self.address.unwrap_or(services.serve.address);

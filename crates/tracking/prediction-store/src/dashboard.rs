@@ -109,7 +109,7 @@ pub struct Day {
 
 const IN_PERIOD: &str = "p.created_at_us >= $1 AND p.created_at_us < $2";
 
-/// What the database answers.
+/// The rows that the database returns.
 struct Answers {
     shares: Vec<(String, i64, Option<f64>)>,
     mean_probabilities: Vec<(String, f64)>,
@@ -131,7 +131,7 @@ row! {
 }
 
 impl PredictionStore {
-    /// The figures of the last `days` days in UTC, the day of `now` included, all of one moment.
+    /// The figures of the last `days` days in UTC, including the day of `now`, all of one moment.
     ///
     /// # Errors
     /// [`StoreError::InvalidRow`](crate::StoreError::InvalidRow) or
@@ -156,7 +156,8 @@ impl PredictionStore {
     }
 
     async fn ask(&self, from: i64, until: i64) -> sqlx::Result<Answers> {
-        // The same moment for all: SQLite's transactions see one, PostgreSQL's if told to.
+        // All queries see the same moment: always in SQLite's transactions, in PostgreSQL's on
+        // request.
         let begin = self.read.either("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         let json_entries =
             self.read.either("json_each(p.probabilities)", "json_each_text(p.probabilities::json)");
@@ -263,7 +264,7 @@ impl Answers {
         latency
     }
 
-    /// The day that is so many days after 1970-01-01.
+    /// The date this many days after 1970-01-01.
     fn day(&self, day: i64) -> Result<Day> {
         let date = from_microseconds(day * DAY_US)?.to_zoned(TimeZone::UTC).date();
         let counts = self.days.iter().find(|counts| counts.day == day);

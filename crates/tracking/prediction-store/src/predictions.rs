@@ -21,11 +21,11 @@ const COLUMNS: &str = "p.id, p.created_at_us, p.key_name, p.file, p.model_name, 
     f.key_name AS feedback_key_name, f.class AS feedback_class, f.note AS feedback_note";
 const TABLES: &str = "predictions p LEFT JOIN feedback f ON f.id = p.feedback_id";
 
-/// Rows of one INSERT: 25 values each, and SQLite takes 32 766.
+/// Rows of one INSERT: 25 values each, and SQLite accepts 32 766.
 const ROWS_AT_ONCE: usize = 500;
 
 impl PredictionStore {
-    /// Records a prediction. One that is recorded already stays as it is.
+    /// Records a prediction. One that is already recorded is unchanged.
     ///
     /// # Errors
     /// [`StoreError::NotFinite`] for NaN and infinities, [`StoreError::Database`].
@@ -33,8 +33,8 @@ impl PredictionStore {
         self.record_predictions(std::slice::from_ref(prediction)).await
     }
 
-    /// Records predictions, all or none, in one transaction: one wait for the disk for all of them.
-    /// Those that are recorded already stay as they are.
+    /// Records predictions, all or none, in one transaction, which waits for the disk once. Those
+    /// that are already recorded are unchanged.
     ///
     /// # Errors
     /// [`StoreError::NotFinite`] for NaN and infinities, [`StoreError::Database`].
@@ -93,7 +93,7 @@ impl PredictionStore {
         self.within_patience("record predictions", work).await
     }
 
-    /// One prediction, with the feedback that counts.
+    /// One prediction, with its last feedback.
     ///
     /// # Errors
     /// [`StoreError::UnknownPrediction`], [`StoreError::InvalidRow`] or [`StoreError::Database`].
@@ -159,7 +159,7 @@ fn check_numbers(prediction: &Prediction) -> Result<()> {
         .map_or(Ok(()), |(what, value)| Err(StoreError::NotFinite { what, value }))
 }
 
-/// An object, so that each database can take it apart; in class order.
+/// An object, so that each database can read its entries; in class order.
 fn probabilities_to_json(shares: &[ClassProbability]) -> String {
     let entry = |share: &ClassProbability| (storable(&share.class), Value::from(share.probability));
     Value::Object(shares.iter().map(entry).collect()).to_string()

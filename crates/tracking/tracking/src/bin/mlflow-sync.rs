@@ -1,4 +1,4 @@
-//! Delivers what MLflow's server could not be told while the stages were at work.
+//! Delivers events that could not reach MLflow's server while the stages ran.
 
 use std::process::ExitCode;
 
