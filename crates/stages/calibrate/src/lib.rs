@@ -10,8 +10,6 @@
 //! model/calibration.json, model/foreign.safetensors
 //! ```
 
-use std::io::Write;
-
 use anyhow::{Context, Result, bail};
 use classifier::calibration::{Calibration, CalibrationImages};
 use classifier::description::ModelDescription;
@@ -20,6 +18,7 @@ use classifier::model::Model;
 use config::CalibrateParams;
 use dataset::ValidatedManifest;
 use fit::Refit;
+use serde_json::json;
 
 mod arguments;
 mod confidence;
@@ -66,8 +65,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         seal: None,
     };
     calibration.write(&paths.model, &foreign.features)?;
-    let summary = summary::Summary(&calibration);
-    writeln!(terminal::Printed, "{summary}").context("print the calibration")
+    let facts = json!({
+        "program": "calibrate",
+        "calibration": paths.model.join(Calibration::FILE),
+        "images": calibration.images,
+        "temperature": calibration.temperature,
+        "expected_calibration_error": calibration.expected_calibration_error,
+        "positive": calibration.positive,
+    });
+    arguments.common.print(&summary::Summary(&calibration).to_string(), &facts)
 }
 
 /// A calibration on other images would be useless, and copies in training would be unknown.

@@ -14,8 +14,6 @@
 //! The output folder appears completely or not at all: it is filled under a temporary name and
 //! renamed at the end.
 
-use std::io::Write;
-
 use anyhow::Context;
 use artifact::StagedFolder;
 use dataset::{LESIONS_FILE, MANIFEST_FILE, Manifest};
@@ -110,6 +108,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(masks) = masks {
         masks.warn();
     }
-    let summary = report.summary(output);
-    terminal::Printed.write_all(summary.as_bytes()).context("print the summary")
+    arguments.common.print(&report.summary(output), &report.facts(output))
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use artifact::Digest;
 use config::SplitRatios;
-use dataset::{Manifest, Split};
+use dataset::{MANIFEST_FILE, Manifest, Split};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::corrections::CorrectionsReport;
 use crate::inspect::Unreadable;
@@ -140,6 +141,21 @@ impl Report {
                  lists them"
             );
         }
+    }
+
+    /// What scripts ask for: where the images are, and how many in each split and class.
+    pub(crate) fn facts(&self, folder: &Path) -> serde_json::Value {
+        let counts =
+            |split: &SplitReport| json!({"images": split.images, "classes": split.classes});
+        let splits = self.splits.iter().map(|(split, it)| (split.name().to_owned(), counts(it)));
+        json!({
+            "program": "ingest",
+            "output": folder,
+            "manifest": folder.join(MANIFEST_FILE),
+            "report": folder.join(REPORT_FILE),
+            "images": self.images,
+            "splits": splits.collect::<serde_json::Map<_, _>>(),
+        })
     }
 
     /// A table of classes and splits, and the path of the images.

@@ -22,6 +22,7 @@ use classifier::tensors::{self, TensorMap};
 use classifier::{ClassifierError, initialise, summary_table};
 use dataset::ClassIndices;
 use program::UsageError;
+use serde_json::json;
 
 pub use arguments::{Arguments, WeightsChoice};
 use weights::Weights;
@@ -44,7 +45,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     write(folder, architecture, weights, head)
         .with_context(|| format!("make {}", folder.display()))?;
     tracing::info!("wrote {}", folder.display());
-    terminal::Printed.write_all(table.as_bytes()).context("print the summary")
+    let facts = json!({
+        "program": "prepare-base",
+        "output": folder,
+        "base": folder.join(BaseDescription::BASE_FILE),
+        "description": folder.join(BaseDescription::FILE),
+    });
+    arguments.common.print(&table, &facts)
 }
 
 /// A layer that does not exist is a mistake in the configuration: exit code 2.

@@ -9,12 +9,11 @@
 //! model/  whole model, class indices, description, curves
 //! ```
 
-use std::io::Write;
-
 use anyhow::Context;
 use classifier::description::ModelDescription;
 use dataset::ValidatedManifest;
 use program::UsageError;
+use serde_json::json;
 
 mod arguments;
 mod candidates;
@@ -68,12 +67,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     let table = CandidateTable { candidates: &candidates, shown: SHOWN };
     let (folder, file_name, model) = (&winner.folder, &winner.file_name, paths.model.display());
-    writeln!(
-        terminal::Printed,
+    let text = format!(
         "{table}\n\nselected {folder}/{file_name}: {reason}\nwrote {model}\n{}",
         ModelDescription::NOTICE
-    )
-    .context("print the selection")
+    );
+    let facts = json!({
+        "program": "select",
+        "model": paths.model,
+        "checkpoint": winner.path,
+        "reason": reason.to_string(),
+        "candidates": candidates.len(),
+        "epoch": winner.epoch,
+        "valid_accuracy": winner.validation_accuracy,
+        "valid_loss": winner.validation_loss,
+    });
+    arguments.common.print(&text, &facts)
 }
 
 /// The checkpoints of some runs, best first and at least one, and the reason for the first one.

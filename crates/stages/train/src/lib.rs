@@ -17,12 +17,14 @@ mod tracked;
 mod work;
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use classifier::backend::{Backend, Machine};
 use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
 use fit::TrainingImages;
 use program::Settings;
+use serde_json::json;
 use tracking::TrackedRun;
 
 pub use arguments::Arguments;
@@ -73,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let Training { inputs, work, tracked, .. } = training;
     let folder = publish::publish(&work, &inputs, &paths.model_training)?;
     tracked::tell_published(&tracked, work.history(), &folder);
-    print_result(work.history(), &folder)?;
+    print_result(arguments, &run, work.history(), &folder)?;
     work.remove()?;
     tracked.finish();
     Ok(())
@@ -101,15 +103,29 @@ fn new_extractor(inputs: &Inputs, backend: Backend, settings: &Settings) -> Resu
     )?)
 }
 
-fn print_result(history: &History, folder: &std::path::Path) -> Result<()> {
+fn print_result(
+    arguments: &Arguments,
+    run: &RunId,
+    history: &History,
+    folder: &Path,
+) -> Result<()> {
     let best = history.best().context("finish a training without an epoch")?;
-    println!(
-        "trained; best validation accuracy {:.4} (loss {:.4}) in epoch {} of {}",
+    let text = format!(
+        "trained; best validation accuracy {:.4} (loss {:.4}) in epoch {} of {}\n{}",
         best.valid_accuracy,
         best.valid_loss,
         best.epoch,
         history.rows().len(),
+        folder.display()
     );
-    println!("{}", folder.display());
-    Ok(())
+    let facts = json!({
+        "program": "train",
+        "output": folder,
+        "run": run.to_string(),
+        "epochs": history.rows().len(),
+        "best_epoch": best.epoch,
+        "valid_accuracy": best.valid_accuracy,
+        "valid_loss": best.valid_loss,
+    });
+    arguments.common.print(&text, &facts)
 }

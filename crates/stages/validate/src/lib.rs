@@ -16,8 +16,6 @@
 //! It changes no file of another stage, and deletes no image: dropped images are marked in the
 //! manifest that later stages read.
 
-use std::io::Write;
-
 use anyhow::{Context, Result, bail};
 use artifact::StagedFolder;
 use dataset::{
@@ -25,6 +23,7 @@ use dataset::{
     ValidatedManifest, ValidatedRecord,
 };
 use program::Settings;
+use serde_json::json;
 
 mod arguments;
 mod coverage;
@@ -102,7 +101,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         included: validation.manifest.included().records().len(),
         page: &page,
     };
-    write!(terminal::Printed, "{summary}").context("print the summary")
+    let facts = json!({
+        "program": "validate",
+        "output": output,
+        "report": page,
+        "verdict": validation.conclusion.level,
+        "headline": validation.conclusion.headline,
+        "images": validation.findings.copies.images,
+        "included": summary.included,
+    });
+    arguments.common.print(&summary.to_string(), &facts)
 }
 
 /// The output of `ingest`, and the patients of the images.

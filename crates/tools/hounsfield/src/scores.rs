@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
 struct Scores {
     worth: Worth,
     model: String,
-    accuracy: f64,
-    loss: f64,
+    accuracy: Option<f64>,
+    loss: Option<f64>,
     auroc: Option<f64>,
     images: u64,
     intervals: Intervals,
@@ -208,12 +208,8 @@ fn totals(scores: &Scores) -> Vec<String> {
         format!(" (95 % interval {:.3} to {:.3})", ends.low, ends.high)
     });
     vec![
-        format!(
-            "accuracy {}{interval} on {} test images",
-            number(Some(scores.accuracy)),
-            scores.images
-        ),
-        format!("AUROC {}, loss {}", number(scores.auroc), number(Some(scores.loss))),
+        format!("accuracy {}{interval} on {} test images", number(scores.accuracy), scores.images),
+        format!("AUROC {}, loss {}", number(scores.auroc), number(scores.loss)),
         format!("Counted {}.", scores.worth.unit),
     ]
 }

@@ -1,16 +1,17 @@
 //! Puts a registered model in place of the pipeline's own.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use classifier::calibration::Calibration;
-use classifier::description::ModelDescription;
 use classifier::model::Model;
 use classifier::registered::Registered;
 use config::DeviceChoice;
 use mlflow::{Client, ModelReference};
-use program::{Settings, UsageError};
+use program::{CommonArguments, Settings, UsageError};
+use serde_json::json;
+
+use crate::outcome::print;
 
 /// Downloads a version of a registered model, checks it, and makes it the model.
 ///
@@ -18,7 +19,11 @@ use program::{Settings, UsageError};
 /// When there is no such version, it was not registered by this project, a file is not the
 /// registered one, the server cannot be reached, or the folder cannot be written. The model folder
 /// is then unchanged.
-pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<ExitCode> {
+pub(crate) fn fetch(
+    reference: &ModelReference,
+    settings: &Settings,
+    common: &CommonArguments,
+) -> Result<ExitCode> {
     let server = tracking::demanded_server(&settings.config.tracking, mlflow::environment)
         .map_err(|error| UsageError(error.to_string()))?;
     // A server that is down is reported at once, and not after all the retries of a first request.
@@ -38,15 +43,19 @@ pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<E
     let weights = model.description().digests.weights;
     Registered { name, version: version.version, weights }.write(staged.path())?;
     staged.publish()?;
-    writeln!(
-        terminal::Printed,
-        "fetched {} version {}: {} files, each the one that was registered\nwrote {}\n{}",
+    let text = format!(
+        "fetched {} version {}: {} files, each the one that was registered\nwrote {}",
         version.name,
         version.version,
         fetched.files.len(),
-        folder.display(),
-        ModelDescription::NOTICE
-    )
-    .context("print what was fetched")?;
+        folder.display()
+    );
+    let facts = json!({
+        "outcome": "fetched",
+        "model": version.name.to_string(),
+        "version": version.version,
+        "folder": folder,
+    });
+    print(common, &text, facts)?;
     Ok(ExitCode::SUCCESS)
 }

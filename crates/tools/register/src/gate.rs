@@ -76,6 +76,16 @@ pub(crate) enum Outcome {
     Challenger,
 }
 
+impl Outcome {
+    /// As `--json` prints it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::Challenger => "challenger",
+        }
+    }
+}
+
 /// Two models on the same images.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Comparison {

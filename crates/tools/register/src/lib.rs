@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use mlflow::{Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
 use program::{Settings, UsageError};
+use serde_json::json;
 use services::Services;
 
 mod arguments;
@@ -55,21 +56,27 @@ const MOST_COMPARISONS: usize = 3;
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (settings, services) = arguments.settings()?;
     if let Some(reference) = &arguments.fetch {
-        return fetch::fetch(reference, &settings);
+        return fetch::fetch(reference, &settings, &arguments.common);
     }
     if let Some(folder) = &arguments.keep {
-        return kept::keep(&settings, folder);
+        return kept::keep(&settings, folder, &arguments.common);
     }
     if let Some(folder) = &arguments.against {
-        return kept::hold_against(&settings, &services.promotion, folder);
+        return kept::hold_against(&settings, &services.promotion, folder, &arguments.common);
     }
     let registration = Registration::connect(&settings, &services)?;
     let candidate = Candidate::prepare(&settings)?;
     if let Some(champion) = registration.champion_is(&candidate)? {
-        print(&format!(
+        let text = format!(
             "version {} of {} is this very model, and the champion: nothing to do",
             champion.version, champion.name
-        ))?;
+        );
+        let facts = json!({
+            "model": champion.name.to_string(),
+            "version": champion.version,
+            "outcome": "champion_already",
+        });
+        print(&arguments.common, &text, facts)?;
         return Ok(ExitCode::SUCCESS);
     }
     let version = registration.create_version(&candidate)?;
@@ -80,11 +87,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     drop(turn);
     let verdict = decided.inspect_err(|_| registration.tag_as_failed(&version))?;
     let mut text = version::in_words(&registration.gate, &version, &verdict);
+    let facts = json!({
+        "model": version.name.to_string(),
+        "version": version.version,
+        "outcome": verdict.outcome.name(),
+        "reason": verdict.reason,
+        "score": verdict.score,
+    });
     if let Some(looks) = candidate.looks {
         // The gate uses the same test images, so it counts as a look too.
         text += &format!("\nlooks: {looks}");
     }
-    print(&text)?;
+    print(&arguments.common, &text, facts)?;
     Ok(match verdict.outcome {
         Outcome::Promoted => ExitCode::SUCCESS,
         Outcome::Challenger => ExitCode::from(NOT_PROMOTED),
