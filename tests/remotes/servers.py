@@ -37,9 +37,12 @@ def started(command, port, folder):
         while True:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
                 break
-            time.sleep(0.05)
         yield
     finally:
         process.terminate()
@@ -53,11 +56,16 @@ def program(name):
 
 @contextlib.contextmanager
 def s3(folder):
-    """moto with an empty bucket, which everybody may read and nobody without a key may write to; its address."""
+    """moto with an empty bucket, which may be read without a key; its address."""
     port = free_port()
     with started([program("moto_server"), "-H", "127.0.0.1", "-p", port], port, folder):
         address = f"http://127.0.0.1:{port}"
-        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::my-bucket/*"}
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::my-bucket/*",
+        }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
         for path, body in [("my-bucket", None), ("my-bucket?policy", policy)]:
             headers = {"Content-Type": "application/json"}
