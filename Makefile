@@ -11,6 +11,7 @@ ROUNDS ?= 3
 MUTATIONS ?= 60000
 ONLY ?=
 SECOND ?=
+REMOTES ?=
 
 # MLFLOW=1 tracks the run: on the server that MLFLOW_TRACKING_URI names, or else that of make mlflow.
 ifeq ($(MLFLOW),1)
@@ -34,8 +35,8 @@ help: ## this list
 	@echo "  dvc exp run -S train.seed=18                         one change: only what depends on it runs"
 	@echo "  scripts/stage train --help                           one stage by itself"
 
-setup: ## installs DVC and libtorch into .venv, pinned; does nothing when they are there
-	@scripts/setup
+setup: ## installs DVC and libtorch into .venv, pinned; REMOTES=s3,ssh for such DVC remotes; does nothing when they are there
+	@REMOTES="$(REMOTES)" scripts/setup
 
 build: setup ## builds the stage programs
 	@scripts/stage --build
