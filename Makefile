@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro control scores profile mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build wheel tarball repro control scores profile mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -41,6 +41,14 @@ setup: ## installs DVC and libtorch into .venv, pinned; does nothing when they a
 
 build: setup ## builds the stage programs
 	@scripts/stage --build
+
+wheel: setup ## what people install, into dist: the programs and the Python package
+	@scripts/setup wheel
+	@scripts/wheel
+
+tarball: setup ## the programs alone, into dist, for machines without Python
+	@scripts/setup wheel
+	@scripts/wheel tarball
 
 repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it, AGAIN=1 trains once more
 	@AGAIN="$(AGAIN)" scripts/repro "$(PROFILE)" "$(DATA)"
