@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball repro control scores profile mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores profile mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -49,6 +49,9 @@ wheel: setup ## what people install, into dist: the programs and the Python pack
 tarball: setup ## the programs alone, into dist, for machines without Python
 	@scripts/setup wheel
 	@scripts/wheel tarball
+
+sbom: ## what the programs are made of, into dist, in CycloneDX's format
+	@scripts/sbom
 
 repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it, AGAIN=1 trains once more
 	@AGAIN="$(AGAIN)" scripts/repro "$(PROFILE)" "$(DATA)"
