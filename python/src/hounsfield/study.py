@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 RUNNING = re.compile(r"Running stage '(?:.*:)?([^':]+)'")
 UNCHANGED = re.compile(r"Stage '(?:.*:)?([^':]+)' (?:didn't change|is cached)")
+# A stage that is interrupted ends within a batch; one that does not is killed.
+PATIENCE_SECONDS = 60
 EXITED = re.compile(r"failed to run: .*exited with (-?\d+)")
 # By these, experiments are compared; the best first. None of them has seen the test split.
 RANKED_BY = ("cv_accuracy", "valid_accuracy")
@@ -169,7 +171,7 @@ class Study:
                         log.clear()
                     tell(line.rstrip("\n"))
             except BaseException:
-                os.killpg(process.pid, signal.SIGINT)
+                end(process)
                 raise
         if process.returncode == 0:
             tell("")
@@ -177,6 +179,15 @@ class Study:
         if ran and (code := EXITED.search("\n".join(log))):
             raise StageFailed(ran[-1], int(code[1]), _tool.words(ran[-1], without_dvc(log)))
         raise ToolFailed("dvc", process.returncode, last_error(log))
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Interrupts DVC and the stage that it runs, and waits for both, so that no lock stays behind."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.communicate(timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def without_dvc(log: list[str]) -> list[str]:
