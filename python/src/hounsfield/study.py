@@ -51,7 +51,7 @@ class Study:
         """Precision, recall, F1 and AUROC of each class, and their averages."""
         scores = self.scores
         rows = {name: scores["classes"][name] for name in scores["classes"]}
-        rows |= {f"{name} average": scores[name] for name in ("macro", "weighted")}
+        rows |= {f"{name} average": scores[name] | {"support": scores["images"]} for name in ("macro", "weighted")}
         columns = ["precision", "recall", "f1", "auroc", "support"]
         return needed("pandas", "notebooks").DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
 
@@ -147,7 +147,8 @@ class Study:
     def _dvc(self, *arguments: str, progress: Callable[[str], object] | None) -> list[str]:
         """Runs DVC, passes its lines on, and returns the stages that ran."""
         command, environment = self._command(*arguments)
-        tell = progress or (StageLines().tell if is_notebook() else str)
+        shown = StageLines() if progress is None and is_notebook() else None
+        tell = progress or (shown.tell if shown else str)
         ran: list[str] = []
         log: list[str] = []
         process = subprocess.Popen(
@@ -173,8 +174,10 @@ class Study:
             except BaseException:
                 end(process)
                 raise
+            finally:
+                if shown:
+                    shown.end()
         if process.returncode == 0:
-            tell("")
             return ran
         if ran and (code := EXITED.search("\n".join(log))):
             raise StageFailed(ran[-1], int(code[1]), _tool.words(ran[-1], without_dvc(log)))
@@ -247,12 +250,15 @@ class StageLines:
         self.began = 0.0
 
     def tell(self, line: str) -> None:
-        """A line of DVC's log; an empty one at the end."""
-        found = RUNNING.search(line)
-        if self.stage and (found or not line):
-            print(f"{self.stage:14} {time.monotonic() - self.began:6.1f} s")
-            self.stage = None
-        if found:
+        """A line of DVC's log."""
+        if found := RUNNING.search(line):
+            self.end()
             self.stage, self.began = found[1], time.monotonic()
         elif unchanged := UNCHANGED.search(line):
             print(f"{unchanged[1]:14} has not changed")
+
+    def end(self) -> None:
+        """The stage that ran has ended."""
+        if self.stage:
+            print(f"{self.stage:14} {time.monotonic() - self.began:6.1f} s")
+            self.stage = None
