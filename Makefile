@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build repro control scores mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -41,6 +41,17 @@ setup: ## installs DVC and libtorch into .venv, pinned; REMOTES=s3,ssh for such 
 build: setup ## builds the stage programs
 	@scripts/stage --build
 
+wheel: setup ## what people install, into dist: the programs and the Python package
+	@scripts/setup wheel
+	@scripts/wheel
+
+tarball: setup ## the programs alone, into dist, for machines without Python
+	@scripts/setup wheel
+	@scripts/wheel tarball
+
+sbom: ## what the programs are made of, into dist, in CycloneDX's format
+	@scripts/sbom
+
 repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for real scans; MLFLOW=1 tracks it, AGAIN=1 trains once more
 	@AGAIN="$(AGAIN)" scripts/repro "$(PROFILE)" "$(DATA)"
 
@@ -64,6 +75,7 @@ serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; P
 
 test: setup ## every test, with what they need; ONLY=rust, python or browser for those alone
 	@scripts/setup reference
+	@scripts/setup wheel
 	@scripts/test $(ONLY)
 
 test-fast: setup ## unit tests of the crates, without those of the network and without Python: two minutes when built

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from PIL import Image
 from safetensors.numpy import load_file
 
+import hounsfield
 from project import CLASSES, PROJECT
 
 TOLERANCE = 1e-4
@@ -96,6 +97,22 @@ def test_python_gives_the_same_classes_and_probabilities(good, registered, data)
     assert worst <= TOLERANCE, f"probabilities differ by up to {worst}"
     # A model with the same answer for every image would pass without meaning.
     assert expected.std(axis=0).max() > 20 * TOLERANCE
+
+
+def test_the_python_package_loads_it_by_its_address(good, registered, data):
+    with (good.evaluation / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:20]
+    model = hounsfield.load(f"models:/{registered}@champion")
+    found = model.predict([data / "data_ingestion" / row["path"] for row in rows])
+    assert model.classes == CLASSES
+    kept = [(said, row) for said, row in zip(found, rows, strict=True) if said.accepted]
+    assert len(kept) > len(rows) / 2
+    for said, row in kept:
+        assert said.predicted == row["predicted"]
+        for name, probability in said.probabilities.items():
+            assert abs(probability - float(row[f"prob_{name}"])) <= TOLERANCE
+    with pytest.raises(hounsfield.Error, match="could not be fetched"):
+        hounsfield.load(f"models:/{registered}@nobody")
 
 
 def test_the_input_example_can_be_predicted(registered):

@@ -138,7 +138,7 @@ def test_setup_installs_what_the_remotes_of_the_project_need(project):
     urls = {
         ".dvc/config": "ssh://me@host.example.org/srv",
         ".dvc/config.local": "s3://my-bucket",
-        "profiles/chest-ct/.dvc/config": "webdavs://cloud.example.org/me",
+        "studies/chest-ct/.dvc/config": "webdavs://cloud.example.org/me",
     }
     for config, url in urls.items():
         path = project.folder / config

@@ -86,8 +86,11 @@ class Model:
         return pd.DataFrame(table)
 
     def planes(self, picture: bytes) -> np.ndarray:
-        """The picture as the model sees it: [3, S, S], fp32."""
-        pixels = decode(picture)
+        """A picture file as the model sees it: [3, S, S], fp32."""
+        return self.planes_of(decode(picture))
+
+    def planes_of(self, pixels: np.ndarray) -> np.ndarray:
+        """The same of pixels [H, W, 1 or 3] of 8 or 16 bits."""
         highest = np.float32(np.iinfo(pixels.dtype).max)
         planes = resize(pixels, self.image_size).astype(np.float32).transpose(2, 0, 1) / highest
         if planes.shape[0] == 1:

@@ -1,0 +1,1 @@
+../../../crates/tracking/registered-model/src/hounsfield_model.py
