@@ -108,11 +108,14 @@ def exit_codes_page(helps: list[Help]) -> str:
     alike: dict[tuple[tuple[int, str], ...], list[str]] = {}
     for command, codes in found.items():
         alike.setdefault(tuple(sorted(codes.items())), []).append(f"[`{command}`](programs.md#{command})")
-    rows = [(", ".join(commands), f"{code}", meaning) for codes, commands in alike.items() for code, meaning in codes]
+    columns = sorted({code for codes in found.values() for code in codes})
+    rows = [
+        (", ".join(commands), *(dict(codes).get(column, "") for column in columns)) for codes, commands in alike.items()
+    ]
     return (
         "# Exit codes\n\n"
         "This table is what the `--help` of each program says. `make` has exit codes of its own.\n\n"
-        + table(("programs", "code", "meaning"), rows)
+        + table(("programs", *map(str, columns)), rows)
     )
 
 
