@@ -101,13 +101,16 @@ def exit_codes_in(text: str) -> dict[int, str]:
 def exit_codes_page(helps: list[Help]) -> str:
     """A table of what each program's exit codes mean."""
     found = {program.command: exit_codes_in(program.text) for program in helps}
-    silent = [command for command, codes in found.items() if not codes]
+    # A command of a program may leave them to the program.
+    silent = [command for command, codes in found.items() if not codes and " " not in command]
     if silent:
         raise SystemExit(f"reference: no exit codes in the --help of {', '.join(silent)}")
     # Programs that say the same share a row.
     alike: dict[tuple[tuple[int, str], ...], list[str]] = {}
     for command, codes in found.items():
-        alike.setdefault(tuple(sorted(codes.items())), []).append(f"[`{command}`](programs.md#{command})")
+        if codes:
+            link = f"[`{command}`](programs.md#{command.replace(' ', '-')})"
+            alike.setdefault(tuple(sorted(codes.items())), []).append(link)
     columns = sorted({code for codes in found.values() for code in codes})
     rows = [
         (", ".join(commands), *(dict(codes).get(column, "") for column in columns)) for codes, commands in alike.items()
@@ -133,6 +136,8 @@ def name_of(schema: Json) -> str:
         words = [f"list of {name_of(schema.get('items', {}))}"]
     elif "object" in kinds and isinstance(schema.get("additionalProperties"), dict):
         words = [f"object of {name_of(schema['additionalProperties'])}"]
+    elif "object" in kinds and schema.get("properties"):
+        words = [f"object of {', '.join(f'`{field}`: {name_of(one)}' for field, one in schema['properties'].items())}"]
     else:
         words = [one for one in kinds if one != "null"]
     if schema.get("format") == "binary":
@@ -158,17 +163,21 @@ def table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def contents_of(holder: Json) -> list[tuple[str, ...]]:
-    """The media types of a body, each with its schema."""
-    return [
-        (f"`{kind}`", name_of(content.get("schema", {})) if content.get("schema") else "")
-        for kind, content in holder.get("content", {}).items()
-    ]
+    """The media types of a body, each with its schema; of a file it is its bytes."""
+    found = []
+    for kind, content in holder.get("content", {}).items():
+        schema = content.get("schema")
+        is_file = kind == "application/octet-stream" or kind.startswith("image/")
+        found.append((f"`{kind}`", "file" if is_file else name_of(schema) if schema else ""))
+    return found
 
 
 def operation_text(method: str, path: str, operation: Json) -> str:
     """One route."""
     parts = [f"### {method.upper()} {path}\n\n"]
     parts += [f"{text.strip()}\n\n" for key in ("summary", "description") if (text := operation.get(key))]
+    if operation.get("security"):
+        parts.append("Needs a key, where the server has keys.\n\n")
     parts.append(
         table(
             ("parameter", "in", "type", "meaning"),
@@ -280,10 +289,9 @@ def write_reference(folder: Path) -> None:
         "Beside the pipeline": [one for program in BESIDE for one in helps_of(program)],
         "In the source tree": [one for program in SOURCE_TREE for one in helps_of(program)],
     }
-    programs = [one for helps in groups.values() for one in helps if " " not in one.command]
     pages = {
         "programs.md": programs_page(groups),
-        "exit-codes.md": exit_codes_page(programs),
+        "exit-codes.md": exit_codes_page([one for helps in groups.values() for one in helps]),
         "http-api.md": http_api_page(json.loads(output_of("serve", "openapi"))),
         "files.md": files_page(yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))),
     }
