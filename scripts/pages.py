@@ -1,7 +1,8 @@
 """Gathers the pages of the site from where they lie in the project: scripts/pages.py FOLDER
 
 A document links to others as a repository's page does: to README.md, to ../weights/README.md, to a script. On the site
-the pages lie in one folder. A link to a page becomes a link there; one to another file leads to the repository.
+the pages lie in one folder. A link to a page becomes a link there; one to another file leads to the repository. The list
+of contents at the head of a document is left out, because the site shows one beside the page.
 """
 
 import os
@@ -23,8 +24,8 @@ ELSEWHERE = {
     "corrections/README.md": "corrections.md",
     "weights/README.md": "weights.md",
 }
-# A link or a picture, with what is before its address.
-LINK = re.compile(r"(\]\()([^)\s]+)(?=\))")
+# A link or a picture: its text and its address.
+LINK = re.compile(r"\[([^]]*)\]\(([^)\s]+)\)")
 
 
 def names_on_the_site(project: Path = PROJECT) -> dict[str, str]:
@@ -68,13 +69,32 @@ def address_on_the_site(link: str, page: str, names: dict[str, str], project: Pa
     return f"{repository(project)}/{kind}/main/{target}{mark}{anchor}"
 
 
+def title_of(link: str, page: str, project: Path = PROJECT) -> str:
+    """The title of the page that LINK of PAGE leads to."""
+    text = (project / os.path.normpath(Path(page).parent / link.partition("#")[0])).read_text(encoding="utf-8")
+    return text.partition("\n")[0].removeprefix("# ")
+
+
+def without_contents(text: str) -> str:
+    """A document without the list of its own sections at its head."""
+    head, mark, rest = text.partition("\n## ")
+    blocks = head.split("\n\n")
+    is_contents = re.compile(r"(?:-|1\.) \[[^]]*\]\(#")
+    kept = [block for block in blocks if not is_contents.match(block.lstrip("\n"))]
+    return "\n\n".join(kept).rstrip("\n") + mark.replace("\n", "\n\n") + rest
+
+
 def page_on_the_site(page: str, names: dict[str, str], project: Path = PROJECT) -> str:
     """The text of a page, with links as the site needs them."""
 
     def moved(found: re.Match[str]) -> str:
-        return found[1] + address_on_the_site(found[2], page, names, project)
+        text, address = found[1], address_on_the_site(found[2], page, names, project)
+        # The name of a file says little where there is no file to be seen.
+        if text.endswith((".md", "/")) and address.partition("#")[0] in names.values():
+            text = title_of(found[2], page, project)
+        return f"[{text}]({address})"
 
-    lines = outside_code((project / page).read_text(encoding="utf-8"))
+    lines = outside_code(without_contents((project / page).read_text(encoding="utf-8")))
     return "".join(LINK.sub(moved, line) if is_text else line for line, is_text in lines)
 
 

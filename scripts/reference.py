@@ -24,20 +24,23 @@ STAGES = ("ingest", "validate", "prepare-base", "train", "select", "calibrate", 
 BESIDE = ("register", "mlflow-sync", "serve", "predict")
 SOURCE_TREE = ("program-digest",)
 
+# What a page of the site shows without a scroll bar.
+PAGE_COLUMNS = 84
 EXIT_CODES = re.compile(r"^Exit codes:(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 
 
 class Help(NamedTuple):
-    """What a program, or a command of one, answers to --help."""
+    """What a program, or a command of one, answers to --help, and what that says of exit codes."""
 
     command: str
     text: str
+    exit_codes: dict[int, str]
 
 
-def output_of(program: str, *arguments: str) -> str:
+def output_of(program: str, *arguments: str, columns: int = PAGE_COLUMNS) -> str:
     """What a program prints, as wide as a page."""
     done = subprocess.run(
-        [PROJECT / "scripts/stage", program, *arguments], cwd=PROJECT, env=os.environ | {"COLUMNS": "100"},
+        [PROJECT / "scripts/stage", program, *arguments], cwd=PROJECT, env=os.environ | {"COLUMNS": str(columns)},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
@@ -52,13 +55,34 @@ def commands_in(text: str) -> list[str]:
     return [name for name in names if name != "help"]
 
 
+def exit_codes_in(text: str) -> dict[int, str]:
+    """What a help text says of exit codes, in one line or in one line each."""
+    section = EXIT_CODES.search(text)
+    if section is None:
+        return {}
+    said = " ".join(section[1].split()).rstrip(".")
+    pieces = re.split(r"(?:^|(?<=[,;] )|(?<=[^,;] ))(\d)\s+(?=[a-z])", said)
+    return {
+        int(code): meaning.strip().rstrip(",;").strip()
+        for code, meaning in zip(pieces[1::2], pieces[2::2], strict=True)
+    }
+
+
+def help_of(program: str, *command: str) -> Help:
+    """What a program, or a command of one, answers to --help."""
+    text = output_of(program, *command, "--help")
+    # Where no line is broken, what stands in one is found.
+    unbroken = output_of(program, *command, "--help", columns=10_000)
+    return Help(" ".join([program, *command]), text, exit_codes_in(unbroken))
+
+
 def helps_of(program: str) -> Iterator[Help]:
     """The help of a program, then of each of its commands that is no program itself."""
-    text = output_of(program, "--help")
-    yield Help(program, text)
-    for command in commands_in(text):
+    first = help_of(program)
+    yield first
+    for command in commands_in(first.text):
         if command not in (*STAGES, *BESIDE, *SOURCE_TREE):
-            yield Help(f"{program} {command}", output_of(program, command, "--help"))
+            yield help_of(program, command)
 
 
 def as_typed(command: str) -> str:
@@ -85,22 +109,9 @@ def programs_page(groups: dict[str, list[Help]]) -> str:
     return "\n".join(parts)
 
 
-def exit_codes_in(text: str) -> dict[int, str]:
-    """What a help text says of exit codes, in one line or in one line each."""
-    section = EXIT_CODES.search(text)
-    if section is None:
-        return {}
-    said = " ".join(section[1].split()).rstrip(".")
-    pieces = re.split(r"(?:^|(?<=[,;] )|(?<=[^,;] ))(\d)\s+(?=[a-z])", said)
-    return {
-        int(code): meaning.strip().rstrip(",;").strip()
-        for code, meaning in zip(pieces[1::2], pieces[2::2], strict=True)
-    }
-
-
 def exit_codes_page(helps: list[Help]) -> str:
     """A table of what each program's exit codes mean."""
-    found = {program.command: exit_codes_in(program.text) for program in helps}
+    found = {program.command: program.exit_codes for program in helps}
     # A command of a program may leave them to the program.
     silent = [command for command, codes in found.items() if not codes and " " not in command]
     if silent:
@@ -249,8 +260,8 @@ def http_api_page(api: Json) -> str:
 
 
 def listed(values: list[Any]) -> str:
-    """Paths or keys, one below the other in a cell."""
-    return "<br>".join(f"`{next(iter(value)) if isinstance(value, dict) else value}`" for value in values) or "–"
+    """Paths or keys, one after the other."""
+    return ", ".join(f"`{next(iter(value)) if isinstance(value, dict) else value}`" for value in values) or "none"
 
 
 def params_of(stage: Json) -> list[str]:
@@ -273,10 +284,9 @@ def files_page(pipeline: Json) -> str:
         outs = stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", [])
         parts += [f"## {name}\n\n", f"{stage['desc']}\n\n" if stage.get("desc") else ""]
         parts.append(
-            table(
-                ("reads", "depends on the keys", "writes"),
-                [(listed(stage.get("deps", [])), listed(params_of(stage)), listed(outs))],
-            )
+            f"- **Reads** {listed(stage.get('deps', []))}\n"
+            f"- **Depends on the keys** {listed(params_of(stage))}\n"
+            f"- **Writes** {listed(outs)}\n\n"
         )
     return "".join(parts)
 
