@@ -18,6 +18,11 @@ impl ClassMap {
         self.0.keys().map(String::as_str)
     }
 
+    /// The source folders that hold a class; `None` for a class that there is not.
+    pub fn folders_of(&self, class: &str) -> Option<&[String]> {
+        self.0.get(class).map(Vec::as_slice)
+    }
+
     /// The class that a source folder belongs to; letter case does not matter.
     pub fn class_of_folder(&self, folder: &str) -> Option<&str> {
         let folder = folder.to_lowercase();

@@ -55,6 +55,42 @@ pub enum Algorithm {
     Winograd,
 }
 
+/// What this machine computes with, where nothing else is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// The number format of `train.precision: auto`.
+    pub precision: NumberFormat,
+    /// Instruction sets that libtorch chooses its kernels by.
+    pub instruction_sets: Vec<String>,
+    /// GPUs.
+    pub cuda: Gpus,
+}
+
+/// The GPUs of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gpus {
+    /// How many can be used.
+    Devices(usize),
+    /// Why none can.
+    None(String),
+}
+
+impl Machine {
+    /// Looks.
+    ///
+    /// # Errors
+    /// None are known of: with these choices any machine will do.
+    pub fn look() -> Result<Self> {
+        let backend = Backend::choose(DeviceChoice::Auto, Precision::Auto)?;
+        Ok(Self {
+            precision: backend.format,
+            instruction_sets: processor::instruction_sets(),
+            cuda: cuda::load().map_or_else(Gpus::None, Gpus::Devices),
+        })
+    }
+}
+
 impl Backend {
     /// Decides. On a machine with an NVIDIA driver this loads libtorch's CUDA part, which the
     /// program is not linked to, so that the same program serves both kinds of machine.

@@ -17,6 +17,9 @@ mod entry;
 mod error;
 
 use entry::{EntryKind, examine};
+
+use crate::inventory::{Content, HEAD_BYTES, SourceFile};
+
 pub(crate) use error::ExtractError;
 use error::{Fault, Limit};
 
@@ -52,6 +55,29 @@ pub(crate) fn unzip(
     progress.finish_and_clear();
     tracing::debug!("unpacked {} entries of {}", zip.len(), archive.display());
     Ok(())
+}
+
+/// The files of `archive`, sorted by path, known by their first bytes; nothing is unpacked to disk.
+pub(crate) fn list(archive: &Path, limits: &ExtractionLimits) -> Result<Vec<SourceFile>, ExtractError> {
+    let refuse = |fault| ExtractError::Refused { archive: archive.to_path_buf(), fault };
+    let mut zip = open(archive)?;
+    check_directory(&mut zip, limits).map_err(refuse)?;
+    let mut files = Vec::new();
+    for index in 0..zip.len() {
+        let file = zip.by_index(index).map_err(|error| refuse(Fault::of(error)))?;
+        let entry = examine(&file.entry()).map_err(refuse)?;
+        if entry.kind == EntryKind::Folder {
+            continue;
+        }
+        let mut head = Vec::new();
+        // Damaged data is for ingest to report, which reads all of it.
+        let _ = file.take(HEAD_BYTES).read_to_end(&mut head);
+        let content = Content::of_head(&entry.path, &head);
+        let path = entry.path.to_string_lossy().into_owned();
+        files.push(SourceFile { path, content });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }
 
 fn open(archive: &Path) -> Result<ZipArchive<BufReader<File>>, ExtractError> {

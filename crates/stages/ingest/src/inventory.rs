@@ -100,20 +100,27 @@ fn relative_path(path: &Path, folder: &Path) -> Result<String, InventoryError> {
 }
 
 /// Enough to see what kind of object a DICOM file holds.
-const HEAD_BYTES: u64 = 1024;
+pub(crate) const HEAD_BYTES: u64 = 1024;
 
 fn content_of(path: &Path) -> Result<Content, IoError> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
         .with_path("read", path)?;
-    Ok(if imaging::dicom::object_without_image(&head).is_some() {
-        Content::DicomWithoutImage
-    } else if imaging::looks_like_image(&head).is_some() || is_named_like_an_image(path) {
-        Content::Image
-    } else {
-        Unsupported::of(path, &head).map_or(Content::Other, Content::Unsupported)
-    })
+    Ok(Content::of_head(path, &head))
+}
+
+impl Content {
+    /// By the name of a file and its first [`HEAD_BYTES`].
+    pub(crate) fn of_head(path: &Path, head: &[u8]) -> Self {
+        if imaging::dicom::object_without_image(head).is_some() {
+            Self::DicomWithoutImage
+        } else if imaging::looks_like_image(head).is_some() || is_named_like_an_image(path) {
+            Self::Image
+        } else {
+            Unsupported::of(path, head).map_or(Self::Other, Self::Unsupported)
+        }
+    }
 }
 
 fn is_named_like_an_image(path: &Path) -> bool {

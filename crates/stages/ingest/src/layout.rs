@@ -12,7 +12,7 @@ use crate::inventory::{Content, SourceFile, Unsupported};
 mod error;
 mod tree;
 
-pub(crate) use error::LayoutError;
+pub(crate) use error::{LayoutError, class_name_for};
 use error::{FolderCount, UnmappedFolders};
 use tree::Folder;
 

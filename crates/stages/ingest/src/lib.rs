@@ -29,6 +29,7 @@ mod inventory;
 mod layout;
 mod masks;
 mod place;
+mod proposal;
 mod report;
 pub mod sample;
 mod seen;
@@ -36,6 +37,7 @@ mod source;
 mod split;
 
 pub use arguments::{Arguments, UnreadableAction};
+pub use proposal::{ImageCount, LabelledSource, Proposal, ProposalError};
 
 use corrections::Corrections;
 use layout::Layout;

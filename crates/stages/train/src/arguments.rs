@@ -44,6 +44,10 @@ pub struct Arguments {
     #[arg(long)]
     pub permute_labels: bool,
 
+    /// Train nothing: print what this machine would train with, as JSON
+    #[arg(long)]
+    pub machine: bool,
+
     /// Options of every stage
     #[command(flatten)]
     pub common: CommonArguments,

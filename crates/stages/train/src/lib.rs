@@ -16,8 +16,10 @@ mod solving;
 mod tracked;
 mod work;
 
+use std::io::Write;
+
 use anyhow::{Context, Result, bail};
-use classifier::backend::Backend;
+use classifier::backend::{Backend, Machine};
 use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
 use fit::TrainingImages;
 use program::Settings;
@@ -37,6 +39,10 @@ use work::WorkFolder;
 /// When an input is missing or does not fit, a head cannot be solved, the loss is no longer finite,
 /// or a file cannot be written. What was reached stays in the work folder.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.machine {
+        let machine = serde_json::to_string_pretty(&Machine::look()?).context("describe the machine")?;
+        return writeln!(terminal::Printed, "{machine}").context("describe the machine");
+    }
     let settings = arguments.settings()?;
     let params = &settings.params.train;
     let paths = &settings.config.paths;

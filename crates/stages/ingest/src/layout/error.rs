@@ -107,7 +107,7 @@ impl fmt::Display for UnmappedFolders {
              is left out:\ndata:\n  classes:\n",
         )?;
         for name in &self.names {
-            writeln!(f, "    {}: [{}]", class_name_for(name), yaml_text(name))?;
+            writeln!(f, "    {}: [{}]", yaml_text(&class_name_for(name)), yaml_text(name))?;
         }
         let names: Vec<String> = self.names.iter().map(|name| yaml_text(name)).collect();
         writeln!(f, "  # or: ignore_folders: [{}]", names.join(", "))?;
@@ -117,9 +117,9 @@ impl fmt::Display for UnmappedFolders {
 
 /// A class name that `config` accepts, made of a folder's: its words in small letters, with `_`
 /// between them.
-fn class_name_for(folder: &str) -> String {
+pub(crate) fn class_name_for(folder: &str) -> String {
     let words = folder.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    yaml_text(&words.map(str::to_lowercase).collect::<Vec<_>>().join("_"))
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
 }
 
 /// Quoted where YAML would read something else than this text.
