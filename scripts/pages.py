@@ -1,8 +1,9 @@
 """Gathers the pages of the site from where they lie in the project: scripts/pages.py FOLDER
 
 A document links to others as a repository's page does: to README.md, to ../weights/README.md, to a script. On the site
-the pages lie in one folder. A link to a page becomes a link there; one to another file leads to the repository. The list
-of contents at the head of a document is left out, because the site shows one beside the page.
+the pages lie in one folder. A link to a page becomes a link there, with the page's title where the text is the name of
+a file. A link to another file leads to the repository. The list of contents at the head of a document is left out,
+because the site shows one beside the page.
 """
 
 import os

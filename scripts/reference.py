@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +17,27 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
 Json = dict[str, Any]
+Row = tuple[str, ...]
 
 # The tool, the stages in their order, and what works on their result. program-digest belongs to the source tree.
 TOOL = "hounsfield"
 STAGES = ("ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate")
 BESIDE = ("register", "mlflow-sync", "serve", "predict")
 SOURCE_TREE = ("program-digest",)
+
+PROGRAMS_HEAD = """\
+Each program answers to `--help`, and this page is those answers. The installed tool runs `hounsfield train`, the
+source tree `scripts/stage train`.
+"""
+HTTP_API_HEAD = """\
+This page is what `hounsfield serve openapi` prints. A running server shows the same under `/docs/`, and
+[The prediction server](serving.md) explains it.
+"""
+FILES_HEAD = """\
+`dvc.yaml` names every file and folder that the stages exchange, and the keys that they depend on. This page is made
+from it. [Architecture](architecture.md#the-path-of-the-data) says what each file holds, and which files DVC does not
+track. [Configuration](configuration.md) explains the keys.
+"""
 
 # What a page of the site shows without a scroll bar.
 PAGE_COLUMNS = 84
@@ -87,7 +102,7 @@ def helps_of(program: str) -> Iterator[Help]:
 
 def as_typed(command: str) -> str:
     """A program or a command of one as it is typed."""
-    if command.split()[0] == TOOL:
+    if command == TOOL or command.startswith(f"{TOOL} "):
         return command
     if command in SOURCE_TREE:
         return f"scripts/stage {command}"
@@ -98,8 +113,7 @@ def programs_page(groups: dict[str, list[Help]]) -> str:
     """Every program with its help text."""
     parts = [
         "# Programs\n",
-        f"Each program answers to `--help`; this page is those answers. In an installed tool write `{TOOL} train`, "
-        "in the source tree `scripts/stage train`.\n",
+        PROGRAMS_HEAD,
     ]
     for title, helps in groups.items():
         parts.append(f"## {title}\n")
@@ -165,7 +179,7 @@ def in_a_cell(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
-def table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(heading: Row, rows: Sequence[Row]) -> str:
     """A table, or nothing where it has no rows."""
     if not rows:
         return ""
@@ -173,7 +187,7 @@ def table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
-def contents_of(holder: Json) -> list[tuple[str, ...]]:
+def contents_of(holder: Json) -> list[tuple[str, str]]:
     """The media types of a body, each with its schema; of a file it is its bytes."""
     found = []
     for kind, content in holder.get("content", {}).items():
@@ -239,8 +253,7 @@ def http_api_page(api: Json) -> str:
     parts = [
         "# HTTP API\n\n",
         f"{api['info'].get('description', '').strip()}\n\n",
-        f"This page is what `{TOOL} serve openapi` prints, version {api['info']['version']}. A running server shows "
-        "the same under `/docs/`, and [The prediction server](serving.md) explains it.\n\n",
+        f"Version {api['info']['version']}. {HTTP_API_HEAD}\n",
     ]
     routes = [
         (method, path, operation)
@@ -252,7 +265,9 @@ def http_api_page(api: Json) -> str:
         parts.append(f"## {tag.get('description', tag['name'])}\n\n")
         parts += [operation_text(*route) for route in routes if tag["name"] in route[2].get("tags", [])]
     tagged = {tag["name"] for tag in api.get("tags", [])}
-    if left := [f"{method} {path}" for method, path, operation in routes if not tagged & set(operation.get("tags", []))]:
+    if left := [
+        f"{method} {path}" for method, path, operation in routes if not tagged & set(operation.get("tags", []))
+    ]:
         raise SystemExit(f"reference: routes without a tag: {', '.join(left)}")
     parts.append("## Schemas\n\n")
     parts += [schema_text(name, schema) for name, schema in api["components"]["schemas"].items()]
@@ -274,12 +289,7 @@ def params_of(stage: Json) -> list[str]:
 
 def files_page(pipeline: Json) -> str:
     """What dvc.yaml says of each stage."""
-    parts = [
-        "# Files on disk\n\n",
-        "`dvc.yaml` names every file and folder that the stages exchange, and the keys that they depend on. This page "
-        "is made from it. [Architecture](architecture.md#the-path-of-the-data) says what each file holds, and which "
-        "files DVC does not track. [Keys](configuration.md) explains the keys.\n\n",
-    ]
+    parts = ["# Files on disk\n\n", f"{FILES_HEAD}\n"]
     for name, stage in pipeline["stages"].items():
         outs = stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", [])
         parts += [f"## {name}\n\n", f"{stage['desc']}\n\n" if stage.get("desc") else ""]

@@ -1,6 +1,7 @@
 """What the tests of the documents share."""
 
 import pytest
+
 from newcomer import Newcomer
 
 

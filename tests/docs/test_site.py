@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+
 from newcomer import PROGRAMS, PROJECT, commands
 
 sys.path.insert(0, str(PROJECT / "scripts"))
@@ -23,7 +24,7 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 import pages
 
 DOCUMENTS = sorted(name for name in pages.names_on_the_site() if name.endswith(".md"))
-# What documents name may be a document of a study, which hounsfield init makes, or of the source tree.
+# The lists of programs in scripts/stage.
 STAGE_PROGRAMS = re.compile(r'(?m)^(?:programs|servers)="(.*)"$')
 
 
@@ -49,7 +50,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
+def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     environment = os.environ | {"HOUNSFIELD_PROGRAMS": str(PROGRAMS)}
     for command in (["scripts/setup", "docs"], ["scripts/docs", str(folder)]):
@@ -59,7 +60,7 @@ def site(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site_pages(site) -> dict[Path, Page]:
+def site_pages(site):
     return {path: Page(path) for path in sorted(site.rglob("*.html"))}
 
 
@@ -90,13 +91,17 @@ def test_the_site_fetches_nothing_from_elsewhere(site, site_pages):
     ]
     for style in site.rglob("*.css"):
         text = style.read_text(encoding="utf-8")
-        fetched += [f"{style.name}: {found}" for found in re.findall(r"url\(['\"]?(?:https?:)?//[^)]*\)|@import[^;]*", text)]
+        fetched += [
+            f"{style.name}: {found}" for found in re.findall(r"url\(['\"]?(?:https?:)?//[^)]*\)|@import[^;]*", text)
+        ]
     assert not fetched, "\n".join(fetched)
 
 
 def test_every_document_is_on_the_site_and_so_are_the_generated_pages(site):
     generated = {"programs.html", "exit-codes.html", "http-api.html", "files.html"}
-    expected = {name.removesuffix(".md") + ".html" for name in pages.names_on_the_site().values() if name.endswith(".md")}
+    expected = {
+        name.removesuffix(".md") + ".html" for name in pages.names_on_the_site().values() if name.endswith(".md")
+    }
     assert {path.name for path in site.glob("*.html")} == expected | generated | {"404.html"}
 
 
@@ -142,7 +147,7 @@ def shown_commands(document: str) -> Iterator[str]:
 
 @functools.cache
 def help_of(program: str, *command: str) -> str:
-    """What a program answers to --help; `hounsfield` by itself, and its programs through it."""
+    """What a program, or a command of one, answers to --help."""
     arguments = [program, *command, "--help"]
     done = subprocess.run(
         [PROJECT / "scripts/stage", *arguments], env=os.environ | {"HOUNSFIELD_PROGRAMS": str(PROGRAMS)},
@@ -175,32 +180,48 @@ def wrong_with_program(program: str, words: list[str]) -> str:
         return f"hounsfield has no command {words[0]}"
     for word in words:
         option = re.match(r"--?[a-z][a-z-]*", word)
-        if option and option[0] not in {"--help", "--version"} and not re.search(rf"(?<![\w-]){option[0]}(?![\w-])", text):
+        if (
+            option
+            and option[0] not in {"--help", "--version"}
+            and not re.search(rf"(?<![\w-]){option[0]}(?![\w-])", text)
+        ):
             return f"{program} has no option {option[0]}"
+    return ""
+
+
+def wrong_with_make(words: list[str]) -> str:
+    """What is wrong with the words after make, or nothing."""
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    if re.fullmatch(r"[a-z-]+", words[0]) and not re.search(rf"(?m)^{words[0]}:", makefile):
+        return f"the Makefile has no target {words[0]}"
+    for name in re.findall(r"\b([A-Z_]+)=", " ".join(words)):
+        if f"$({name})" not in makefile and name != "MLFLOW_TRACKING_URI":
+            return f"the Makefile knows no {name}"
+    return ""
+
+
+def wrong_with_part(words: list[str]) -> str:
+    """What is wrong with one command of a line, or nothing."""
+    match words:
+        case ["make", *rest] if rest:
+            return wrong_with_make(rest)
+        case ["scripts/stage", program, *rest] if not program.startswith("-"):
+            return wrong_with_program(program, rest)
+        case ["hounsfield", first, *rest] if re.fullmatch(r"[a-z-]+", first):
+            return wrong_with_program("hounsfield", [first, *rest])
+        case [path, *_] if re.fullmatch(r"(scripts|\.ci|bench|tests)/[\w./-]+", path) and not (PROJECT / path).exists():
+            return f"there is no {path}"
     return ""
 
 
 def wrong_with(command: str) -> str:
     """What is wrong with a command that a document shows, or nothing."""
-    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for part in re.split(r"\s*(?:&&|\|\||\||;)\s*", command):
-        words = [word for word in part.split() if not re.fullmatch(r"[A-Z_]+=\S*", word) or part.startswith("make")]
-        match words:
-            case ["make", target, *variables]:
-                if re.fullmatch(r"[a-z-]+", target) and not re.search(rf"(?m)^{target}:", makefile):
-                    return f"the Makefile has no target {target}"
-                for name in re.findall(r"\b([A-Z_]+)=", " ".join(variables)):
-                    if f"$({name})" not in makefile and name != "MLFLOW_TRACKING_URI":
-                        return f"the Makefile knows no {name}"
-            case ["scripts/stage", program, *rest] if not program.startswith("-"):
-                if wrong := wrong_with_program(program, rest):
-                    return wrong
-            case ["hounsfield", *rest] if rest and re.fullmatch(r"[a-z-]+", rest[0]):
-                if wrong := wrong_with_program("hounsfield", rest):
-                    return wrong
-            case [path, *_] if re.fullmatch(r"(scripts|\.ci|bench|tests)/[\w./-]+", path):
-                if not (PROJECT / path).exists():
-                    return f"there is no {path}"
+        words = part.split()
+        while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+            del words[0]
+        if wrong := wrong_with_part(words):
+            return wrong
     return ""
 
 
@@ -213,11 +234,23 @@ def test_every_command_that_a_document_names_exists(document):
     assert not wrong, "\n".join(f"{command}: {said}" for command, said in wrong.items())
 
 
-def test_a_command_that_does_not_exist_is_found():
-    assert wrong_with("make nothing") and wrong_with("hounsfield nothing") and wrong_with("scripts/nothing")
-    assert wrong_with("hounsfield predict --nothing scans") and wrong_with("cd study && scripts/stage nothing")
-    assert wrong_with("make repro NOTHING=1")
-    assert not wrong_with("hounsfield predict ~/scans --output predictions.csv && make docs")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make nothing",
+        "make repro NOTHING=1",
+        "scripts/nothing",
+        "cd study && scripts/stage nothing",
+        "hounsfield nothing",
+        "A=1 hounsfield predict --nothing scans",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(command):
+    assert wrong_with(command)
+
+
+def test_a_command_that_exists_is_not_found():
+    assert not wrong_with("A=1 hounsfield predict ~/scans --output predictions.csv && make docs")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -236,6 +269,8 @@ def test_the_table_of_files_names_what_the_stages_write():
         row = re.search(rf"(?m)^\| `{name}`(?: \(.*\))? \| .* \| (.*) \|$", architecture)
         assert row is not None or name == "select", name
         rows = re.findall(rf"(?m)^\| `{name}`(?: \(.*?\))? \|.*$", architecture)
-        written = [next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"] + stage.get("metrics", [])]
+        written = [
+            next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"] + stage.get("metrics", [])
+        ]
         for out in written:
             assert any(out.rsplit("/", 1)[-1] in row for row in rows), f"{out} of {name}"
