@@ -16,7 +16,7 @@ STEPS = [
     Step("hounsfield doctor --install", not_run=INSTALLED),
     Step("hounsfield init study --from sample --yes", "study is ready"),
     Step("cd study"),
-    Step("ls", r"README\.md\s[\s\S]*config\.yaml\s[\s\S]*params\.yaml\s[\s\S]*weights"),
+    Step("ls", r"config\.yaml\s[\s\S]*dvc\.yaml\s[\s\S]*params\.yaml\s[\s\S]*weights"),
     Step("dvc repro", r"Running stage 'ingest'[\s\S]*Running stage 'train'[\s\S]*Running stage 'evaluate'"),
     Step("dvc repro", r"Stage 'train' didn't change, skipping[\s\S]*Stage 'evaluate' didn't change, skipping"),
     Step("git add --all"),
