@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint docs lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -100,6 +100,10 @@ bench-serve: setup ## the prediction server beside Flask + Keras, on an idle mac
 lint: setup ## format, lints, types, documentation, licences, workflow: as CI does
 	@scripts/setup lint
 	@scripts/lint
+
+docs: setup ## the documents as a site, site/index.html, which opens without a network
+	@scripts/setup docs
+	@scripts/docs
 
 lock: ## locks the Python requirements again, from requirements*.in
 	@scripts/lock

@@ -27,6 +27,8 @@ What it writes:
   reliability.csv        confidence against accuracy
   history.csv            loss and accuracy of the training, epoch by epoch
 
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+
 Research use only. Not a medical device.";
 
 /// Score the selected model on the test split

@@ -25,7 +25,9 @@ Examples (in a source tree, scripts/stage before the name):
   ingest --check
       Check every key of both files, including those that DVC does not compare.
 
-config.yaml maps folders to classes under data.classes.";
+config.yaml maps folders to classes under data.classes.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.";
 
 /// Ingest labelled scans: split folders, a manifest and a report
 ///

@@ -17,7 +17,9 @@ Examples (in a source tree, scripts/stage before the name):
 
 ImageNet weights are taken from pretrained.file where it exists. Otherwise they come from the
 Hugging Face hub: 59 MB once, kept under paths.downloads. HF_ENDPOINT names a mirror,
-HF_TOKEN a token it asks for.";
+HF_TOKEN a token it asks for.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.";
 
 /// Prepare the model: a VGG16 base with its top cut off, and a fresh head
 ///

@@ -16,7 +16,11 @@ Examples (in a source tree, scripts/stage before the name):
       Take this one.
 
 Ties go to the lower validation loss, then the earlier epoch, then the name. Only checkpoints
-trained on the present data compete. Research use only. Not a medical device.";
+trained on the present data compete.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+
+Research use only. Not a medical device.";
 
 /// Make the best checkpoint the model
 ///

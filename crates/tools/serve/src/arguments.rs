@@ -24,6 +24,8 @@ Examples (in a source tree, scripts/stage before the name):
 
 Everything else is set under serve: in config.yaml.
 
+Exit codes: 0 stopped as it was asked to, 1 failed, 2 bad usage or configuration.
+
 Research use only. Not a medical device.";
 
 /// Predict over HTTP, with a page
