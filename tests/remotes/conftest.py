@@ -86,11 +86,14 @@ def commands(heading):
 def copy_environment(folder):
     """What make setup made for the project, at another place: without libtorch, which has no part in this, and
     without what DVC needs for remotes. Installing DVC anew would take longer than all the tests."""
-    shutil.copytree(PROJECT / ".venv", folder, symlinks=True, ignore=shutil.ignore_patterns("torch", "torch-*"))
+    libtorch = shutil.ignore_patterns("torch", "torch-*", "nvidia", "nvidia_*", "triton")
+    shutil.copytree(PROJECT / ".venv", folder, symlinks=True, ignore=libtorch)
+    # Its programs name the Python beside them by its whole path.
+    made_at = (folder / "bin/pip").read_text(encoding="utf-8").removeprefix("#!").split("/bin/python", 1)[0]
     for program in (folder / "bin").iterdir():
         if program.is_file() and not program.is_symlink():
             text = program.read_text(encoding="utf-8")
-            program.write_text(text.replace(f"{PROJECT}/.venv", str(folder)), encoding="utf-8")
+            program.write_text(text.replace(made_at, str(folder)), encoding="utf-8")
     for kind in folder.glob("made-from-remote-*"):
         kind.unlink()
     kinds = [f"dvc-{file.stem.removeprefix('requirements-remote-')}" for file in PROJECT.glob("requirements-remote-*")]

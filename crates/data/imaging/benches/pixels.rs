@@ -87,7 +87,7 @@ fn augment_planes(criterion: &mut Criterion) {
     let planes = PREPROCESSING.resize(&decoded(bytes));
     let view = View { seed: 17, number: 1, image: [7; 32] };
     let params =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../profiles/chest-ct/params.yaml");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/hounsfield/templates/params.yaml");
     let off = Params::load(&params).expect("the profile's parameters").train.augmentation();
     let affine = Augmentation {
         rotation_degrees: 40.0,

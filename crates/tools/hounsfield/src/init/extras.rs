@@ -19,6 +19,21 @@ pub(crate) enum Extra {
     Airflow,
 }
 
+const NOTEBOOKS: [(&str, &str); 3] = [
+    (
+        "notebooks/1-look-at-the-data.ipynb",
+        include_str!("../../../../../python/notebooks/1-look-at-the-data.ipynb"),
+    ),
+    (
+        "notebooks/2-train-and-compare.ipynb",
+        include_str!("../../../../../python/notebooks/2-train-and-compare.ipynb"),
+    ),
+    (
+        "notebooks/3-read-a-result.ipynb",
+        include_str!("../../../../../python/notebooks/3-read-a-result.ipynb"),
+    ),
+];
+
 impl Extra {
     fn name(self) -> &'static str {
         match self {
@@ -31,7 +46,7 @@ impl Extra {
 
     fn files(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Notebooks => &[],
+            Self::Notebooks => &NOTEBOOKS,
             Self::Docker | Self::Actions | Self::Airflow => &[],
         }
     }
