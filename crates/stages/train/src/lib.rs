@@ -53,8 +53,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let inputs = Inputs::read(&settings, backend)?;
     let run = inputs.run.id();
     if publish::is_published(&paths.model_training, &run) {
-        tracing::info!("run {run} is trained already: {}", run.folder_name());
-        return Ok(());
+        let folder = paths.model_training.join(run.folder_name());
+        let text = format!("run {run} is trained already\n{}", folder.display());
+        let facts = json!({"program": "train", "output": folder, "run": run.to_string()});
+        return arguments.common.print(&text, &facts);
     }
     tracing::info!("run {run} on {backend}");
 

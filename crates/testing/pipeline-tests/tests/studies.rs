@@ -225,3 +225,44 @@ fn what_cannot_be_understood_is_refused_with_what_was_seen_and_leaves_nothing() 
         assert!(!is_left, "{arguments:?} left something");
     }
 }
+
+/// Scripts depend on these names: docs/json.md lists them.
+#[test]
+fn every_stage_prints_its_result_as_a_line_of_json() {
+    let study = Study::init(&["--from", "sample"]);
+    shrink(&study);
+    let documented = text(project().join("docs/json.md"));
+    for stage in STAGES {
+        let mut command = in_study(study.root(), "hounsfield", &[stage, "--json", "--quiet"]);
+        let done = command.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "{stage}: {}", String::from_utf8_lossy(&done.stderr));
+        assert_eq!(said.lines().count(), 1, "{stage}: {said}");
+        let facts: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(facts["program"], stage);
+        for (key, value) in facts.as_object().unwrap() {
+            assert!(
+                documented.contains(&format!("`{key}`")),
+                "{stage}: {key} is not in docs/json.md"
+            );
+            let is_path = [
+                "output",
+                "report",
+                "manifest",
+                "model",
+                "checkpoint",
+                "calibration",
+                "scores",
+                "base",
+                "description",
+            ]
+            .contains(&key.as_str());
+            if is_path {
+                assert!(
+                    study.root().join(value.as_str().unwrap()).exists(),
+                    "{stage}: {key} {value}"
+                );
+            }
+        }
+    }
+}

@@ -16,6 +16,8 @@ Examples (in a source tree, scripts/stage before the name):
       Every file below the folder, a row for each.
   predict --format jsonl '~/scans/**/*.dcm' | jq .class
       The files that match a pattern, as JSON lines.
+  predict --explain heat ~/scans
+      Also heat/<file>.heat.png: the heat alone, to be laid over the image.
   predict --window 40,400 slice.dcm
       A DICOM file through another window than the lung's.
 
@@ -53,6 +55,11 @@ pub struct Arguments {
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     pub format: Format,
+
+    /// Write where the model looked into this folder, a transparent PNG for each image that got a class:
+    /// FILE.heat.png, and with its folders where two files have one name
+    #[arg(long, value_name = "FOLDER")]
+    pub explain: Option<PathBuf>,
 
     /// Predict with this model [config: paths.model]
     #[arg(long, value_name = "FOLDER")]

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod files;
+mod heat;
 mod outcome;
 mod rows;
 mod tally;
@@ -26,6 +27,7 @@ pub use arguments::{Arguments, Format};
 
 use crate::arguments::Settings;
 use crate::model::served::{ModelSource, ServedModel};
+use crate::offline::heat::HeatFolder;
 use crate::offline::outcome::Unusable;
 use crate::offline::rows::{Row, Rows};
 use crate::offline::tally::Tally;
@@ -54,7 +56,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         name: &registry.model,
     })?;
     let options = DecodeOptions { window: arguments.window, max_pixels: settings.limits.pixels() };
-    let predicting = Predicting { served: &served, model: &model, settings, options };
+    let heat = arguments.explain.as_deref().map(|folder| HeatFolder::new(folder, &files));
+    let predicting = Predicting { served: &served, model: &model, settings, options, heat };
     let tally = match &arguments.output {
         None => predicting.write(&files, arguments.format, io::stdout().lock())?,
         Some(path) => {
@@ -85,6 +88,7 @@ struct Predicting<'a> {
     model: &'a Model,
     settings: &'a ServeConfig,
     options: DecodeOptions,
+    heat: Option<HeatFolder>,
 }
 
 /// A file, and its image or the reason why there is none.
@@ -131,7 +135,12 @@ impl Predicting<'_> {
         let rows = batch.into_iter().map(|(file, scan)| match scan {
             Ok(scan) => {
                 let output = outputs.next().expect("there is an output for each image");
-                Row::of(&file, &scan, &output, self.served, self.settings.foreign_images)
+                let row =
+                    Row::of(&file, &scan, &output, self.served, self.settings.foreign_images)?;
+                if let Some(heat) = self.heat.as_ref().filter(|_| row.has_class()) {
+                    heat.write(&file, &scan, &output, self.model)?;
+                }
+                Ok(row)
             }
             Err(error) => Ok(Row::unusable(&file, error)),
         });

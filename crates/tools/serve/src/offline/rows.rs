@@ -74,6 +74,11 @@ impl Row {
         })
     }
 
+    /// Whether the file got a class.
+    pub(crate) fn has_class(&self) -> bool {
+        self.class.is_some()
+    }
+
     /// A file that is not an image.
     pub(crate) fn unusable(file: &Path, reason: Unusable) -> Self {
         Self {
