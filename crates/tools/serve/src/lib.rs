@@ -213,7 +213,7 @@ async fn answer(listener: std::net::TcpListener, server: &Server, watch: KeyWatc
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = listener.local_addr().context("tell the address")?;
+    let address = listener.local_addr().context("find the server's address")?;
     let router = routes::router(server);
     let signals = StopSignals::listen()?;
     if server.training.is_left_behind() {
