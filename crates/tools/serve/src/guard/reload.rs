@@ -61,7 +61,8 @@ impl KeyWatch {
         let count = keys.replace(&config.keys, &revoked::read(folder)?)?;
         if config.keys.is_empty() && keys.are_needed() {
             tracing::warn!(
-                "config.yaml lists no keys any more; requests that need a key are refused until a restart"
+                "config.yaml lists no keys any more; requests that need a key are refused until a \
+                 restart"
             );
         }
         Ok(count)
