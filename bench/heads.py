@@ -1,4 +1,4 @@
-"""Measures heads that are solved beside scikit-learn on the same features.
+"""Measures heads that are solved, compared with scikit-learn, on the same features.
 
     make bench-heads
     .venv-reference/bin/python bench/heads.py --images 685,7000,100000 --rounds 1
