@@ -70,7 +70,7 @@ function againButton(error, again) {
   const seconds = error instanceof ServerError && error.status === 429 ? error.retryAfterSeconds : null;
   if (seconds === null) return button;
   const until = Date.now() + 1000 * seconds;
-  const tell = () => {
+  const showRest = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
     button.textContent = `Try again (by itself in ${Math.max(0, left)} s)`;
     if (left > 0 && !tried) return;
@@ -82,7 +82,7 @@ function againButton(error, again) {
   button.addEventListener("click", () => {
     tried = true;
   });
-  const timer = setInterval(tell, 500);
-  tell();
+  const timer = setInterval(showRest, 500);
+  showRest();
   return button;
 }
