@@ -171,8 +171,8 @@ fn refuse_corrections_in_source(source: &Path, corrections: &Path) -> Result<(),
     if corrections_place.starts_with(&source_place) || source_place.starts_with(&corrections_place)
     {
         return Err(UsageError(format!(
-            "distinguish the corrections in {} from the source in {}: one is inside the other; move \
-             one (data.corrections, data.source.path)",
+            "distinguish the corrections in {} from the source in {}: one is inside the other; \
+             move one (data.corrections, data.source.path)",
             corrections.display(),
             source.display()
         )));
