@@ -84,17 +84,17 @@ test-fast: setup ## unit tests of the crates, without those of the network and w
 fuzz: setup ## a million damaged files: none may end in a panic or keep memory
 	HOUNSFIELD_MUTATIONS=$(MUTATIONS) cargo test --release --locked -p imaging --test hostile --test dicom -- no_mutation
 
-bench: setup ## speed beside Keras and PyTorch, on an idle machine: DATA=… ROUNDS=3 ONLY=train,decode
+bench: setup ## speed compared with Keras and PyTorch, on an idle machine: DATA=… ROUNDS=3 ONLY=train,decode
 	@scripts/bench "$(DATA)" "$(ROUNDS)" "$(ONLY)"
 
 bench-gpu: ## the same on an NVIDIA GPU, from the built programs alone: nothing is compiled or fetched
 	@scripts/bench --gpu
 
-bench-heads: ## heads that are solved, beside scikit-learn's, on an idle machine: IMAGES=685,7000,100000 ROUNDS=3
+bench-heads: ## heads that are solved, compared with scikit-learn's, on an idle machine: IMAGES=685,7000,100000 ROUNDS=3
 	@scripts/setup reference
 	@.venv-reference/bin/python bench/heads.py $(if $(IMAGES),--images "$(IMAGES)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
-bench-serve: setup ## the prediction server beside Flask + Keras, on an idle machine: PROFILE=… DATA=folder ROUNDS=3 ONLY=…
+bench-serve: setup ## the prediction server compared with Flask + Keras, on an idle machine: PROFILE=… DATA=folder ROUNDS=3 ONLY=…
 	@scripts/bench-serve "$(root)" "$(DATA)" "$(ROUNDS)" "$(ONLY)" "$(SECOND)"
 
 lint: setup ## format, lints, types, documentation, licences, workflow: as CI does

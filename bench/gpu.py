@@ -1,4 +1,4 @@
-"""Measures training on an NVIDIA GPU beside PyTorch on the same one, in the same session.
+"""Measures training on an NVIDIA GPU compared with PyTorch on the same one, in the same session.
 
     make bench-gpu
     python3 bench/gpu.py --images 4000 --batch 64

@@ -1,4 +1,4 @@
-"""Measures heads that are solved beside scikit-learn on the same features.
+"""Measures heads that are solved, compared with scikit-learn, on the same features.
 
     make bench-heads
     .venv-reference/bin/python bench/heads.py --images 685,7000,100000 --rounds 1
@@ -123,16 +123,16 @@ def take(contest: Contest, folder: Path, program: Path, rounds: int, shape: tupl
 
 
 def row(contest: Contest, runs: dict[str, list[Run]]) -> TableRow:
-    def told(side: str) -> tuple[float, str]:
+    def summary(side: str) -> tuple[float, str]:
         seconds = statistics.median(each.figures["seconds"] for each in runs[side])
         accuracy = runs[side][0].figures["accuracy"]
         memory = max(each.peak_anonymous_bytes for each in runs[side]) / 1e9
         short = "" if runs[side][0].figures.get("converged", True) else ", not converged"
         return seconds, f"{seconds:.2f} s, {accuracy:.3f} right, {memory:.2f} GB{short}"
 
-    (ours, ours_told), (peer, peer_told) = told("ours"), told("peer")
+    (ours, ours_text), (peer, peer_text) = summary("ours"), summary("peer")
     return TableRow(
-        "heads", contest.title, ours_told, peer_told, ratio=peer / ours, target=1.0, rounds=len(runs["ours"])
+        "heads", contest.title, ours_text, peer_text, ratio=peer / ours, target=1.0, rounds=len(runs["ours"])
     )
 
 

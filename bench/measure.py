@@ -108,10 +108,10 @@ def run(
             peak = watch.stop()
         wall_s = time.perf_counter() - started
         errors.seek(0)
-        said = errors.read()
-    log.write_text(f"$ {' '.join(words)}\n{said}{output}")
+        logged = errors.read()
+    log.write_text(f"$ {' '.join(words)}\n{logged}{output}")
     if process.returncode != 0:
-        reasons = [line for line in (said + output).splitlines() if line.strip()]
+        reasons = [line for line in (logged + output).splitlines() if line.strip()]
         reason = reasons[-1].strip() if reasons else "it said nothing"
         raise NotMeasured(f"exit code {process.returncode}: {reason[:160]}")
-    return Run(wall_s, peak, output, said, last_json(output))
+    return Run(wall_s, peak, output, logged, last_json(output))

@@ -1,4 +1,4 @@
-"""Measures the prediction server beside Flask + Keras, as whole processes in turn.
+"""Measures the prediction server compared with Flask + Keras, as whole processes in turn.
 
     make bench-serve
     make bench-serve PROFILE=chest-ct DATA=~/scans ROUNDS=5 ONLY=alone,saturation
@@ -101,7 +101,7 @@ def parse() -> argparse.Namespace:
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
     if options.offline_copies < 2:
-        parser.error("--offline-copies must be at least 2: the rate is told between two sizes")
+        parser.error("--offline-copies must be at least 2: the rate is computed from two sizes")
     return options
 
 

@@ -66,18 +66,18 @@ async def learn(address: Address, messages: Sequence[bytes], judge: Judge) -> st
     """Requests predictions of every image from the present model; returns its digest."""
     connection = Connection(address)
     digests = set()
-    said = []
+    by_image = []
     try:
         for message in messages:
             digest, probabilities = prediction_of(await connection.ask(message))
             digests.add(digest)
-            said.append(probabilities)
+            by_image.append(probabilities)
     finally:
         connection.close()
     if len(digests) != 1:
         raise NotMeasured(f"{len(digests)} models answered while one was served")
     digest = digests.pop()
-    judge.alone[digest] = said
+    judge.alone[digest] = by_image
     return digest
 
 

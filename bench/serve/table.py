@@ -218,7 +218,7 @@ def swap_rows(measured: Measured) -> list[TableRow]:
     if measured.of("swap")[0].figures["models"] == 2:
         rows.append(
             row(
-                f"answers of another model than they say, of {told_apart} that could tell",
+                f"answers of another model than named, of {told_apart} that could show it",
                 f"{mixed}",
                 ratio=mixed,
                 unit="",
@@ -227,7 +227,7 @@ def swap_rows(measured: Measured) -> list[TableRow]:
             )
         )
     else:
-        rows.append(row("answers of another model than they say", "not measured: it takes a --second-model"))
+        rows.append(row("answers of another model than named", "not measured: it takes a --second-model"))
     rows.append(
         row(
             "a swap, from asking for it to its answer; p50 and the longest",

@@ -92,13 +92,13 @@ def test_latencies_of_429_are_not_those_of_predictions() -> None:
     tally = load.Tally(wall_s=2.0, client_cpu_s=0.5)
     for status, latency_s in [(200, 0.3), (429, 0.001), (200, 0.5), (503, 9.0)]:
         tally.count(Answer(status, b"", latency_s))
-    told = tally.figures()
-    assert (told["accepted"], told["refused"], told["failed"]) == (2, 1, 1)
-    assert told["refused_share"] == pytest.approx(0.25)
-    assert told["accepted_per_s"] == pytest.approx(1.0)
-    assert (told["p50_s"], told["p99_s"]) == (0.3, 0.5)
-    assert told["failures"] == {"status 503": 1}
-    assert told["client_cores"] == pytest.approx(0.25)
+    summary = tally.figures()
+    assert (summary["accepted"], summary["refused"], summary["failed"]) == (2, 1, 1)
+    assert summary["refused_share"] == pytest.approx(0.25)
+    assert summary["accepted_per_s"] == pytest.approx(1.0)
+    assert (summary["p50_s"], summary["p99_s"]) == (0.3, 0.5)
+    assert summary["failures"] == {"status 503": 1}
+    assert summary["client_cores"] == pytest.approx(0.25)
 
 
 def test_ratios_are_taken_within_a_round() -> None:

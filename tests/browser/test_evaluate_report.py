@@ -81,8 +81,8 @@ def test_mistakes_are_those_of_the_predictions_the_surest_first(open_page, evalu
     assert shown == [row["path"] for row in mistakes[:24]]
     # Maps that fail their tests are not shown, and the page says why.
     tests = json.loads((evaluation / "scores.json").read_text(encoding="utf-8"))["explanations"]
-    told = page.locator("#mistakes .scale").inner_text()
-    assert ("all cut points" if tests["verdict"] == "passes" else tests["in_words"]) in told
+    text = page.locator("#mistakes .scale").inner_text()
+    assert ("all cut points" if tests["verdict"] == "passes" else tests["in_words"]) in text
 
 
 def test_every_picture_can_be_seen(open_page):

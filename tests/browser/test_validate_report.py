@@ -60,10 +60,10 @@ def page(open_file, validation):
 def test_the_first_screen_says_what_is_wrong_and_what_to_do(page):
     verdict = page.locator(".verdict")
     assert verdict.locator("h2").inner_text().startswith("Problem")
-    told = verdict.inner_text()
-    assert "by brightness alone" in told
-    assert "2 test images (2 normal) have a copy in training" in told
-    assert "more than one label" in told
+    text = verdict.inner_text()
+    assert "by brightness alone" in text
+    assert "2 test images (2 normal) have a copy in training" in text
+    assert "more than one label" in text
     figures = page.locator(".figure .value").all_inner_texts()
     assert len(figures) == 3
     assert float(figures[0]) > 0.9

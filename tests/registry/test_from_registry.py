@@ -43,10 +43,10 @@ def test_the_champion_comes_back_and_has_the_scores_that_were_registered(good, r
     output, _ = good.run("register", "--fetch", f"models:/{registered}@champion")
     assert f"fetched {registered} version 1" in output
     fetched = contents(good.model)
-    told = json.loads(fetched.pop("registered.json"))
+    record = json.loads(fetched.pop("registered.json"))
     assert fetched == model
     weights = json.loads((good.model / "model.json").read_text())["digests"]["weights"]
-    assert told == {"name": registered, "version": 1, "weights": weights}
+    assert record == {"name": registered, "version": 1, "weights": weights}
     good.run("evaluate")
     assert (good.evaluation / "scores.json").read_bytes() == scores
     version = client.get_model_version(registered, "1")

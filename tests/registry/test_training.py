@@ -190,15 +190,15 @@ def test_corrected_images_are_put_where_ingest_looks(served, weak, good):
     prepare(weak, good)
     server = served()
     content = min(Path(config["paths"]["data_ingestion"]).glob("test/*/*.png")).read_bytes()
-    said = server.send("/v1/predict", content, "image/png")["predictions"][0]["prediction"]
+    prediction = server.send("/v1/predict", content, "image/png")["predictions"][0]["prediction"]
     for corrected in ["normal", "large_cell_carcinoma"]:
-        feedback = json.dumps({"prediction_id": said["id"], "class": corrected}).encode()
+        feedback = json.dumps({"prediction_id": prediction["id"], "class": corrected}).encode()
         server.send("/v1/feedback", feedback, "application/json", 201)
     _, log = server.train()
     assert any("1 corrected images" in line for line in log), log
     files = [path for path in (weak.folder / "corrections").rglob("*") if path.is_file()]
     assert [path.parent.name for path in files] == ["large_cell_carcinoma"]
-    assert files[0].name == f"{said['image']['sha256']}.png"
+    assert files[0].name == f"{prediction['image']['sha256']}.png"
     assert files[0].read_bytes() == content
 
 

@@ -96,8 +96,8 @@ class Server:
             text=True,
         )
         line = self.process.stdout.readline()
-        told = (project.folder / "serve.log").read_text(encoding="utf-8")
-        assert line.startswith("listening on "), f"serve said {line!r}\n{told}"
+        log = (project.folder / "serve.log").read_text(encoding="utf-8")
+        assert line.startswith("listening on "), f"serve said {line!r}\n{log}"
         self.url = line.removeprefix("listening on ").strip()
 
     def stop(self):

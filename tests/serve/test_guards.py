@@ -12,12 +12,12 @@ def test_a_key_is_asked_for_quietly_and_forgotten_with_the_tab(made, serve, visi
     key, entry = made.key("review")
     server, project = serve(keys=[entry])
     page = visit(server)
-    expect(page.get_by_role("heading", name="This server wants a key")).to_be_visible()
+    expect(page.get_by_role("heading", name="This server requires a key")).to_be_visible()
     accessible(page)
     shoot(page, "key")
     page.get_by_label("Key", exact=True).fill("hk_mistaken")
     page.get_by_role("button", name="Use key").click()
-    expect(page.get_by_role("heading", name="The server did not take this key")).to_be_visible()
+    expect(page.get_by_role("heading", name="The server rejected this key")).to_be_visible()
     page.get_by_label("Key", exact=True).fill(key)
     page.get_by_role("button", name="Use key").click()
     expect(page.locator("button.sample").first).to_be_visible()
@@ -32,7 +32,7 @@ def test_a_key_is_asked_for_quietly_and_forgotten_with_the_tab(made, serve, visi
     accessible(page)
     again = page.context.new_page()
     again.goto(f"{server.url}/")
-    expect(again.get_by_role("heading", name="This server wants a key")).to_be_visible()
+    expect(again.get_by_role("heading", name="This server requires a key")).to_be_visible()
 
 
 def test_a_busy_server_is_asked_again_when_it_said_so(serve, visit):

@@ -107,8 +107,8 @@ def test_what_is_kept_survives_the_server_and_its_database(made, tmp_path, postg
     image = project.test_image("normal").read_bytes()
     status, answer = ask(server, "/v1/predict", image)
     assert status == 200, answer
-    said = answer["predictions"][0]["prediction"]
-    feedback = json.dumps({"prediction_id": said["id"], "class": "normal", "note": "seen"}).encode()
+    prediction = answer["predictions"][0]["prediction"]
+    feedback = json.dumps({"prediction_id": prediction["id"], "class": "normal", "note": "seen"}).encode()
     assert ask(server, "/v1/feedback", feedback, "application/json")[0] == 201
 
     server.process.send_signal(signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_what_is_kept_survives_the_server_and_its_database(made, tmp_path, postg
     server = start()
     try:
         assert kept(server)[0]["feedback"]["note"] == "seen"
-        with urllib.request.urlopen(f"{server.url}/v1/predictions/{said['id']}/image") as stored:
+        with urllib.request.urlopen(f"{server.url}/v1/predictions/{prediction['id']}/image") as stored:
             assert (stored.headers["content-type"], stored.read()) == ("image/png", image)
 
         postgres.stop()

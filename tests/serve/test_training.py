@@ -33,8 +33,8 @@ def test_a_training_is_seen_from_its_start_to_its_end(made, tmp_path, visit, acc
         page.get_by_role("button", name="Train", exact=True).click()
         expect(page.get_by_role("heading", name="Training failed")).to_be_visible()
         lines = page.get_by_role("log").inner_text().splitlines()
-        told = [line for line in lines if line in ("one", "two", "three")]
-        assert told == ["one", "two", "three"]
+        printed = [line for line in lines if line in ("one", "two", "three")]
+        assert printed == ["one", "two", "three"]
         stages = page.locator(".stages li")
         expect(stages.nth(0)).to_have_class("done")
         expect(stages.nth(1)).to_have_class("failed")

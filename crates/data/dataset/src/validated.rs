@@ -36,11 +36,11 @@ impl fmt::Display for Exclusion {
         f.write_str(match self {
             Self::ExactCopy => "an exact copy of another training image",
             Self::NearCopy => "a near copy of another training image",
-            Self::Leak => "a copy of it stands in validation or test",
-            Self::LabelConflict => "its content carries two labels",
+            Self::Leak => "it has a copy in validation or test",
+            Self::LabelConflict => "its content has two labels",
             Self::Blank => "it shows nothing",
             Self::Outlier => "its size, shape or brightness is unlike all others",
-            Self::BurntInMark => "it carries text or pen strokes",
+            Self::BurntInMark => "it has text or pen strokes",
         })
     }
 }

@@ -22,15 +22,15 @@ pub enum UnexpectedContent {
 impl fmt::Display for UnexpectedContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("an empty file came in place of a zip file"),
+            Self::Empty => f.write_str("the server sent an empty file instead of a zip file"),
             Self::Page { title: Some(title) } => write!(
                 f,
-                "a web page titled {title:?} came in place of a zip file; \
-                 open the address in a browser to see what it asks for"
+                "the server sent a web page titled {title:?} instead of a zip file; \
+                 open the address in a browser to see what it requires"
             ),
             Self::Page { title: None } => f.write_str(
-                "a web page came in place of a zip file; \
-                 open the address in a browser to see what it asks for",
+                "the server sent a web page instead of a zip file; \
+                 open the address in a browser to see what it requires",
             ),
             Self::Other { start } => write!(f, "not a zip file; it starts with \"{start}\""),
         }

@@ -93,7 +93,7 @@ pub enum DownloadError {
     },
     /// The file arrived completely and has the wrong digest.
     #[error(
-        "download {}: wrong SHA-256: expected {expected}, got {got}; what came was removed. \
+        "download {}: wrong SHA-256: expected {expected}, got {got}; the file was removed. \
          Check the address and the digest",
         address
     )]

@@ -83,8 +83,8 @@ pub enum TestSetError {
     },
     /// None of an image's folders shows its class.
     #[error(
-        "tell the class of {name}: none of its folders is listed in data.classes of config.yaml, \
-         which knows {known}"
+        "find the class of {name}: none of its folders is listed in data.classes of config.yaml, \
+         which has {known}"
     )]
     NoClass {
         /// The image.

@@ -39,7 +39,7 @@ impl fmt::Display for Search {
         )?;
         if self.folds < self.folds_asked {
             let asked = self.folds_asked;
-            write!(f, "; {asked} folds were asked for, and a class has too few groups for more")?;
+            write!(f, "; {asked} folds were requested, but a class has too few groups for more")?;
         }
         Ok(())
     }

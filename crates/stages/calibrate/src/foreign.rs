@@ -39,7 +39,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
         |classes: &[usize]| folds::assign(classes, &groups, params.folds as usize, params.seed);
     let folds = deal(&classes)
         .or_else(|_| deal(&vec![0; all.len()]))
-        .context("hold out a part of the images, to tell foreign ones from others")?;
+        .context("hold out a part of the images, to find the limits for foreign images")?;
     let (mut correlations, mut distances) = (Vec::new(), Vec::new());
     for fold in 0..folds.count() {
         let (held_out, rest) = part(&all, |index| folds.of_images()[index] == fold);

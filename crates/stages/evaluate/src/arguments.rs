@@ -34,7 +34,7 @@ Research use only. Not a medical device.";
 /// Score the selected model on the test split
 ///
 /// Runs the model over every test image, each checked against the manifest's digest, and writes
-/// scores, predictions, plots and a report. The model is set beside baselines that cannot know
+/// scores, predictions, plots and a report. The model is compared with baselines that cannot know
 /// anything about tumours; where training has copies of test images, or images that look like them,
 /// the head is trained again without these to see what they are worth. The images are also scored
 /// with parts removed or changed, and the heat maps are tested
@@ -54,8 +54,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 
-    /// Score the images below this folder instead of the test split. The nearest folder above an
-    /// image tells its class, by data.classes of config.yaml.
+    /// Score the images below this folder instead of the test split. The class of an image is that
+    /// of the nearest folder above it, by data.classes of config.yaml.
     /// Needs --output, so that the tracked scores stay
     #[arg(long, value_name = "FOLDER", requires = "output")]
     pub data: Option<PathBuf>,

@@ -39,9 +39,9 @@ pub(crate) enum CorrectionsError {
     File(#[from] IoError),
     #[error("use it as a folder: it is a file")]
     NotAFolder,
-    #[error("tell the class of {path}: a correction lies at <class>/<sha256>.<extension>")]
+    #[error("find the class of {path}: a correction must be at <class>/<sha256>.<extension>")]
     Misplaced { path: String },
-    #[error("tell the class of {path}: {class:?} is not one of the classes {}", known.join(", "))]
+    #[error("find the class of {path}: {class:?} is not one of the classes {}", known.join(", "))]
     UnknownClass { path: String, class: String, known: Vec<String> },
     #[error("trust {path}: its name is not the SHA-256 of its content, 64 hexadecimal digits")]
     Name { path: String },
@@ -50,7 +50,7 @@ pub(crate) enum CorrectionsError {
          export it again"
     )]
     Changed { path: String, found: Digest },
-    #[error("tell the class of an image that has two: {first} and {second}; remove one of them")]
+    #[error("find the class of an image that has two: {first} and {second}; remove one of them")]
     TwoClasses { first: String, second: String },
 }
 

@@ -137,7 +137,7 @@ impl Report {
         let count: usize = others.map(|it| it.files.unwrap_or(1)).sum();
         if count > 0 {
             tracing::info!(
-                "passed over {count} files that are no images or are to be ignored; {REPORT_FILE} \
+                "ignored {count} files that are not images or match an ignore rule; {REPORT_FILE} \
                  lists them"
             );
         }

@@ -171,8 +171,8 @@ fn refuse_corrections_in_source(source: &Path, corrections: &Path) -> Result<(),
     if corrections_place.starts_with(&source_place) || source_place.starts_with(&corrections_place)
     {
         return Err(UsageError(format!(
-            "tell the corrections in {} from the source in {}: one lies in the other; move one \
-             (data.corrections, data.source.path)",
+            "distinguish the corrections in {} from the source in {}: one is inside the other; \
+             move one (data.corrections, data.source.path)",
             corrections.display(),
             source.display()
         )));
@@ -184,7 +184,7 @@ fn refuse_overlap_of(source: &Path, output: &Path) -> Result<(), UsageError> {
     let (source_place, output_place) = (place_of(source), place_of(output));
     if source_place.starts_with(&output_place) || output_place.starts_with(&source_place) {
         return Err(UsageError(format!(
-            "read {} into {}: one lies in the other; choose another output folder \
+            "read {} into {}: one is inside the other; choose another output folder \
              (paths.data_ingestion, --output)",
             source.display(),
             output.display()

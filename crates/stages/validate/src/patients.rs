@@ -29,7 +29,8 @@ pub(crate) enum PatientsError {
     )]
     Separator { path: PathBuf, separator: &'static str },
     #[error(
-        "tell the patient of {image}: {} gives it {first:?} and {second:?}; write more of the path",
+        "find the patient of {image}: {} gives both {first:?} and {second:?}; write more of the \
+         path",
         path.display()
     )]
     Ambiguous { path: PathBuf, image: String, first: String, second: String },
@@ -41,7 +42,7 @@ pub(crate) enum PatientsError {
     NoneFit { path: PathBuf, rows: usize, image: String },
     #[error(transparent)]
     Image(#[from] ImageFileError),
-    #[error("tell the patient of {}: {source}", path.display())]
+    #[error("find the patient of {}: {source}", path.display())]
     Dicom {
         path: PathBuf,
         #[source]

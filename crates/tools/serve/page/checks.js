@@ -57,11 +57,11 @@ function gauge({ value, limit, start, end, passed }) {
 
 /** @param {Checks} checks */
 export function checkList(checks) {
-  return h("ul", { class: "checks" }, ...toldChecks(checks).map((told) =>
-    h("li", { class: told.passed ? "passed" : "failed" },
-      icon(told.passed ? "tick" : "cross"),
+  return h("ul", { class: "checks" }, ...toldChecks(checks).map((check) =>
+    h("li", { class: check.passed ? "passed" : "failed" },
+      icon(check.passed ? "tick" : "cross"),
       h("div", {},
-        h("p", {}, h("strong", {}, told.name), told.passed ? " passed" : " refused"),
-        gauge(told),
-        h("p", { class: "fine" }, told.words)))));
+        h("p", {}, h("strong", {}, check.name), check.passed ? " passed" : " refused"),
+        gauge(check),
+        h("p", { class: "fine" }, check.words)))));
 }

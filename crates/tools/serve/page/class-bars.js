@@ -38,7 +38,7 @@ export function positiveScale(positive, firstClass) {
 /** @param {Positive} positive @param {number | null} strictest specificity @param {string | null} firstClass */
 function inWords(positive, strictest, firstClass) {
   const points = counted(positive.operating_points.length, "operating point");
-  if (positive.operating_points.length === 0) return "The model has no operating point: nobody says from where on it counts as positive.";
+  if (positive.operating_points.length === 0) return "The model has no operating point, so there is no threshold for the positive classes.";
   if (strictest === null) return `Not positive: below every operating point (${points}, marked on the line).`;
   const verdict = `Positive at ${Math.round(100 * strictest)} % specificity (${points}, marked on the line)`;
   if (firstClass === null || positive.classes.includes(firstClass)) return `${verdict}.`;

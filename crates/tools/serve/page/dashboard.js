@@ -78,7 +78,7 @@ function panels(heading, ...charts) {
 
 /** @param {Dashboard} dashboard */
 function figures({ counts, feedback, by_class }) {
-  const said = feedback.right + feedback.wrong;
+  const answered = feedback.right + feedback.wrong;
   const first = by_class.reduce((/** @type {typeof by_class[number] | null} */ best, entry) => (best && best.count >= entry.count ? best : entry), null);
   const figure = (/** @type {string} */ label, /** @type {string} */ value, /** @type {string} */ words) =>
     h("div", { class: "figure-box" }, h("dt", {}, label), h("dd", {}, h("span", { class: "big" }, value), h("span", { class: "fine" }, words)));
@@ -86,5 +86,5 @@ function figures({ counts, feedback, by_class }) {
     figure("Predictions", whole(counts.total), first && first.count > 0 ? `most often ${className(first.class)}` : "no class yet"),
     figure("Accepted", whole(counts.accepted), `${percent(counts.accepted / counts.total)} of all`),
     figure("Refused", whole(counts.refused), `${percent(counts.refused / counts.total)} of all`),
-    figure("Said wrong", whole(feedback.wrong), said === 0 ? "no feedback yet" : `of ${counted(said, "answer")} with feedback`));
+    figure("Said wrong", whole(feedback.wrong), answered === 0 ? "no feedback yet" : `of ${counted(answered, "answer")} with feedback`));
 }

@@ -6,7 +6,7 @@ import { h, icon } from "./dom.js";
 /** What the user can do, by the code of the server's error. @type {Record<string, string>} */
 const ADVICE = {
   bad_request: "Check the file and send it again.",
-  too_large: "Send a smaller picture: crop or scale it before, or ask whoever runs the server for a higher limit.",
+  too_large: "Send a smaller picture: crop or scale it first, or ask the server's operator for a higher limit.",
   unsupported_media_type: "Send PNG, JPEG or DICOM.",
   not_an_image: "The content decides, not the name. Send PNG, JPEG or DICOM.",
   damaged_image: "Export the scan again: the file may have been cut off on its way.",
@@ -17,16 +17,16 @@ const ADVICE = {
   conflict: "",
   unknown_class: "Choose one of the model's classes.",
   stopping: "The server is being stopped. Try again when it is back.",
-  store_unavailable: "The server's records cannot be reached. Try again, and tell whoever runs it if it stays so.",
-  forbidden: "Take a key with a higher role, or ask whoever runs the server.",
+  store_unavailable: "The server's records cannot be reached. Try again, and inform the server's operator if the problem stays.",
+  forbidden: "Use a key with a higher role, or ask the server's operator.",
 };
 
 /** @type {Record<number, string>} */
 const BY_STATUS = {
-  403: "This key does not allow it. Take a key with a higher role, or ask whoever runs the server.",
+  403: "This key does not allow it. Use a key with a higher role, or ask the server's operator.",
   404: "It may have been removed. Load the page again.",
   429: "The server is busy. Try again in a moment.",
-  500: "That is a fault of the server. Tell whoever runs it, with the number below.",
+  500: "That is an error of the server. Report it to the operator, with the number below.",
   503: "The server is starting or stopping. Try again in a moment.",
 };
 
@@ -70,7 +70,7 @@ function againButton(error, again) {
   const seconds = error instanceof ServerError && error.status === 429 ? error.retryAfterSeconds : null;
   if (seconds === null) return button;
   const until = Date.now() + 1000 * seconds;
-  const tell = () => {
+  const showRest = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
     button.textContent = `Try again (by itself in ${Math.max(0, left)} s)`;
     if (left > 0 && !tried) return;
@@ -82,7 +82,7 @@ function againButton(error, again) {
   button.addEventListener("click", () => {
     tried = true;
   });
-  const timer = setInterval(tell, 500);
-  tell();
+  const timer = setInterval(showRest, 500);
+  showRest();
   return button;
 }

@@ -61,13 +61,13 @@ function question(wasRefused) {
       resolve();
     } },
       h("div", {},
-        h("h2", { id: `${id}-title` }, wasRefused ? "The server did not take this key" : "This server wants a key"),
+        h("h2", { id: `${id}-title` }, wasRefused ? "The server rejected this key" : "This server requires a key"),
         h("p", { id: `${id}-help` }, wasRefused
-          ? "It may be mistyped, expired or withdrawn. Try another, or ask whoever runs the server."
-          : "Whoever runs the server can give you one. It is kept until this tab is closed.")),
+          ? "It may be mistyped, expired or revoked. Try another, or ask the server's operator."
+          : "The server's operator can give you one. It is kept until this tab is closed.")),
       h("div", { class: "field" }, h("label", { for: id }, "Key"), h("div", { class: "joined" }, field, h("button", { type: "submit" }, "Use key"))));
     byId("banners").append(form);
-    announce(wasRefused ? "The server did not take this key." : "This server wants a key.");
+    announce(wasRefused ? "The server rejected this key." : "This server requires a key.");
     if (document.activeElement === document.body || wasRefused) field.focus();
   });
 }

@@ -14,12 +14,12 @@ function slider(label, { min, max, step, value, words, act }) {
   const id = unique("slider");
   const output = h("output", { for: id }, words(value));
   const input = h("input", { id, type: "range", min, max, step, value, "aria-valuetext": words(value) });
-  const tell = () => {
+  const showValue = () => {
     output.textContent = words(input.valueAsNumber);
     input.setAttribute("aria-valuetext", words(input.valueAsNumber));
   };
   input.addEventListener("input", () => {
-    tell();
+    showValue();
     act(input.valueAsNumber);
   });
   return {
@@ -27,7 +27,7 @@ function slider(label, { min, max, step, value, words, act }) {
     /** @param {number} next */
     set(next) {
       input.value = String(next);
-      tell();
+      showValue();
     },
   };
 }
@@ -76,9 +76,9 @@ export function greyControls(viewer) {
   /** @param {import("./grey-window.js").GreyWindow} window */
   const apply = (window) => {
     viewer.setWindow(window);
-    tell();
+    showWindow();
   };
-  const tell = () => {
+  const showWindow = () => {
     const window = viewer.greyWindow;
     level.set(window.centre);
     width.set(window.width);
@@ -87,7 +87,7 @@ export function greyControls(viewer) {
     band.setAttribute("x", String(low));
     band.setAttribute("width", String(Math.max(1, high - low)));
   };
-  viewer.addEventListener("window", tell);
+  viewer.addEventListener("window", showWindow);
 
   return {
     element: h("div", { class: "grey-controls", role: "group", "aria-label": "Window and level, in grey values from 0 to 255" },
@@ -102,7 +102,7 @@ export function greyControls(viewer) {
         const most = Math.max(...roots, 1);
         bars.setAttribute("d", roots.map((root, bin) => `M${bin * 4} 40v${-38 * root / most}h4v${38 * root / most}z`).join(""));
       }
-      tell();
+      showWindow();
     },
   };
 }

@@ -8,19 +8,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// One image of a request: what the model says of it, or why it says nothing.
+/// One image of a request: the model's prediction, or the error.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Item {
-    /// What the model says.
+    /// The prediction.
     Prediction {
-        /// The file's name, where the request told it.
+        /// The file's name, if the request gave it.
         file: Option<String>,
         prediction: Box<Prediction>,
     },
-    /// Why it says nothing.
+    /// The error.
     Error {
-        /// The file's name, where the request told it.
+        /// The file's name, if the request gave it.
         file: Option<String>,
         error: ErrorBody,
     },
@@ -32,14 +32,14 @@ pub(crate) struct Predictions {
     pub(crate) predictions: Vec<Item>,
 }
 
-/// What the model says of one image.
+/// The prediction for one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Prediction {
     /// By which it is corrected; ids grow with time.
     pub(crate) id: Uuid,
     /// RFC 3339, UTC.
     pub(crate) created_at: String,
-    /// The file's name, where the request told it.
+    /// The file's name, if the request gave it.
     pub(crate) file: Option<String>,
     pub(crate) model: ModelName,
     pub(crate) image: Image,
@@ -49,11 +49,11 @@ pub(crate) struct Prediction {
     pub(crate) confidence: f64,
     /// Of every class, in the model's order; they add up to 1.
     pub(crate) probabilities: Vec<ClassProbability>,
-    /// The finding that is looked for, against everything else.
+    /// The finding of interest, against everything else.
     pub(crate) positive: Option<Positive>,
-    /// Whether the image is of the kind the model was trained on; null where nobody calibrated.
+    /// Whether the image is of the kind the model was trained on; null without a calibration.
     pub(crate) checks: Option<Checks>,
-    /// Where the model looked, where that was asked for and there is anything to show.
+    /// Where the model looked, if requested and not empty.
     pub(crate) explanation: Option<Explanation>,
     pub(crate) timings_ms: Timings,
     /// What the answer must not be used for.
@@ -102,7 +102,7 @@ pub(crate) struct ClassProbability {
     pub(crate) probability: f64,
 }
 
-/// The finding that is looked for.
+/// The finding of interest.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Positive {
     /// Classes that count as the finding.

@@ -26,7 +26,7 @@ use crate::server::Server;
         (name = "model", description = "Which model answers"),
         (name = "review", description = "Earlier predictions, and corrections"),
         (name = "training", description = "Train again"),
-        (name = "operate", description = "For whoever runs the server"),
+        (name = "operate", description = "For operators"),
     ),
     modifiers(&Keys),
 )]

@@ -213,7 +213,7 @@ async fn answer(listener: std::net::TcpListener, server: &Server, watch: KeyWatc
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = listener.local_addr().context("tell the address")?;
+    let address = listener.local_addr().context("find the server's address")?;
     let router = routes::router(server);
     let signals = StopSignals::listen()?;
     if server.training.is_left_behind() {
@@ -222,7 +222,7 @@ async fn answer(listener: std::net::TcpListener, server: &Server, watch: KeyWatc
     writeln!(std::io::stdout(), "listening on {scheme}://{address}")
         .context("print the address")?;
     if !server.guard.keys.are_needed() {
-        tracing::info!("no keys are configured: whoever is on this machine may do everything");
+        tracing::info!("no keys are configured: every user of this machine may do everything");
     }
     let abandoned = "the server was stopped while it ran";
     if server.records.store.abandon_training(jiff::Timestamp::now(), abandoned).await? {

@@ -89,7 +89,7 @@ impl Meters {
             request_time.clone(),
         );
         registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
-        registry.register("predictions", "Images the model has looked at", predictions.clone());
+        registry.register("predictions", "Images the model has processed", predictions.clone());
         registry.register_with_unit(
             "prediction_step",
             "Steps of a prediction: decode, wait, inference",

@@ -12,8 +12,8 @@ pub struct ArtifactPath(String);
 /// An invalid path for an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no path of an artifact: it is relative, such as plots/loss.png, without empty \
-     segments, . and .., and without \\ # ? % and control characters"
+    "{0:?} is not a valid path of an artifact: it is relative, such as plots/loss.png, without \
+     empty segments, . and .., and without \\ # ? % and control characters"
 )]
 pub struct InvalidArtifactPath(pub String);
 

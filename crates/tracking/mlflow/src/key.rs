@@ -24,8 +24,8 @@ pub struct Key(String);
 /// A name that MLflow rejects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{name:?} is no name for a metric, parameter or tag: {reason}; MLflow takes up to 250 \
-     letters, digits, and any of _ - . : / and space"
+    "{name:?} is not a valid name for a metric, parameter or tag: {reason}; MLflow accepts up to \
+     250 letters, digits, and any of _ - . : / and space"
 )]
 pub struct InvalidKey {
     /// The name.

@@ -12,7 +12,7 @@ pub struct PageLimit(u32);
 
 /// A page size of none, or of more than the maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a page of {0} rows cannot be had; ask for 1 to {max}", max = PageLimit::MAX)]
+#[error("a page of {0} rows is not possible; request 1 to {max}", max = PageLimit::MAX)]
 pub struct InvalidPageLimit(u32);
 
 impl PageLimit {

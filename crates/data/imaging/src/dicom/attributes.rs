@@ -92,7 +92,7 @@ impl<'a> Attributes<'a> {
         let Some(text) = self.text_at(place, tag) else { return Ok(None) };
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Some(number)),
-            _ => Err(damaged(format!("{} is {text:?}, which is no number", name_of(tag)))),
+            _ => Err(damaged(format!("{} is {text:?}, which is not a valid number", name_of(tag)))),
         }
     }
 

@@ -117,7 +117,7 @@ fn numbers_that_contradict_each_other_are_damage() {
         (slice().with_text(tags::RESCALE_SLOPE, VR::DS, "0"), "a rescale slope of 0"),
         (
             slice().with_text(tags::RESCALE_INTERCEPT, VR::DS, "much"),
-            "RescaleIntercept (0028,1052) is \"much\", which is no number",
+            "RescaleIntercept (0028,1052) is \"much\", which is not a valid number",
         ),
         (slice().with_word(tags::BITS_STORED, 17), "17 bits up to bit 15 of 16"),
         (slice().with_word(tags::HIGH_BIT, 16), "16 bits up to bit 16 of 16"),

@@ -198,7 +198,10 @@ fn a_value_that_is_not_used_refuses_nothing() {
         assert_eq!(file.picture().seen_through(), Some(SeenThrough::Lung), "{number}");
     }
     let used = with_window(slice(), "40,5", "400").error();
-    assert_eq!(used, "damaged DICOM: WindowCenter (0028,1050) is \"40,5\", which is no number");
+    assert_eq!(
+        used,
+        "damaged DICOM: WindowCenter (0028,1050) is \"40,5\", which is not a valid number"
+    );
 }
 
 /// Functional groups with the given elements, in the shared ones.

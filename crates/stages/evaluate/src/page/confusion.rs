@@ -53,7 +53,7 @@ fn most_frequent_mistake(evaluated: &Evaluated<'_>, matrix: &ConfusionMatrix) ->
         .filter(|(count, ..)| *count > 0);
     match most {
         Some((count, actual, predicted)) => format!(
-            "The most frequent mistake: {} taken for {}, {count} of {}.",
+            "The most frequent mistake: {} predicted as {}, {count} of {}.",
             evaluated.class(actual),
             evaluated.class(predicted),
             matrix.support(actual)

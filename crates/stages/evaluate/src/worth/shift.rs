@@ -136,11 +136,11 @@ impl Shift {
 }
 
 impl Confusion {
-    /// ` 72 of 92 adenocarcinoma are taken for large cell carcinoma, 2 of 23 on validation.`
+    /// ` 72 of 92 adenocarcinoma are predicted as large cell carcinoma, 2 of 23 on validation.`
     fn in_words(&self) -> String {
         let ([test, of_test], [validation, of_validation]) = (self.test, self.validation);
         format!(
-            " {test} of {of_test} {} are taken for {}, {validation} of {of_validation} on \
+            " {test} of {of_test} {} are predicted as {}, {validation} of {of_validation} on \
              validation.",
             spoken(&self.actual),
             spoken(&self.predicted)
@@ -249,7 +249,7 @@ mod tests {
             ("squamous_cell", [42, 42], [0, 21])
         );
         for part in
-            ["AUROC 1.000", "42 of 42 adeno are taken for squamous cell", "rose by 2.00 nats"]
+            ["AUROC 1.000", "42 of 42 adeno are predicted as squamous cell", "rose by 2.00 nats"]
         {
             assert!(found.in_words.contains(part), "{}", found.in_words);
         }

@@ -72,7 +72,7 @@ fn it_needs_neither_ingest_nor_validate() {
 fn an_image_in_no_known_folder_is_named() {
     let project = with_folder();
     artifact::write_file(&project.path("elsewhere/cyst/1.bmp"), &pixel(1)).unwrap();
-    project.evaluate(&FOLDER).code(1).stderr(contains("tell the class of cyst/1.bmp"));
+    project.evaluate(&FOLDER).code(1).stderr(contains("find the class of cyst/1.bmp"));
     assert!(!project.path("other").exists());
 }
 

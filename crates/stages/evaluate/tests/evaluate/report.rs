@@ -43,7 +43,7 @@ fn counts_and_classes_are_those_of_the_scores() {
     let cells = between(confusion, "<td class=\"cell\" ", "</td>");
     let counts: Vec<_> = cells.iter().map(|cell| cell.split('>').nth(1).unwrap()).collect();
     assert_eq!(counts, [format!("{CANCERS} (100 %)"), format!("{NORMALS} (100 %)")]);
-    assert!(confusion.contains("normal taken for cancer, 4 of 4"), "{confusion}");
+    assert!(confusion.contains("normal predicted as cancer, 4 of 4"), "{confusion}");
     let classes = section(&page, "classes");
     assert_eq!(classes.matches("too few").count(), 2, "both classes have fewer than 20 images");
     assert_eq!(shown_paths(section(&page, "mistakes")).len(), NORMALS);

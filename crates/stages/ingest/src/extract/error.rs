@@ -42,7 +42,7 @@ pub(crate) enum Fault {
     Link { name: String },
     #[error("{name:?} is neither a file nor a folder")]
     Special { name: String },
-    #[error("it lists the same name twice, so its content is not clear; pack it anew")]
+    #[error("it lists the same name twice, so its content is ambiguous; pack it again")]
     DuplicateNames,
     #[error("entries share the same packed bytes, as in a zip bomb or a damaged file")]
     Overlap,

@@ -24,8 +24,8 @@ enum DriveError {
     #[error("download Drive file {id}: it asks to sign in; share it with \"anyone with the link\"")]
     NotShared { id: String },
     #[error(
-        "download Drive file {id}: a page titled {title:?} came in its place; \
-         open the link in a browser to see what it asks for"
+        "download Drive file {id}: Drive sent a page titled {title:?} instead; \
+         open the link in a browser to see what it requires"
     )]
     OtherPage { id: String, title: String },
 }

@@ -235,7 +235,7 @@ fn corrections_in_the_source_or_the_output_are_bad_usage() {
         let output = project.command(&[]).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains("one lies in the other"), "{message}");
+        assert!(message.contains("one is inside the other"), "{message}");
         assert!(project.path(path.to_str().unwrap()).is_file());
     }
 }

@@ -80,7 +80,7 @@ fn a_wrong_digest_and_a_page_are_refused() {
     let message = project.refuse(1, &["--source", &url, "--sha256", &wrong]);
     assert!(message.contains("wrong SHA-256"), "{message}");
     let message = project.refuse(1, &["--source", &server.url("/page.zip")]);
-    assert!(message.contains("\"Log in\" came in place of a zip file"), "{message}");
+    assert!(message.contains("\"Log in\" instead of a zip file"), "{message}");
 }
 
 #[test]

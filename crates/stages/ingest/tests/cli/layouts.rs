@@ -205,7 +205,7 @@ fn source_and_output_inside_each_other_are_bad_usage() {
     let project = flat_project();
     for output in [".", "scans", "scans/ingested"] {
         let message = project.refuse(2, &["--source", "scans", "--output", output]);
-        assert!(message.contains("one lies in the other"), "{message}");
+        assert!(message.contains("one is inside the other"), "{message}");
         assert_eq!(tree(&project.path("scans")).len(), 30);
     }
 }

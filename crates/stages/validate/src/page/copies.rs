@@ -61,8 +61,8 @@ pub(super) fn scans_section(content: &Content<'_>) -> Result<Section> {
         title: title.into(),
         lead: format!(
             "{} pairs look like neighbouring slices of one scan, {} of them in different splits; {} \
-             test images have such a neighbour in training. They are no copies and are never left \
-             out by themselves, but a new split keeps them together.",
+             test images have such a neighbour in training. They are not copies and are never left \
+             out for this reason, but a new split keeps them together.",
             scans.pairs, scans.pairs_across_splits, scans.test_images_with_neighbour_in_training
         ),
         body: html! {
@@ -94,7 +94,7 @@ fn counts(content: &Content<'_>) -> Markup {
     let table = Table {
         label: "Copies by kind of evidence".into(),
         columns: vec![
-            Column::text("told by"),
+            Column::text("evidence"),
             Column::number("distinct contents"),
             Column::number("contents in several splits"),
             Column::number("test images with a copy in training"),
@@ -153,7 +153,7 @@ fn conflicts(content: &Content<'_>) -> Markup {
         });
     let table = Table {
         label: "Contents with more than one label".into(),
-        columns: ["content", "told by", "label", "split", "image"]
+        columns: ["content", "evidence", "label", "split", "image"]
             .into_iter()
             .map(Column::text)
             .collect(),

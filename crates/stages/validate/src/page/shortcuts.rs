@@ -88,7 +88,7 @@ fn remarks(baselines: &[BaselineReport]) -> Markup {
     html! {
         @if remarks().next().is_some() {
             details {
-                summary { "What they had to choose" }
+                summary { "Their choices, and how they were made" }
                 ul { @for (looks_at, remark) in remarks() { li { (looks_at) ": " (remark) } } }
             }
         }
@@ -132,9 +132,9 @@ fn pairs(content: &Content<'_>) -> Markup {
         columns,
         cells,
         caption: format!(
-            "On {} validation and test images that have no copy in training; 0.5 is chance. ● told \
-             apart: AUROC {:.2} or more, and p < {} after correction for the number of tests \
-             (Mann-Whitney, each group of images counting once).",
+            "On {} validation and test images that have no copy in training; 0.5 is chance. ● \
+             distinguished: AUROC {:.2} or more, and p < {} after correction for the number of \
+             tests (Mann-Whitney, each group of images counting once).",
             verdict.images, verdict.auroc_limit, verdict.significance
         ),
     };

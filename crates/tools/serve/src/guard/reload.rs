@@ -60,7 +60,10 @@ impl KeyWatch {
         let config = Services::load(&self.config)?.serve;
         let count = keys.replace(&config.keys, &revoked::read(folder)?)?;
         if config.keys.is_empty() && keys.are_needed() {
-            tracing::warn!("config.yaml lists no keys any more; nobody is let in until a restart");
+            tracing::warn!(
+                "config.yaml lists no keys any more; requests that need a key are refused until a \
+                 restart"
+            );
         }
         Ok(count)
     }

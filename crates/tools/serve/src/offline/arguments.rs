@@ -24,7 +24,7 @@ Examples (in a source tree, scripts/stage before the name):
 Exit codes:
   0  some files were predicted, or all (those refused as foreign have no class: see accepted)
   3  some files cannot be used as images; the column error gives the reason
-  4  no file was predicted: all were refused as foreign, or are no image
+  4  no file was predicted: all were refused as foreign, or are not images
   1  failed
   2  bad usage or configuration
 

@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Services { registry, serve: settings, .. } = &services;
     let files = files::find(&arguments.paths)?;
     if files.is_empty() {
-        bail!("find images: there are no files in what was named");
+        bail!("find images: the named paths contain no files");
     }
     let (served, model) = ServedModel::load(ModelSource {
         folder: &config.paths.model,

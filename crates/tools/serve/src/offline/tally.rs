@@ -65,7 +65,7 @@ impl Tally {
         }
         if unusable > 0 {
             let reasons = by_count(&self.unusable, |kind| (*kind).to_owned());
-            lines.push(format!("{unusable} no image that can be used: {reasons}"));
+            lines.push(format!("{unusable} not usable images: {reasons}"));
         }
         for (class, name) in names.iter().enumerate() {
             let count = self.classes.get(&ClassIndex(class)).copied().unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
             [
                 "5 files: 1 accepted",
                 "3 refused as foreign: 2 by b, 1 by a",
-                "1 no image that can be used: 1 no image",
+                "1 not usable images: 1 no image",
                 "0 x",
                 "1 y\\u{1b}",
             ]

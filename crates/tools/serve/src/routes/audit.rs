@@ -18,7 +18,7 @@ use crate::routes::query::{bad, limit_and_cursor};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// Rows, 1 to 1000; 50 where it is not said.
+    /// Rows, 1 to 1000; 50 by default.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// `next` of the page before.

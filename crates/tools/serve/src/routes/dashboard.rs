@@ -22,7 +22,7 @@ const MOST_DAYS: u16 = 366;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DashboardQuery {
-    /// So many, today included; 30 where it is not said.
+    /// So many, today included; 30 by default.
     #[param(minimum = 1, maximum = 366)]
     days: Option<u16>,
 }

@@ -91,7 +91,7 @@ struct SinceTraining {
     trained_at: Option<String>,
 }
 
-/// How often one class was taken for another.
+/// How often one class was confused with another.
 #[derive(Debug, Serialize, ToSchema)]
 struct Change {
     /// Null where the image was refused as foreign.
@@ -107,10 +107,10 @@ impl From<ClassChange> for Change {
     }
 }
 
-/// Say what is right
+/// Give the right class
 ///
-/// All of it is kept; of several for one prediction the last counts. When the answer comes, it is
-/// on the disk.
+/// All feedback is kept; the last one for a prediction counts. It is on the disk before the answer
+/// is sent.
 #[utoipa::path(post, path = "/v1/feedback", tag = "review", request_body = FeedbackRequest,
     responses((status = 201, body = FeedbackAnswer), (status = "4XX", body = ErrorAnswer),
         (status = 503, body = ErrorAnswer)),
@@ -137,7 +137,7 @@ async fn keep(
     let classes = corrector.host.shelf.current();
     if classes.classes.index(&given.class).is_err() {
         let message = format!(
-            "{:?} is no class of the model; it knows {}",
+            "{:?} is not a class of the model; it has {}",
             given.class,
             classes.classes.names().join(", ")
         );

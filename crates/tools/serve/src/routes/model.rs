@@ -45,7 +45,7 @@ pub(crate) struct ModelAnswer {
     notice: &'static str,
 }
 
-/// How the model came about.
+/// How the model was trained.
 #[derive(Debug, Serialize, ToSchema)]
 struct Trained {
     run: String,
@@ -55,7 +55,7 @@ struct Trained {
     valid_loss: f64,
 }
 
-/// What its probabilities are worth.
+/// The calibration.
 #[derive(Debug, Serialize, ToSchema)]
 struct CalibrationAnswer {
     /// What logits are divided by.
@@ -82,7 +82,7 @@ pub(crate) async fn model(
 
 /// Load the model folder again
 ///
-/// What `select` or `dvc pull` put there answers from now on; no request is lost.
+/// From now on serves the model that `select` or `dvc pull` wrote; no request is lost.
 #[utoipa::path(post, path = "/v1/model/reload", tag = "model",
     responses((status = 200, body = ModelAnswer), (status = 409, body = ErrorAnswer)),
     security((), ("key" = [])))]

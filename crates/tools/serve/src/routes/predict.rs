@@ -22,7 +22,7 @@ pub(crate) struct PredictQuery {
     #[param(inline)]
     explain: Option<Explain>,
     /// Centre and width in Hounsfield units that DICOM images are seen through, as `40,400`. The
-    /// model was trained on what it was trained on: another window than then may mislead it.
+    /// model was trained with one window: another may mislead it.
     #[param(
         pattern = r"^\s*[+-]?\d{1,5}(\.\d+)?\s*,\s*[1-9]\d{0,4}(\.\d+)?\s*$",
         example = "40,400"
@@ -39,8 +39,8 @@ enum Explain {
 /// Predict one or many images
 ///
 /// The body is an image itself (PNG, JPEG, DICOM, TIFF, BMP, GIF, WebP), `multipart/form-data` with one or
-/// many files, or JSON. Of one image a failure is the answer's status; of many it stands in the
-/// image's place.
+/// many files, or JSON. With one image a failure is the answer's status; with several it takes the
+/// place of that image's prediction.
 #[utoipa::path(post, path = "/v1/predict", tag = "predict", params(PredictQuery),
     request_body(content(
         (Vec<u8> = "application/octet-stream"), (JsonImages = "application/json"),

@@ -22,7 +22,7 @@ use crate::routes::query::{bad, id, limit_and_cursor};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// Rows, 1 to 1000; 50 where it is not said.
+    /// Rows, 1 to 1000; 50 by default.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// `next` of the page before.
@@ -31,7 +31,7 @@ pub(crate) struct ListQuery {
     class: Option<String>,
     /// Whether the image passed the checks.
     accepted: Option<bool>,
-    /// What somebody said of them.
+    /// The feedback on them.
     #[param(inline)]
     feedback: Option<FeedbackWanted>,
     /// Made at this time (RFC 3339) or later.
@@ -79,7 +79,7 @@ pub(crate) struct Row {
     image_url: Option<String>,
 }
 
-/// What somebody said of a prediction.
+/// The feedback on a prediction.
 #[derive(Debug, Serialize, ToSchema)]
 struct RowFeedback {
     class: String,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::guard::keys::{Caller, name_of};
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SessionAnswer {
     /// The key's name; `local` where there are no keys.
@@ -16,7 +16,7 @@ pub(crate) struct SessionAnswer {
     role: &'static str,
 }
 
-/// Who asks, and what they may do
+/// The caller, and the allowed actions
 #[utoipa::path(get, path = "/v1/session", tag = "predict",
     responses((status = 200, body = SessionAnswer)), security((), ("key" = [])))]
 pub(crate) async fn session(Extension(caller): Extension<Caller>) -> Json<SessionAnswer> {

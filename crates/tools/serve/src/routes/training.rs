@@ -62,7 +62,7 @@ pub(crate) async fn progress(State(training): State<Arc<Training>>) -> Json<Prog
     Json(training.progress())
 }
 
-/// What happens, as it happens
+/// The progress as a stream
 ///
 /// Server-sent events: `state` with what `GET /train` says, at first and whenever it changes;
 /// `log` with `{"line": …}`.

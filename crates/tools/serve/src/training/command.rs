@@ -31,7 +31,7 @@ impl Tools {
     /// # Errors
     /// When there is no pipeline here, or a program is missing.
     pub(crate) fn find() -> Result<Self> {
-        let here = std::env::current_dir().context("tell the working folder")?;
+        let here = std::env::current_dir().context("find the working folder")?;
         let pipeline = here.join("dvc.yaml");
         if !pipeline.exists() {
             bail!("{} has no dvc.yaml; start the server in the project", here.display());

@@ -29,7 +29,7 @@ pub(crate) async fn export(records: &Records, folder: &Path) -> Result<(usize, u
         let Ok(image) = records.image(*digest).await else {
             anyhow::bail!("export the corrected image {digest}: it cannot be read")
         };
-        let format = looks_like_image(&image).context("tell the format of a kept image")?;
+        let format = looks_like_image(&image).context("recognise the format of a stored image")?;
         let name = format!("{digest}.{}", format.extension());
         remove_from_other_classes(folder, class, &name)?;
         artifact::write_file(&folder.join(class).join(name), &image)?;

@@ -40,9 +40,9 @@ pub(crate) async fn start(retraining: &Retraining, caller: &Caller) -> Result<Tr
         Failure::new(Code::StoreUnavailable, "the training could not be locked; the log says more")
     })?;
     let Some(lock) = lock else {
-        let message = "start a training: the programs of one are running; wait for their end. Where a \
-                       server that was killed began it, `lsof` on training.lock in serve.folder \
-                       tells which they are";
+        let message = "start a training: the programs of one are running; wait until they end. If \
+                       a killed server started them, `lsof` on training.lock in serve.folder \
+                       lists them";
         return Err(Failure::new(Code::Conflict, format!("failed to {message}")));
     };
     let started_at = Timestamp::now();
