@@ -1,26 +1,25 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball sbom repro control scores profile mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint docs lock clean-features
 
 PROFILE ?=
 DATA ?=
-NAME ?=
-FROM ?= chest-ct
 MLFLOW ?=
 AGAIN ?=
 ROUNDS ?= 3
 MUTATIONS ?= 60000
 ONLY ?=
 SECOND ?=
+REMOTES ?=
 
 # MLFLOW=1 tracks the run: on the server that MLFLOW_TRACKING_URI names, or else that of make mlflow.
 ifeq ($(MLFLOW),1)
 repro: export MLFLOW_TRACKING_URI := $(or $(MLFLOW_TRACKING_URI),http://127.0.0.1:5000)
 endif
 
-# The DVC root that a command works on: the project itself, or a profile.
-root := $(if $(PROFILE),profiles/$(PROFILE),.)
+# The DVC root that a command works on: the project itself, or a study.
+root := $(if $(PROFILE),studies/$(PROFILE),.)
 
 help: ## this list
 	@echo "Hounsfield: reproducible tumour-image classification. Research use only."
@@ -30,14 +29,14 @@ help: ## this list
 	@echo "  make repro                                           the synthetic sample, in minutes"
 	@echo "  make repro PROFILE=chest-ct DATA=~/chest-ct.zip      your own scans"
 	@echo "  make mlflow & make repro MLFLOW=1                    the same, with a page for every run"
-	@echo "  profiles: $(sort $(notdir $(wildcard profiles/*)))"
+	@echo "  PROFILE: chest-ct, chest-ct-binary, brain-mri, two-class, or a name of your own"
 	@echo
 	@echo "  . .venv/bin/activate"
 	@echo "  dvc exp run -S train.seed=18                         one change: only what depends on it runs"
 	@echo "  scripts/stage train --help                           one stage by itself"
 
-setup: ## installs DVC and libtorch into .venv, pinned; does nothing when they are there
-	@scripts/setup
+setup: ## installs DVC and libtorch into .venv, pinned; REMOTES=s3,ssh for such DVC remotes; does nothing when they are there
+	@REMOTES="$(REMOTES)" scripts/setup
 
 build: setup ## builds the stage programs
 	@scripts/stage --build
@@ -59,16 +58,13 @@ repro: setup ## the whole pipeline, then its scores; PROFILE=… DATA=… for re
 control: setup ## the score without learning: the same on shuffled labels, in a folder aside; PROFILE=…
 	@scripts/control "$(PROFILE)"
 
-scores: setup ## the scores of the last run; PROFILE=… for those of a profile
-	@.venv/bin/python scripts/scores.py $(root)/artifacts/evaluation/scores.json $(root)/test_looks.jsonl
-
-profile: ## a new profile: NAME=my-scans, and FROM=chest-ct to start from another
-	@scripts/profile "$(NAME)" "$(FROM)"
+scores: setup ## the scores of the last run; PROFILE=… for those of a study
+	@scripts/stage hounsfield scores $(root)
 
 mlflow: ## an MLflow server on http://127.0.0.1:5000, until Ctrl-C
 	@scripts/mlflow
 
-mlflow-sync: setup ## sends the MLflow server the records that it missed; PROFILE=… for the runs of a profile
+mlflow-sync: setup ## sends the MLflow server the records that it missed; PROFILE=… for the runs of a study
 	@cd $(root) && $(CURDIR)/scripts/stage mlflow-sync
 
 register: setup ## the model on the MLflow server, champion if it beats the present one; PROFILE=…
@@ -105,8 +101,12 @@ lint: setup ## format, lints, types, documentation, licences, workflow: as CI do
 	@scripts/setup lint
 	@scripts/lint
 
+docs: setup ## the documents as a site, site/index.html, which opens without a network
+	@scripts/setup docs
+	@scripts/docs
+
 lock: ## locks the Python requirements again, from requirements*.in
 	@scripts/lock
 
-clean-features: ## removes the cached features of the frozen base; PROFILE=… for those of a profile
+clean-features: ## removes the cached features of the frozen base; PROFILE=… for those of a study
 	rm -rf $(root)/artifacts/features

@@ -28,13 +28,13 @@ from rows import Measured, TableRow, gflop_per_image, missing, printed
 from run import ROOT, say, write
 
 TIMEOUT_S = 1800.0
-# A step back through a convolution is two products as large as the one forward.
+# A step back through a convolution costs two products as large as the forward one.
 TUNING_PASSES = 3
 EPOCH_RATE = re.compile(r"epoch \d+/\d+: .* (\d+) images/s")
 
 
 def refuse_without_cuda() -> None:
-    """Says what is missing and ends, rather than measuring a CPU under the name of a GPU."""
+    """Ends with a message about what is missing, so that a CPU is not measured as a GPU."""
     found = shutil.which("nvidia-smi") and machine.said(["nvidia-smi", "-L"])
     if found or Path("/dev/nvidia0").exists():
         return
@@ -112,7 +112,7 @@ class GpuBench:
 
     def tune(self) -> Run:
         self.tuned.forget_training()
-        # Random weights: a small step, so that no loss diverges.
+        # Random weights need a small step, so that no loss diverges.
         return self.train(self.tuned, "gpu_tune", 3, "--learning-rate", "0.00001")
 
     def torch(self, log: str, mode: str, *arguments: str) -> Run:
@@ -161,15 +161,15 @@ class GpuBench:
 
 
 def frozen_rate(measured: Measured, project: Project) -> float:
-    """Images a second: distinct contents over what a cold cache costs more than a warm one."""
+    """Images a second: distinct contents over the extra time of a cold cache."""
     distinct = len({row["sha256"] for row in project.rows() if row["split"] != "test"})
-    # A round that measured one alone says nothing.
+    # A round with only one of the two measurements is left out.
     pairs = zip(measured.of("cold"), measured.of("warm"), strict=False)
     return distinct / statistics.median(cold.wall_s - warm.wall_s for cold, warm in pairs)
 
 
 def tuning_rate(measured: Measured) -> float:
-    """Images a second in the last epoch, as train logs it: start and first kernels are past."""
+    """Images a second in the last epoch, as train logs it, after the start and the first kernels."""
     rates = []
     for each in measured.of("tune"):
         logged = EPOCH_RATE.findall(each.said)
@@ -252,7 +252,7 @@ def table(measured: Measured, bench: GpuBench) -> list[TableRow]:
 def make_projects(options: argparse.Namespace, work: Path) -> tuple[Project, Project]:
     """The sample with everything frozen, and the same images with nothing frozen."""
     programs = options.binaries.resolve()
-    params = projects.profile_params(ROOT, "chest-ct", options.image_size)
+    params = projects.real_scans_params(ROOT, options.image_size)
     params = projects.with_value(params, "ingest", "images", str(options.images))
     frozen = projects.create(ROOT, work / "frozen", programs, work / "logs", "chest-ct", None, params)
     projects.make_inputs(frozen)
@@ -336,7 +336,7 @@ def main() -> None:
     say(f"bench-gpu: {time.monotonic() - started:.0f} s; raw times in {options.output}")
     shutil.rmtree(work / "frozen", ignore_errors=True)
     shutil.rmtree(work / "tuned", ignore_errors=True)
-    # Without ours there is nothing to compare: a GPU that our train cannot use ends here.
+    # Without our own figures there is nothing to compare, so a GPU that our train cannot use ends here.
     if "cold" in measured.missing:
         sys.exit(f"bench-gpu: train did not run on {options.device}: {measured.missing['cold']}")
 

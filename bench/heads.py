@@ -32,7 +32,7 @@ CLASSES = 4
 HELD_OUT = 2000
 STRENGTH = {"linear": 0.1, "kernel": 10.0}
 WIDTH = 1.0
-# Of exact machines; beyond, ours has landmarks, and is set beside scikit-learn's.
+# Limit of exact machines; above it ours uses landmarks, and is compared with scikit-learn's.
 EXACT_LIMIT = 8192
 TIMEOUT_S = 20 * 60.0
 ROWS_AT_A_TIME = 4096
@@ -40,7 +40,7 @@ ROWS_AT_A_TIME = 4096
 
 @dataclass(frozen=True)
 class Contest:
-    """One kind of head on one set of features, and what scikit-learn calls the same."""
+    """One kind of head on one set of features, and scikit-learn's equivalent."""
 
     kind: str
     peer: str
@@ -73,7 +73,7 @@ def draw(folder: Path, images: int, seed: int = 1) -> None:
 
 
 def divide(folder: Path, features: Path, seed: int = 1) -> tuple[int, int, int]:
-    """A file of real features in two parts; says how many images, columns and classes there are."""
+    """Divides a file of real features into two parts; returns the number of images, columns and classes."""
     with numpy.load(features) as file:
         values, labels = file["features"].astype(numpy.float32), file["labels"].astype(numpy.uint8)
     order = numpy.random.default_rng(seed).permutation(len(values))
@@ -102,7 +102,7 @@ def describe(folder: Path, kind: str, columns: int, classes: int) -> Path:
 
 
 def contests(images: int) -> list[Contest]:
-    """Beside landmarks stand scikit-learn's, and where it does not take too long, all images."""
+    """Landmarks are compared with scikit-learn's and, if it does not take too long, with all images."""
     kernel = [Contest("kernel", "svc", images)]
     if images > EXACT_LIMIT:
         kernel.insert(0, Contest("kernel", "nystroem", images))

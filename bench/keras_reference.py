@@ -27,7 +27,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# What the common tutorials switch on. `shear_range` is in degrees.
+# The augmentation of the common tutorials. `shear_range` is in degrees.
 AUGMENTATION = {
     "rotation_range": 40,
     "width_shift_range": 0.2,
@@ -105,7 +105,7 @@ def generator(folder: Path, options: argparse.Namespace, shuffle: bool, augment:
 
 
 def prefetched(folder: Path, options: argparse.Namespace, augment: bool) -> Any:
-    """The same images through tf.data: decoded and changed in parallel, ahead of the model."""
+    """The same images through tf.data: decoded and augmented in parallel, ahead of the model."""
     import keras
     import tensorflow as tf
 
@@ -176,7 +176,7 @@ def features(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def phase_times(folder: Path) -> tuple[list[Any], list[dict[str, float]]]:
-    """Callbacks that write a checkpoint each epoch, and the list that seconds of each part go to."""
+    """Callbacks that write a checkpoint each epoch, and the list of seconds of each part."""
     import keras
 
     epochs: list[dict[str, float]] = []
@@ -204,7 +204,7 @@ def phase_times(folder: Path) -> tuple[list[Any], list[dict[str, float]]]:
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    """An epoch of one batch, in which Keras traces the model; then epochs of a few, which are timed."""
+    """Trains an epoch of one batch, in which Keras traces the model; then timed epochs of a few batches."""
     if options.settings == "best":
         return train_on_features(options)
     model = classifier(options)
@@ -243,7 +243,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_on_features(options: argparse.Namespace) -> dict[str, Any]:
-    """Features once, then the head alone, over as many records as the whole set has."""
+    """Computes features once, then trains only the head, over as many records as the whole set has."""
     import keras
     import numpy as np
 
@@ -298,7 +298,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def predict(options: argparse.Namespace) -> dict[str, Any]:
-    """One image from its file to probabilities, over and over; the first call apart."""
+    """Predicts one image from its file again and again; the first call is timed separately."""
     import keras
     import numpy as np
 
@@ -370,7 +370,7 @@ def main() -> None:
             keras.config.set_dtype_policy("mixed_bfloat16")
         figures["versions"] = {"keras": keras.__version__, "tensorflow": tf.__version__}
     figures |= MODES[options.mode](options)
-    # Keras and its generators print too: the figures are on the last line.
+    # Keras and its generators print too, so the figures are on the last line.
     print(json.dumps({"mode": options.mode, "settings": options.settings, **figures}), flush=True)
 
 

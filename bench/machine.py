@@ -1,4 +1,4 @@
-"""What the figures were taken on: they mean nothing without it."""
+"""The machine of the figures, without which they have no meaning."""
 
 import datetime
 import os
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-# Instruction sets that decide how fast a matrix product is.
+# Instruction sets that affect how fast a matrix product is.
 TOLD_FLAGS = (
     "avx2",
     "fma",
@@ -25,7 +25,7 @@ TOLD_FLAGS = (
 
 
 def said(command: list[str], cwd: Path | None = None) -> str:
-    """The first line that a command prints, or nothing where it cannot be run."""
+    """The first line that a command prints, or nothing if it cannot be run."""
     try:
         output = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -14,17 +14,17 @@ SAMPLE_EVERY_S = 0.02
 
 
 class NotMeasured(Exception):
-    """Why a figure is missing; said in the table."""
+    """The reason for a missing figure; it is printed in the table."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A process that ended well."""
+    """A process that ended successfully."""
 
     wall_s: float
     peak_anonymous_bytes: int
     output: str = field(repr=False)
-    # What it logged, on standard error.
+    # Its log, on standard error.
     said: str = field(repr=False)
     figures: dict[str, Any]
 
@@ -36,7 +36,7 @@ class Run:
 
 
 def anonymous_bytes(pid: int) -> int:
-    """Memory of a process that no file stands behind, or 0 when it has gone."""
+    """Anonymous memory of a process, or 0 after it has ended."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):
@@ -47,7 +47,7 @@ def anonymous_bytes(pid: int) -> int:
 
 
 class MemoryWatch:
-    """Looks at a process's anonymous memory until it is told to stop."""
+    """Records a process's anonymous memory until it is asked to stop."""
 
     def __init__(self, pid: int) -> None:
         self.peak = 0
@@ -67,7 +67,7 @@ class MemoryWatch:
 
 
 def last_json(output: str) -> dict[str, Any]:
-    """The figures that a program prints on its last line, or nothing where it prints none."""
+    """The figures on the last line of a program's output, or nothing if there are none."""
     for line in reversed(output.strip().splitlines()):
         try:
             figures = json.loads(line)
@@ -83,13 +83,13 @@ def run(
     """Runs a command to its end; raises NotMeasured when it is missing, fails, or takes too long."""
     words = [str(word) for word in command]
     log.parent.mkdir(parents=True, exist_ok=True)
-    # Whether runs are tracked is each person's affair; a benchmark must not wait for a server.
+    # Each user may track runs; a benchmark must not wait for a tracking server.
     clean = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     clean |= {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", **(environment or {})}
     with log.open("w+") as errors:
         started = time.perf_counter()
         try:
-            # A session of its own, so that what the command started ends with it.
+            # Its own session, so that everything the command started ends with it.
             process = subprocess.Popen(
                 words, cwd=cwd, env=clean, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
             )

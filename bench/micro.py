@@ -1,4 +1,4 @@
-"""The micro-benchmarks: runs `cargo bench` and reads what criterion wrote."""
+"""The micro-benchmarks: runs `cargo bench` and reads criterion's results."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from measure import NotMeasured, run
 
 # The package and its benchmark.
 BENCHES = [("imaging", "pixels"), ("classifier", "network")]
-# Building the bindings to libtorch is part of it, the first time.
+# The first time this includes building the bindings to libtorch.
 TIMEOUT_S = 1800.0
 
 
@@ -51,7 +51,7 @@ def measure(root: Path, logs: Path, say: Callable[[str], None]) -> list[dict[str
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """What criterion wrote below `folder`: medians with their 95 % intervals, in seconds."""
+    """Criterion's results below `folder`: medians with their 95 % intervals, in seconds."""
     entries = []
     for path in sorted(folder.rglob("new/estimates.json")):
         median = json.loads(path.read_text())["median"]
@@ -69,7 +69,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def rate(entries: list[dict[str, Any]], name: str) -> float | None:
-    """Calls' items a second, of the entry of that name."""
+    """Items a second of the entry with that name."""
     for entry in entries:
         if entry["name"] == name:
             items_per_s: float = entry["throughput"]["Elements"] / entry["median_s"]

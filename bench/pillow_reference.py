@@ -16,7 +16,7 @@ from PIL import Image
 
 
 def decode_and_resize(path: Path, size: int) -> int:
-    """As Keras' `load_img` and torchvision's `Resize` on a PIL image: antialiased, bilinear."""
+    """Like Keras' `load_img` and torchvision's `Resize` on a PIL image: antialiased, bilinear."""
     with Image.open(path) as image:
         resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     return len(resized.tobytes())

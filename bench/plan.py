@@ -1,4 +1,4 @@
-"""Which processes are run, for which groups of rows, and in which order."""
+"""The processes to run, for which groups of rows, and in which order."""
 
 import shutil
 import time
@@ -14,7 +14,7 @@ from projects import Project
 from rows import EPOCHS, VIEWS, Images
 
 BATCH = 16
-# Of the training images, one in so many is seen in augmented views.
+# One in this many training images is used in augmented views.
 PART = 5
 
 
@@ -22,9 +22,9 @@ class Turn(Enum):
     """When a measurement is taken."""
 
     EVERY_ROUND = "every round"
-    # In the first round, or in as many as are asked for: what takes minutes, or is shown beside.
+    # In the first round, or in as many as requested: measurements that take minutes, or are only shown for comparison.
     FIRST_ROUND = "first round"
-    # After all rounds: what takes longest, so that it is what goes when time runs out.
+    # After all rounds: the longest measurements, which are dropped first if time runs out.
     LAST = "last"
 
 
@@ -39,7 +39,7 @@ class Measurement:
 
 
 class Deadline:
-    """So many minutes from now on: nothing is begun after it, and little goes on beyond it."""
+    """A time limit in minutes: nothing is started after it, and little continues beyond it."""
 
     def __init__(self, minutes: float) -> None:
         self._started = time.monotonic()
@@ -80,12 +80,12 @@ class Bench:
 
     @property
     def timeout_s(self) -> float:
-        """What is left, and a minute to end what was begun."""
+        """The remaining time, and a minute to finish what was started."""
         return max(0.0, self.deadline.left_s) + 60.0
 
     @property
     def params(self) -> str:
-        return projects.profile_params(self.root, self.profile, self.image_size)
+        return projects.real_scans_params(self.root, self.image_size)
 
     @cached_property
     def project(self) -> Project:
@@ -237,7 +237,7 @@ class Bench:
             shutil.rmtree(into, ignore_errors=True)
 
     def measurements(self) -> list[Measurement]:
-        """In the order in which a round takes them: what is set side by side runs side by side."""
+        """In the order of a round: compared measurements run one after the other."""
         train = ["--images", str(self.project.images / "train")]
         sets = [*train, "--valid", str(self.project.images / "valid")]
         test = ["--images", str(self.project.images / "test")]

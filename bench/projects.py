@@ -14,7 +14,7 @@ from measure import NotMeasured, Run, run
 
 Row = dict[str, str]
 
-# What the tutorials of Keras' ImageDataGenerator switch on, and keras_reference.py too.
+# The augmentation in tutorials of Keras' ImageDataGenerator, and in keras_reference.py.
 AUGMENTATION = {
     "rotation_degrees": "40.0",
     "width_shift": "0.2",
@@ -49,23 +49,27 @@ class Project:
         return self.folder / "artifacts/base_model/base_model.safetensors"
 
     def rows(self) -> list[Row]:
-        """The images that take part, as validate lists them."""
+        """The images in use, as validate lists them."""
         with (self.folder / "artifacts/data_validation/manifest.csv").open(newline="") as file:
             return [row for row in csv.DictReader(file) if not row["excluded"]]
 
     def forget_training(self) -> None:
-        """Makes the next training a cold one: no features, no checkpoints, no unfinished run."""
+        """Makes the next training a cold one: without features, checkpoints or an unfinished run."""
         for name in ("features", "model_training", "training_work"):
             shutil.rmtree(self.folder / "artifacts" / name, ignore_errors=True)
 
     def forget_runs(self) -> None:
-        """Makes the next training start anew, on the features that are there."""
+        """Makes the next training start again, with the existing features."""
         for name in ("model_training", "training_work"):
             shutil.rmtree(self.folder / "artifacts" / name, ignore_errors=True)
 
 
+# What studies of real scans start from.
+TEMPLATES = Path("crates/tools/hounsfield/templates")
+
+
 def with_value(text: str, section: str, key: str, value: str) -> str:
-    """params.yaml with `key` of a section changed: the file is flat enough for a line to be found."""
+    """params.yaml with `key` of a section changed: the file is flat enough to find the line."""
     start = re.search(rf"^{section}:$", text, re.MULTILINE)
     if start is None:
         raise ValueError(f"params.yaml has no section {section}")
@@ -80,7 +84,7 @@ def with_value(text: str, section: str, key: str, value: str) -> str:
 
 
 def by_epochs(text: str) -> str:
-    """params.yaml with a head that learns by epochs, as the peers' do, in place of one that is solved."""
+    """params.yaml with a head that learns by epochs, like the peers' heads, instead of a solved one."""
     descent = (
         "  solve: null\n"
         "  descent:\n"
@@ -106,11 +110,11 @@ def with_augmentation(text: str, views: int) -> str:
     return text
 
 
-def profile_params(root: Path, profile: str, image_size: int | None) -> str:
-    """The parameters of a profile, for images of another size where one is asked for. Weights are drawn:
+def real_scans_params(root: Path, image_size: int | None) -> str:
+    """The parameters of real scans, for images of another size where one is asked for. Weights are drawn:
     they take as long as others, and need neither a network nor a file. The head learns by epochs, as the
     peers' do."""
-    text = (root / "profiles" / profile / "params.yaml").read_text()
+    text = (root / TEMPLATES / "params.yaml").read_text()
     text = by_epochs(with_value(text, "prepare_base", "weights", "random"))
     return text if image_size is None else with_value(text, "prepare_base", "image_size", str(image_size))
 
@@ -121,22 +125,21 @@ def create(
     """A project on `data`, or on the synthetic sample."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    source = root / "profiles" / profile
     (folder / "params.yaml").write_text(params)
-    shutil.copy((source if data else root) / "config.yaml", folder / "config.yaml")
+    shutil.copy(root / TEMPLATES / f"{profile}.yaml" if data else root / "config.yaml", folder / "config.yaml")
     if data:
         (folder / "data").symlink_to(data)
     return Project(folder, programs, logs)
 
 
 def make_inputs(project: Project) -> None:
-    """What train reads: images, manifest, base."""
+    """The inputs of train: images, manifest, base."""
     for stage in ("ingest", "validate", "prepare-base"):
         project.stage(stage)
 
 
 def derive(project: Project, folder: Path, rows: list[Row], params: str) -> Project:
-    """A project on some of another one's images: the same base, the same files, a manifest of its own."""
+    """A project with some of another one's images: the same base, the same files, its own manifest."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "artifacts/data_validation").mkdir(parents=True)
     shutil.copy(project.folder / "config.yaml", folder / "config.yaml")
@@ -155,7 +158,7 @@ def write_manifest(path: Path, rows: list[Row]) -> None:
 
 
 def part_of(rows: list[Row], one_in: int) -> list[Row]:
-    """Every so many images of the training and validation splits, at least one of each class."""
+    """One in a given number of training and validation images, at least one of each class."""
     chosen: list[Row] = []
     for split in ("train", "valid"):
         for name in sorted({row["class"] for row in rows}):
@@ -225,7 +228,7 @@ def with_comment(body: bytes, number: int) -> bytes:
 
 
 def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None, params: str) -> Path:
-    """A copy of what git tracks, in a repository of its own; returns the DVC root to run in.
+    """A copy of what git tracks, in a repository of its own, with the scans in place of the sample.
 
     It lies below the project, so that scripts/stage finds libtorch and the programs built already.
     """
@@ -238,12 +241,12 @@ def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
     git(folder, "init", "--quiet", "--initial-branch=main")
-    dvc_root = folder / "profiles" / profile if data else folder
     if data:
-        shutil.copy(root / "dvc.yaml", dvc_root / "dvc.yaml")
-        (dvc_root / "data").symlink_to(data)
-    (dvc_root / "params.yaml").write_text(params)
-    forget_pipeline(dvc_root)
+        shutil.copy(root / TEMPLATES / f"{profile}.yaml", folder / "config.yaml")
+        shutil.rmtree(folder / "data", ignore_errors=True)
+        (folder / "data").symlink_to(data)
+    (folder / "params.yaml").write_text(params)
+    forget_pipeline(folder)
     git(folder, "add", "--all")
     git(
         folder,
@@ -256,7 +259,7 @@ def copy_of_repository(root: Path, folder: Path, profile: str, data: Path | None
         "--message",
         "as it is",
     )
-    return dvc_root
+    return folder
 
 
 def forget_pipeline(dvc_root: Path) -> None:

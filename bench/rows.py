@@ -1,4 +1,4 @@
-"""From measurements to the table: what is set beside what, and the target of each row."""
+"""Turns measurements into the table: the comparisons, and the target of each row."""
 
 import itertools
 import statistics
@@ -29,32 +29,32 @@ VIEWS = 4
 
 
 def gflop_per_image(image_size: int) -> float:
-    """Of VGG16's convolutions, an addition and a multiplication counted as two."""
+    """Operations of VGG16's convolutions; an addition and a multiplication count as two."""
     return sum(2 * 9 * inputs * outputs * (image_size >> block) ** 2 for inputs, outputs, block in CONVOLUTIONS) / 1e9
 
 
 @dataclass(frozen=True)
 class Images:
-    """How many there are of what."""
+    """The numbers of images."""
 
     image_size: int
     train: int
     valid: int
     test: int
-    # Contents among training and validation images: what has to be computed.
+    # Contents among training and validation images, each of which is computed.
     distinct: int
-    # Training images of the part that augmented views are measured on.
+    # Training images of the part that is used in augmented views.
     part_train: int
     threads: int
 
 
 @dataclass
 class Measured:
-    """Every run of every measurement, and why those are missing that are."""
+    """Every run of every measurement, and the reasons for missing ones."""
 
     runs: dict[str, list[Run]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
-    # Images a second through the model in bf16, nothing decoded: the micro-benchmark's.
+    # Images a second through the model in bf16 without decoding, from the micro-benchmark.
     forward_rate: float | None = None
 
     def of(self, name: str) -> list[Run]:
@@ -75,7 +75,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A line of the table. `ratio` is how much better ours is, or what the target is about."""
+    """A line of the table. `ratio` is how much better ours is, or the value that the target is about."""
 
     group: str
     title: str
@@ -103,14 +103,14 @@ def seconds(value: float) -> str:
 
 
 def our_feature_rate(measured: Measured, images: Images) -> float:
-    """Images a second: distinct contents over what a cold cache costs more than a warm one."""
-    # A round that measured one alone says nothing.
+    """Images a second: distinct contents over the extra time of a cold cache."""
+    # A round with only one of the two measurements is left out.
     pairs = zip(measured.of("our_cold"), measured.of("our_warm"), strict=False)
     return images.distinct / statistics.median(cold.wall_s - warm.wall_s for cold, warm in pairs)
 
 
 def keras_train(measured: Measured, name: str, images: Images, epochs: int) -> float:
-    """Derived: start, tracing, and so many epochs of as many images as there are."""
+    """Derived: start, tracing, and the given number of epochs over all images."""
 
     def figure(key: str) -> float:
         return measured.figure(name, key)
@@ -128,7 +128,7 @@ def torch_train(measured: Measured, name: str, images: Images) -> float:
 
 
 def cached_train(measured: Measured, name: str, computed: int, head: str = "") -> float:
-    """Derived: start, features of `computed` images, and the epochs of the head, which are measured."""
+    """Derived: start, features of `computed` images, and the measured epochs of the head."""
 
     def figure(key: str) -> float:
         return measured.figure(name, key)
@@ -142,7 +142,7 @@ def cached_train(measured: Measured, name: str, computed: int, head: str = "") -
 
 
 def keras_best(measured: Measured, images: Images) -> float:
-    """The faster of fp32 and mixed_bfloat16: which one it is depends on the processor."""
+    """The faster of fp32 and mixed_bfloat16, which depends on the processor."""
     times = [
         cached_train(measured, name, images.train + images.valid)
         for name in ("keras_best", "keras_best_bf16")
@@ -188,7 +188,7 @@ def feature_rows(measured: Measured, images: Images) -> list[TableRow]:
         )
     try:
         matmul = measured.figure("matmul", "gflops")
-        # Operations of direct convolutions, whoever needs fewer.
+        # Operations of direct convolutions, even if a method needs fewer.
         ours = rate * gflop_per_image(images.image_size)
         rows.append(
             TableRow(
@@ -203,7 +203,7 @@ def feature_rows(measured: Measured, images: Images) -> list[TableRow]:
             )
         )
         fp32 = measured.figure("matmul", "gflops_fp32")
-        # Below 1, a processor has bf16 instructions that do not pay.
+        # Below 1, the processor has bf16 instructions that are not worthwhile.
         rows.append(
             TableRow(
                 "features",
@@ -354,7 +354,7 @@ def repro_rows(measured: Measured, images: Images) -> list[TableRow]:
 
 
 def grown(measured: Measured) -> list[tuple[int, Run]]:
-    """What was measured of growing sets: images, and the run."""
+    """The measurements of growing sets: images, and the run."""
     return sorted(
         (int(name.removeprefix("our_grown_")), runs[-1])
         for name, runs in measured.runs.items()
@@ -454,7 +454,7 @@ def predict_rows(measured: Measured, _images: Images) -> list[TableRow]:
 
 
 def compare(group: str, title: str, ours: float, peer: Any, target: float | None, rounds: int) -> TableRow:
-    """Times side by side; a peer that is missing leaves our time standing."""
+    """Times side by side; if a peer is missing, only our time is shown."""
     try:
         theirs = peer()
     except NotMeasured as reason:
@@ -492,7 +492,7 @@ def table(measured: Measured, images: Images, groups: set[str]) -> list[TableRow
 
 
 def printed(rows: list[TableRow]) -> str:
-    """The table as text: a title, then what was measured below it."""
+    """The table as text: a title, then the measurements below it."""
     lines = []
     group = ""
     for row in rows:

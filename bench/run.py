@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
 
 def measure_once(measurement: Measurement, measured: Measured, deadline: Deadline, label: str) -> None:
-    """One run, kept; one that cannot be had is told once and not tried again."""
+    """One run, stored; a run that fails is reported once and not repeated."""
     name = measurement.name
     if name in measured.missing:
         return
@@ -52,7 +52,7 @@ def measure_once(measurement: Measurement, measured: Measured, deadline: Deadlin
 
 
 def measure_all(plan: list[Measurement], rounds: int, slow_rounds: int, deadline: Deadline) -> Measured:
-    """Round after round; then what takes longest."""
+    """Measures round after round, then the longest measurements."""
     measured = Measured()
     rounds_of = {Turn.EVERY_ROUND: rounds, Turn.FIRST_ROUND: slow_rounds, Turn.LAST: 0}
     for number in range(1, max(rounds, slow_rounds) + 1):
@@ -142,7 +142,7 @@ def main() -> None:
         work=options.work.resolve(),
         programs=programs,
         decode_program=(options.decode_binary or programs / "examples/decode-resize").resolve(),
-        # Not resolved: a virtual environment's Python is a link, and knows itself by its name.
+        # Not resolved: a virtual environment's Python is a link, and finds its environment by the link's path.
         torch_python=ROOT / ".venv-reference/bin/python",
         keras_python=ROOT / ".venv-bench/bin/python",
         profile=options.profile,
@@ -155,7 +155,7 @@ def main() -> None:
     bench.work.mkdir(parents=True, exist_ok=True)
     say(f"bench: logs in {bench.logs}")
     measured, rows = Measured(), []
-    # Not part of the rounds, and first: what time is left for rounds decides how many there are.
+    # First, and not part of the rounds: the remaining time decides how many rounds there are.
     micros = micro.measure(ROOT, bench.logs, say) if "micro" in options.only else []
     if options.only & set(GROUPS):
         try:
@@ -164,7 +164,7 @@ def main() -> None:
             sys.exit(f"bench: failed to make the inputs: {reason}")
         say(f"bench: [{deadline.elapsed_s:5.0f} s] inputs made: {bench.images}")
         measured = measure_all(plan, options.rounds, options.slow_rounds, deadline)
-        # The benchmark's images have 224 pixels a side, whatever these have.
+        # The benchmark's images have 224 pixels a side, whatever size these have.
         if bench.images.image_size == 224:
             measured.forward_rate = micro.rate(micros, "forward_224/bf16")
         rows = table(measured, bench.images, options.only)

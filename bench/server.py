@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def plan(trials: Trials) -> list[Measurement]:
-    """In the order in which a round takes them: what is set side by side runs side by side."""
+    """In the order of a round: compared measurements run one after the other."""
     measurements = [
         ("start", "start", trials.start),
         ("alone", "alone", trials.alone),
@@ -119,7 +119,7 @@ def trials_of(options: argparse.Namespace) -> Trials:
     )
     return Trials(
         ours=ours,
-        # Not resolved: a virtual environment's Python is a link, and knows itself by its name.
+        # Not resolved: a virtual environment's Python is a link, and finds its environment by the link's path.
         peer=Peer(options.keras_python.absolute(), ours.logs),
         offline=Offline(programs / "predict", options.offline_copies),
         scans=Scans.below((options.images or project / "artifacts/data_ingestion/test").resolve()),
@@ -129,7 +129,7 @@ def trials_of(options: argparse.Namespace) -> Trials:
 
 
 def main() -> None:
-    # As Ctrl-C does, so that what was started is ended.
+    # Like Ctrl-C, so that everything that was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parse()
     deadline = Deadline(options.minutes)

@@ -22,12 +22,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 LANDMARKS = 2048
-# scikit-learn's own 100 end long before the optimum, with a warning.
+# scikit-learn's own limit of 100 ends long before the optimum, with a warning.
 ITERATIONS = 1000
 
 
 def model_of(name: str, described: dict[str, Any]) -> Any:
-    """A model with scikit-learn's defaults, but for what the description says."""
+    """A model with scikit-learn's defaults, except for the values in the description."""
     strength = described["strength"]
     gamma = 1 / (described["width"] * described["columns"]) if described.get("width") else None
     if name == "svc":
@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     described = json.loads(options.description.read_text())
     features, labels = read(described["train"], described["columns"])
-    # Nothing has to be kept as it was: the copy would count as memory of the peer.
+    # The input need not be kept: a copy would count as memory of the peer.
     scaler = StandardScaler(copy=False)
     model = model_of(options.model, described)
     started = time.perf_counter()

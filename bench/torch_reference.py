@@ -120,7 +120,7 @@ def image_batches(
 
 
 def memory_batches(options: argparse.Namespace, settings: Settings, classes: int) -> Iterator[Batch]:
-    """Batches that lie on the device already: the peer then pays for nothing but the network."""
+    """Batches that are already on the device, so that only the peer's network is measured."""
     size = options.image_size
     images = torch.rand(options.batch, 3, size, size, device=settings.device)
     labels = torch.arange(options.batch, device=settings.device) % classes
@@ -180,7 +180,7 @@ def features(options: argparse.Namespace) -> dict[str, Any]:
 def one_pass(
     model: nn.Module, batches: Any, settings: Settings, optimizer: torch.optim.Optimizer | None
 ) -> tuple[float, int, float]:
-    """Learns from the batches, or scores them: seconds, images, summed loss."""
+    """Learns from the batches, or scores them; returns seconds, images, summed loss."""
     model.train(optimizer is not None)
     loss_of = nn.CrossEntropyLoss()
     started = time.perf_counter()
@@ -195,7 +195,7 @@ def one_pass(
                 loss.backward()
                 optimizer.step()
         images_seen += len(labels)
-        # As the tutorials do; the best settings do not wait for the device in every step.
+        # As in the tutorials; the best settings do not wait for the device in every step.
         if not settings.best:
             total += loss.item()
     settings.wait()
@@ -207,7 +207,7 @@ def head_inputs(image_size: int) -> int:
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    """A batch to warm up, then a few that are timed."""
+    """A batch to warm up, then a few timed ones."""
     settings = Settings(options.settings, options.device)
     if settings.best and not options.augment:
         return train_on_features(options, settings)
@@ -232,7 +232,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_on_features(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Features once, then `epochs` over as many records as the whole set has."""
+    """Computes features once, then trains `epochs` over as many records as the whole set has."""
     base = settings.prepare(vgg16_features(options.weights)).eval()
     batches = limited(image_batches(options.images, options, False, options.augment, settings), options.steps)
     startup = time.perf_counter() - STARTED
@@ -275,7 +275,7 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def predict(options: argparse.Namespace) -> dict[str, Any]:
-    """One image from its bytes to probabilities, over and over; the first call apart."""
+    """Predicts one image from its bytes again and again; the first call is timed separately."""
     import io
 
     from PIL import Image
@@ -300,7 +300,7 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def matmul(options: argparse.Namespace) -> dict[str, Any]:
-    """The highest rates of a square matrix product, in GFLOP/s: bf16, and fp32 beside it."""
+    """The highest rates of a square matrix product, in GFLOP/s: in bf16, and in fp32 for comparison."""
     settings = Settings("best", options.device)
     sides = (4096, 8192) if settings.device.type == "cuda" else (1024, 2048)
     bf16, fp32 = (

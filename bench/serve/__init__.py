@@ -1,1 +1,1 @@
-"""The prediction server beside the usual one: `bench/server.py` runs it."""
+"""The prediction server compared with the usual one: `bench/server.py` runs it."""

@@ -1,4 +1,4 @@
-"""Sums over what was measured: percentiles, rates, shares."""
+"""Computes percentiles, rates and shares of the measurements."""
 
 import math
 import statistics
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` % of them do not exceed: the nearest rank, so that
-    it is always one that was measured."""
+    """The smallest value that at least `percent` % of them do not exceed: the nearest rank, so that it is always a
+    measured value."""
     if not values:
         raise ValueError("no values, so no percentile of them")
     if not 0.0 < percent <= 100.0:
@@ -17,7 +17,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def latency_figures(latencies_s: Sequence[float]) -> dict[str, float]:
-    """What is told of latencies, in seconds."""
+    """The reported figures of latencies, in seconds."""
     return {
         "p50_s": percentile(latencies_s, 50),
         "p95_s": percentile(latencies_s, 95),
@@ -35,5 +35,5 @@ def rate_of_two_sizes(fewer: int, fewer_s: float, more: int, more_s: float) -> f
 
 
 def share(part: float, whole: float) -> float:
-    """`part` of `whole`; 0 of nothing."""
+    """`part` of `whole`; 0 if `whole` is 0."""
     return part / whole if whole else 0.0

@@ -24,7 +24,7 @@ import keras_reference
 
 
 def app_of(model: Any, classes: list[str], image_size: int) -> Flask:
-    """The app as tutorials write it, with one thing in its favour: `predict` draws no progress bar."""
+    """The app as tutorials write it, with one improvement: `predict` draws no progress bar."""
     app = Flask(__name__)
 
     @app.post("/predict")
@@ -47,12 +47,12 @@ def listening(port: int) -> None:
 
 
 def with_flask(app: Flask) -> None:
-    """What `app.run()` does, on a free port."""
+    """The equivalent of `app.run()`, on a free port."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
-        # It sends head and body apart. Without this the body waits for the client's delayed
-        # acknowledgement, 40 ms, which would be counted against the model.
+        # It sends head and body separately. Without this the body waits for the client's delayed acknowledgement, 40
+        # ms, which would count against the model.
         disable_nagle_algorithm = True
 
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)

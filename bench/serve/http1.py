@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection, kept alive, with as little between clock and socket as there can be."""
+"""One HTTP/1.1 connection, kept alive, with as little work as possible between clock and socket."""
 
 import asyncio
 import json
@@ -6,17 +6,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-# Nothing here waits for longer; the server's own deadline is shorter.
+# No wait here is longer; the server's own deadline is shorter.
 TIMEOUT_S = 60.0
 
 
 class Lost(Exception):
-    """A request without a whole answer; says what happened instead."""
+    """A request without a complete answer, with the reason."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens."""
+    """The address of a server."""
 
     host: str
     port: int
@@ -32,7 +32,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer, and how long it took from before the request was written."""
+    """A complete answer, and the time from before the request was written."""
 
     status: int
     body: bytes
@@ -45,7 +45,7 @@ class Answer:
 def request(
     address: Address, method: str, path: str, body: bytes = b"", content_type: str = "application/octet-stream"
 ) -> bytes:
-    """The bytes of a request, put together before any clock runs."""
+    """The bytes of a request, built before any clock runs."""
     head = (
         f"{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {content_type}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
@@ -54,13 +54,13 @@ def request(
 
 
 class Connection:
-    """Asks one request after the other. What the server closed is opened again by the next one."""
+    """Sends one request after the other. If the server closed it, the next request opens it again."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        # When it was last used, by the monotonic clock.
+        # Time of its last use, by the monotonic clock.
         self.used_s = time.monotonic()
 
     @property
@@ -90,7 +90,7 @@ class Connection:
         self._reader = self._writer = None
 
     async def ask(self, message: bytes) -> Answer:
-        """Writes a request and reads the whole answer; raises Lost where there is none."""
+        """Writes a request and reads the complete answer; raises Lost if there is none."""
         await self.open()
         try:
             return await asyncio.wait_for(self._exchange(message), TIMEOUT_S)
@@ -125,7 +125,7 @@ class Connection:
 
 
 def parse_head(head: bytes) -> tuple[int, int, bool]:
-    """Of a head in lower case: the status, the bytes of the body, and whether the connection stays."""
+    """From a head in lower case: the status, the length of the body, and whether the connection stays open."""
     first, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
     if not version.startswith("http/1."):

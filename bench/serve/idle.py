@@ -1,4 +1,4 @@
-"""Thousands of connections that say nothing, and one client that does."""
+"""Thousands of idle connections, and one client with requests."""
 
 import asyncio
 import resource
@@ -10,7 +10,7 @@ from serve.http1 import Connection, Lost
 from serve.load import one_at_a_time
 from serve.process import ResidentPeak, Serving
 
-# Descriptors that are needed for anything else.
+# Descriptors needed for other purposes.
 SPARE_FILES = 200
 # Connections that are being opened at a time: fewer than a listener's backlog.
 OPENING = 100
@@ -24,7 +24,7 @@ def raise_file_limit() -> int:
 
 
 async def open_all(connections: Sequence[Connection]) -> Counter[str]:
-    """Opens all of them; returns what went wrong."""
+    """Opens all of them; returns the errors."""
     refused: Counter[str] = Counter()
     turn = asyncio.Semaphore(OPENING)
 
@@ -53,10 +53,10 @@ async def answer_beside(
     connections = [Connection(server.address) for _ in range(number)]
     try:
         refused = await open_all(connections)
-        # Their end is seen when the loop next turns.
+        # The event loop notices their end in its next turn.
         await asyncio.sleep(0)
         opened = count_open(connections)
-        # What waits in the listener's backlog is open to us and nothing yet to the server.
+        # A connection in the listener's backlog is open for us but not yet accepted by the server.
         accepted = server.open_files - files_before
         with ResidentPeak(server.pid) as peak:
             beside = await one_at_a_time(server.address, messages, 0, requests)
@@ -64,7 +64,7 @@ async def answer_beside(
     finally:
         for connection in connections:
             connection.close()
-    # A server may close connections that never asked: that is no failure, but it is told.
+    # A server may close idle connections: that is not a failure, but it is reported.
     return beside.figures() | {
         "wanted": wanted,
         "opened": opened,

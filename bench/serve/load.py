@@ -11,10 +11,10 @@ from typing import Any
 from serve.figures import latency_figures, share
 from serve.http1 import Address, Answer, Connection, Lost
 
-# Servers close connections that say nothing for a while; one is not used again after this long, so
-# that a request never meets the moment in which it is closed.
+# Servers close idle connections; one is not used again after this time, so that no request arrives while it is being
+# closed.
 IDLE_S = 4.0
-# Arrivals are drawn with this seed: the same ones in every round.
+# Seed of the arrivals: the same in every round.
 SEED = 17
 
 Seen = Callable[[int, Answer], None]
@@ -22,16 +22,16 @@ Seen = Callable[[int, Answer], None]
 
 @dataclass
 class Tally:
-    """What became of requests."""
+    """The outcomes of requests."""
 
     accepted_s: list[float] = field(default_factory=list)
-    # Latencies of 429: turned away at once, to come again later.
+    # Latencies of 429: rejected at once, to be retried later.
     refused_s: list[float] = field(default_factory=list)
-    # Everything else, by what happened.
+    # All other failures, by kind.
     failures: Counter[str] = field(default_factory=Counter)
-    # Arrivals for which the generator had no connection left.
+    # Arrivals without a free connection in the generator.
     not_sent: int = 0
-    # By how much requests were sent later than they should have been.
+    # How much later than planned requests were sent.
     lags_s: list[float] = field(default_factory=list)
     wall_s: float = 0.0
     # Of the process that generates the load.
@@ -73,7 +73,7 @@ class Tally:
 
 
 class Timed:
-    """Keeps the wall and processor time of a `with` block in a tally."""
+    """Records the wall and processor time of a `with` block in a tally."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -107,8 +107,8 @@ async def one_at_a_time(address: Address, messages: Sequence[bytes], warm_up: in
 async def clients(
     address: Address, messages: Sequence[bytes], number: int, stop: asyncio.Event, seen: Seen | None = None
 ) -> Tally:
-    """So many clients, each asking again as soon as it is answered, until `stop` is set. Every
-    request that was begun is waited for. `seen` gets the index of the message, and the answer."""
+    """A number of clients, each sending again as soon as it is answered, until `stop` is set. Every request that was
+    started is waited for. `seen` gets the index of the message, and the answer."""
     tally = Tally()
 
     async def client(first: int) -> None:
@@ -124,7 +124,7 @@ async def clients(
                         seen(index, answer)
                 except Lost as lost:
                     tally.failures[str(lost)] += 1
-                    # A server that is gone is not asked in a tight loop.
+                    # No tight loop if the server is gone.
                     await asyncio.sleep(0.05)
                 at += number
         finally:
@@ -136,7 +136,7 @@ async def clients(
 
 
 async def saturate(address: Address, messages: Sequence[bytes], number: int, warm_up_s: float, seconds: float) -> Tally:
-    """`clients` for so long, after a warm-up that does not count."""
+    """Runs `clients` for a given time, after a warm-up that does not count."""
 
     async def for_so_long(duration_s: float) -> Tally:
         stop = asyncio.Event()
@@ -148,7 +148,7 @@ async def saturate(address: Address, messages: Sequence[bytes], number: int, war
 
 
 class Pool:
-    """Connections that are open and not in use, the one used last first."""
+    """Idle open connections, the last used first."""
 
     def __init__(self, address: Address, most: int) -> None:
         self._address = address
@@ -156,7 +156,7 @@ class Pool:
         self._left = most
 
     def take(self) -> Connection | None:
-        """A connection, opened or not; None when as many are in use as there may be."""
+        """A connection, opened or not; None if the maximum number is in use."""
         oldest = time.monotonic() - IDLE_S
         while self._idle and self._idle[0].used_s < oldest:
             self._drop(self._idle.pop(0))
@@ -186,8 +186,8 @@ class Pool:
 async def arrive(
     address: Address, messages: Sequence[bytes], per_s: float, seconds: float, most_connections: int
 ) -> Tally:
-    """Requests that arrive by themselves, whether those before were answered or not: exponential
-    gaps, `per_s` on average, each on a connection that is free or a new one."""
+    """Requests that arrive independently of earlier answers: exponential gaps, `per_s` on average, each on a free
+    connection or a new one."""
     tally, pool, draw = Tally(), Pool(address, most_connections), random.Random(SEED)
     under_way: set[asyncio.Task[None]] = set()
 
@@ -205,7 +205,7 @@ async def arrive(
         began = due_s = time.perf_counter()
         at = 0
         while (due_s := due_s + draw.expovariate(per_s)) < began + seconds:
-            # Where it lags behind, it still lets answers in between.
+            # Even if it is late, it lets answers in between.
             await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
             connection = pool.take()
             if connection is None:

@@ -1,4 +1,4 @@
-"""Images a second without a server: `predict` on two sizes of the same set, its start taken away."""
+"""Images a second without a server: `predict` on two sizes of the same set, to subtract its start time."""
 
 import shutil
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TIMEOUT_S = 1800.0
 
 @dataclass(frozen=True)
 class Offline:
-    """The program, and how often the larger set holds each image."""
+    """The program, and how often the larger set contains each image."""
 
     program: Path
     copies: int
@@ -33,7 +33,7 @@ class Offline:
         for count in counts:
             folder = ours.folder / "scans" / str(count)
             lay_out(scans, count, folder)
-            # Once unmeasured would only warm the page cache, which writing the files has done.
+            # An unmeasured run would only warm the page cache, which writing the files has already done.
             taken = run(
                 [self.program, "--quiet", "--output", folder.with_suffix(".csv"), folder],
                 ours.folder,
@@ -46,7 +46,7 @@ class Offline:
 
 
 def lay_out(scans: Scans, count: int, folder: Path) -> None:
-    """So many files, each image again when all are through."""
+    """Writes the given number of files; the images repeat after all have been used."""
     folder.mkdir(parents=True)
     for at in range(count):
         source = scans.files[at % len(scans.files)]

@@ -1,4 +1,4 @@
-"""Our server in a folder of its own: the project's model, but not its records."""
+"""Our server in its own folder: the project's model, but not its records."""
 
 import json
 import shutil
@@ -15,16 +15,16 @@ from measure import NotMeasured
 from serve.http1 import Connection, Lost, request
 from serve.process import Serving, serving
 
-# What a reload with a big model on a busy machine may take, and the start of the peer.
+# The time that a reload with a big model on a busy machine may take, or the start of the peer.
 START_S = 120.0
 READY_POLL_S = 0.002
 
 
 def temporary_config(config: dict[str, Any], folder: Path) -> str:
-    """The project's config.yaml with the server's own records in `folder`, on a free port and on the
-    processor, as the peer is. Every image gets a prediction: a refusal is shorter."""
+    """The project's config.yaml with the server's own records in `folder`, on a free port and on the processor, like
+    the peer. Every image gets a prediction, because a refusal is shorter."""
     serve: dict[str, Any] = dict(config.get("serve") or {})
-    # Who may call and from where is no matter of speed, and the generator holds no keys.
+    # Access rules do not affect speed, and the generator has no keys.
     for guard in ("keys", "tls", "cors_origins"):
         serve.pop(guard, None)
     serve |= {
@@ -66,7 +66,7 @@ class Ours:
         return (self.project / paths.get("model", "model")).resolve()
 
     def description(self) -> dict[str, Any]:
-        """What model.json says; its architecture is the peer's too."""
+        """The content of model.json; the peer has the same architecture."""
         try:
             description: dict[str, Any] = json.loads((self.model / "model.json").read_text())
         except OSError as error:
@@ -74,16 +74,16 @@ class Ours:
         return description
 
     def model_bytes(self) -> int:
-        """Of its weights, and of the features that foreign images are told by."""
+        """Size of its weights, and of the features for detecting foreign images."""
         return sum(path.stat().st_size for path in self.model.glob("*.safetensors"))
 
     def queue_requests(self) -> int:
-        """Requests that the server takes in at a time."""
-        # 24 where it is not said, as in crates/base/config.
+        """Requests that the server accepts at a time."""
+        # 24 if it is not given, as in crates/base/config.
         return int((self.config().get("serve") or {}).get("queue_requests", 24))
 
     def make_folder(self) -> None:
-        """The folder anew: a config of its own, links to the model and to what training made."""
+        """Creates the folder again: its own config, links to the model and to the outputs of training."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         (self.folder / "config.yaml").write_text(temporary_config(self.config(), self.folder))
@@ -93,21 +93,21 @@ class Ours:
         self.serve_from(self.model)
 
     def serve_from(self, model: Path) -> None:
-        """Another folder takes the place of the model's, in one step."""
+        """Puts another folder in place of the model's, in one step."""
         link = self.folder / "model.new"
         link.symlink_to(model)
         link.replace(self.folder / "model")
 
     @contextmanager
     def start(self, log: str) -> Iterator[Serving]:
-        """A server in a fresh folder, which listens."""
+        """A listening server in a fresh folder."""
         self.make_folder()
         with serving([self.serve], self.folder, self.logs / f"{log}.log", START_S) as server:
             yield server
 
 
 async def ready_after_s(server: Serving) -> float:
-    """Seconds from before the process was made until /readyz says 200."""
+    """Seconds from before the process is started until /readyz answers 200."""
     connection = Connection(server.address)
     message = request(server.address, "GET", "/readyz")
     try:
@@ -117,7 +117,7 @@ async def ready_after_s(server: Serving) -> float:
                     return time.perf_counter() - server.started_s
             except Lost:
                 server.check_alive()
-            # Nothing else runs, and the loop's own timer is coarser.
+            # Nothing else runs, and the loop's own timer is less precise.
             time.sleep(READY_POLL_S)  # noqa: ASYNC251
     finally:
         connection.close()

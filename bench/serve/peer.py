@@ -12,7 +12,7 @@ from serve.process import Serving, serving
 
 @dataclass(frozen=True)
 class Peer:
-    """A Python that has Keras and Flask."""
+    """A Python with Keras and Flask."""
 
     python: Path
     logs: Path

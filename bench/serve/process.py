@@ -1,4 +1,4 @@
-"""A server's process: started, waited for, looked at, ended."""
+"""A server's process: starts it, waits for it, measures it, ends it."""
 
 import os
 import subprocess
@@ -11,15 +11,15 @@ from pathlib import Path
 from measure import NotMeasured
 from serve.http1 import Address
 
-# What a server prints, followed by its URL, when it can be reached.
+# A server prints this, followed by its URL, when it can be reached.
 LISTENING = "listening on "
 POLL_S = 0.002
-# After SIGTERM; the server lets requests in flight end for 30 s.
+# Time after SIGTERM; the server lets running requests finish for 30 s.
 END_S = 45.0
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that a process has in RAM, or 0 when it has gone."""
+    """Memory of a process in RAM, or 0 after it has ended."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
@@ -30,9 +30,9 @@ def resident_bytes(pid: int) -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time that a process has used, or 0 when it has gone."""
+    """Processor time that a process has used, or 0 after it has ended."""
     try:
-        # Past the name, which may hold spaces: user and system time are fields 14 and 15 of all.
+        # After the name, which may contain spaces: user and system time are fields 14 and 15.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except OSError:
@@ -40,7 +40,7 @@ def cpu_s(pid: int) -> float:
 
 
 class ResidentPeak:
-    """The most RAM that a process has during a `with` block; 50 looks a second."""
+    """The most RAM of a process during a `with` block, measured 50 times a second."""
 
     def __init__(self, pid: int) -> None:
         self.bytes = 0
@@ -64,12 +64,12 @@ class ResidentPeak:
 
 
 class Serving:
-    """A server that listens."""
+    """A listening server."""
 
     def __init__(self, process: subprocess.Popen[bytes], address: Address, started_s: float) -> None:
         self._process = process
         self.address = address
-        # By time.perf_counter, before the process was made.
+        # By time.perf_counter, before the process was started.
         self.started_s = started_s
 
     @property
@@ -82,7 +82,7 @@ class Serving:
 
     @property
     def open_files(self) -> int:
-        """Descriptors that it holds, of which each connection it accepted is one."""
+        """Descriptors that it has open; each accepted connection is one."""
         try:
             return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
         except OSError:
@@ -93,18 +93,18 @@ class Serving:
         return cpu_s(self.pid)
 
     def check_alive(self) -> None:
-        """Raises NotMeasured where the process ended by itself."""
+        """Raises NotMeasured if the process has ended by itself."""
         if self._process.poll() is not None:
             raise NotMeasured(f"the server ended by itself, with exit code {self._process.returncode}")
 
 
 @contextmanager
 def serving(command: Sequence[str | Path], cwd: Path, log: Path, timeout_s: float) -> Iterator[Serving]:
-    """Starts a server that prints where it listens, and ends it with the block."""
+    """Starts a server that prints its address, and ends it with the block."""
     words = [str(word) for word in command]
     log.parent.mkdir(parents=True, exist_ok=True)
     printed = log.with_suffix(".out")
-    # A database or a tracking server of the user's own is no affair of a benchmark.
+    # The user's own database or tracking server must not be used by a benchmark.
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -144,7 +144,7 @@ def wait_for_address(process: subprocess.Popen[bytes], printed: Path, log: Path,
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, then SIGKILL, to this process alone."""
+    """Sends SIGTERM, then SIGKILL, to this process only."""
     process.terminate()
     try:
         process.wait(END_S)

@@ -1,4 +1,4 @@
-"""The images that both sides are asked about, and the requests that ask."""
+"""The images that both sides predict, and the requests with them."""
 
 import base64
 import json
@@ -15,17 +15,17 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 @dataclass(frozen=True)
 class Scans:
-    """Image files, in an order in which neighbours are of different classes."""
+    """Image files, ordered so that neighbours are of different classes."""
 
     files: Sequence[Path]
 
     @classmethod
     def below(cls, folder: Path) -> "Scans":
-        """Every image of a folder; raises NotMeasured where there is none."""
+        """Every image of a folder; raises NotMeasured if there is none."""
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
         if not files:
             raise NotMeasured(f"there are no images in {folder}")
-        # By a hash of the name that is the same everywhere, so that folders mix.
+        # By a hash of the name that is the same everywhere, so that folders are mixed.
         return cls(sorted(files, key=lambda path: hash_of(path.relative_to(folder).as_posix())))
 
     @cached_property
@@ -33,7 +33,7 @@ class Scans:
         return [path.read_bytes() for path in self.files]
 
     def as_base64(self, address: Address) -> list[bytes]:
-        """What the usual client sends, to ours and to the peer alike."""
+        """The usual client's request, to ours and to the peer alike."""
         return [request(address, "POST", "/predict", json_of(body), "application/json") for body in self.bodies]
 
     def as_bytes(self, address: Address) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Another model in place of the one that answers, again and again, while clients ask."""
+"""Replaces the served model again and again, while clients send requests."""
 
 import asyncio
 import time
@@ -15,8 +15,8 @@ from serve.ours import Ours
 from serve.process import Serving
 
 Probabilities = list[float]
-# Models that differ by less than this at an image cannot be told apart by it: a batch of another
-# size moves the last digits of an answer.
+# Models whose answers for an image differ by less than this cannot be distinguished by it: another batch size changes
+# the last digits of an answer.
 TELL_APART = 0.01
 
 
@@ -32,12 +32,12 @@ def distance(one: Probabilities, other: Probabilities) -> float:
 
 @dataclass
 class Judge:
-    """Holds every answer to what the model that it names says when it is alone."""
+    """Compares every answer with the answer that the named model gives alone."""
 
-    # Of each model, by digest, the probabilities of each image.
+    # For each model, by digest, the probabilities of each image.
     alone: dict[str, list[Probabilities]] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
-    # Answers to images at which the models differ: the only ones that could tell.
+    # Answers for images on which the models differ; only these can show a mix-up.
     told_apart: int = 0
     mixed: int = 0
 
@@ -63,7 +63,7 @@ class Judge:
 
 
 async def learn(address: Address, messages: Sequence[bytes], judge: Judge) -> str:
-    """Asks the model that answers now about every image; returns its digest."""
+    """Requests predictions of every image from the present model; returns its digest."""
     connection = Connection(address)
     digests = set()
     said = []
@@ -82,7 +82,7 @@ async def learn(address: Address, messages: Sequence[bytes], judge: Judge) -> st
 
 
 async def reload(address: Address) -> float:
-    """Has the model folder loaded again; returns the seconds that took."""
+    """Makes the server load the model folder again; returns the seconds that took."""
     connection = Connection(address)
     began = time.perf_counter()
     try:
@@ -97,7 +97,7 @@ async def reload(address: Address) -> float:
 
 
 async def more_answers(judge: Judge, count: int) -> None:
-    """Until so many more were judged, so that every model answers between two swaps."""
+    """Waits until the given number of further answers was judged, so that every model answers between two swaps."""
     enough = sum(judge.answers.values()) + count
     until_s = time.monotonic() + TIMEOUT_S
     while sum(judge.answers.values()) < enough:
@@ -109,7 +109,7 @@ async def more_answers(judge: Judge, count: int) -> None:
 async def swap_under_load(
     ours: Ours, server: Serving, messages: Sequence[bytes], number_of_clients: int, swaps: int, second: Path | None
 ) -> dict[str, Any]:
-    """So many swaps under the load of so many clients; between two models where there is a second."""
+    """A number of swaps under the load of a number of clients; between two models if there is a second."""
     judge, address = Judge(), server.address
     models = [ours.model]
     await learn(address, messages, judge)
@@ -125,7 +125,7 @@ async def swap_under_load(
     took_s: list[float] = []
     try:
         for at in range(swaps):
-            # With two models, the first swap goes back to the first.
+            # With two models, the first swap returns to the first.
             ours.serve_from(models[at % len(models)])
             took_s.append(await reload(address))
             await more_answers(judge, number_of_clients)

@@ -1,4 +1,4 @@
-"""From trials to the table: what is set beside what, and the target of each row."""
+"""Turns trials into the table: the comparisons, and the target of each row."""
 
 import statistics
 from collections.abc import Callable
@@ -19,14 +19,14 @@ def mb(bytes_: float) -> str:
 
 
 def total(measured: Measured, name: str, key: str) -> int:
-    """Over all rounds: a failure in one of them must not hide behind a median."""
+    """Over all rounds: a median could hide a failure in one of them."""
     count: int = sum(run.figures[key] for run in measured.of(name))
     return count
 
 
 def ratio_of(measured: Measured, name: str, key: str, base: str, base_name: str = "") -> float:
-    """The median over rounds of `key` over `base`: what was measured in one round is compared in it.
-    With `base_name`, `base` is of that measurement."""
+    """The median over rounds of `key` over `base`: figures are compared within their round. With `base_name`, `base` is
+    of that measurement."""
     pairs = zip(measured.of(name), measured.of(base_name or name), strict=False)
     ratio: float = statistics.median(run.figures[key] / other.figures[base] for run, other in pairs)
     return ratio

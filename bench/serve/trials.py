@@ -1,4 +1,4 @@
-"""What is measured of the servers: each trial starts its own process, and ends it."""
+"""The measurements of the servers: each trial starts its own process, and ends it."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from serve.swaps import swap_under_load
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything."""
+    """The numbers of requests, clients and seconds."""
 
     clients: int = 16
     # One at a time.
@@ -32,7 +32,7 @@ class Sizes:
     saturation_warm_up_s: float = 3.0
     overload: float = 10.0
     overload_s: float = 60.0
-    # Between overload and the second look at memory.
+    # Between overload and the second measurement of memory.
     rest_s: float = 2.0
     most_connections: int = 2000
     idle_connections: int = 10_000
@@ -42,7 +42,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Trials:
-    """Both sides, the images, and how much of everything."""
+    """Both sides, the images, and the numbers."""
 
     ours: Ours
     peer: Peer
@@ -52,7 +52,7 @@ class Trials:
     second_model: Path | None
 
     def start(self) -> Run:
-        """Start to ready, of several starts the median one."""
+        """Time from start to ready, the median of several starts."""
 
         def measure() -> dict[str, Any]:
             times = []
@@ -92,7 +92,7 @@ class Trials:
         return tally.figures() | {"server_cpu_s": server.cpu_s - cpu_s}
 
     def saturation(self) -> Run:
-        """As many clients as ever, each asking as soon as it is answered."""
+        """Many clients, each sending again as soon as it is answered."""
         return self.with_ours("saturation", self.ask_saturated)
 
     async def ask_saturated(self, server: Serving, clients: int | None = None) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Trials:
         return timed(lambda: self.offline.measure(self.ours, self.scans))
 
     def overload(self) -> Run:
-        """Saturation, and then many times as much, of the same process."""
+        """Saturation, and then many times as many clients, on the same process."""
         return self.with_ours("overload", self.ask_too_much)
 
     async def ask_too_much(self, server: Serving) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class Trials:
         }
 
     def idle(self) -> Run:
-        """One client beside thousands of connections that say nothing."""
+        """One client beside thousands of idle connections."""
 
         async def measure(server: Serving) -> dict[str, Any]:
             return await answer_beside(
@@ -157,7 +157,7 @@ class Trials:
         return self.with_ours("idle", measure)
 
     def swap(self) -> Run:
-        """Another model, again and again, under load."""
+        """Replaces the model, again and again, under load."""
 
         async def measure(server: Serving) -> dict[str, Any]:
             return await swap_under_load(
@@ -184,7 +184,7 @@ class Trials:
 
 
 def timed(measure: Callable[[], dict[str, Any]]) -> Run:
-    """A trial's figures, with the time it took. Memory is among the figures of those that look."""
+    """A trial's figures, with its duration. Trials that measure memory include it."""
     began = time.perf_counter()
     figures = measure()
     return Run(time.perf_counter() - began, 0, "", "", figures)

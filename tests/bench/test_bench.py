@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic, and that what it compares is the same thing on both sides.
+"""The benchmark's own arithmetic, and that both sides of a comparison measure the same thing.
 
 Run with: .venv-reference/bin/python -m pytest tests/bench
 """
@@ -41,7 +41,7 @@ def test_a_comment_changes_the_bytes_and_no_pixel(kind: str) -> None:
 
 
 def test_a_parameter_is_changed_in_its_own_section_alone() -> None:
-    text = (ROOT / "profiles/chest-ct/params.yaml").read_text()
+    text = (ROOT / "crates/tools/hounsfield/templates/params.yaml").read_text()
     changed = projects.with_value(text, "train", "seed", "99")
     differing = [(old, new) for old, new in zip(text.splitlines(), changed.splitlines(), strict=True) if old != new]
     assert differing == [("  seed: 17", "  seed: 99")]
@@ -51,7 +51,7 @@ def test_a_parameter_is_changed_in_its_own_section_alone() -> None:
 
 
 def test_augmentation_of_the_tutorials_finds_every_key_of_the_profile() -> None:
-    text = projects.with_augmentation(projects.profile_params(ROOT, "chest-ct", None), 4)
+    text = projects.with_augmentation(projects.real_scans_params(ROOT, None), 4)
     for line in ("rotation_degrees: 40.0", "horizontal_flip: true", "views: 4"):
         assert line in text
 

@@ -1,4 +1,4 @@
-"""The sums of the server's benchmark, and that its load generator sees what a server does.
+"""The arithmetic of the server's benchmark, and the load generator's record of what a server does.
 
 Run with: .venv-reference/bin/python -m pytest tests/bench
 """
@@ -34,7 +34,7 @@ def taken(**values: object) -> Run:
 
 
 def with_server(handler: Handler, ask: Callable[[Address], Awaitable[Told]]) -> Told:
-    """Runs `ask` against a real socket that `handler` answers on."""
+    """Runs `ask` against a real socket that `handler` answers."""
 
     async def both() -> Told:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
@@ -52,7 +52,7 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
 
 
 def answering(statuses: list[int]) -> Handler:
-    """Keeps connections open; each request gets the next of the statuses, again from the first."""
+    """Keeps connections open; each request gets the next of the statuses, starting again after the last."""
     asked = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,7 +105,7 @@ def test_ratios_are_taken_within_a_round() -> None:
     measured = Measured(
         runs={"a": [taken(x=1.0), taken(x=10.0), taken(x=3.0)], "b": [taken(x=2.0), taken(x=20.0), taken(x=12.0)]}
     )
-    # 0.5, 0.5 and 0.25; the medians alone would say 3 / 12.
+    # 0.5, 0.5 and 0.25; the medians alone would give 3 / 12.
     assert table.ratio_of(measured, "a", "x", "x", "b") == pytest.approx(0.5)
 
 
@@ -193,7 +193,7 @@ def test_arrivals_do_not_wait_for_answers() -> None:
         nonlocal waiting
         await read_request(reader)
         waiting += 1
-        # No client that waits for answers would ever let there be three.
+        # Clients that wait for answers would never have three waiting.
         if waiting == 3:
             released.set()
         await released.wait()

@@ -41,7 +41,7 @@ def browser():
 
 @pytest.fixture
 def open_file(browser):
-    """Opens a page with no network; any request but for the file itself, and any error, fails the test."""
+    """Opens a page without a network; any request except for the file itself, and any error, fails the test."""
     complaints, contexts = [], []
 
     def open_at(file, width=1280, height=800, colours="light"):

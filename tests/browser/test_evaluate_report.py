@@ -11,7 +11,7 @@ from conftest import PROJECT
 
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
 
-# Small enough to run in seconds, and trained so briefly that some images are mistaken.
+# Small enough to run in seconds, and trained so briefly that there are mistakes.
 CHANGES = {
     ("ingest", "sample", "images"): 120,
     ("prepare_base", "image_size"): 32,
@@ -23,7 +23,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def evaluation(tmp_path_factory, run_stage):
-    """What `evaluate` wrote of a small run of the whole pipeline."""
+    """The output of `evaluate` for a small run of the whole pipeline."""
     folder = tmp_path_factory.mktemp("evaluate_report")
     params = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
     for (section, *keys, last), value in CHANGES.items():
@@ -79,7 +79,7 @@ def test_mistakes_are_those_of_the_predictions_the_surest_first(open_page, evalu
     mistakes.sort(key=lambda row: -float(row["confidence"]))
     shown = page.locator("#mistakes .path").all_inner_texts()
     assert shown == [row["path"] for row in mistakes[:24]]
-    # Maps that fail their tests are not shown, and it is said why.
+    # Maps that fail their tests are not shown, and the page says why.
     tests = json.loads((evaluation / "scores.json").read_text(encoding="utf-8"))["explanations"]
     told = page.locator("#mistakes .scale").inner_text()
     assert ("all cut points" if tests["verdict"] == "passes" else tests["in_words"]) in told
@@ -120,7 +120,7 @@ def test_no_page_is_wider_than_its_screen(open_page, width):
 
 
 def luminance(page, element, prop):
-    """Relative luminance of a colour, as WCAG has it."""
+    """Relative luminance of a colour, as defined by WCAG."""
     colour = page.locator(element).first.evaluate(
         "(it, name) => getComputedStyle(it)[name].match(/[0-9.]+/g).map(Number)", prop
     )

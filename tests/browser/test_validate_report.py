@@ -11,7 +11,7 @@ from conftest import PROJECT
 
 
 def body(index, brighter=0):
-    """A round body with structure of its own."""
+    """A round body with its own structure."""
     random = np.random.default_rng(index)
 
     def noise(side):
@@ -26,8 +26,8 @@ def body(index, brighter=0):
 
 @pytest.fixture(scope="module")
 def validation(tmp_path_factory, run_stage):
-    """What `validate` wrote of scans with planted faults: a brighter class, copies across splits, two
-    labels for one content."""
+    """The output of `validate` for scans with planted faults: a brighter class, copies across splits, two labels for
+    one content."""
     folder = tmp_path_factory.mktemp("validate_report")
     shutil.copy(PROJECT / "params.yaml", folder)
     config = {

@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class Pipeline:
-    """A folder in which the stages run, with a configuration of its own."""
+    """A folder in which the stages run, with its own configuration."""
 
     def __init__(self, programs, folder, head, data):
         self.programs = programs
@@ -44,8 +44,8 @@ class Pipeline:
 
 @pytest.fixture(scope="session")
 def programs():
-    """The folder that holds the stages: HOUNSFIELD_PROGRAMS, or those of `dvc repro`, built anew
-    if anything they are made of changed."""
+    """The folder with the programs: HOUNSFIELD_PROGRAMS, or those of `dvc repro`, built again if their sources
+    changed."""
     if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
         return Path(folder).resolve()
     subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
@@ -81,7 +81,7 @@ def evaluation(pipeline):
 
 @pytest.fixture(scope="session")
 def score():
-    """The crate `metrics` as a function: what its example program makes of the keywords."""
+    """The crate `metrics` as a function: returns the output of its example program for the keywords."""
     command = ["cargo", "build", "--release", "--locked", "--package", "metrics", "--example", "score"]
     subprocess.run(command, cwd=PROJECT, check=True)
     program = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/score"
@@ -97,7 +97,7 @@ def score():
             env=environment,
         )
         assert done.returncode == 0, f"score ended with {done.returncode}:\n{done.stderr}"
-        # JSON has no NaN; a program that prints one anyway is not read.
+        # JSON has no NaN; the output of a program that prints one is rejected.
         return json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"printed {name}"))
 
     return run

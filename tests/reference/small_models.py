@@ -18,9 +18,9 @@ FINDINGS = [
     "shortcuts",
 ]
 
-# Every head, each with its own size: 32 pixels leave one cell of the last block, 70 are not a
-# multiple of 32, so that a pooling drops a row somewhere. A head without standardisation sees small
-# numbers and starts at zero: it needs larger steps to say anything after a few epochs.
+# Every head, each with its own size: 32 pixels leave one cell of the last block, 70 are not a multiple of 32, so that a
+# pooling drops a row somewhere. A head without standardisation has small inputs and starts at zero: it needs larger
+# steps to learn anything in a few epochs.
 HEADS = {
     "flatten": {"kind": "flatten", "hidden_units": 0, "image_size": 64, "rate": 0.005},
     "flatten_hidden": {"kind": "flatten", "hidden_units": 24, "image_size": 32, "rate": 0.001},
@@ -32,7 +32,7 @@ HEADS = {
 
 
 def training(head):
-    """What `train` needs for a head: what it chooses from, or how it goes down the gradient."""
+    """The parameters of `train` for a head: the values to choose from, or the settings of gradient descent."""
     if "rate" in head:
         return {
             "solve": None,

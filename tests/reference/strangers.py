@@ -1,9 +1,9 @@
-"""Pictures that other people made, decoded by `imaging` and by Pillow or pydicom: what is equal, what
-is refused and in which words, what differs.
+"""Pictures that other people made, decoded by `imaging` and by Pillow or pydicom: lists which are
+equal, which are refused and with which message, and which differ.
 
     .venv-reference/bin/python tests/reference/strangers.py FOLDER… [--list]
 
-compares every file below the folders. test_strangers.py does so with the suites that it fetches.
+compares every file below the folders. test_strangers.py does this with the suites that it fetches.
 """
 
 import json
@@ -30,9 +30,9 @@ CT_IMAGES = {
     "1.2.840.10008.5.1.4.1.1.2.2",
 }
 
-# What our formats are called by Pillow.
+# Pillow's names for our formats.
 FORMATS = {"PNG", "JPEG", "MPO", "TIFF", "BMP", "GIF", "WEBP"}
-# Two decoders of a lossy picture may round otherwise, and interpolate colours of half the width.
+# Two decoders of a lossy picture may round differently, and interpolate colours of half the width.
 LOSSY_MEAN = 2.0
 LOSSY_FORMATS = {"JPEG", "MPO", "WEBP"}
 
@@ -50,7 +50,7 @@ TURNS = {
 
 @dataclass
 class Outcome:
-    """What became of one file: `kind` is equal, refused, both refuse, read alone, or different."""
+    """The outcome for one file: `kind` is equal, refused, both refuse, read alone, or different."""
 
     path: Path
     kind: str
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class Panicked(Exception):
-    """The program that decodes ended otherwise than with a picture or an error."""
+    """The decoding program ended without a picture or an error."""
 
 
 def decoded(program, path):
@@ -75,13 +75,13 @@ def decoded(program, path):
 
 
 def is_dicom(path):
-    """With its mark. Files without are compared where pydicom reads them by force."""
+    """Whether it has the mark. Files without it are compared if pydicom can read them with `force`."""
     start = path.read_bytes()[:132]
     return start[128:132] == b"DICM" or path.suffix.lower() == ".dcm"
 
 
 def upright(image):
-    """By EXIF alone, as browsers and `imaging` do. Pillow turns TIFF by itself."""
+    """Turns the picture upright by EXIF only, as browsers and `imaging` do. Pillow turns TIFF by itself."""
     exif = Image.Exif()
     if image.format != "TIFF" and (content := image.info.get("exif")):
         try:
@@ -104,7 +104,7 @@ def of_pillow(path):
         if mode == "I" and file_format == "PNG":
             grey = numpy.asarray(turned).astype(int)
             return file_format, mode, numpy.repeat(grey[:, :, None], 3, axis=2)
-        # Alpha is dropped: what a transparent pixel hides is its colour.
+        # Alpha is dropped: the colour of a transparent pixel becomes visible.
         turned.info.pop("transparency", None)
         plain = turned.convert("RGB")
         return file_format, mode, numpy.asarray(plain).astype(int)
@@ -142,7 +142,7 @@ def compare_picture(program, path):
 
 
 def first(value):
-    """Of one value or several the first."""
+    """The first of several values, or the only one."""
     return float(value[0] if isinstance(value, MultiValue) else value)
 
 
@@ -179,7 +179,7 @@ def is_hounsfield(dataset):
 
 
 def expected_grey(dataset):
-    """Grey levels from 0 to 65535 by pydicom, and how far two roundings may be apart."""
+    """Grey levels from 0 to 65535 by pydicom, and the allowed rounding difference."""
     stored = pixel_array(dataset, index=0)
     values = apply_modality_lut(stored, dataset)
     step = abs(float(dataset.get("RescaleSlope", 1) or 1))
@@ -251,7 +251,7 @@ def judged_colours(path, name, difference):
 
 
 def judged_grey(path, name, difference, step):
-    # Irreversible JPEG 2000 and lossy JPEG may end a step or two of the stored value away.
+    # Irreversible JPEG 2000 and lossy JPEG may differ by a step or two of the stored value.
     if difference.max() <= 0.51:
         return Outcome(path, "equal", "to the last bit")
     is_lossy = name.startswith("JPEG") and "Lossless" not in name

@@ -1,5 +1,5 @@
-"""DICOM as `imaging` decodes it, held against pydicom: every file that pydicom brings along for its
-own tests, and slices written here in the transfer syntaxes that those leave out."""
+"""DICOM as decoded by `imaging`, compared with pydicom: every file of pydicom's own tests, and slices written here in
+the transfer syntaxes that those lack."""
 
 import json
 import os
@@ -27,7 +27,7 @@ SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
 LUNG = (-600.0, 1500.0)
 WHITE = 65535
 
-# Of pydicom's own files. Others must decode, and to the values that pydicom has.
+# Among pydicom's own files. All others must decode to the values of pydicom.
 REFUSED = {
     "JPEG with": ["JPEG-lossy.dcm", "JPGExtended.dcm"],
     "JPEG-LS": [
@@ -51,7 +51,7 @@ REFUSED = {
     "PALETTE COLOR": ["examples_palette.dcm"],
     "YBR_FULL_422 without JPEG": ["SC_ybr_full_422_uncompressed.dcm"],
     "truncated": ["MR_truncated.dcm"],
-    # In a container, which DICOM does not allow and which says that green comes first.
+    # In a container, which DICOM does not allow and which states that green comes first.
     "in a JP2 container": ["GDCMJ2K_TextGBR.dcm"],
     # Broken on purpose.
     "JPEG 2000 of": ["JPEG2000-embedded-sequence-delimiter.dcm"],
@@ -60,7 +60,7 @@ REFUSED = {
 
 @pytest.fixture(scope="session")
 def decode():
-    """`imaging` as a function of files and a window, or None: what its example program gives."""
+    """`imaging` as a function of files and a window, or None: returns the output of its example program."""
     command = ["cargo", "build", "--release", "--locked", "--package", "imaging", "--example", "decode"]
     subprocess.run(command, cwd=PROJECT, check=True)
     program = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/decode"
@@ -81,7 +81,7 @@ def decode():
 
 
 def shipped():
-    """Every DICOM file that pydicom brings, with a path from SHIPPED."""
+    """Every DICOM file of pydicom, with a path from SHIPPED."""
     for path in sorted(SHIPPED.rglob("*")):
         if path.is_file() and path.read_bytes()[128:132] == b"DICM":
             yield str(path.relative_to(SHIPPED))
@@ -92,16 +92,16 @@ def refusal(name):
 
 
 def rescaled(dataset):
-    """The first frame in Hounsfield units, or in whatever the file means."""
+    """The first frame in Hounsfield units, or in the file's own unit."""
     return apply_modality_lut(pixel_array(dataset, index=0), dataset).astype(float)
 
 
 def colours_of(dataset):
-    """The first frame as pydicom decodes it; skips the test where it cannot."""
+    """The first frame as pydicom decodes it; skips the test if it cannot."""
     try:
         return pixel_array(dataset, index=0)
     except RuntimeError as error:
-        # Its one decoder of lossless JPEG in colour is under the GPL, and not brought here.
+        # Its only decoder of lossless JPEG in colour is under the GPL, and is not installed here.
         return pytest.skip(f"pydicom has no decoder: {error}")
 
 
@@ -136,7 +136,7 @@ def test_files_of_pydicom(decode, name):
             assert (decoded["grey16"] == colours).all()
         else:
             lossy = dataset.file_meta.TransferSyntaxUID.name.startswith("JPEG Baseline")
-            # Two JPEG decoders may round otherwise, and interpolate colours of half the width.
+            # Two JPEG decoders may round differently, and interpolate colours of half the width.
             assert numpy.abs(decoded["rgb8"] - colours).mean() <= (2 if lossy else 0)
         assert decoded["window"] is None
         return
@@ -147,7 +147,7 @@ def test_files_of_pydicom(decode, name):
         stored = pixel_array(dataset, index=0)
         grey = numpy.where(stored == dataset.PixelPaddingValue, 0, grey)
     difference = numpy.abs(decoded["grey16"][:, :, 0] - grey)
-    # Irreversible JPEG 2000 may end a step of the stored value away.
+    # Irreversible JPEG 2000 may differ by a step of the stored value.
     irreversible = dataset.file_meta.TransferSyntaxUID.name == "JPEG 2000 Image Compression"
     step = dataset.get("RescaleSlope", 1) * WHITE / (window[1] - 1)
     assert difference.max() <= (1.01 * step if irreversible else 0.51)

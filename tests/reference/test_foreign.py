@@ -1,5 +1,5 @@
-"""By what `calibrate` tells foreign images, held against scikit-learn: the shrunken covariance of the
-model's features, and the distance from them."""
+"""The checks of `calibrate` for foreign images, compared with scikit-learn: the shrunken covariance of the model's
+features, and the distance from them."""
 
 import numpy
 import pytest
@@ -25,7 +25,7 @@ def seen_by_model(pipeline, data, split):
 
 @pytest.fixture(scope="module")
 def pooled(pipeline, data):
-    """Means of the last block's 512 channels, of the images calibrated on and of the others."""
+    """Means of the last block's 512 channels, for the calibration images and for the others."""
     features, _, _ = rebuild(pipeline.folder / "model")
 
     def means(split):

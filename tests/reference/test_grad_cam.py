@@ -1,6 +1,6 @@
-"""Where the selected model looks, computed again with PyTorch's autograd: Grad-CAM of the last
-convolution (Selvaraju et al. 2017) for heads that read it alone; for heads that read the mean and the
-deviation of each channel at several cut points, what each place adds to the logit to first order."""
+"""The places that the selected model looks at, computed again with PyTorch's autograd: Grad-CAM of the last convolution
+(Selvaraju et al. 2017) for heads that only read it; for heads that read the mean and the deviation of each channel at
+several cut points, the contribution of each place to the logit to first order."""
 
 from typing import Any
 
@@ -19,15 +19,14 @@ LAST_CONVOLUTION = 29
 
 @pytest.fixture(scope="module")
 def dumped(pipeline):
-    """Input tensors, and where `evaluate` says that the model looked."""
+    """Input tensors, and the maps of `evaluate`."""
     path = pipeline.folder / "looked.safetensors"
     pipeline.run("evaluate", "--dump-inputs", str(path), "--limit", str(IMAGES))
     return load_file(path)
 
 
 def of_statistics(model_folder, features, logits, image):
-    """Gradients times what each place adds to means and deviations, summed over the channels, on one
-    grid."""
+    """Gradients times each place's contribution to means and deviations, summed over the channels, on one grid."""
     training = load_file(model_folder / "trained_model.safetensors")["standardise.mean"]
     pooled = []
     with torch.no_grad():
@@ -71,7 +70,7 @@ def grad_cam(model_folder, image):
     seen = {}
 
     def keep(_module, _input, output):
-        # In place, pooling's input would be overwritten.
+        # An in-place pooling would overwrite its input.
         seen["maps"] = output.requires_grad_(True)
         output.retain_grad()
 
@@ -101,5 +100,5 @@ def test_maps_agree_with_autograd(pipeline, dumped):
             assert worst <= TOLERANCE, f"maps differ by up to {worst} of their largest value"
         else:
             assert found.max().item() <= 1e-6
-    # Maps that are all empty would agree with ease.
+    # If all maps were empty, the test would pass without meaning.
     assert with_heat > 0

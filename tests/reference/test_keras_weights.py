@@ -1,5 +1,5 @@
-"""Keras' own weight files: the frozen part of the base makes of a picture what Keras' VGG16 makes of
-it, at the border too. Where .venv-bench is set up, Keras writes such files itself and is asked."""
+"""Keras' own weight files: the frozen part of the base gives the same output for a picture as Keras' VGG16, at the
+border too. If .venv-bench is set up, Keras writes such files itself and computes the output."""
 
 import hashlib
 import os
@@ -46,7 +46,7 @@ def weights():
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """Class folders of pictures in colour, of the size that the model sees: nothing is resized."""
+    """Class folders of colour pictures, of the model's input size, so that nothing is resized."""
     random = numpy.random.default_rng(6)
     folder = tmp_path_factory.mktemp("scans")
     for name, tint in [("cancer", (1.0, 0.6, 0.2)), ("normal", (0.3, 0.7, 1.0))]:
@@ -59,7 +59,7 @@ def scans(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def features(programs, scans, tmp_path_factory):
-    """What the frozen part makes of each training picture with a weights file, [C, H, W], by path."""
+    """The frozen part's output for each training picture with a weights file, [C, H, W], by path."""
 
     def run(file):
         folder = tmp_path_factory.mktemp("project")
@@ -88,7 +88,7 @@ def features(programs, scans, tmp_path_factory):
 
 
 def records(folder, scans):
-    """The records of pictures that the project kept: magic, digest, values, checksum."""
+    """The stored records of pictures: magic, digest, values, checksum."""
     kept = {path.stem: path for path in (folder / "artifacts/features").rglob("*.features")}
     found = {}
     for picture in sorted(scans.rglob("*.png")):
@@ -158,7 +158,7 @@ def test_means_folded_into_the_bias_would_be_wrong_at_the_border(scans, weights)
     assert share["border"] > 10 * TOLERANCE, "the test above could not tell"
 
 
-# What a program with Keras does: writes the weights in three ways, and says what it sees.
+# A program with Keras: writes the weights in three ways, and prints its output.
 KERAS_PROGRAM = """
 import sys
 import keras, numpy

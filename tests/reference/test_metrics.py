@@ -1,4 +1,4 @@
-"""What `evaluate` writes, held against scikit-learn."""
+"""The output of `evaluate`, compared with scikit-learn."""
 
 import csv
 import json
@@ -45,11 +45,11 @@ def test_loss(scores, labels, classes, probabilities):
     columns = [classes.index(actual) for actual in labels[0]]
     of_actual = probabilities[numpy.arange(len(columns)), columns]
     if of_actual.min() > numpy.finfo(probabilities.dtype).eps:
-        # log_loss wants its columns in sorted order, which is the order of the classes.
+        # log_loss needs its columns in sorted order, which is the order of the classes.
         assert classes == sorted(classes)
         expected = metrics.log_loss(labels[0], probabilities, labels=classes)
     else:
-        # scikit-learn raises a probability of nearly 0 to 2e-16; here the mistake costs in full.
+        # scikit-learn raises a probability of nearly 0 to 2e-16; here the mistake counts in full.
         expected = -numpy.log(of_actual).mean()
     assert scores["loss"] == pytest.approx(expected, rel=1e-9)
 

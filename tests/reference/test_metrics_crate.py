@@ -1,7 +1,7 @@
-"""Every metric of the crate `metrics`, held against scikit-learn on random and degenerate input.
+"""Every metric of the crate `metrics`, compared with scikit-learn on random and degenerate input.
 
-Where scikit-learn gives NaN or warns that its answer is a convention, the crate gives null: each
-such place is spelled out here.
+If scikit-learn gives NaN or warns that its answer is a convention, the crate gives null: each
+such case is listed here.
 """
 
 import warnings
@@ -18,7 +18,7 @@ BINS = 7
 
 @dataclass(frozen=True)
 class Case:
-    """Images with known classes and what was predicted for them."""
+    """Images with known classes and their predictions."""
 
     actual: numpy.ndarray
     probabilities: numpy.ndarray
@@ -41,7 +41,7 @@ def softmax(logits):
 
 
 def drawn(seed, images, classes, signal=1.0, labels=None):
-    """Probabilities that know something of the class."""
+    """Probabilities that depend on the class."""
     random = numpy.random.default_rng(seed)
     actual = random.choice(labels if labels is not None else classes, size=images)
     logits = random.normal(size=(images, classes)) + signal * numpy.eye(classes)[actual]
@@ -105,7 +105,7 @@ def positive(case):
 
 
 def reference(function, *arguments, **options):
-    """What scikit-learn gives, or None where it says that the metric is undefined."""
+    """scikit-learn's result, or None if it reports that the metric is undefined."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", UndefinedMetricWarning)
@@ -173,7 +173,7 @@ def test_matthews_correlation(found, case):
 def test_top_k_accuracy(found, case):
     for k, value in enumerate(found["top_k"], start=1):
         if case.classes == 2:
-            # scikit-learn takes one column here, and breaks ties by its own rule for two classes.
+            # scikit-learn accepts one column here, and breaks ties by its own rule for two classes.
             highest_first = numpy.argsort(case.probabilities, axis=1, kind="stable")[:, ::-1]
             expected = (highest_first[:, :k] == case.actual[:, None]).any(axis=1).mean()
         elif k == case.classes:
@@ -238,7 +238,7 @@ def test_macro_auroc_one_against_one(found, case):
 
 def test_auroc_of_several_classes_together(found, case):
     columns = positive(case)
-    # Summed from the left, as there: sums that tie in one order may not in another.
+    # Summed from the left, as there: sums that tie in one order may not tie in another.
     score = case.probabilities[:, columns].cumsum(axis=1)[:, -1]
     expected = reference(metrics.roc_auc_score, numpy.isin(case.actual, columns), score)
     assert found["auroc_of_positive"] == close(expected)
@@ -300,7 +300,7 @@ def test_brier_of_each_class(found, case):
 
 
 def filled(table):
-    """The rows of a reliability table that hold images."""
+    """The rows of a reliability table with images."""
     return [row for row in table["bins"] if row["images"]]
 
 

@@ -1,4 +1,4 @@
-"""Intervals and tests of the crate `metrics`, held against SciPy."""
+"""Intervals and tests of the crate `metrics`, compared with SciPy."""
 
 import itertools
 
@@ -19,7 +19,7 @@ def predictions(random, actual, signal):
 
 RANDOM = numpy.random.default_rng(7)
 PATIENTS = RANDOM.integers(60, size=IMAGES)
-# All images of a patient are of one class, and like each other in how hard they are.
+# All images of a patient are of one class, and similarly hard.
 ACTUAL = RANDOM.choice(CLASSES, size=60)[PATIENTS]
 BETTER = predictions(RANDOM, ACTUAL, RANDOM.normal(1.6, 1.0, size=60)[PATIENTS, None])
 WORSE = predictions(RANDOM, ACTUAL, 1.0)
@@ -60,7 +60,7 @@ def log_loss(probabilities, images):
 
 
 def auroc(probabilities, images):
-    """Of class 2 against the rest, by ranks: quicker than scikit-learn's."""
+    """AUROC of class 2 against the rest, by ranks: faster than scikit-learn's."""
     positive = ACTUAL[images] == 2
     ranks = stats.rankdata(probabilities[images, 2])[positive]
     count = positive.sum()
@@ -90,8 +90,8 @@ def images_of(patients):
 
 
 def assert_alike(interval, expected):
-    """Ends agree to what two sets of 2,000 resamples can: the standard error of a 2.5th percentile
-    is 0.06 standard deviations of the score, that of a difference of two 0.085."""
+    """Ends agree within the precision of two sets of 2,000 resamples: the standard error of a 2.5th percentile is 0.06
+    standard deviations of the score, that of a difference of two 0.085."""
     tolerance = 4 * 0.085 * expected.standard_error
     ends = (interval["low"], interval["high"])
     assert ends == pytest.approx(tuple(expected.confidence_interval), abs=tolerance)
@@ -140,7 +140,7 @@ def test_threads_change_nothing(found, by_patient):
 
 
 def test_scores_that_are_undefined_on_resamples_say_so(score):
-    # Of twelve images one is of class 1: a resample lacks it with the chance (11 / 12)^12 = 0.352.
+    # Of twelve images one is of class 1: a resample lacks it with probability (11 / 12)^12 = 0.352.
     actual = [0] * 11 + [1]
     probabilities = [[0.7, 0.3]] * 10 + [[0.4, 0.6], [0.2, 0.8]]
     found = score(
@@ -157,7 +157,7 @@ def test_scores_that_are_undefined_on_resamples_say_so(score):
 
 
 def outcomes(score, only_first, only_second, both):
-    """What is found where so many images are right for one predictor only, or both."""
+    """The result if the given numbers of images are right for one predictor only, or for both."""
     right, wrong = [0.9, 0.1], [0.1, 0.9]
     first = [right] * only_first + [wrong] * only_second + [right] * both
     second = [wrong] * only_first + [right] * only_second + [right] * both

@@ -1,4 +1,4 @@
-"""Temperatures and operating points of the crate `metrics`, held against SciPy and scikit-learn."""
+"""Temperatures and operating points of the crate `metrics`, compared with SciPy and scikit-learn."""
 
 import numpy
 import pytest
@@ -9,7 +9,7 @@ LOWEST, HIGHEST = 0.05, 20.0
 
 
 def network(seed, images, classes, true_temperature):
-    """Logits that are `true_temperature` times as large as would be honest."""
+    """Logits that are too large by the factor `true_temperature`."""
     random = numpy.random.default_rng(seed)
     honest = random.normal(scale=1.5, size=(images, classes))
     actual = numpy.array([random.choice(classes, p=row) for row in special.softmax(honest, axis=1)])
@@ -43,7 +43,7 @@ def test_temperature_has_the_lowest_loss(score, images, classes, true_temperatur
         options={"xatol": 1e-10},
     )
     assert fit["outcome"] == "minimum"
-    # A minimum is flat: the loss fixes the temperature to the square root of its own precision.
+    # A minimum is flat: the loss determines the temperature to the square root of its own precision.
     assert fit["temperature"] == pytest.approx(numpy.exp(expected.x), rel=1e-6)
     assert fit["loss_after"] <= expected.fun + 1e-14
     assert fit["loss_after"] == pytest.approx(expected.fun, rel=1e-12)
@@ -71,7 +71,7 @@ def test_search_stops_at_its_bounds(score, wrong, outcome, temperature):
 
 
 def binary(seed, images, prevalence, decimals):
-    """Scores that tell positives from negatives somewhat; few decimals make ties."""
+    """Scores that partly separate positives from negatives; few decimals make ties."""
     random = numpy.random.default_rng(seed)
     positive = random.random(images) < prevalence
     return positive, (random.normal(size=images) + 1.2 * positive).round(decimals)
@@ -114,7 +114,7 @@ def test_operating_point_is_the_best_of_the_roc_curve(score, name):
         specificity = (spared / negatives)[allowed & (true_positives == sensitivity)].max()
         assert point["sensitivity"]["share"] == pytest.approx(sensitivity, rel=1e-12)
         assert point["specificity"]["share"] == pytest.approx(specificity, rel=1e-12)
-        # Between two scores seen: the lowest that is called positive, and the next below.
+        # Between two scores: the lowest that is called positive, and the next below.
         called = scores >= point["threshold"]
         matrix = metrics.confusion_matrix(positive, called, labels=[False, True])
         (_, alarms), (missed, hits) = matrix

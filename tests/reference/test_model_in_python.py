@@ -1,6 +1,5 @@
-"""The selected model, rebuilt from torchvision's VGG16 and a few lines, gives the same
-probabilities for the same input tensors. `dense_layers` and `head_input` are all that a Python
-program needs beside torchvision to use a model of ours."""
+"""The selected model, rebuilt from torchvision's VGG16 and a few lines, gives the same probabilities for the same input
+tensors. Besides torchvision, a Python program only needs `dense_layers` and `head_input` to use one of our models."""
 
 import csv
 import json
@@ -24,7 +23,7 @@ def dense_layers(head, inputs, classes):
 
 
 def head_input(features, kind, images):
-    """What the head sees of images [N, 3, S, S], before standardisation."""
+    """The head's input for images [N, 3, S, S], before standardisation."""
     if kind == "flatten":
         return features(images).flatten(1)
     if kind == "global_pool":
@@ -50,7 +49,7 @@ def part(tensors, prefix):
 
 
 def rebuild(model_folder):
-    """The convolutions, and what makes logits of what the dense layers see."""
+    """The convolutions, and the part that turns the head's input into logits."""
     architecture = json.loads((model_folder / "model.json").read_text())["architecture"]
     tensors = load_file(model_folder / "trained_model.safetensors")
 
@@ -85,7 +84,7 @@ def predict(model_folder, images):
 
 @pytest.fixture(scope="module")
 def dumped(pipeline):
-    """Input tensors and what `evaluate` made of them."""
+    """Input tensors and the output of `evaluate` for them."""
     path = pipeline.folder / "inputs.safetensors"
     pipeline.run("evaluate", "--dump-inputs", str(path), "--limit", str(IMAGES))
     return load_file(path)
@@ -97,7 +96,7 @@ def test_torchvision_gives_the_same_probabilities(pipeline, dumped):
         expected = predict(pipeline.folder / "model", dumped["images"])
     worst = (dumped["probabilities"] - expected).abs().max().item()
     assert worst <= TOLERANCE, f"probabilities differ by up to {worst}"
-    # A model that answers nearly alike for every image would pass that with ease.
+    # A model with nearly the same answer for every image would pass without meaning.
     spread = dumped["probabilities"].std(dim=0).max().item()
     assert worst < spread / 20, f"probabilities differ by up to {worst}, between images by {spread}"
 

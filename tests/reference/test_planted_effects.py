@@ -1,8 +1,8 @@
 """Effects of known size are planted into pictures, and the report has to recover them.
 
-Half of the patients have a disease that no picture shows. What every picture does show is its patient, by
-brightness, contrast and grain: whoever has seen another picture of a patient knows the class, and whoever
-has not can only guess.
+Half of the patients have a disease that no picture shows. Every picture does show its patient, by
+brightness, contrast and grain: a model that has seen another picture of a patient knows the class, and a
+model that has not can only guess.
 """
 
 import json
@@ -20,7 +20,7 @@ SIDE = 32
 
 
 def write_scans(folder, *, patients_show_in_the_picture):
-    """`class/p07-3.png`; the split is drawn by patient, as the name gives it."""
+    """`class/p07-3.png`; the split is drawn by patient, which is in the name."""
     generator = np.random.default_rng(7)
     for patient in range(PATIENTS):
         label = ["healthy", "ill"][patient % 2]

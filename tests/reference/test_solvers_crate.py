@@ -1,4 +1,4 @@
-"""The solved heads of the crate `fit`, held against scikit-learn on the same features."""
+"""The solved heads of the crate `fit`, compared with scikit-learn on the same features."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 @dataclass(frozen=True)
 class Drawn:
-    """Images of classes that each lie in a few clusters: a curved border, as real features have."""
+    """Images of classes that each form a few clusters: a curved border, as for real features."""
 
     train: numpy.ndarray
     labels: numpy.ndarray
@@ -54,7 +54,7 @@ def drawn(seed, images, columns, classes, shares=None, spread=0.7):
 
 @pytest.fixture
 def fitted(fit_program, tmp_path):
-    """What the crate makes of drawn images."""
+    """The crate's result for drawn images."""
 
     def run(data, threads=None, **options):
         files = {
@@ -91,7 +91,7 @@ def fitted(fit_program, tmp_path):
 
 
 def close(found, expected, tolerance):
-    """To a share of the largest value expected."""
+    """Equal up to a share of the largest expected value."""
     numpy.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * numpy.abs(expected).max())
 
 
@@ -100,7 +100,7 @@ SHAPES = [(200, 20, 3), (150, 400, 4), (400, 60, 2), (800, 100, 5)]
 
 def test_features_are_standardised_as_by_standard_scaler(fitted):
     data = drawn(1, 300, 40, 3)
-    data.train[:, 7] = 3.0  # says nothing
+    data.train[:, 7] = 3.0  # without information
     head = fitted(data, kind="linear", strength=1.0)["head"]
     scaler = StandardScaler().fit(data.train.astype(numpy.float64))
     numpy.testing.assert_allclose(head["mean"], scaler.mean_, rtol=1e-6)
@@ -138,7 +138,7 @@ def test_a_kernel_head_adds_up_the_decision_values_of_svc(fitted, shape, width, 
 
 @pytest.mark.parametrize("classes", [3, 4, 5])
 def test_a_kernel_head_is_right_as_often_as_svc_which_counts_votes(fitted, classes):
-    """Over several draws: a single one of a thousand images has a standard error of 0.01."""
+    """Over several draws, because a single one of a thousand images has a standard error of 0.01."""
     behind = []
     for seed in range(3, 9):
         data = drawn(seed, 600, 100, classes)
@@ -152,7 +152,7 @@ def pair_sums(model, test, classes):
     """For each class the sum of its decision values against each other one."""
     values = model.decision_function(test)
     if classes == 2:
-        values = -values[:, None]  # positive for the second class, where pairs are for the first
+        values = -values[:, None]  # positive for the second class, while pairs are positive for the first
     sums = numpy.zeros((len(test), classes))
     pairs = [(first, second) for first in range(classes) for second in range(first + 1, classes)]
     for column, (first, second) in zip(values.T, pairs, strict=True):
@@ -211,7 +211,7 @@ def test_columns_that_are_not_read_change_nothing(fitted):
 
 @pytest.mark.parametrize("classes", [3, 5])
 def test_landmarks_are_as_good_as_nystroem_and_as_all_images(fitted, classes):
-    """More images than an exact machine is made of."""
+    """More images than an exact machine allows."""
     data = drawn(7, 9000, 40, classes, spread=0.9)
     train, test = data.standardised()
     found = fitted(data, kind="kernel", strength=3.0, width=1.0)

@@ -1,9 +1,9 @@
 """Suites of pictures that other people made for their own decoders: pydicom's test files and
 pydicom-data, Pillow's test images from its source distribution, libtiff's, and PngSuite. All of them
-go through `imaging`; each is equal to what pydicom or Pillow reads, refused in clear words, or different
+go through `imaging`; each is equal to what pydicom or Pillow reads, refused with a clear message, or different
 for a reason that is listed here. docs/foreign-pictures.md has the counts.
 
-What is not installed is fetched with pip and apt-get; without a network the test is skipped, and with
+Missing packages are fetched with pip and apt-get; without a network the test is skipped, and with
 HOUNSFIELD_REQUIRE_STRANGERS=1 it fails.
 """
 
@@ -24,23 +24,23 @@ import strangers
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-# Path in a suite, and why it differs.
+# Path in a suite, and the reason for the difference.
 DIFFERENT = {
-    # Bits below eight: ours are rounded, Pillow's cut.
+    # Fewer than eight bits: ours are rounded, Pillow's truncated.
     "bmp/g/rgb16-565.bmp": "rounding",
     "bmp/g/rgb16-565pal.bmp": "rounding",
     "bmp/g/rgb16.bmp": "rounding",
-    # Pixels that run lengths leave out, and a canvas that the first frame does not cover: black
-    # here, the first colour or the background of the palette in Pillow.
+    # Pixels that run lengths omit, and a canvas that the first frame does not cover: black here, the first colour or
+    # the background of the palette in Pillow.
     "bmp/q/pal4rletrns.bmp": "left out",
     "bmp/q/pal8rletrns.bmp": "left out",
     "dispose_bgnd_transparency.gif": "left out",
     "first_frame_transparency.gif": "left out",
-    # Four by four pixels with colours of half the size, interpolated otherwise.
+    # Four by four pixels with colours of half the size, interpolated differently.
     "app13.jpg": "lossy",
-    # Its pixels are said to start where its palette does.
+    # According to its header its pixels start where its palette does.
     "mmap_error.bmp": "contradictory",
-    # Colours are divided by alpha in sixteen bits here, in eight after cutting them in Pillow.
+    # Colours are divided by alpha in sixteen bits here; Pillow truncates them to eight bits first.
     "tiff_16bit_RGBa.tiff": "depth",
     "tiff_strip_planar_16bit_RGBa.tiff": "depth",
     # JPEG with or without a container, by another decoder.
@@ -49,7 +49,7 @@ DIFFERENT = {
     "tiff_strip_cmyk_16l_jpeg.tif": "lossy",
 }
 
-# What a refusal may be: the words that follow the format, each of which tells what to do or what it is.
+# The allowed refusals: the words after the format, each of which says what to do or what the file is.
 CLEAR = re.compile(
     r"^(the file is empty|not an image: |[\w /]+: another format|truncated \w+: |damaged \w+: .|"
     r"DICOM without a picture: .|\w+ of a kind that is not supported: .|\w+ of \d+×\d+ pixels|"
@@ -95,7 +95,7 @@ def by_pip(requirement, folder):
 
 
 def by_apt(package, folder):
-    """A source package of Debian, unpacked; the machine's own lists of packages stay as they are."""
+    """A source package of Debian, unpacked; the machine's own package lists are unchanged."""
     (folder / "lists" / "partial").mkdir(parents=True)
     (folder / "sources.list").write_text("deb-src http://deb.debian.org/debian bookworm main\n")
     options = [

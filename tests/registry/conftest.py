@@ -24,7 +24,7 @@ STARTED_IN_SECONDS = 120
 
 @pytest.fixture(scope="session")
 def programs():
-    """The folder that holds the programs, built anew if anything they are made of changed."""
+    """The folder with the programs, built again if their sources changed."""
     if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
         return Path(folder).resolve()
     subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
@@ -59,7 +59,7 @@ def server(server_folder):
     try:
         wait_for(process, f"{address}/health", server_folder / "log")
         mlflow.set_tracking_uri(address)
-        # What MLflow's client downloads, it leaves behind.
+        # MLflow's client does not remove its downloads.
         downloads = server_folder / "downloads"
         downloads.mkdir()
         tempfile.tempdir = str(downloads)
@@ -100,7 +100,7 @@ def data(programs, server, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def good_model(programs, server, data, tmp_path_factory):
-    """A model that has learnt what there is to learn."""
+    """A fully trained model."""
     return Project(programs, tmp_path_factory.mktemp("good"), server, data).make_model()
 
 

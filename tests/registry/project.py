@@ -12,7 +12,7 @@ CLASSES = ["adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_ca
 
 
 class Project:
-    """A folder in which the programs run, with a configuration of its own."""
+    """A folder in which the programs run, with its own configuration."""
 
     def __init__(self, programs, folder, server, data, classes=None, promotion=None, **train):
         self.programs, self.folder, self.server = programs, folder, server
@@ -42,7 +42,7 @@ class Project:
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
     def start(self, program, *arguments, server=None):
-        """Starts a program; registration speaks to the server."""
+        """Starts a program; registration connects to the server."""
         environment = os.environ | {
             "MLFLOW_TRACKING_URI": server or self.server,
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -59,7 +59,7 @@ class Project:
         )
 
     def run(self, program, *arguments, code=0, server=None):
-        """Runs a program to its end; what it prints, and what it logs."""
+        """Runs a program to its end; returns its output and its log."""
         process = self.start(program, *arguments, server=server)
         output, log = process.communicate()
         assert process.returncode == code, f"{program} ended with {process.returncode}:\n{output}\n{log}"
@@ -80,8 +80,8 @@ class Project:
 
 
 def copied(project, folder):
-    """A copy that a test may change, of what registration reads. Weights are the same file: a test
-    may remove them, and nothing writes into them."""
+    """A copy of the inputs of registration, which a test may change. Weights are the same file: a test may remove them,
+    and nothing writes into them."""
 
     def link_weights(source, target):
         return os.link(source, target) if source.endswith(".safetensors") else shutil.copy2(source, target)

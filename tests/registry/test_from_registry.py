@@ -1,4 +1,4 @@
-"""A registered model comes back, to the pipeline and to Python."""
+"""A registered model is fetched again, for the pipeline and in Python."""
 
 import csv
 import importlib.metadata
@@ -95,7 +95,7 @@ def test_python_gives_the_same_classes_and_probabilities(good, registered, data)
     expected = np.array([[float(row[column]) for column in columns] for row in rows])
     worst = np.abs(found[columns].to_numpy() - expected).max()
     assert worst <= TOLERANCE, f"probabilities differ by up to {worst}"
-    # A model that answers alike for every image would pass that with ease.
+    # A model with the same answer for every image would pass without meaning.
     assert expected.std(axis=0).max() > 20 * TOLERANCE
 
 
@@ -134,7 +134,7 @@ def test_what_the_loader_needs_is_what_it_is_tested_with(registered):
 
 @pytest.fixture(scope="module")
 def loader():
-    """The module that MLflow imports. No bytecode beside it: the folder is one that DVC looks at."""
+    """The module that MLflow imports. No bytecode beside it, because DVC checks the folder."""
     specification = importlib.util.spec_from_file_location("loader_under_test", LOADER)
     module = importlib.util.module_from_spec(specification)
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -144,7 +144,7 @@ def loader():
 
 
 def pictures():
-    """Of every kind that Pillow reads as it is, in sizes that shrink, grow and stay."""
+    """Of every kind that Pillow reads without conversion, in sizes that are shrunk, enlarged and kept."""
     generator = np.random.default_rng(5)
     grey = generator.integers(0, 256, (97, 131), dtype=np.uint8)
     colours = generator.integers(0, 256, (41, 64, 4), dtype=np.uint8)
@@ -172,12 +172,12 @@ NORMALISATIONS = {
 
 @pytest.fixture(params=NORMALISATIONS.values(), ids=NORMALISATIONS)
 def normalised(good, request):
-    """A model whose images are normalised in one of the ways there are."""
+    """A model whose images are normalised in one of the possible ways."""
     path = good.model / "model.json"
     before = path.read_text()
     description = json.loads(before)
     description["preprocessing"]["normalisation"] = request.param
-    # A description that was changed by hand has none that fits.
+    # A description that was changed by hand has no matching seal.
     description.pop("seal", None)
     path.write_text(json.dumps(description))
     yield good
@@ -203,7 +203,7 @@ def test_python_sees_every_picture_as_the_programs_do(normalised, loader, tmp_pa
 
 
 def test_colours_that_pillow_would_cut_are_refused(loader):
-    # The header of a PNG of 16-bit colours; its pixels do not matter.
+    # The header of a 16-bit colour PNG; its pixels do not matter.
     header = io.BytesIO()
     Image.new("RGB", (2, 2)).save(header, "PNG")
     changed = bytearray(header.getvalue())

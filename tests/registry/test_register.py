@@ -15,7 +15,7 @@ PROMOTED, FAILED, BAD_USAGE, NOT_PROMOTED = 0, 1, 2, 3
 
 
 def aliases(client, name):
-    """What each alias points to."""
+    """The version that each alias points to."""
     return {alias: int(version) for alias, version in client.get_registered_model(name).aliases.items()}
 
 
@@ -24,7 +24,7 @@ def tags(client, name, version):
 
 
 def logged_model(version):
-    """The logged model that a version is made of: MLflow's own store keeps it in the source alone."""
+    """The logged model of a version: MLflow's own store only has it in the source."""
     return mlflow.get_logged_model(version.source.removeprefix("models:/"))
 
 
@@ -81,7 +81,7 @@ def test_a_better_model_takes_the_place_and_a_worse_one_does_not(good, weak, cli
     won = tags(client, "contest", 2)
     assert won["promotion.against_version"] == "1"
     assert float(won["promotion.p_value"]) <= 0.05
-    # Neither training has a copy of a test image: all of them count.
+    # Neither training has a copy of a test image, so all of them count.
     assert float(won["promotion.images"]) == scores(good)["images"]
     gain = scores(good)["accuracy"] - scores(weak)["accuracy"]
     assert float(won["promotion.gain"]) == pytest.approx(gain)
@@ -90,7 +90,7 @@ def test_a_better_model_takes_the_place_and_a_worse_one_does_not(good, weak, cli
     output, _ = weak.run("register", "--name", "contest", code=NOT_PROMOTED)
     assert "that is no gain" in output
     assert aliases(client, "contest") == {"champion": 2, "challenger": 3}
-    # The files of version 1 are there already.
+    # The files of version 1 are already there.
     versions = [client.get_model_version("contest", number) for number in ("1", "3")]
     assert versions[0].source == versions[1].source
 
@@ -123,7 +123,7 @@ def test_the_same_gate_stands_without_a_server(good, weak, tmp_path):
     output, _ = weak.run("register", "--against", tmp_path / "kept good", code=NOT_PROMOTED, **nobody)
     assert "the model does not pass" in output
     assert "that is no gain" in output
-    # A folder that holds something else is left alone.
+    # A folder with other content is not changed.
     _, log = good.run("register", "--keep", good.folder, code=1, **nobody)
     assert "digests.json" in log
 
@@ -135,7 +135,7 @@ def test_two_registrations_at_once_end_with_the_better_champion(good, weak, clie
     best = json.loads((good.model / "model.json").read_text())["digests"]["weights"]
     champion = client.get_model_version_by_alias("race", "champion")
     assert champion.tags["model.digest"] == best
-    # Whoever came second had the first to beat: nobody was champion for want of a rival.
+    # The second one had to beat the first: only one became champion without a rival.
     assert "promotion.against_version" not in tags(client, "race", 1)
     assert tags(client, "race", 2)["promotion.against_version"] == "1"
     assert outputs[1][2] == PROMOTED

@@ -1,6 +1,6 @@
 """The prediction server trains again: real DVC, the real gate, the real server.
 
-What takes hours in life, the training itself, is one DVC stage here that puts another trained model in place.
+The training itself, which really takes hours, is one DVC stage here that installs another trained model.
 """
 
 import json
@@ -22,7 +22,7 @@ ANSWER_IN_SECONDS = 120
 
 
 class Server:
-    """The server over the model of a project, on a free port."""
+    """The server with the model of a project, on a free port."""
 
     def __init__(self, project, *arguments):
         self.project = project
@@ -55,7 +55,7 @@ class Server:
         return json.loads(text)
 
     def events(self):
-        """Server-sent events, as they come."""
+        """Server-sent events, as they arrive."""
         with urllib.request.urlopen(self.url + "/train/events", timeout=ANSWER_IN_SECONDS) as stream:
             name = None
             for line in stream:
@@ -66,7 +66,7 @@ class Server:
                     yield name, json.loads(text.removeprefix("data: "))
 
     def train(self):
-        """Trains, and returns what was told of it: the last state, and the log."""
+        """Trains, and returns what was reported: the last state, and the log."""
         events = self.events()
         _, first = next(events)
         assert first["state"] != "running"
@@ -89,7 +89,7 @@ class Server:
 
 
 def prepare(project, other):
-    """Makes the project a DVC project of one stage, which puts the model of `other` in place."""
+    """Makes the project a DVC project of one stage, which installs the model of `other`."""
     (project.folder / ".venv/bin").mkdir(parents=True)
     (project.folder / ".venv/bin/dvc").symlink_to(PROJECT / ".venv/bin/dvc")
     scripts = project.folder / "scripts"
@@ -103,7 +103,7 @@ def prepare(project, other):
 
 
 def put_in_place(project, other):
-    """From now on training makes the model of `other`."""
+    """From now on training produces the model of `other`."""
     source = project.folder / "made"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(other.model, source / "model")
@@ -147,12 +147,12 @@ def test_a_better_model_answers_after_training_and_a_worse_one_never(served, wea
     assert not state["outcome"]["promoted"], state
     assert "no gain" in state["outcome"]["reason"]
     assert server.digest() == after
-    # The worse model lies in the model folder, and is not served after a restart either.
+    # The worse model is in the model folder, and is not served after a restart either.
     assert json.loads((weak.model / "model.json").read_text())["digests"]["weights"] == before
     server.stop()
     server = served()
     assert server.digest() == after
-    # Whoever asks for it by name gets it, and keeps it.
+    # An explicit reload serves it, and it stays.
     assert server.ask("/v1/model/reload", "POST")["digest"] == before
     server.stop()
     assert served().digest() == before
@@ -162,7 +162,7 @@ def test_a_model_that_is_nowhere_kept_is_not_trained_away(served, weak, good):
     prepare(weak, good)
     server = served()
     before = server.digest()
-    # Somebody ran the pipeline by hand: the model that answers is on no disk any more.
+    # Someone ran the pipeline by hand, so the served model is no longer on disk.
     for ours, others in ((weak.model, good.model), (weak.evaluation, good.evaluation)):
         shutil.rmtree(ours)
         shutil.copytree(others, ours)

@@ -17,13 +17,13 @@ from project import Project, Server
 
 HERE = Path(__file__).resolve().parent
 
-# A loaded machine answers late.
+# A busy machine answers late.
 expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
 def node_modules():
-    """What package-lock.json pins."""
+    """The packages pinned by package-lock.json."""
     folder = HERE / "node_modules"
     if not (folder / "axe-core" / "axe.min.js").exists():
         subprocess.run(["npm", "ci", "--no-fund", "--no-audit"], cwd=HERE, check=True)
@@ -32,13 +32,13 @@ def node_modules():
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A project that the pipeline ran in. The tests serve copies of it."""
+    """A project in which the pipeline ran. The tests serve copies of it."""
     return Project.made(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
 def serve(made, tmp_path):
-    """Starts a server with these settings and a folder of its own."""
+    """Starts a server with these settings and its own folder."""
     servers: list[Server] = []
 
     def start(**settings):
@@ -56,7 +56,7 @@ def serve(made, tmp_path):
 
 @pytest.fixture(scope="module")
 def shared(made, tmp_path_factory):
-    """One server without keys, for tests that do not mind what others asked."""
+    """One server without keys, for tests that do not depend on other tests' requests."""
     project = made.configured(tmp_path_factory.mktemp("shared"))
     server = Server(project)
     yield server, project
@@ -76,8 +76,8 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Opens the page. A request to anywhere else, a script that fails or a breach of the security policy
-    fails the test."""
+    """Opens the page. A request to another host, a script error or a violation of the security policy fails the
+    test."""
     complaints, contexts = [], []
 
     def open_at(server, place="scans", width=1280, height=800, colours="light"):
@@ -87,7 +87,7 @@ def visit(browser):
         page.set_default_timeout(30_000)
         allowed = (server.url, "data:", f"blob:{server.url}")
         page.on("request", lambda it: it.url.startswith(allowed) or complaints.append(f"asked for {it.url}"))
-        # That an answer was a refusal is what some tests are about; everything else is a fault.
+        # Some tests expect a refusal; everything else is an error.
         page.on(
             "console",
             lambda it: it.type == "error" and "Failed to load resource" not in it.text and complaints.append(it.text),
@@ -104,7 +104,7 @@ def visit(browser):
 
 @pytest.fixture
 def accessible(node_modules):
-    """Asks axe-core, and fails on anything that it finds."""
+    """Runs axe-core, and fails on any finding."""
     source = (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
     def check(page):
@@ -120,7 +120,7 @@ def accessible(node_modules):
 
 @pytest.fixture
 def shoot():
-    """Keeps a picture of the page where HOUNSFIELD_SHOTS says."""
+    """Stores a picture of the page in HOUNSFIELD_SHOTS."""
     folder = os.environ.get("HOUNSFIELD_SHOTS")
 
     def keep(page, name):

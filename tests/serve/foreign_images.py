@@ -1,4 +1,4 @@
-"""Images that are no chest CT, drawn or cut from what scikit-learn brings: 30 of each kind."""
+"""Images that are not chest CT, drawn or cut from scikit-learn's pictures: 30 of each kind."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -84,7 +84,7 @@ KINDS = {
 
 
 def write(folder, seed=17):
-    """Writes every kind to a folder of its own; returns the folders by kind."""
+    """Writes every kind to its own folder; returns the folders by kind."""
     folders = {}
     for kind, draw in KINDS.items():
         folders[kind] = folder / kind

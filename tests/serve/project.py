@@ -1,4 +1,4 @@
-"""A model that the real stages make in a temporary folder, and the real server that serves it."""
+"""A model made by the real stages in a temporary folder, and the real server that serves it."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ CHANGES = {
 
 @cache
 def programs():
-    """The folder that holds the programs, built anew if anything they are made of changed."""
+    """The folder with the programs, built again if their sources changed."""
     if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
         return Path(folder).resolve()
     subprocess.run([ROOT / "scripts" / "stage", "--build"], check=True)
@@ -40,7 +40,7 @@ class Project:
 
     @classmethod
     def made(cls, folder):
-        """The whole pipeline, run small."""
+        """The whole pipeline, run on a small sample."""
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         for (section, *keys, last), value in CHANGES.items():
             part = params[section]
@@ -66,7 +66,7 @@ class Project:
         return Project(folder)
 
     def key(self, role):
-        """A key as a person makes it: the key, and its entry of config.yaml."""
+        """A key made as by a user: the key, and its entry of config.yaml."""
         done = subprocess.run(
             [programs() / "serve", "key", "--name", role, "--role", role],
             cwd=self.folder,
@@ -79,7 +79,7 @@ class Project:
         return key, yaml.safe_load(entry.strip())[0]
 
     def test_image(self, name, at=0):
-        """An image of the class, of those that the model was tested on."""
+        """An image of the class, from the model's test images."""
         return sorted((self.folder / "artifacts" / "data_ingestion" / "test" / name).iterdir())[at]
 
 
@@ -101,7 +101,7 @@ class Server:
         self.url = line.removeprefix("listening on ").strip()
 
     def stop(self):
-        """Ends it as an engineer would, and waits."""
+        """Stops it with SIGTERM, and waits."""
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(timeout=STARTED_IN_SECONDS)

@@ -1,4 +1,4 @@
-"""What breaks around a running server: the log, the disk, the database, the clock."""
+"""Faults around a running server: the log, the disk, the database, the clock."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 def ask(server, path, body=None, kind="image/png"):
-    """Status and answer."""
+    """Returns status and answer."""
     request = urllib.request.Request(server.url + path, body, {"content-type": kind} if body else {})
     try:
         with urllib.request.urlopen(request, timeout=STARTED_IN_SECONDS) as answer:
@@ -61,7 +61,7 @@ def test_a_log_that_cannot_be_written_stops_no_answer(made, tmp_path):
 def test_a_full_disk_acknowledges_nothing_and_heals_by_itself(made, tmp_path):
     project = made.configured(tmp_path)
     image = project.test_image("normal").read_bytes()
-    # A file that may not grow is a full disk; the signal that comes with it is ignored.
+    # A limit on the size of files simulates a full disk; its signal is ignored.
     server = Started(
         project, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     )
@@ -114,7 +114,7 @@ def test_a_clock_that_jumps_loses_nothing(made, tmp_path):
     server = Started(project, stderr=subprocess.DEVNULL, env=environment)
     try:
         ids = []
-        # A day forth and two back: of the kind that a wrong battery makes.
+        # A day forward and two back, as with an empty clock battery.
         for offset in ["+0", "+86400", "-86400", "+0"]:
             clock.write_text(offset)
             for _ in range(3):

@@ -1,4 +1,4 @@
-"""How well foreign images are told from those of the training: AUROC of each check, and who is refused."""
+"""How well foreign images are distinguished from training images: AUROC of each check, and the refusals."""
 
 import csv
 import io
@@ -12,12 +12,12 @@ from project import programs
 
 
 def predicted(project, folder):
-    """Rows of `predict` over a folder."""
+    """Rows of `predict` for a folder."""
     done = subprocess.run(
         [programs() / "predict", "--quiet", "--device", "cpu", folder],
         cwd=project.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    # 4 where all of them were refused.
+    # 4 if all of them were refused.
     assert done.returncode in (0, 4), done.stderr
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
@@ -34,8 +34,8 @@ def rows(made, tmp_path_factory):
     return own, {kind: predicted(made, folder) for kind, folder in folders.items()}
 
 
-# Noise and soft shadows look to a random base much like the lungs of the sample: there the figures are
-# shown, and nothing is promised.
+# To a random base, noise and soft shadows look much like the lungs of the sample: their figures are shown, but not
+# required.
 PROMISED = ["photographs", "text pages", "heads"]
 
 
@@ -51,7 +51,7 @@ def test_foreign_images_lie_farther_away_in_the_models_features(rows, capsys):
             assert features > 0.9 or kind not in PROMISED, kind
         refused = sum(row["accepted"] == "false" for row in own) / len(own)
         print(f"{'own test':14}{'':18}{refused:9.2f}")
-    # 99 % of held-out images pass each check; a few test images say no more than that.
+    # 99 % of held-out images pass each check; a few test images cannot show more than this.
     assert refused < 0.2
 
 

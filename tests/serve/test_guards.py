@@ -1,4 +1,4 @@
-"""Keys, a busy server, a server that is gone."""
+"""Keys, a busy server, an unreachable server."""
 
 import re
 
@@ -36,7 +36,7 @@ def test_a_key_is_asked_for_quietly_and_forgotten_with_the_tab(made, serve, visi
 
 
 def test_a_busy_server_is_asked_again_when_it_said_so(serve, visit):
-    # The page itself asks for more than a dozen things before; then the minute's worth is used up.
+    # The page itself sends more than a dozen requests first; then the limit for the minute is reached.
     server, project = serve(limits={"requests_per_minute": 30})
     page = visit(server)
     expect(page.locator("button.sample").first).to_be_visible()
@@ -59,7 +59,7 @@ def test_a_server_that_is_gone_is_noticed_and_found_again(serve, visit, accessib
     shoot(page, "gone")
     again = Server(project, address=server.url.removeprefix("http://"))
     try:
-        # Without a hand: the page finds it, and sends what was not answered.
+        # Without user action: the page notices it, and sends the unanswered requests.
         expect(page.locator(".rail-entry").nth(1)).to_have_attribute("data-state", "answered")
         expect(page.get_by_role("heading", name="The server does not answer")).to_have_count(0)
     finally:

@@ -9,7 +9,7 @@ PLACES = ["scans", "history", "dashboard", "model", "training"]
 
 
 def settle(page):
-    """Until nothing is loading."""
+    """Waits until nothing is loading."""
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator("#outlet .skeleton")).to_have_count(0)
     expect(page.locator("[aria-busy]")).to_have_count(0)

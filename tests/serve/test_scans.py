@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 @pytest.fixture
 def noise(tmp_path):
-    """A picture that is no scan: coloured noise."""
+    """A picture that is not a scan: coloured noise."""
     random.seed(7)
     path = tmp_path / "noise.png"
     Image.frombytes("RGB", (64, 64), random.randbytes(64 * 64 * 3)).save(path)
@@ -24,14 +24,14 @@ def pick(page, *paths):
 
 
 def answer(page):
-    """The panel with the model's first class, once it is there."""
+    """The panel with the model's first class, once it is shown."""
     panel = page.get_by_role("region", name="Answer")
     expect(panel.locator(".answer")).to_be_visible()
     return panel
 
 
 def canvas_pixels(page):
-    """The mean grey of what the viewer shows."""
+    """The mean grey of the viewer's picture."""
     return page.locator(".frame canvas").evaluate("""async (canvas) => {
       await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -77,7 +77,7 @@ def test_a_sample_is_answered_with_one_press(shared, visit, accessible, shoot):
 def test_the_heat_lies_over_the_picture_as_strongly_as_its_slider_says(shared, visit):
     server, project = shared
     page = visit(server)
-    # Where nothing spoke for the class there is no heat: the first scan that has some is looked at.
+    # If nothing supports the class there is no heat, so the first scan with heat is used.
     scans = [project.test_image(name, at) for name in ["adenocarcinoma", "normal"] for at in range(3)]
     pick(page, *scans)
     entries = page.locator(".rail-entry")

@@ -1,4 +1,4 @@
-"""The server over PostgreSQL and S3, as a hospital runs it: what it kept survives the server and the database."""
+"""The server with PostgreSQL and S3, as in a hospital: its records survive a restart of the server and the database."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from test_faults import Started, ask, kept
 
 
 class Postgres:
-    """A server of its own on a Unix socket. It refuses to run as root."""
+    """A PostgreSQL server on a Unix socket. It refuses to run as root."""
 
     def __init__(self):
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -72,7 +72,7 @@ def postgres():
 
 @pytest.fixture
 def bucket():
-    """A bucket of moto, and what the server's environment says of it."""
+    """A bucket of moto, and the server's environment variables for it."""
     program = Path(sys.executable).with_name("moto_server")
     moto = subprocess.Popen(
         [program, "-H", "127.0.0.1", "-p", "0"],
@@ -82,7 +82,7 @@ def bucket():
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     address = next(found[1] for line in moto.stderr if (found := re.search(r"Running on (\S+)", line)))
-    # Nothing it says may fill the pipe.
+    # Its output must not fill the pipe.
     threading.Thread(target=moto.stderr.read, daemon=True).start()
     urllib.request.urlopen(urllib.request.Request(f"{address}/scans", method="PUT")).close()
     yield {

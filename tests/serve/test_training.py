@@ -1,4 +1,4 @@
-"""A training that the page starts, follows line by line, and sees end."""
+"""A training that the page starts, follows line by line, and shows to its end."""
 
 import subprocess
 
@@ -19,7 +19,7 @@ def test_a_training_is_seen_from_its_start_to_its_end(made, tmp_path, visit, acc
     project = made.configured(tmp_path)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
-    # Stands for the gate, which this pipeline, made to fail, never reaches.
+    # Replaces the gate, which this pipeline, made to fail, never reaches.
     (tmp_path / "scripts").mkdir()
     gate = tmp_path / "scripts" / "stage"
     gate.write_text("#!/bin/sh\n", encoding="utf-8")

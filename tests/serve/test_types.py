@@ -1,4 +1,4 @@
-"""The page's JavaScript by TypeScript's strict rules."""
+"""Checks the page's JavaScript by TypeScript's strict rules."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What the page says: true for any data, and for whoever reads it."""
+"""The page's texts are true for any data and for every reader."""
 
 from playwright.sync_api import expect
 

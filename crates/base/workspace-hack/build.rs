@@ -1,3 +1,3 @@
-//! Features of what build scripts and macros are made of are shared through this script, which does nothing.
+//! Build scripts and macros share their features through this script, which does nothing.
 
 fn main() {}

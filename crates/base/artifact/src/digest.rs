@@ -57,7 +57,7 @@ impl Digest {
         &self.0
     }
 
-    /// The first 12 hexadecimal digits: enough to tell things apart in a folder name or a log.
+    /// The first 12 hexadecimal digits: enough to distinguish things in a folder name or a log.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }
@@ -106,7 +106,7 @@ impl From<Digest> for String {
     }
 }
 
-/// Passes bytes on to `inner` and digests them on the way.
+/// Passes bytes on to `inner` and computes their digest on the way.
 pub struct Sha256Writer<W> {
     inner: W,
     hasher: Sha256,
@@ -118,7 +118,7 @@ impl<W: Write> Sha256Writer<W> {
         Self { inner, hasher: Sha256::new() }
     }
 
-    /// Digests bytes that are already behind `inner`, such as the part of a download that an
+    /// Adds bytes to the digest that `inner` already has, such as the part of a download that an
     /// earlier run left.
     ///
     /// # Errors

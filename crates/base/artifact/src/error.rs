@@ -1,21 +1,21 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An I/O or format failure, with what was being done and the path it happened on.
+/// An I/O or format failure, with the action that failed and the path.
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("{action} {}: {}", path.display(), explain(source))]
     Io {
-        /// What was being done, as a verb: "read", "create folder".
+        /// The action, as a verb: "read", "create folder".
         action: &'static str,
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// The file is there but is not the JSON that was expected.
+    /// The file exists but is not the JSON that was expected.
     #[error("read {}: not the expected JSON: {source}", path.display())]
     Json {
         /// The file.
@@ -24,7 +24,7 @@ pub enum IoError {
         #[source]
         source: serde_json::Error,
     },
-    /// A folder that would be replaced holds files of someone else.
+    /// A folder that would be replaced holds files that we did not write.
     #[error(
         "replace {}: it holds files but no {own_file}, so it is not ours to remove; \
          name a new or empty folder",
@@ -33,12 +33,12 @@ pub enum IoError {
     Foreign {
         /// The folder.
         path: PathBuf,
-        /// The file that would tell it was ours.
+        /// The file that would show that the folder is ours.
         own_file: &'static str,
     },
 }
 
-/// Shorthand for results of file work.
+/// Shorthand for results of file operations.
 pub type Result<T> = std::result::Result<T, IoError>;
 
 fn explain(source: &io::Error) -> String {
@@ -51,7 +51,7 @@ fn explain(source: &io::Error) -> String {
     }
 }
 
-/// Adds what was being done, and where, to an [`io::Result`].
+/// Adds the action and the path to an [`io::Result`].
 pub trait WithPath<T> {
     /// Names the action ("read", "rename") and the path.
     ///

@@ -44,8 +44,8 @@ pub fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_path("read", path)
 }
 
-/// Writes a file through `fill`: to a temporary name in the same folder, synced, then renamed.
-/// Whoever looks at `path`, at any moment, finds the old file or the new one.
+/// Writes a file through `fill`: to a temporary name in the same folder, synced, then renamed. A
+/// reader of `path` always finds either the old file or the new one.
 ///
 /// # Errors
 /// When the folder or file cannot be written, or `fill` fails; the temporary file is removed.
@@ -56,10 +56,10 @@ pub fn write_with(
     write_through(path, |writer| fill(writer).with_path("write", path))
 }
 
-/// As [`write_with`], for a `fill` that has errors of its own, and something to return.
+/// Like [`write_with`], for a `fill` that has its own error type and returns a value.
 ///
 /// # Errors
-/// As [`write_with`].
+/// As for [`write_with`].
 pub fn write_through<T, E: From<IoError>>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<T, E>,
@@ -74,7 +74,7 @@ pub fn write_through<T, E: From<IoError>>(
         Ok(filled)
     });
     if written.is_err() {
-        // The error that is about to be reported is the one that matters.
+        // Only the error that is about to be reported matters.
         let _ = fs::remove_file(&temporary);
     }
     written
@@ -102,13 +102,13 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// Reads a JSON file into a typed value.
 ///
 /// # Errors
-/// When it cannot be read or does not fit the type; the error says where in the file.
+/// When it cannot be read or does not fit the type; the error names the place in the file.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&read_bytes(path)?)
         .map_err(|source| IoError::Json { path: path.to_path_buf(), source })
 }
 
-/// Writes to `temporary` what is to be found at `path`.
+/// Writes the content for `path` to `temporary`.
 fn write_and_sync<T, E: From<IoError>>(
     temporary: &Path,
     path: &Path,
@@ -122,7 +122,7 @@ fn write_and_sync<T, E: From<IoError>>(
     Ok(filled)
 }
 
-/// Makes a rename last through a power cut.
+/// Makes a rename survive a power cut.
 pub(crate) fn sync_folder_of(path: &Path) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use crate::file::{TEMPORARY_MARK, sync_folder_of, temporary_beside};
 use crate::{IoError, Result, WithPath, create_folder};
 
-/// A folder that is filled under a temporary name and appears under its own when
-/// [`publish`](Self::publish) is called. Dropped before that, it is removed.
+/// A folder that is filled under a temporary name and gets its own name when
+/// [`publish`](Self::publish) is called. If it is dropped before that, it is removed.
 #[derive(Debug)]
 pub struct StagedFolder {
     temporary: PathBuf,
@@ -14,7 +14,7 @@ pub struct StagedFolder {
 }
 
 impl StagedFolder {
-    /// Starts an empty folder beside `target`, and clears what killed runs left there.
+    /// Starts an empty folder beside `target`, and removes what killed runs left there.
     ///
     /// # Errors
     /// When the folder cannot be made.
@@ -28,12 +28,12 @@ impl StagedFolder {
         Ok(Self { temporary, target: target.to_path_buf(), published: false })
     }
 
-    /// As [`beside`](Self::beside), where `target` may be a folder that a person named: one that
-    /// is there must hold one of `own_files`, which tell that it was published before, or nothing
-    /// but hidden files such as a `.gitignore`.
+    /// Like [`beside`](Self::beside), for a `target` that the user named. If the folder exists, it
+    /// must hold one of `own_files`, which show that it was published before, or nothing but hidden
+    /// files such as a `.gitignore`.
     ///
     /// # Errors
-    /// When the folder holds something else, which publishing would remove, or cannot be made.
+    /// When the folder cannot be made, or holds other files, which publishing would remove.
     pub fn in_place_of(target: &Path, own_files: &[&'static str]) -> Result<Self> {
         let is_visible = |entry: std::io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
@@ -46,12 +46,12 @@ impl StagedFolder {
         Self::beside(target)
     }
 
-    /// Where to put the files until then.
+    /// Where to put the files before publishing.
     pub fn path(&self) -> &Path {
         &self.temporary
     }
 
-    /// Makes the folder appear under its own name, in place of what stood there.
+    /// Gives the folder its own name, in place of the old folder.
     ///
     /// # Errors
     /// When the old folder cannot be moved away or the new one cannot be renamed.
@@ -65,15 +65,14 @@ impl StagedFolder {
 impl Drop for StagedFolder {
     fn drop(&mut self) {
         if !self.published {
-            // Nothing can be reported from here; the next run clears it.
+            // Nothing can be reported from here; the next run removes it.
             let _ = fs::remove_dir_all(&self.temporary);
         }
     }
 }
 
-/// Renames a finished folder to `target`. A folder that stood there is moved aside first and
-/// removed last, so that `target` is the old folder, absent for an instant, or the new one, and
-/// never a mixture.
+/// Renames a finished folder to `target`. An existing folder is moved aside first and removed last.
+/// So `target` is the old folder, absent for an instant, or the new one, and never a mixture.
 ///
 /// # Errors
 /// When a rename or the removal fails.
@@ -96,7 +95,7 @@ pub fn publish_folder(finished: &Path, target: &Path) -> Result<()> {
     if had_old { remove_folder(&aside) } else { Ok(()) }
 }
 
-/// Removes a folder with all it holds; one that is not there is fine.
+/// Removes a folder with everything in it; a missing folder is fine.
 ///
 /// # Errors
 /// When something in it cannot be removed.
@@ -107,12 +106,12 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether a file or folder of this name is unfinished or moved aside, and so nobody's input.
+/// Whether a file or folder of this name is unfinished or moved aside, so that nobody may read it.
 pub fn is_temporary(name: &str) -> bool {
     name.contains(TEMPORARY_MARK)
 }
 
-/// Removes what a killed run left beside `target` under temporary names.
+/// Removes what a killed run left under temporary names beside `target`.
 ///
 /// # Errors
 /// When the folder above cannot be listed or a leftover cannot be removed.

@@ -1,8 +1,8 @@
-//! What stages leave on disk for each other.
+//! The files through which stages pass results to each other.
 //!
 //! Every file is written whole or not at all ([`write_file`], [`write_json`]), a folder is
-//! published in one rename ([`publish_folder`]), and every I/O error names the path it happened on.
-//! Nothing here knows what the files mean.
+//! published in one rename ([`publish_folder`]), and every I/O error names its path. Nothing here
+//! knows what the files mean.
 
 mod digest;
 mod error;

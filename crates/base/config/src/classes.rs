@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::refusal::{Refusal, require};
 
-/// Classes in the order of their indices, each with the folder names that hold it.
+/// Classes in the order of their indices, each with the folder names that belong to it.
 ///
 /// In YAML a map from class to a list of folder names. The order of the file does not matter:
 /// classes are indexed by name, as Keras' `flow_from_directory` does.
@@ -16,6 +16,11 @@ impl ClassMap {
     /// Class names in index order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// The source folders that hold a class; `None` for a class that there is not.
+    pub fn folders_of(&self, class: &str) -> Option<&[String]> {
+        self.0.get(class).map(Vec::as_slice)
     }
 
     /// The class that a source folder belongs to; letter case does not matter.
@@ -61,7 +66,8 @@ impl FromIterator<(String, Vec<String>)> for ClassMap {
 
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
-        // '.' hides a folder, '-' begins an option, and to a spreadsheet a formula.
+        // A leading '.' hides a folder, '-' begins an option, and the others begin a formula in a
+        // spreadsheet.
         && !name.starts_with(['.', '-'])
         && name.trim() == name
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A configuration file that cannot be used. Programs answer it with exit code 2.
+/// A configuration file that cannot be used. Programs then end with exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is missing or unreadable.
@@ -12,9 +12,9 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The flag that names another one.
+        /// The flag that names another file.
         flag: &'static str,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
@@ -26,16 +26,16 @@ pub enum ConfigError {
         /// Key, line, column and reason.
         reason: String,
     },
-    /// A value of the right type that cannot be meant.
+    /// A value of the right type that is not allowed.
     #[error("accept {}: {key} is {value}; {expected}", path.display())]
     Value {
         /// The file.
         path: PathBuf,
         /// Dotted key, such as `train.learning_rate`.
         key: String,
-        /// What stands there.
+        /// The value in the file.
         value: String,
-        /// What may stand there.
+        /// What is allowed.
         expected: String,
     },
 }
@@ -46,7 +46,7 @@ impl ConfigError {
     }
 }
 
-/// What serde calls by the names of Rust's types, by the names that people have for it.
+/// Names for serde's Rust types that people use.
 const PLAIN_WORDS: [(&str, &str); 14] = [
     ("invalid type: unit value", "there is nothing"),
     ("invalid type: ", "found "),
@@ -74,13 +74,13 @@ fn in_plain_words(message: &str) -> String {
         pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
     };
     let (of_found, of_expected) = PLAIN_WORDS.split_at(9);
-    // What was found may be a text of the file: only what comes before it is serde's.
+    // The value found may be text from the file: only what precedes it is serde's own text.
     let at = found.find(['"', '`']).unwrap_or(found.len());
     let found = word(&found[..at], of_found) + &found[at..];
     format!("{found}, {}", word(&number_type(&expected), of_expected))
 }
 
-/// `expected f64 at line 3` as `expected a number at line 3`.
+/// Turns `expected f64 at line 3` into `expected a number at line 3`.
 fn number_type(expected: &str) -> String {
     let rest = expected.strip_prefix("expected ").unwrap_or(expected);
     let (name, position) = rest

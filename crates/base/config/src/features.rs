@@ -2,13 +2,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::refusal::{Refusal, require};
 
-/// What is kept of the features of a frozen base, under `paths.features`. None of it decides a
+/// How much is kept of a frozen base's features, under `paths.features`. None of it affects a
 /// result.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeaturesConfig {
-    /// Gigabytes (10⁹ bytes) that they may take. Beyond it those go that were used longest ago.
-    /// 0: none are kept.
+    /// Gigabytes (10⁹ bytes) that they may take. Above that, the least recently used ones are
+    /// removed. 0: none are kept.
     pub limit_gigabytes: f64,
     /// What happens when the disk is full.
     pub on_full_disk: OnFullDisk,
@@ -18,9 +18,10 @@ pub struct FeaturesConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFullDisk {
-    /// The program stops and says how much is missing.
+    /// The program stops and says how much space is missing.
     Fail,
-    /// The program warns once and goes on; what was not kept is computed again when it is needed.
+    /// The program warns once and goes on; features that were not kept are computed again when
+    /// needed.
     GoWithout,
 }
 

@@ -1,11 +1,11 @@
 //! Typed, validated `config.yaml` (where things are) and `params.yaml` (what may be tuned).
 //!
-//! Both files are read whole and checked whole: an unknown key, a wrong type, a value out of its
+//! Both files are read and checked completely: an unknown key, a wrong type, a value out of its
 //! range or a missing key is a [`ConfigError`] that names the file, the key and what is allowed.
-//! There are no hidden defaults in `params.yaml`: what decides a result stands in the file, where
-//! DVC sees it.
+//! There are no hidden defaults in `params.yaml`: every value that affects a result is in the file,
+//! where DVC sees it.
 //!
-//! Three sections of `config.yaml` belong to programs that are no stages: see crate `services`.
+//! Three sections of `config.yaml` belong to programs that are not stages: see crate `services`.
 
 mod classes;
 mod error;

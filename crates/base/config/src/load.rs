@@ -8,7 +8,7 @@ use crate::{Config, ConfigError, Params, Refusal};
 /// Reads and checks a YAML file that `--flag` names.
 ///
 /// # Errors
-/// When the file is missing, is not what `T` describes, or `check` refuses a value.
+/// When the file is missing, does not fit `T`, or `check` rejects a value.
 pub fn load_yaml<T: DeserializeOwned>(
     path: &Path,
     flag: &'static str,
@@ -32,7 +32,7 @@ impl Config {
     /// Reads and checks `config.yaml`.
     ///
     /// # Errors
-    /// When the file is missing, has an unknown key, or holds a value that cannot be meant.
+    /// When the file is missing, has an unknown key, or holds a value that is not allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         load_yaml(path, "config", Self::check)
     }
@@ -40,7 +40,7 @@ impl Config {
     /// Checks values that command-line flags have changed since [`load`](Self::load).
     ///
     /// # Errors
-    /// When a value cannot be meant; `origin` is named as the file.
+    /// When a value is not allowed; `origin` is named as the file.
     pub fn check_as(&self, origin: &Path) -> Result<(), ConfigError> {
         self.check().map_err(|refusal| refusal.in_file(origin))
     }
@@ -58,11 +58,11 @@ impl Params {
         })
     }
 
-    /// Checks that section `train` has what the head needs, and nothing without effect on it, after
-    /// command-line flags have changed a key of it.
+    /// Checks, after command-line flags have changed a key of section `train`, that it has what the
+    /// head needs and no key without effect on it.
     ///
     /// # Errors
-    /// When it has not; `origin` is named as the file.
+    /// When it does not; `origin` is named as the file.
     pub fn check_training_as(&self, origin: &Path) -> Result<(), ConfigError> {
         self.check_head_and_training().map_err(|refusal| refusal.in_file(origin))
     }

@@ -29,7 +29,7 @@ pub struct Params {
     pub train: TrainParams,
     /// Choice of the checkpoint.
     pub select: SelectParams,
-    /// Temperature, operating points, what a foreign image is.
+    /// Temperature, operating points, the limits for foreign images.
     pub calibrate: CalibrateParams,
     /// Scoring.
     pub evaluate: EvaluateParams,
@@ -50,7 +50,7 @@ pub struct IngestParams {
 }
 
 /// Shares of the whole, adding up to 1. A split that the source has as a folder keeps its images;
-/// those that are missing are taken out of the training images in these proportions.
+/// missing splits are taken out of the training images in these proportions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitRatios {
@@ -88,7 +88,7 @@ pub struct PrepareBaseParams {
     pub image_size: u32,
     /// Where the base's weights come from.
     pub weights: WeightsSource,
-    /// Draws random weights and the fresh head.
+    /// Seed of random weights and of the fresh head.
     pub seed: u64,
     /// Which layers of the base keep their weights.
     pub freeze: Freeze,
@@ -100,8 +100,8 @@ pub struct PrepareBaseParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightsSource {
-    /// Trained on ImageNet: the file of `config.yaml: pretrained.file` where it is there, else from
-    /// the hub (`pretrained`).
+    /// Trained on ImageNet: the file of `config.yaml: pretrained.file` if it exists, else from the
+    /// hub (`pretrained`).
     Imagenet,
     /// A file on this machine (`config.yaml: pretrained.file`), and never the hub.
     File,
@@ -177,15 +177,15 @@ impl fmt::Display for Freeze {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadParams {
-    /// What it reads, and how it answers.
+    /// Its input and its kind of answer.
     pub kind: HeadKind,
-    /// Units of a hidden dense layer with ReLU between that vector and the classes; 0 for none.
+    /// Units of a hidden dense layer with ReLU between the input and the classes; 0 for none.
     pub hidden_units: u32,
     /// Share of the hidden units dropped in training, in [0, 1). Needs `hidden_units`.
     pub dropout: f64,
 }
 
-/// What a head reads of the base, and how it answers.
+/// What a head reads from the base, and how it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeadKind {
@@ -198,13 +198,13 @@ pub enum HeadKind {
     Flatten,
     /// Dense layers on the mean of each of the last block's 512 channels. Learns by epochs.
     GlobalPool,
-    /// Dense layers on 4×4 averages and deviations of all five blocks. Models that have it are
-    /// still read; none is made any more, since a kernel head is better on every set it was tried on.
+    /// Dense layers on 4×4 averages and deviations of all five blocks. Models that have it can
+    /// still be read. No new ones are made, since a kernel head was better on every data set.
     MultiScale,
 }
 
 impl HeadKind {
-    /// Whether it is solved to its optimum, in one step; else it learns by epochs.
+    /// Whether it is solved to its optimum, in one step; otherwise it learns by epochs.
     pub fn is_solved(self) -> bool {
         matches!(self, Self::Linear | Self::Kernel)
     }
@@ -233,15 +233,15 @@ pub struct SelectParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrateParams {
-    /// Where the model runs.
+    /// The device that the model runs on.
     pub device: DeviceChoice,
     /// Decides which images make a fold.
     pub seed: u64,
-    /// With fewer validation images than this, out-of-fold predictions on the training images
-    /// are added to them.
+    /// With fewer validation images than this, out-of-fold predictions on the training images are
+    /// added.
     pub out_of_fold_below: u32,
-    /// Parts into which the training images are cut; each is predicted by a head that was trained
-    /// on the others.
+    /// Number of parts that the training images are cut into. Each is predicted by a head that was
+    /// trained on the others.
     pub folds: u32,
 }
 
@@ -249,19 +249,19 @@ pub struct CalibrateParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluateParams {
-    /// Where the model runs.
+    /// The device that the model runs on.
     pub device: DeviceChoice,
     /// Decides the resamples and the control refits.
     pub seed: u64,
     /// Resamples of the test images for each interval.
     pub bootstrap_resamples: u32,
-    /// Where training images have copies in the test split: refits of the head without as many
-    /// other images, beside the one without the copies. 0: no refit at all.
+    /// Used where training images have copies in the test split: number of refits of the head
+    /// without as many other images, beside the refit without the copies. 0: no refit at all.
     pub control_refits: u32,
     /// Whether the test images are also scored with their grey levels matched, with parts of them
     /// masked, and encoded alike.
     pub probes: bool,
-    /// Test images on which the maps of where the model looked are tested. 0: they are not, and are
-    /// shown without.
+    /// Number of test images on which the maps of where the model looked are tested. 0: they are
+    /// not tested, and the report shows them without a result.
     pub explanations: u32,
 }

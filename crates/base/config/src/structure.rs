@@ -18,7 +18,7 @@ pub struct Config {
     /// Folders that the stages write.
     #[serde(default)]
     pub paths: Paths,
-    /// What is kept of the features of a frozen base.
+    /// How much is kept of a frozen base's features.
     #[serde(default)]
     pub features: FeaturesConfig,
     /// Patience with slow and failing servers.
@@ -36,7 +36,7 @@ pub struct Config {
     /// Where models are registered.
     #[serde(default)]
     pub registry: OtherSection,
-    /// What a model must show to become the champion.
+    /// The rule by which a model becomes the champion.
     #[serde(default)]
     pub promotion: OtherSection,
     /// The prediction server.
@@ -44,7 +44,7 @@ pub struct Config {
     pub serve: OtherSection,
 }
 
-/// A section that no stage reads. Crate `services` has its keys.
+/// A section that no stage reads. Crate `services` defines its keys.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OtherSection(serde_yaml::Value);
@@ -55,31 +55,31 @@ pub struct OtherSection(serde_yaml::Value);
 pub struct DataConfig {
     /// Where the images come from.
     pub source: SourceConfig,
-    /// Which folders hold which class.
+    /// The folders that belong to each class.
     pub classes: ClassMap,
     /// Folders of the source that hold no images to learn from, such as masks.
     #[serde(default)]
     pub ignore_folders: Vec<String>,
-    /// Patterns of file names, such as `*_mask.png`, in any letter case: files that lie beside images
-    /// and are none to learn from. `*` stands for any text, `?` for one letter, `[ab]` for one of
-    /// several, `{a,b}` for one of several texts.
+    /// Patterns of file names, such as `*_mask.png`, in any letter case, of files beside the images
+    /// that are not images to learn from. `*` stands for any text, `?` for one letter, `[ab]` for
+    /// one of several letters, `{a,b}` for one of several texts.
     #[serde(default)]
     pub ignore_files: Vec<String>,
-    /// A folder of images that people gave another class than the model, as
-    /// `<class>/<sha256 of the file>.<extension>`, where the class is one of `classes` and not a
-    /// folder of the source. They are learnt from, and never scored on. None: there are none.
+    /// A folder of images whose class people corrected, as `<class>/<sha256 of the
+    /// file>.<extension>`, where the class is one of `classes` and not a folder of the source. They
+    /// are used for training, and never for scores. None: there are none.
     #[serde(default)]
     pub corrections: Option<PathBuf>,
-    /// Classes that count as the finding that is looked for, such as all kinds of cancer. None:
-    /// the classes are compared one by one only.
+    /// Classes that together count as the finding of interest, such as all kinds of cancer. None:
+    /// the classes are only compared one by one.
     #[serde(default)]
     pub positive: Vec<String>,
-    /// Where the patient of an image is told.
+    /// Where the patient of an image is recorded.
     #[serde(default)]
     pub patients: Patients,
 }
 
-/// Where the patient of an image is told. Images of one patient are kept together.
+/// Where the patient of an image is recorded. Images of one patient stay in one split.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Patients {
@@ -88,19 +88,19 @@ pub enum Patients {
     Unknown,
     /// In the image's path below `artifacts/data_ingestion`.
     Path {
-        /// A regular expression; its one capture group is the patient. Images it does not match
+        /// A regular expression; its one capture group is the patient. Images that do not match
         /// have no known patient.
         pattern: String,
     },
     /// In a table with the columns `path` and `patient_id`.
     Csv {
-        /// The file. A path in it may be the whole one, or just the end of it that is unique.
+        /// The file. A path in it may be the full one, or an ending of it that is unique.
         path: PathBuf,
     },
     /// In the PatientID (0010,0020) of each DICOM file. Images without one have no known patient.
     ///
-    /// It is never written out: the start of its SHA-256 stands for it. That keeps it from being
-    /// read by chance, and from nobody who can try every number a hospital gives out.
+    /// It is never written out: the start of its SHA-256 replaces it. That prevents reading it by
+    /// accident, but does not stop someone who can try every number a hospital gives out.
     Dicom,
 }
 
@@ -164,7 +164,7 @@ pub enum SourceConfig {
     Local {
         /// The folder or zip file.
         path: PathBuf,
-        /// The digest of the zip file, checked where given.
+        /// The digest of the zip file, checked if given.
         #[serde(default)]
         sha256: Option<String>,
     },
@@ -172,7 +172,7 @@ pub enum SourceConfig {
     Url {
         /// The address.
         url: String,
-        /// The digest of the zip file, checked where given.
+        /// The digest of the zip file, checked if given.
         #[serde(default)]
         sha256: Option<String>,
     },
@@ -180,10 +180,10 @@ pub enum SourceConfig {
     Kaggle {
         /// `owner/dataset`.
         dataset: String,
-        /// The version number; the newest where not given.
+        /// The version number; the newest if not given.
         #[serde(default)]
         version: Option<u32>,
-        /// The digest of the zip file, checked where given.
+        /// The digest of the zip file, checked if given.
         #[serde(default)]
         sha256: Option<String>,
     },
@@ -191,13 +191,13 @@ pub enum SourceConfig {
     Gdrive {
         /// The share link, or the file's id alone.
         link: String,
-        /// The digest of the zip file, checked where given.
+        /// The digest of the zip file, checked if given.
         #[serde(default)]
         sha256: Option<String>,
     },
 }
 
-/// Where a base that was trained before comes from (`prepare_base.weights: imagenet` or `file`).
+/// Where a pretrained base comes from (`prepare_base.weights: imagenet` or `file`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pretrained {
@@ -208,7 +208,7 @@ pub struct Pretrained {
     /// File in that repository; safetensors with torchvision's names.
     pub filename: String,
     /// A file on this machine, safetensors with torchvision's names or Keras' HDF5: for `weights:
-    /// file`, and for `weights: imagenet` where it is there.
+    /// file`, and for `weights: imagenet` if the file exists.
     pub file: PathBuf,
 }
 
@@ -258,7 +258,7 @@ pub struct Paths {
     pub model: PathBuf,
     /// `evaluate`: scores and plots.
     pub evaluation: PathBuf,
-    /// What MLflow is told, until its server has it. Not tracked by DVC.
+    /// Events for MLflow, until its server has received them. Not tracked by DVC.
     pub tracking: PathBuf,
 }
 
@@ -285,7 +285,7 @@ impl Default for Paths {
 pub struct DownloadConfig {
     /// Seconds without a byte after which a connection counts as dead.
     pub timeout_seconds: u64,
-    /// How often a failed transfer is taken up again.
+    /// How often a failed transfer is resumed.
     pub retries: u32,
     /// The first pause before a retry, in milliseconds; it doubles each time.
     pub backoff_milliseconds: u64,
@@ -297,7 +297,7 @@ impl Default for DownloadConfig {
     }
 }
 
-/// Limits on what an archive may unpack to; beyond them it is refused as a bomb.
+/// Limits on what an archive may unpack to. An archive above them is refused as a bomb.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExtractionLimits {
@@ -305,7 +305,7 @@ pub struct ExtractionLimits {
     pub max_entries: u64,
     /// Unpacked bytes in all.
     pub max_total_bytes: u64,
-    /// Unpacked over packed bytes of one file.
+    /// Ratio of unpacked to packed bytes of one file.
     pub max_ratio: u64,
 }
 
@@ -360,7 +360,7 @@ impl Config {
 }
 
 impl SourceConfig {
-    /// The digest the archive must have, where the configuration gives one.
+    /// The digest that the archive must have, if the configuration gives one.
     pub fn sha256(&self) -> Option<&str> {
         match self {
             Self::Sample {} => None,

@@ -2,17 +2,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::refusal::{Refusal, require};
 
-/// The MLflow server that `train` and `evaluate` tell of their runs. None of it decides a result.
+/// The MLflow server that `train` and `evaluate` report their runs to. It does not affect any
+/// result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrackingConfig {
-    /// Whether runs are tracked. `MLFLOW_TRACKING_URI` in the environment asks for it too.
+    /// Whether runs are tracked. `MLFLOW_TRACKING_URI` in the environment also switches it on.
     pub enabled: bool,
-    /// The server's address, where `MLFLOW_TRACKING_URI` names no other. Logins come from the
+    /// The server's address, unless `MLFLOW_TRACKING_URI` names another. Logins come from the
     /// environment.
     pub uri: String,
-    /// The experiment that runs belong to, where `MLFLOW_EXPERIMENT_NAME` and `…_ID` name no
-    /// other. Created where it is missing.
+    /// The experiment that runs belong to, unless `MLFLOW_EXPERIMENT_NAME` or `…_ID` names another.
+    /// Created if it is missing.
     pub experiment: String,
     /// Seconds between two measurements of the machine's load; 0 for none.
     pub system_metrics_seconds: u64,

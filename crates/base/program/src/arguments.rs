@@ -1,5 +1,7 @@
+use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{ArgAction, Args};
 use config::{Config, ConfigError, Params};
 
@@ -22,6 +24,10 @@ pub struct CommonArguments {
     /// Say only warnings and errors, and draw no progress
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+
+    /// Print the result as one line of JSON instead of as text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Both configuration files, read and checked.
@@ -34,6 +40,16 @@ pub struct Settings {
 }
 
 impl CommonArguments {
+    /// Prints the result of a program on standard output: `text` for people, or with `--json` the same
+    /// `facts` as one line that scripts can read. docs/json.md lists them.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn print(&self, text: &str, facts: &serde_json::Value) -> anyhow::Result<()> {
+        let result = if self.json { facts.to_string() } else { text.trim_end().to_owned() };
+        writeln!(terminal::Printed, "{result}").context("print the result")
+    }
+
     /// Reads both configuration files.
     ///
     /// # Errors

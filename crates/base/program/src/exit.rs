@@ -5,13 +5,13 @@ use config::ConfigError;
 
 use crate::{CommonArguments, logging};
 
-/// A request that cannot be met as it was put. Ends the program with exit code 2.
+/// A request that cannot be fulfilled as given. Ends the program with exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
 /// Parses the arguments `A`, starts logging, does the work, and turns the outcome into an exit
-/// code: 0 done, or what the work says, 1 failed, 2 bad usage or configuration.
+/// code: 0 done (or the code that the work returns), 1 failed, 2 bad usage or configuration.
 ///
 /// The error is printed to standard error as `<program>: failed to …`, with its causes.
 pub fn run<A: Parser, T: Termination>(
@@ -24,8 +24,8 @@ pub fn run<A: Parser, T: Termination>(
     finish(A::command().get_name(), work(&arguments))
 }
 
-/// The exit code of what `program` did; an error is printed first. As [`run`] does it, for programs
-/// that start in another way.
+/// The exit code for the outcome of `program`; an error is printed first. [`run`] uses it, and
+/// programs that start in another way call it themselves.
 pub fn finish<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCode {
     match outcome {
         Ok(done) => done.report(),

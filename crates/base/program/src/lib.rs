@@ -1,5 +1,5 @@
-//! The frame every stage program shares: the arguments all of them take, logging and exit
-//! codes. What a stage does is in its own crate.
+//! The common frame of all stage programs: their shared arguments, logging and exit codes. Each
+//! stage's own work is in its own crate.
 
 mod arguments;
 mod exit;

@@ -2,8 +2,8 @@ use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
-/// Sends log lines to standard error, in colour on a terminal. `HOUNSFIELD_LOG` takes a filter
-/// such as `debug` or `ingest=trace` and wins over the flags.
+/// Sends log lines to standard error, in colour on a terminal. `HOUNSFIELD_LOG` takes a filter such
+/// as `debug` or `ingest=trace` and overrides the flags.
 pub(crate) fn start(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "warn",
@@ -15,19 +15,19 @@ pub(crate) fn start(verbose: u8, quiet: bool) {
     let filter = EnvFilter::try_from_env("HOUNSFIELD_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet_libraries}")));
     terminal::set_quiet(quiet);
-    // A second start (in a test) is refused and the first one stays.
+    // A second start (in a test) fails, and the first one stays.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(terminal::LogWriter::default)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .without_time()
         .with_target(false)
-        // What cannot be logged is not reported there either: that would be a panic.
+        // A failure to log is not reported on standard error either: that would be a panic.
         .log_internal_errors(false)
         .try_init();
 }
 
-/// `ingest: failed to …: cause: cause`, once each: a cause that the message before it already
+/// `ingest: failed to …: cause: cause`, each once: a cause that the message before it already
 /// quotes is not repeated.
 pub(crate) fn report(program: &str, error: &anyhow::Error) {
     let mut text = String::new();
@@ -46,6 +46,6 @@ pub(crate) fn report(program: &str, error: &anyhow::Error) {
         ("", "")
     };
     let text = terminal::shown_lines(&text);
-    // Where nobody can be told, the exit code is all there is.
+    // If standard error cannot be written, only the exit code reports the failure.
     let _ = writeln!(io::stderr(), "{program}: {red}failed to {text}{plain}");
 }

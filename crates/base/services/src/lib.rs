@@ -1,7 +1,8 @@
-//! The sections of `config.yaml` for the programs beside the pipeline: `registry` and `promotion` for
-//! `register`, `serve` for the server. The other sections are in crate `config`.
+//! The sections of `config.yaml` for the programs outside the pipeline: `registry` and `promotion`
+//! for `register`, `serve` for the server. The other sections are in crate `config`.
 //!
-//! They are apart because no stage is made of them: a new key of the server reruns nothing.
+//! They are separate because no stage depends on them: a new key of the server makes no stage run
+//! again.
 
 mod promotion;
 mod serve;
@@ -18,7 +19,7 @@ pub use serve::{
     ApiKeyConfig, ForeignImages, Role, ServeConfig, ServeLimits, StoreImages, TlsConfig,
 };
 
-/// What `config.yaml` says for the programs beside the pipeline.
+/// The sections of `config.yaml` for the programs outside the pipeline.
 ///
 /// An unknown section is refused by [`config::Config::load`], which these programs call too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub use serve::{
 pub struct Services {
     /// Where models are registered.
     pub registry: RegistryConfig,
-    /// What a model must show to become the champion.
+    /// The rule by which a model becomes the champion.
     pub promotion: PromotionConfig,
     /// The prediction server.
     pub serve: ServeConfig,
@@ -36,7 +37,7 @@ impl Services {
     /// Reads and checks the sections in `config.yaml`.
     ///
     /// # Errors
-    /// When the file is missing, a section has an unknown key, or a value cannot be meant.
+    /// When the file is missing, a section has an unknown key, or a value is not allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         config::load_yaml(path, "config", Self::check)
     }
@@ -44,7 +45,7 @@ impl Services {
     /// Checks values that command-line flags have changed since [`load`](Self::load).
     ///
     /// # Errors
-    /// When a value cannot be meant; `origin` is named as the file.
+    /// When a value is not allowed; `origin` is named as the file.
     pub fn check_as(&self, origin: &Path) -> Result<(), ConfigError> {
         self.check().map_err(|refusal| refusal.in_file(origin))
     }

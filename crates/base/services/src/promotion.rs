@@ -1,7 +1,7 @@
 use config::{Refusal, require};
 use serde::{Deserialize, Serialize};
 
-/// Where models are registered. None of it decides a result.
+/// Where models are registered. None of it affects a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
@@ -26,25 +26,25 @@ impl RegistryConfig {
     }
 }
 
-/// What a newly registered model must show to become the champion.
+/// The rule by which a newly registered model becomes the champion.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PromotionConfig {
-    /// The score that counts.
+    /// The score that decides.
     pub metric: PromotionMetric,
-    /// The least score, whether or not there is a champion.
+    /// The lowest score allowed, with or without a champion.
     pub minimum: f64,
-    /// The least gain over the champion.
+    /// The smallest gain over the champion.
     pub min_gain: f64,
-    /// How it is told whether the gain could be chance.
+    /// The test of whether the gain could be chance.
     pub test: PromotionTest,
-    /// The chance of error that is put up with: the test's two-sided p-value must not be above it.
+    /// The accepted probability of error: the test's two-sided p-value must not be above it.
     pub alpha: f64,
-    /// What happens where the model does not beat every baseline that `validate` made.
+    /// What happens if the model does not beat every baseline that `validate` made.
     pub baselines: BaselineRule,
 }
 
-/// A score of which more is better.
+/// A score; higher is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromotionMetric {
@@ -64,21 +64,21 @@ pub enum PromotionMetric {
     MatthewsCorrelation,
 }
 
-/// How it is told whether a gain could be chance.
+/// The test of whether a gain could be chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromotionTest {
     /// Both models on the same resamples of patients, or of images where patients are unknown.
     PairedBootstrap,
-    /// McNemar's exact test, of accuracy only; it takes every image for independent.
+    /// McNemar's exact test, of accuracy only; it treats every image as independent.
     Mcnemar,
 }
 
-/// What happens where a model does not beat every baseline.
+/// What happens if a model does not beat every baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineRule {
-    /// It is said, and the model may become the champion all the same.
+    /// A warning is logged, and the model may still become the champion.
     Warn,
     /// It stays a challenger.
     Require,
@@ -98,7 +98,7 @@ impl Default for PromotionConfig {
 }
 
 impl PromotionConfig {
-    /// The smallest `promotion.alpha`: what 2,000 resamples can still tell from chance.
+    /// The smallest `promotion.alpha` that 2,000 resamples can resolve.
     pub const SMALLEST_ALPHA: f64 = 0.001;
 
     pub(crate) fn check(&self) -> Result<(), Refusal> {

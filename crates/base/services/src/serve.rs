@@ -4,53 +4,54 @@ use std::path::PathBuf;
 use config::{DeviceChoice, Refusal, require};
 use serde::{Deserialize, Serialize};
 
-/// The prediction server. None of it decides a result of the pipeline.
+/// The prediction server. None of it affects a result of the pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
-    /// Where it listens. An address that other machines reach needs keys.
+    /// The address it listens on. An address that other machines reach needs keys.
     pub address: SocketAddr,
-    /// Where the model runs.
+    /// The device that the model runs on.
     pub device: DeviceChoice,
-    /// The most images in one pass of the model.
+    /// The most images in one batch of the model.
     pub batch_images: usize,
-    /// Requests for predictions that are taken in at a time; the next one is told to come again.
+    /// The most requests for predictions accepted at a time; the next one is asked to retry later.
     pub queue_requests: usize,
-    /// Seconds after which a request for a prediction is given up.
+    /// Seconds after which a request for a prediction is abandoned.
     pub deadline_seconds: f64,
-    /// Seconds after which a connection is closed on which no whole head of a request came. Longer
-    /// than what a load balancer keeps its connections for, which is often 60.
+    /// Seconds without a complete request head after which a connection is closed. Longer than a
+    /// load balancer keeps its connections, which is often 60.
     pub idle_seconds: f64,
-    /// Seconds that requests in flight have to end when the server is asked to stop.
+    /// Seconds that running requests have to finish when the server is asked to stop.
     pub shutdown_seconds: f64,
-    /// What an image that is not of the kind the model was trained on gets.
+    /// The response to an image that is not of the kind the model was trained on.
     pub foreign_images: ForeignImages,
-    /// Where the server keeps what it needs to train again, and the model that answered before.
+    /// The folder for what the server needs to train again, and for the previous model.
     pub folder: PathBuf,
-    /// Scans to try on the page, in folders named as their classes.
+    /// Scans to try on the page, in folders named after their classes.
     pub samples: PathBuf,
-    /// What is remembered of predictions: `sqlite:<file>` or `postgres://…`. `DATABASE_URL` in the
-    /// environment wins.
+    /// The database of predictions: `sqlite:<file>` or `postgres://…`. `DATABASE_URL` in the
+    /// environment overrides it.
     pub database: String,
     /// Which images are kept.
     pub store_images: StoreImages,
     /// Where images are kept: a folder, `s3://<bucket>/<prefix>` or `gs://<bucket>/<prefix>`.
     pub image_store: String,
-    /// Days after which kept images, names of files and notes of corrections are removed.
+    /// Days after which kept images, file names and notes of corrections are removed.
     pub retention_days: u32,
-    /// What a request may hold.
+    /// Limits on a request.
     pub limits: ServeLimits,
-    /// Web pages of other origins that may call the server, such as `https://ward.example.org`.
+    /// Origins of other web pages that may call the server, such as `https://ward.example.org`.
     pub cors_origins: Vec<String>,
-    /// Certificate and key, where it speaks TLS.
+    /// Certificate and key, if it uses TLS.
     pub tls: Option<TlsConfig>,
-    /// Who may call. None: this machine alone, and it may do everything.
+    /// The keys of callers. None: only this machine may call, and may do everything.
     pub keys: Vec<ApiKeyConfig>,
-    /// Corrections with a kept image since the last training, above which a new one is due.
+    /// Number of corrections with a kept image since the last training above which a new training
+    /// is due.
     pub retrain_after: u64,
 }
 
-/// What an image that is not of the kind the model was trained on gets.
+/// The response to an image that is not of the kind the model was trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForeignImages {
@@ -66,29 +67,29 @@ pub enum ForeignImages {
 pub enum StoreImages {
     /// None.
     Never,
-    /// Those that somebody sends again with the right class.
+    /// Those that a caller sends again with the right class.
     Feedback,
     /// All.
     All,
 }
 
-/// What a request may hold.
+/// Limits on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeLimits {
     /// Megabytes (10⁶ bytes) of its body.
     pub body_megabytes: f64,
-    /// Megapixels of one image; one that announces more is refused before it is decoded.
+    /// Megapixels of one image; an image whose header states more is refused before it is decoded.
     pub megapixels: f64,
     /// Images of one request.
     pub images: usize,
-    /// Connections at a time. One more closes the one that was silent longest.
+    /// Connections at a time. One more closes the connection that was idle longest.
     pub connections: usize,
-    /// Requests a minute with one key, or from one address where there are no keys. 0: any number.
+    /// Requests a minute with one key, or from one address if there are no keys. 0: any number.
     pub requests_per_minute: u32,
 }
 
-/// Files that the server proves itself with.
+/// Files that prove the server's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
@@ -98,11 +99,11 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
-/// One who may call.
+/// A caller with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyConfig {
-    /// Whose it is; named in the records.
+    /// The owner; named in the records.
     pub name: String,
     /// What it allows.
     pub role: Role,
@@ -226,7 +227,7 @@ impl ServeConfig {
             require(
                 key.sha256.len() == 64 && key.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()),
                 &format!("{at}.sha256"),
-                // The value may be a key that somebody put here by mistake.
+                // The value may be a key that was put here by mistake.
                 "something else",
                 "64 hexadecimal digits, as `serve key` prints them; never the key itself",
             )?;
@@ -237,7 +238,7 @@ impl ServeConfig {
     }
 }
 
-/// Scheme, host and port alone.
+/// Only scheme, host and port.
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| {

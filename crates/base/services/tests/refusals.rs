@@ -1,6 +1,6 @@
-//! `config.yaml` as the programs beside the pipeline read it.
+//! `config.yaml` as the programs outside the pipeline read it.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use config::Config;

@@ -1,7 +1,8 @@
-//! What a terminal shows: progress bars, log lines beside them, and names without what could harm it.
+//! Terminal output: progress bars, log lines beside them, and names with harmful characters
+//! escaped.
 //!
-//! Libraries that take long show their progress with this alone. What only programs need, such as
-//! arguments and exit codes, is in `program`.
+//! Libraries that take long need only this crate to show progress. Parts that only programs need,
+//! such as arguments and exit codes, are in `program`.
 
 mod progress;
 mod shown;

@@ -10,7 +10,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, P
 
 use crate::shown::shown_log;
 
-/// A progress bar; dropped or finished, it goes away.
+/// A progress bar; it disappears when it is dropped or finished.
 pub type Progress = ProgressBar;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -27,7 +27,7 @@ fn is_drawn() -> bool {
     io::stderr().is_terminal() && !QUIET.load(Ordering::Relaxed)
 }
 
-/// Where no bar is drawn, a line tells how far a pass is as often as this.
+/// If no bar is drawn, a line logs the progress of a pass at this interval.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
 fn bar(length: u64, style: &str, message: &str) -> Progress {
@@ -36,7 +36,7 @@ fn bar(length: u64, style: &str, message: &str) -> Progress {
         if !QUIET.load(Ordering::Relaxed) {
             let message = message.to_owned();
             let tell = move |bar: &ProgressBar| tracing::info!("{message}: {}", line(bar));
-            // Without such lines a bar does all else that it is for.
+            // The bar works in all other respects without these lines.
             let _ = tell_every(BETWEEN_LINES, &hidden, tell);
         }
         return hidden;
@@ -94,8 +94,7 @@ pub fn bytes_bar(bytes: u64, message: &str) -> Progress {
     )
 }
 
-/// Writes log lines to standard error without tearing a bar, and without what a name could do to the
-/// terminal.
+/// Writes log lines to standard error without breaking a bar, and with control characters escaped.
 #[derive(Debug, Default)]
 pub struct LogWriter;
 
@@ -126,7 +125,7 @@ mod tests {
         let bar = ProgressBar::with_draw_target(Some(10), ProgressDrawTarget::hidden());
         let (tell, told) = mpsc::channel();
         let telling = tell_every(Duration::from_millis(1), &bar, move |bar| {
-            // The test may have heard enough.
+            // The test may have stopped listening.
             let _ = tell.send(line(bar));
         });
         bar.inc(4);

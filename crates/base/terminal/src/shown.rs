@@ -1,20 +1,20 @@
-//! Names as a terminal may show them: a file can be called anything, escape sequences included.
+//! Names made safe for a terminal: a file name can hold anything, even escape sequences.
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
-/// The text with every control character, and whatever turns the direction of writing, escaped as
-/// in Rust: `\n`, `\u{1b}`.
+/// The text with every control character, and every character that changes the direction of
+/// writing, escaped as in Rust: `\n`, `\u{1b}`.
 pub fn shown(text: impl Display) -> String {
     escaped(&text.to_string(), |_| false)
 }
 
-/// The same of several lines: line breaks stay.
+/// The same for several lines: line breaks stay.
 pub fn shown_lines(text: &str) -> String {
     escaped(text, |character| character == '\n')
 }
 
-/// The text as a part of a Markdown page: nothing in it is taken for markup, a link or HTML.
+/// The text for a Markdown page: nothing in it is read as markup, a link or HTML.
 pub fn markdown(text: impl Display) -> String {
     let mut page = String::new();
     for character in shown(text).chars() {
@@ -29,13 +29,13 @@ pub fn markdown(text: impl Display) -> String {
     page
 }
 
-/// The same of a line of log, whose colours were put there by who wrote it: in what it quotes they
-/// are escaped already.
+/// The same for a log line, which has colours of its own: the names that it quotes are already
+/// escaped.
 pub(crate) fn shown_log(text: &str) -> String {
     escaped(text, |character| matches!(character, '\n' | '\u{1b}'))
 }
 
-/// Standard output for what people read: whatever names stand in it, the terminal shows them.
+/// Standard output for people: names are escaped so that a terminal can show them safely.
 #[derive(Debug, Clone, Copy)]
 pub struct Printed;
 
@@ -54,7 +54,7 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if is_harmful(character) && !is_meant(character) {
-            // A string takes whatever is written to it.
+            // Writing to a string cannot fail.
             let _ = write!(shown, "{}", character.escape_default());
         } else {
             shown.push(character);

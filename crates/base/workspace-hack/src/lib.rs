@@ -1,1 +1,1 @@
-//! Nothing of its own: see Cargo.toml.
+//! Empty by design: see Cargo.toml.

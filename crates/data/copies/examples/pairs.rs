@@ -5,9 +5,9 @@
 //! cargo run --release -p copies --example pairs -- data.zip --copy 0.3 --sheets /tmp/sheets
 //! ```
 //!
-//! Each line is a relation, its distance and the two names; where sheets are written, their number
-//! and the row come first. A sheet has six pairs, the closest first: the original left, the copy
-//! right, as their files show them.
+//! Each line is a relation, its distance and the two names; if sheets are written, the sheet's
+//! number and the row come first. A sheet has six pairs, the closest first: the original on the
+//! left, the copy on the right, as their files show them.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -136,7 +136,7 @@ fn collect(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
     Ok(())
 }
 
-/// The kind of relation, the surest first, and the distance.
+/// The kind of relation, the most certain first, and the distance.
 fn order(pair: &Pair) -> (u8, f32) {
     match pair.relation {
         Relation::SamePixels => (0, 0.0),

@@ -1,18 +1,18 @@
-//! Whether two aligned pictures are one, by their fine structure.
+//! Whether two aligned pictures are the same, by their fine structure.
 
 use crate::alignment::OverlapPixels;
 use crate::plane::Plane;
 use crate::signature::BLOCK_SIDE;
 
-/// Blurs between which the fine structure lies, in pixels: what the first leaves and the second
-/// takes away.
+/// The two blurs, in pixels, between which the fine structure lies: the first keeps it and the
+/// second removes it.
 const BLURS: [f32; 2] = [0.5, 1.2];
 
-/// A block counts whose structure is stronger than this share of the mean one. Even tissue and air
+/// A block counts if its structure is stronger than this share of the mean. Even tissue and air
 /// agree with anything.
 const LEAST_STRUCTURE: f32 = 0.1;
 
-/// Pictures with fewer blocks of structure have too little to be told apart by.
+/// Pictures with fewer blocks of structure cannot be distinguished.
 const LEAST_BLOCKS: usize = 6;
 
 /// Below this correlation a block shows something else.
@@ -29,7 +29,7 @@ pub(crate) struct Agreement {
     pub(crate) other_share: f32,
 }
 
-/// Compares pixels within `inside`. `None` where there is too little structure, or less than half of
+/// Compares pixels within `inside`. `None` if there is too little structure, or less than half of
 /// the picture is inside.
 pub(crate) fn agreement(shown: &Plane, part: &Plane, inside: &OverlapPixels) -> Option<Agreement> {
     let side = part.side();
@@ -94,7 +94,7 @@ impl Block {
     }
 }
 
-/// The value that a share of sorted values lies below, between neighbours as NumPy's `quantile`.
+/// The value below which this share of sorted values lies, interpolated as NumPy's `quantile`.
 fn quantile(sorted: &[f32], share: f32) -> f32 {
     let place = share * (sorted.len() - 1) as f32;
     let (below, above) = (sorted[place as usize], sorted[place.ceil() as usize]);

@@ -1,9 +1,10 @@
-//! Where exactly one picture lies in another.
+//! The exact position of one picture in another.
 
 use crate::Frame;
 use crate::plane::Plane;
 
-/// Blur before pictures are aligned, in pixels: makes differences change evenly with the place.
+/// Blur before pictures are aligned, in pixels: with it, differences change evenly with the
+/// position.
 const BLUR: f32 = 1.0;
 
 /// A border is moved by this much in one step at most, in shares of a side.
@@ -12,15 +13,15 @@ const LONGEST_STEP: f32 = 0.03;
 /// A border may lie this far outside or inside of the other picture's.
 const FARTHEST: f32 = 0.16;
 
-/// What is solved for: four borders, contrast and brightness.
+/// The unknowns: four borders, contrast and brightness.
 const UNKNOWNS: usize = 6;
 
-/// The unknowns' derivatives, the difference that is left, and one place that is empty, so that a
-/// row fills registers of eight.
+/// The unknowns' derivatives, the remaining difference, and one empty place, so that a row fills
+/// registers of eight.
 type Row = [f32; 8];
 const DIFFERENCE: usize = UNKNOWNS;
 
-/// When an alignment is good enough.
+/// The condition for ending an alignment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AlignmentLimit {
     /// As many steps at most.
@@ -29,8 +30,8 @@ pub(crate) struct AlignmentLimit {
     pub(crate) last_step: f32,
 }
 
-/// Finds the frame in which `whole` shows `part`, up to contrast and brightness, starting from one
-/// that is about right. `None` where there is none.
+/// Finds the frame in which `whole` shows `part`, up to contrast and brightness, starting from a
+/// frame that is about right. `None` if there is none.
 ///
 /// The Gauss-Newton method of Lucas and Kanade, forwards and additive (Baker and Matthews 2004),
 /// with weights that fall with the difference (Cauchy's), so that a pen stroke on one of two copies
@@ -62,7 +63,7 @@ pub(crate) fn align(
     Some(frame)
 }
 
-/// How the left, top, right and bottom border should move.
+/// How far the left, top, right and bottom border should move.
 fn step(shown: &Plane, part: &Plane, frame: Frame) -> Option<[f32; 4]> {
     let side = part.side();
     let inside = OverlapPixels::of(frame, side);
@@ -105,7 +106,7 @@ fn step(shown: &Plane, part: &Plane, frame: Frame) -> Option<[f32; 4]> {
     Some([left, top, right, bottom])
 }
 
-/// The pixels of the part that the whole shows too, but for its border, where it has no slope.
+/// The pixels of the part that the whole shows too, without its border, where it has no slope.
 #[derive(Debug, Clone)]
 pub(crate) struct OverlapPixels {
     pub(crate) columns: std::ops::Range<usize>,
@@ -124,7 +125,8 @@ impl OverlapPixels {
     }
 }
 
-/// The straight line from one picture's grey to the other's, and how far pixels are from it.
+/// The straight line from one picture's grey to the other's, and the distance of the pixels from
+/// it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GreyFit {
     pub(crate) contrast: f32,
@@ -133,8 +135,8 @@ pub(crate) struct GreyFit {
 }
 
 impl GreyFit {
-    /// Least squares over pixels inside. `None` where there is no structure, or one is the other's
-    /// negative.
+    /// Least squares over pixels inside. `None` if there is no structure, or one picture is the
+    /// other's negative.
     pub(crate) fn between(shown: &Plane, part: &Plane, inside: &OverlapPixels) -> Option<Self> {
         let side = part.side();
         let cells = || {
@@ -172,8 +174,8 @@ impl GreyFit {
     }
 }
 
-/// Gaussian elimination of six equations; the right side stands after the matrix. `None` where they
-/// are not independent.
+/// Gaussian elimination of six equations; the right side follows the matrix. `None` if they are not
+/// independent.
 fn solve(mut rows: [[f64; 8]; UNKNOWNS]) -> Option<[f32; UNKNOWNS]> {
     for pivot in 0..UNKNOWNS {
         // the matrix is symmetric and positive: no need to look for a better row

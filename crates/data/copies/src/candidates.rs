@@ -1,4 +1,4 @@
-//! Which pairs are worth a look at their pixels.
+//! Chooses the pairs whose pixels are worth comparing.
 
 use rayon::prelude::*;
 
@@ -8,24 +8,24 @@ use crate::likeness::{Deviation, Likeness};
 use crate::plane::Plane;
 use crate::{Frame, Symmetry};
 
-/// From this score on, pictures are so alike that they may be copies.
+/// From this score on, pictures are similar enough to be copies.
 const COPY_SCORE: f32 = 0.93;
 
-/// Below this score pictures are strangers. Of 456 pairs of copies and of slices among 944 chest
+/// Below this score pictures are unrelated. Of 456 pairs of copies and of slices among 944 chest
 /// scans none had less than 0.6.
 const LEAST_SCORE: f32 = 0.5;
 
-/// Others, the likeliest, that one picture is held against: among 944 chest scans, crops by more than
-/// 5 % rank behind as many as twenty neighbouring slices. The same for every size of a set, so that a
-/// copy that is found among few is found among many.
+/// Number of others, the likeliest, that one picture is compared with: among 944 chest scans, crops
+/// by more than 5 % rank behind as many as twenty neighbouring slices. It is the same for every
+/// size of a set, so that a copy found in a small set is also found in a large one.
 const CANDIDATES: usize = 40;
 
-/// Where more pictures than that may be copies, a picture is held against so many, which tie it to its
-/// group.
+/// If more pictures than that may be copies, a picture is compared with this many, which join it to
+/// its group.
 const COPY_CANDIDATES: usize = 12;
 
-/// Of these, so many are not the likeliest but the first of all: they tie all together, and not only
-/// those that are most alike.
+/// Of these, this many are not the likeliest but the first of all: they join the whole group, and
+/// not only the most similar ones.
 const FIRST_CANDIDATES: usize = 4;
 
 /// Entries of the hash tables that share a key.
@@ -35,7 +35,7 @@ const ENTRIES_PER_BUCKET: usize = 4;
 /// squares add up to 2²⁴, fit into 32 bits.
 const UNIT: f32 = 4096.0;
 
-/// Two pictures that look alike: what the first shows within `frame` is the second, once that is
+/// Two pictures that look similar: the part of the first within `frame` is the second, once that is
 /// turned by `symmetry`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
@@ -43,15 +43,15 @@ pub(crate) struct Candidate {
     pub(crate) whole: usize,
     /// Position of the one that shows less.
     pub(crate) part: usize,
-    /// How the second is turned to lie as the first does.
+    /// How the second is turned to match the first.
     pub(crate) symmetry: Symmetry,
-    /// Where the second lies in the first, roughly.
+    /// The rough position of the second in the first.
     pub(crate) frame: Frame,
-    /// 1 for equals, about 0 for strangers.
+    /// 1 for equal pictures, about 0 for unrelated ones.
     pub(crate) score: f32,
 }
 
-/// Every picture's crops, by what they look like.
+/// Every picture's crops, by their appearance.
 struct Catalogue {
     describer: Describer,
     likeness: Likeness,
@@ -61,13 +61,13 @@ struct Catalogue {
     tables: HashTables,
 }
 
-/// A direction in whole numbers, and the length that goes with it.
+/// A direction in whole numbers, and its length.
 struct Entry {
     direction: [i16; COEFFICIENTS],
     length: f32,
 }
 
-/// Pairs that look alike, each once, by their positions among the planes.
+/// Pairs that look similar, each once, by their positions among the planes.
 ///
 /// `plane` is called for every position up to `count`, several times, from several threads.
 pub(crate) fn candidates(count: usize, plane: impl Fn(usize) -> Plane + Sync) -> Vec<Candidate> {
@@ -110,8 +110,8 @@ impl Catalogue {
         Self { describer, likeness, descriptors, orientations, entries, tables }
     }
 
-    /// Pictures of which `part` may be a copy. `seen` has a mark for every entry that another
-    /// orientation or table came upon.
+    /// Pictures of which `part` may be a copy. `seen` marks every entry that another orientation or
+    /// table found.
     fn like(&self, part: usize, seen: &mut [u32]) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::new();
         let descriptor = &self.descriptors[part];
@@ -161,8 +161,8 @@ impl Entry {
         Self { direction, length: deviation.length }
     }
 
-    /// 1 less half the squared distance in units of the longer one: the cosine of the angle, where
-    /// both are of one length.
+    /// 1 less half the squared distance in units of the longer one: the cosine of the angle if both
+    /// have one length.
     fn score(&self, other: &Self) -> f32 {
         let products = self.direction.iter().zip(&other.direction);
         let dot: i32 = products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::textures::Texture;
 
-    /// Strangers, at position 7 a turned copy of the first and at 8 a crop of the second.
+    /// Unrelated pictures, a turned copy of the first at position 7 and a crop of the second at 8.
     fn found() -> Vec<Candidate> {
         let crop = Frame { left: 0.03, top: 0.05, right: 0.96, bottom: 1.0 };
         let plane = |at: usize| match at {

@@ -1,4 +1,4 @@
-//! What pictures look like in coarse: the low frequencies of their thumbnails.
+//! The coarse appearance of pictures: the low frequencies of their thumbnails.
 
 use std::f32::consts::PI;
 
@@ -9,13 +9,14 @@ use crate::{Frame, Symmetry};
 /// Numbers in a descriptor.
 pub(crate) const COEFFICIENTS: usize = 120;
 
-/// Pixels to a side of what is transformed.
+/// Side of the transformed picture in pixels.
 const SIDE: usize = 32;
 
 /// Frequencies along one axis, from 0; of both axes together those within a quarter circle.
 const FREQUENCIES: usize = 12;
 
-/// What half of the crops of up to 5 % cut off at a side, on average, and what the other half cuts.
+/// What half of the crops of up to 5 % cut off a side, on average, and what the other half cuts
+/// off.
 const MARGINS: [f32; 2] = [0.0125, 0.0375];
 
 /// A picture's low frequencies, of length 1.
@@ -23,9 +24,9 @@ pub(crate) type Descriptor = [f32; COEFFICIENTS];
 
 /// Computes descriptors.
 ///
-/// The discrete cosine transform of a picture at 32 × 32 pixels, without its mean, as perceptual
-/// hashes take it (Zauner 2010). Towards the border the pixels count less and less, by the root of
-/// a sine: a crop exchanges what is there.
+/// The discrete cosine transform of a picture at 32 × 32 pixels, without its mean, as in perceptual
+/// hashes (Zauner 2010). Pixels count less towards the border, by the root of a sine, since a crop
+/// changes what is there.
 pub(crate) struct Describer {
     axes: Vec<Axis>,
     /// Horizontal and vertical frequency of each coefficient.
@@ -35,7 +36,7 @@ pub(crate) struct Describer {
     framings: Vec<Framing>,
 }
 
-/// A part of a picture, and what cuts it out along each axis.
+/// A part of a picture, and its two axes.
 struct Framing {
     frame: Frame,
     across: usize,
@@ -46,7 +47,7 @@ struct Framing {
 struct Axis {
     /// One for each frequency; the last is the weighted mean.
     rows: Vec<[f32; THUMBNAIL_SIDE]>,
-    /// What each frequency makes of a picture that is all 1.
+    /// The response of each frequency to a picture of ones.
     of_ones: Vec<f32>,
 }
 
@@ -107,7 +108,7 @@ impl Describer {
     }
 
     /// How many parts of a picture are described: all of it, and sixteen crops that lie so densely
-    /// that each of up to 5 % a side is near one of them.
+    /// that each crop of up to 5 % a side is near one of them.
     pub(crate) fn framings(&self) -> usize {
         self.framings.len()
     }
@@ -132,7 +133,8 @@ impl Describer {
             .collect()
     }
 
-    /// Each row of pixels times each row of an axis: one list of the picture's height each.
+    /// Each row of pixels times each row of an axis: one list for each frequency, as long as the
+    /// picture is high.
     fn transform_across(&self, plane: &Plane, axis: usize) -> Vec<[f32; THUMBNAIL_SIDE]> {
         let rows = &self.axes[axis].rows;
         let mut transformed = vec![[0.0; THUMBNAIL_SIDE]; rows.len()];
@@ -158,8 +160,8 @@ impl Describer {
         descriptor
     }
 
-    /// The descriptor of the picture turned. The waves are even or odd about the middle, so that
-    /// mirroring changes signs only.
+    /// The descriptor of the turned picture. The waves are even or odd about the middle, so that
+    /// mirroring only changes signs.
     pub(crate) fn turned(&self, descriptor: &Descriptor, symmetry: Symmetry) -> Descriptor {
         let [sign_x, sign_y] = symmetry.signs().map(f32::from);
         let mut turned = [0.0; COEFFICIENTS];
@@ -172,8 +174,8 @@ impl Describer {
         turned
     }
 
-    /// How the power of a descriptor is spread in pictures of any kind: it falls with the square of
-    /// the frequency (Field 1987). Adds up to 1.
+    /// The distribution of a descriptor's power in pictures of any kind: it falls with the square
+    /// of the frequency (Field 1987). Adds up to 1.
     pub(crate) fn natural_power(&self) -> Descriptor {
         let mut power = [0.0; COEFFICIENTS];
         for (power, [u, v]) in power.iter_mut().zip(&self.frequencies) {
@@ -184,8 +186,8 @@ impl Describer {
     }
 }
 
-/// The sum of products, in eight lanes that are added at the end: a fixed order, whatever the
-/// compiler makes of it.
+/// The sum of products, in eight lanes that are added at the end: the order is fixed, however the
+/// compiler translates it.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {

@@ -2,20 +2,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::Symmetry;
 
-/// The part of one picture that another shows, as a rectangle in shares of the former's width and
-/// height: 0 is its left or top border, 1 its right or bottom one.
+/// The part of one picture that another shows, as a rectangle in shares of the first picture's
+/// width and height: 0 is its left or top border, 1 its right or bottom one.
 ///
-/// Beyond these borders lies what only the other picture shows.
+/// Outside these borders lies what only the other picture shows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frame {
-    /// Where the other picture's left border lies.
+    /// Position of the other picture's left border.
     pub left: f32,
-    /// Where its top border lies.
+    /// Position of its top border.
     pub top: f32,
-    /// Where its right border lies.
+    /// Position of its right border.
     pub right: f32,
-    /// Where its bottom border lies.
+    /// Position of its bottom border.
     pub bottom: f32,
 }
 
@@ -33,8 +33,8 @@ impl Frame {
         self.bottom - self.top
     }
 
-    /// What is cut off at the left, top, right and bottom, in shares of the picture's sides.
-    /// Negative where something is added.
+    /// The shares of the picture's sides that are cut off at the left, top, right and bottom.
+    /// Negative if something is added.
     pub fn margins(self) -> [f32; 4] {
         [self.left, self.top, 1.0 - self.right, 1.0 - self.bottom]
     }

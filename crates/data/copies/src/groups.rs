@@ -12,11 +12,11 @@ impl GroupNumber {
     }
 }
 
-/// Joins `count` items, known by their positions, along pairs. `None` for an item that no pair
-/// ties to another.
+/// Joins `count` items, given by their positions, along pairs. `None` for an item that no pair
+/// joins to another.
 ///
 /// # Panics
-/// When a pair names an item that is not there.
+/// When a pair names an item that does not exist.
 pub fn groups(
     count: usize,
     pairs: impl IntoIterator<Item = (usize, usize)>,
@@ -39,7 +39,7 @@ struct Forest {
 }
 
 impl Forest {
-    /// The root of an item's tree. Halves the way there for whoever asks next.
+    /// The root of an item's tree. Halves the path to it for the next call.
     fn root(&mut self, mut item: usize) -> usize {
         while self.parents[item] != item {
             self.parents[item] = self.parents[self.parents[item]];

@@ -1,4 +1,4 @@
-//! Hash tables that bring like directions together, so that nobody compares all with all.
+//! Hash tables that find similar directions, so that not every pair has to be compared.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -7,34 +7,34 @@ use rayon::prelude::*;
 
 use crate::descriptor::{COEFFICIENTS, Descriptor, dot};
 
-/// Independent tables. An entry has to be found in one of them only.
+/// Independent tables. An entry needs to be found in only one of them.
 pub(crate) const TABLES: usize = 8;
 
 /// The longest key.
 const MAX_BITS: u32 = 20;
 
-/// Bits of a key that are tried both ways, one at a time: those nearest to their plane.
+/// Bits of a key that are tried both ways, one at a time: those whose planes are nearest.
 const SINGLE_FLIPS: usize = 10;
 
-/// Bits of which pairs are tried the other way.
+/// Bits whose pairs are tried the other way.
 const PAIRED_FLIPS: usize = 5;
 
-/// Entries of one key that are visited from its start, and again around who asks.
+/// Entries of one key that are visited from its start, and again around the entry that asks.
 ///
-/// Only crowds of copies share a key so often. Each of them then meets the same first ones, which
-/// ties them all together, and its neighbours.
+/// Only large groups of copies share a key so often. Each copy then meets the same first entries,
+/// which joins them all, and its neighbours.
 const MOST_FROM_START: usize = 64;
 
-/// Planes through the origin, drawn at random but always the same. The same bits for any set of
-/// this size.
+/// Seed of the planes through the origin: they are random, but always the same for a set of this
+/// size.
 const SEED: u64 = 0x5ca1_ab1e;
 
-/// Random hyperplane hashing (Charikar 2002) of directions, asked with several probes a table
-/// (Lv et al. 2007).
+/// Random hyperplane hashing (Charikar 2002) of directions, queried with several probes a table (Lv
+/// et al. 2007).
 ///
-/// A bit of a key says on which side of a plane the direction lies: the smaller the angle of two
-/// directions, the likelier it is the same. The number of bits grows with the logarithm of the
-/// number of entries, so that a bucket holds about as many whatever their number.
+/// A bit of a key is the side of a plane on which the direction lies: the smaller the angle between
+/// two directions, the likelier it is the same. The number of bits grows with the logarithm of the
+/// number of entries, so that the size of a bucket hardly changes.
 pub(crate) struct HashTables {
     planes: Planes,
     tables: Vec<Table>,
@@ -48,13 +48,13 @@ pub(crate) struct Planes {
 
 /// Entries in the order of their keys.
 struct Table {
-    /// Where each key's entries start, and where the last one's end.
+    /// The start of each key's entries, and the end of the last one's.
     starts: Vec<u32>,
     entries: Vec<u32>,
 }
 
 impl Planes {
-    /// Draws planes for so many entries, of which about `per_bucket` are to share a key.
+    /// Draws planes for this many entries, of which about `per_bucket` are to share a key.
     pub(crate) fn draw(entries: usize, per_bucket: usize) -> Self {
         let bits = (entries / per_bucket.max(1)).max(2).ilog2().min(MAX_BITS) as usize;
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
@@ -67,7 +67,7 @@ impl Planes {
         std::array::from_fn(|table| bits(&self.distances(table, direction)))
     }
 
-    /// How far a direction is from each plane of a table, and on which side.
+    /// The distance of a direction from each plane of a table, with its side as the sign.
     fn distances(&self, table: usize, direction: &Descriptor) -> Vec<f32> {
         let planes = &self.planes[table * self.bits..(table + 1) * self.bits];
         planes.iter().map(|plane| dot(plane, direction)).collect()
@@ -75,16 +75,16 @@ impl Planes {
 }
 
 impl HashTables {
-    /// Tables of entries, known by their positions, from the keys of each.
+    /// Tables of entries, given by their positions, from the keys of each.
     pub(crate) fn new(planes: Planes, keys: &[[u32; TABLES]]) -> Self {
         let table = |table| Table::new(1 << planes.bits, keys.iter().map(|keys| keys[table]));
         let tables = (0..TABLES).into_par_iter().map(table).collect();
         Self { planes, tables }
     }
 
-    /// Calls `visit` with entries that share a key, or nearly, with a direction; with some several
-    /// times. With all of them, but where a key has very many: then with those at the start, and
-    /// those around the entry `asking`.
+    /// Calls `visit` with the entries that share a key, or nearly, with a direction; with some
+    /// several times. If a key has very many entries, only those at the start and those around the
+    /// entry `asking` are visited.
     pub(crate) fn probe(&self, direction: &Descriptor, asking: u32, mut visit: impl FnMut(u32)) {
         for (at, table) in self.tables.iter().enumerate() {
             let distances = self.planes.distances(at, direction);
@@ -144,8 +144,8 @@ fn bits(distances: &[f32]) -> u32 {
     signs.fold(0, |bits, (at, distance)| bits | u32::from(*distance > 0.0) << at)
 }
 
-/// The bits that are likeliest to differ in a like direction, as their planes are close: the
-/// closest first.
+/// The bits that are likeliest to differ in a similar direction, because their planes are close:
+/// the closest first.
 fn doubtful(distances: &[f32]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..distances.len()).collect();
     order.sort_by(|a, b| distances[*a].abs().total_cmp(&distances[*b].abs()));

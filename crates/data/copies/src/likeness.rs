@@ -1,28 +1,29 @@
-//! By what measure descriptors are alike within one set of pictures.
+//! Measures how similar descriptors are within one set of pictures.
 
 use rayon::prelude::*;
 
 use crate::Symmetry;
 use crate::descriptor::{COEFFICIENTS, Describer, Descriptor, dot};
 
-/// Rounds in which pictures are turned towards their mean, and the mean is taken anew.
+/// Rounds in which pictures are turned towards their mean, and the mean is computed again.
 const ROUNDS: usize = 3;
 
-/// An orientation is plausible that fits the mean as well as the best one, but for this much.
+/// An orientation is plausible if it fits the mean nearly as well as the best one, within this
+/// margin.
 const ORIENTATION_MARGIN: f32 = 0.1;
 
-/// As many pictures as the general statistics of pictures weigh, beside those of the set.
+/// The general statistics of pictures weigh as much as this many pictures of the set.
 const PRIOR_PICTURES: f32 = 32.0;
 
-/// The least variance, as a share of what is usual: where all pictures are copies of one another,
-/// what differs between them is noise, and stays small.
+/// The least variance, as a share of the usual one: if all pictures are copies of one another, they
+/// differ by noise only, which stays small.
 const LEAST_VARIANCE: f32 = 0.02;
 
 /// How pictures of a set differ: their mean, and the variance of each coefficient about it.
 ///
-/// Scans of one organ all look alike. What tells them apart is how they deviate from their mean,
-/// each frequency in units of its own deviation. Pictures that lie turned are turned back first;
-/// else turned ones would all look alike, whatever they show.
+/// Scans of one organ all look similar. They are distinguished by their deviations from the mean,
+/// each frequency in units of its own deviation. Pictures that are turned are turned back first;
+/// otherwise all turned pictures would look similar, whatever they show.
 pub(crate) struct Likeness {
     mean: Descriptor,
     inverse_deviation: Descriptor,
@@ -40,7 +41,7 @@ pub(crate) struct Deviation {
 
 impl Likeness {
     /// Learns from descriptors of all pictures. Also returns the orientation in which each is most
-    /// like the others.
+    /// similar to the others.
     pub(crate) fn learn(
         describer: &Describer,
         descriptors: &[Descriptor],
@@ -71,8 +72,8 @@ impl Likeness {
         (Self { mean, inverse_deviation, towards_mean }, orientations)
     }
 
-    /// The orientations in which a picture may have to be compared: a copy whose best orientation
-    /// is another one, by a hair, has it among its plausible ones.
+    /// The orientations in which a picture may have to be compared. If a copy's best orientation
+    /// differs because two are almost equal, it is among these.
     pub(crate) fn plausible_orientations(
         &self,
         describer: &Describer,
@@ -87,7 +88,7 @@ impl Likeness {
             .collect()
     }
 
-    /// How a descriptor deviates from the mean.
+    /// The deviation of a descriptor from the mean.
     pub(crate) fn deviation(&self, descriptor: &Descriptor) -> Deviation {
         let mut direction = *descriptor;
         let scales = self.mean.iter().zip(&self.inverse_deviation);
@@ -100,7 +101,7 @@ impl Likeness {
     }
 }
 
-/// Descriptors turned each by its own symmetry.
+/// Descriptors, each turned by its own symmetry.
 fn upright<'a>(
     describer: &'a Describer,
     descriptors: &'a [Descriptor],
@@ -120,12 +121,12 @@ fn mean(descriptors: impl Iterator<Item = Descriptor>) -> Descriptor {
     sums.map(|sum| (sum / f64::from(count.max(1))) as f32)
 }
 
-/// How alike the turned picture and the mean are, for each symmetry.
+/// The similarity of the turned picture and the mean, for each symmetry.
 fn fits(describer: &Describer, descriptor: &Descriptor, mean: &Descriptor) -> [f32; 8] {
     Symmetry::ALL.map(|symmetry| dot(&describer.turned(descriptor, symmetry), mean))
 }
 
-/// The symmetry that turns a picture to be most like the mean; the first of equals.
+/// The symmetry that makes a picture most similar to the mean; the first of equals.
 fn best_orientation(describer: &Describer, descriptor: &Descriptor, mean: &Descriptor) -> Symmetry {
     let fits = fits(describer, descriptor, mean);
     let best = (0..8).rev().max_by(|a, b| fits[*a].total_cmp(&fits[*b])).unwrap_or(0);
@@ -138,7 +139,7 @@ mod tests {
     use crate::Frame;
     use crate::textures::Texture;
 
-    /// Pictures that share half of what they show, described.
+    /// Descriptors of pictures that share half of their content.
     fn alike(describer: &Describer, count: u64) -> Vec<Descriptor> {
         let shared = describer.whole(&Texture::new(1_000).plane(Frame::WHOLE));
         let describe = |seed| {

@@ -10,7 +10,7 @@ use crate::candidates::{Candidate, candidates};
 use crate::plane::Plane;
 use crate::{Frame, PixelDigest, Signature, Transformation};
 
-/// The side at which pictures are aligned at first, in pixels.
+/// The side at which pictures are first aligned, in pixels.
 const COARSE_SIDE: usize = 44;
 
 /// The first alignment ends within a tenth of such a pixel.
@@ -19,11 +19,11 @@ const COARSE: AlignmentLimit = AlignmentLimit { steps: 8, last_step: 2e-3 };
 /// The second starts from there, and ends within a fiftieth of a pixel of the thumbnail.
 const FINE: AlignmentLimit = AlignmentLimit { steps: 5, last_step: 2e-4 };
 
-/// In coarse, pictures agree better than in detail. Pairs that do not reach this share of the
-/// limit for slices of one scan, or three times the one for copies, are not looked at in detail.
+/// Pictures agree better at low resolution than in detail. Pairs that do not reach this share of
+/// the limit for slices of one scan, or three times the one for copies, are not compared in detail.
 ///
 /// Of 290 pairs of slices in 944 chest scans this lost one; of 166 pairs of copies none was beyond
-/// a third of it. It spares four of five pairs the second alignment.
+/// a third of it. It saves the second alignment for four of five pairs.
 const COARSE_SHARES: [f32; 2] = [0.75, 3.0];
 
 /// Two pictures that belong together.
@@ -31,7 +31,7 @@ const COARSE_SHARES: [f32; 2] = [0.75, 3.0];
 #[serde(deny_unknown_fields)]
 pub struct Pair {
     /// Position of the picture that shows more: the larger part of the subject, else more pixels,
-    /// else the one that comes first. Which was made from which, pixels do not tell.
+    /// else the first one. Pixels do not show which was made from which.
     pub original: usize,
     /// Position of the other one.
     pub copy: usize,
@@ -43,7 +43,7 @@ pub struct Pair {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
-    /// Every pixel is the same. Each such picture is tied to the first that has these pixels.
+    /// Every pixel is the same. Each such picture is joined to the first that has these pixels.
     SamePixels,
     /// One was made from the other.
     Copy {
@@ -59,18 +59,19 @@ pub enum Relation {
     },
 }
 
-/// How far apart pictures may be.
+/// The largest distances of pictures that belong together.
 ///
-/// The defaults come from 944 public chest scans, whose pairs were looked at one by one near the
-/// limits, and from 12,100 phantoms and copies of them:
+/// The defaults come from 944 public chest scans, whose pairs near the limits were examined one by
+/// one, and from 12,100 phantoms and copies of them:
 ///
 /// - `copy`, 0.09: all pairs of scans up to 0.066 are copies (crops, pen strokes, watermarks, other
-///   tones), all from 0.115 on are neighbouring slices, and nothing lies between. Copies of phantoms
-///   in the ways of `examples/recall` stay within it, 100 of 100 in each way, and no strangers do.
-/// - `same_scan`, 0.55: all pairs of scans seen up to 0.6 show one patient, and none of
-///   them up to 0.85 has two classes, of which strangers would have two in most cases. But phantoms, which all
-///   have one anatomy, begin to be taken for slices: about 30 pairs up to 0.55, 79 up to 0.6
-///   (each held against ten others; with forty, 72 up to 0.55).
+///   tones), all from 0.115 on are neighbouring slices, and none lie between. Copies of phantoms in
+///   the ways of `examples/recall` stay within it, 100 of 100 in each way, and no unrelated
+///   phantoms do.
+/// - `same_scan`, 0.55: all pairs of scans examined up to 0.6 show one patient. No pair up to 0.85
+///   has two classes, as most unrelated pairs would. But phantoms, which all have one anatomy,
+///   begin to count as slices: about 30 pairs up to 0.55, 79 up to 0.6 (each compared with ten
+///   others; with forty, 72 up to 0.55).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -88,7 +89,7 @@ impl Default for Limits {
 
 /// Finds all pairs among pictures, sorted by the smaller position, then the larger.
 ///
-/// Pictures with the same pixels are compared with others once, as the first of them.
+/// Pictures with the same pixels are compared with others once, by the first of them.
 pub fn find(signatures: &[Signature], limits: Limits) -> Vec<Pair> {
     let mut firsts: HashMap<PixelDigest, usize> = HashMap::new();
     let mut pairs = Vec::new();
@@ -118,7 +119,7 @@ pub fn find(signatures: &[Signature], limits: Limits) -> Vec<Pair> {
     pairs
 }
 
-/// Looks at the thumbnails of two pictures that look alike.
+/// Compares the thumbnails of two pictures that look similar.
 fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Option<Pair> {
     let Candidate { whole, part, symmetry, frame, .. } = candidate;
     let whole_plane = signatures[whole].plane()?;
@@ -149,8 +150,8 @@ fn confirm(signatures: &[Signature], candidate: Candidate, limits: Limits) -> Op
     })
 }
 
-/// Whether two pictures that are aligned in coarse may be within the limits. Those with too little
-/// to tell are.
+/// Whether two roughly aligned pictures may be within the limits. Those with too little structure
+/// to decide are kept.
 fn is_promising(shown: &Plane, part: &Plane, frame: Frame, limits: Limits) -> bool {
     let [of_scan, of_copy] = COARSE_SHARES;
     let farthest = (of_scan * limits.same_scan).max(of_copy * limits.copy);
@@ -158,8 +159,8 @@ fn is_promising(shown: &Plane, part: &Plane, frame: Frame, limits: Limits) -> bo
     agreement(shown, part, &inside).is_none_or(|found| 1.0 - found.of_nearly_all <= farthest)
 }
 
-/// Contrast and brightness of the part as the whole's, in shares of all that can be stored. Pixels
-/// that one of the thumbnails clips tell nothing.
+/// Contrast and brightness of the part as the whole's, in shares of the full range. Pixels that one
+/// of the thumbnails clips are left out.
 fn tone(
     signatures: &[Signature],
     [whole, part]: [usize; 2],
@@ -178,7 +179,7 @@ fn tone(
     GreyFit::over(values.map(|(a, b)| (stored(whole, a), stored(part, b))))
 }
 
-/// What a confirmed candidate is known by.
+/// The measurements of a confirmed candidate.
 struct Overlap {
     candidate: Candidate,
     frame: Frame,
@@ -187,7 +188,7 @@ struct Overlap {
 }
 
 impl Overlap {
-    /// Says which is the copy, and how it follows.
+    /// Decides which is the copy, and how it was made.
     fn pair(self, signatures: &[Signature], distance: f32) -> Pair {
         let Self { candidate: Candidate { whole, part, symmetry, .. }, frame, tone, .. } = self;
         let [shows_more, pixels] = [whole, part].map(|at| {
@@ -244,7 +245,7 @@ mod tests {
         Texture::new(seed).image(200, 160, Frame::WHOLE)
     }
 
-    /// The only pair of two pictures, and how the copy follows.
+    /// The only pair of two pictures, and how the copy was made.
     fn only_pair(first: &GrayImage, second: &GrayImage) -> (Pair, Transformation) {
         let mut pairs = find(&[first, second].map(signature), Limits::default());
         assert_eq!(pairs.len(), 1, "{pairs:?}");
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_for_copies_lies_the_one_for_slices() {
-        // half of what it shows is another picture
+        // half of the content is another picture
         let (a, b) = (image(10), image(11));
         let blended = GrayImage::from_fn(200, 160, |x, y| {
             let [a, b] = [&a, &b].map(|image| f32::from(image.get_pixel(x, y).0[0]));

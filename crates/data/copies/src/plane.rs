@@ -64,8 +64,8 @@ impl Plane {
         self.combined(&taps, &taps)
     }
 
-    /// What a frame shows, at the same number of pixels, interpolated by Catmull and Rom's cubic.
-    /// The border is repeated beyond it.
+    /// The content of a frame, at the same number of pixels, interpolated by Catmull and Rom's
+    /// cubic. The border is repeated beyond it.
     pub(crate) fn framed(&self, frame: Frame) -> Self {
         let columns: Vec<InterpolationWeights> = (0..self.side)
             .map(|at| InterpolationWeights::cubic(self.side, frame.left, frame.right, at))
@@ -76,7 +76,7 @@ impl Plane {
         self.combined(&columns, &rows)
     }
 
-    /// Pixel by pixel, this one less the other.
+    /// Subtracts the other picture, pixel by pixel.
     pub(crate) fn minus(mut self, other: &Self) -> Self {
         self.values.iter_mut().zip(&other.values).for_each(|(value, other)| *value -= other);
         self
@@ -129,8 +129,8 @@ pub(crate) struct InterpolationWeights {
 }
 
 impl InterpolationWeights {
-    /// The triangle filter, widened where pixels get fewer: pixel `at` of `to` that show the part
-    /// of `from` pixels between two shares of them.
+    /// The triangle filter, widened if the number of pixels falls: pixel `at` of `to` pixels that
+    /// show the part of `from` pixels between two shares of them.
     pub(crate) fn triangle(from: usize, [start, end]: [f32; 2], to: usize, at: usize) -> Self {
         let scale = (end - start) * from as f32 / to as f32;
         let reach = scale.max(1.0);

@@ -14,14 +14,15 @@ pub(crate) const BLOCK_SIDE: usize = 8;
 /// The shortest side of a picture that is compared by more than its digest.
 const LEAST_SIDE: u32 = 36;
 
-/// The share of the darkest pixels that are all shown black, and of the brightest that are white.
+/// The share of the darkest pixels that all become black, and of the brightest that all become
+/// white.
 const CLIPPED_SHARE: f32 = 0.005;
 
-/// The least difference between black and white, of 65,535: two of 255 levels. Below it there is
-/// nothing to compare but rounding.
+/// The smallest difference between black and white, of 65,535: two of 255 levels. Below it only
+/// rounding could be compared.
 const LEAST_RANGE: u16 = 514;
 
-/// What is kept of a picture to find its copies by: 8 kB, whatever the picture's size.
+/// The data kept of a picture to find its copies: 8 kB, whatever the picture's size.
 #[derive(Clone)]
 pub struct Signature {
     digest: PixelDigest,
@@ -30,7 +31,7 @@ pub struct Signature {
     thumbnail: Option<Thumbnail>,
 }
 
-/// Tells whether two pictures have the same pixels, whatever their files' formats and colour modes.
+/// Shows whether two pictures have the same pixels, whatever their files' formats and colour modes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PixelDigest([u8; 32]);
 
@@ -43,7 +44,7 @@ struct Thumbnail {
 }
 
 impl Signature {
-    /// Looks at a picture, which is no longer needed then.
+    /// Computes the signature of a picture, which is no longer needed afterwards.
     pub fn of(picture: &Picture) -> Self {
         Self {
             digest: PixelDigest::of(picture),
@@ -53,7 +54,7 @@ impl Signature {
         }
     }
 
-    /// Tells whether two pictures have the same pixels.
+    /// The digest by which pictures with the same pixels are found.
     pub fn digest(&self) -> PixelDigest {
         self.digest
     }
@@ -63,12 +64,12 @@ impl Signature {
         [self.width, self.height]
     }
 
-    /// Whether it can be compared with others that have not the same pixels: neither tiny nor blank.
+    /// Whether it can be compared with pictures of other pixels: neither tiny nor blank.
     pub fn is_comparable(&self) -> bool {
         self.thumbnail.is_some()
     }
 
-    /// The thumbnail from 0, its own black, to 1, its own white, where it is comparable.
+    /// The thumbnail from 0, its own black, to 1, its own white, if it is comparable.
     pub(crate) fn plane(&self) -> Option<Plane> {
         let levels = &self.thumbnail.as_ref()?.levels;
         let values = levels.iter().map(|level| f32::from(*level) / 255.0).collect();

@@ -2,11 +2,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What turning and mirroring can do to a square: the eight elements of its symmetry group.
+/// The turns and reflections of a square: the eight elements of its symmetry group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Symmetry {
-    /// As it was.
+    /// Unchanged.
     Identity,
     /// Turned by 90° clockwise.
     Rotated90,
@@ -54,7 +54,7 @@ impl Symmetry {
         }
     }
 
-    /// What undoes it.
+    /// The symmetry that undoes this one.
     #[must_use]
     pub fn inverse(self) -> Self {
         match self {
@@ -78,23 +78,23 @@ impl Symmetry {
             .expect("the symmetries of a square are a group")
     }
 
-    /// Whether width and height change places.
+    /// Whether width and height are exchanged.
     pub fn swaps_sides(self) -> bool {
         self.matrix()[0][0] == 0
     }
 
-    /// The signs that x and y get, after they changed places where they do.
+    /// The signs of x and y, after they were exchanged if they are.
     pub(crate) fn signs(self) -> [i8; 2] {
         self.matrix().map(|[of_x, of_y]| of_x + of_y)
     }
 
-    /// Where a point goes, with the origin in the middle, x to the right and y down.
+    /// The image of a point, with the origin in the middle, x to the right and y down.
     pub(crate) fn map(self, [x, y]: [f32; 2]) -> [f32; 2] {
         self.matrix().map(|[of_x, of_y]| f32::from(of_x) * x + f32::from(of_y) * y)
     }
 
-    /// Rows of `side` values, turned. As every cell is moved to `map` of its place, the value at a
-    /// place comes from `inverse().map` of it.
+    /// Rows of `side` values, turned. Every cell moves to `map` of its position, so the value at a
+    /// position comes from `inverse().map` of it.
     pub(crate) fn turn<T: Copy>(self, values: &[T], side: usize) -> Vec<T> {
         let last = side - 1;
         let [[x_of_x, x_of_y], [y_of_x, y_of_y]] = self.inverse().matrix();

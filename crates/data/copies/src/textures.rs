@@ -1,4 +1,4 @@
-//! Pictures for tests: sums of waves, known between their pixels too.
+//! Pictures for tests: sums of waves, defined between the pixels too.
 
 use std::f32::consts::TAU;
 
@@ -26,7 +26,7 @@ struct Wave {
 }
 
 impl Texture {
-    /// Another one for each seed.
+    /// A different one for each seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut uniform = || random.next_u32() as f32 / u32::MAX as f32;
@@ -50,7 +50,7 @@ impl Texture {
         (0.5 + 0.15 * sum).clamp(0.0, 1.0)
     }
 
-    /// What a frame shows, as a thumbnail.
+    /// The content of a frame, as a thumbnail.
     pub(crate) fn plane(&self, frame: Frame) -> Plane {
         let place = |at: usize| (at as f32 + 0.5) / THUMBNAIL_SIDE as f32;
         let cells = 0..THUMBNAIL_SIDE * THUMBNAIL_SIDE;
@@ -61,7 +61,7 @@ impl Texture {
         Plane::new(THUMBNAIL_SIDE, cells.map(value).collect())
     }
 
-    /// What a frame shows, as 8-bit grey.
+    /// The content of a frame, as 8-bit grey.
     pub(crate) fn image(&self, width: u32, height: u32, frame: Frame) -> GrayImage {
         GrayImage::from_fn(width, height, |x, y| {
             let x = (x as f32 + 0.5) / width as f32;

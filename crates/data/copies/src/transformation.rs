@@ -4,22 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Frame, Symmetry};
 
-/// A border that moved by less, in shares of a side, did not move: the alignment is that good.
+/// A border that moved by less, in shares of a side, counts as unmoved: this is the alignment's
+/// accuracy.
 const LEAST_CROP: f32 = 0.006;
 
-/// A side that changed by less, beyond a pixel and a half of rounding, was not resized.
+/// A side that changed by less, beyond a pixel and a half of rounding, counts as not resized.
 const LEAST_RESIZE: f32 = 0.012;
 
-/// Contrast that changed by less did not change.
+/// Contrast that changed by less counts as unchanged.
 const LEAST_CONTRAST: f32 = 0.05;
 
-/// Brightness, from 0 to 1, that moved by less did not: three of 255 levels.
+/// Brightness, from 0 to 1, that moved by less counts as unchanged: three of 255 levels.
 const LEAST_BRIGHTNESS: f32 = 3.0 / 255.0;
 
 /// A share of the structure above which a copy was altered in places, drawn on for instance.
 const LEAST_ALTERED: f32 = 0.015;
 
-/// How a copy follows from its original, as far as pixels show it.
+/// How a copy was made from its original, as far as the pixels show.
 ///
 /// First it is cropped, then turned, then resized.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -37,11 +38,11 @@ pub struct Transformation {
     pub brightness: f32,
     /// The share of the structure that shows something else.
     pub altered_share: f32,
-    /// Width and height of the original in pixels, which decide what counts as resized.
+    /// Width and height of the original in pixels, which define when it counts as resized.
     pub original_size: [u32; 2],
 }
 
-/// One thing that was done to a picture, in words by its `Display`.
+/// One change of a picture; its `Display` names it in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -49,20 +50,20 @@ pub enum Change {
     Turned(Symmetry),
     /// Parts along the borders were cut off.
     Cropped,
-    /// Cut off on one side, and more is seen on another: two crops of one picture.
+    /// One side was cut off and another shows more: two crops of one picture.
     Reframed,
-    /// More pixels, or fewer, for the same.
+    /// The same content in more or fewer pixels.
     Resized,
     /// Brighter or darker, with more or less contrast.
     Toned,
-    /// Something was drawn on it, or blotted out.
+    /// Something was drawn on it, or covered.
     Altered,
-    /// Nothing but what compression does.
+    /// No change except by compression.
     Recompressed,
 }
 
 impl Transformation {
-    /// What was done, in a fixed order; at least one thing.
+    /// The changes, in a fixed order; at least one.
     pub fn changes(&self) -> Vec<Change> {
         let margins = self.frame.margins();
         let is_extended = margins.into_iter().any(|margin| margin < -LEAST_CROP);

@@ -1,5 +1,5 @@
-//! Copies of phantoms are found and named, strangers are left alone, and crowds of like pictures do
-//! not make the search slow. `examples/recall` measures the same at full size.
+//! Copies of phantoms are found and named, unrelated phantoms are not, and large groups of similar
+//! pictures do not make the search slow. `examples/recall` measures the same at full size.
 #![cfg(test)]
 
 #[path = "../examples/recall/ways.rs"]

@@ -9,49 +9,49 @@ use crate::ClassIndices;
 /// The name of the file with the baselines' predictions, in the folder that `validate` writes.
 pub const BASELINES_FILE: &str = "baselines.csv";
 
-/// What a baseline looks at.
+/// The input of a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineKind {
-    /// Nothing: it always names the most frequent class.
+    /// Nothing: it always predicts the most frequent class.
     Majority,
-    /// What has nothing to do with anatomy, such as the file's size or the window.
+    /// Data that has nothing to do with anatomy, such as the file's size or the window.
     Shortcut,
-    /// The picture, but so small that no more than its coarsest structure is left.
+    /// The picture, at a size that only keeps its coarsest structure.
     CoarseLook,
 }
 
-/// How many of the training images a baseline was fitted on. A model that was fitted on more is no
-/// better than a baseline for that alone, so whoever compares the two must ask.
+/// How many of the training images a baseline was fitted on. A model that was fitted on more may
+/// beat it for that reason alone, so a comparison must check this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FittedOn {
     /// The images that it was fitted on.
     pub images: usize,
-    /// The images of the training split that take part: what a model is trained on.
+    /// All images of the training split that are used: what a model is trained on.
     pub of: usize,
 }
 
 impl FittedOn {
-    /// All of so many images.
+    /// All of this many images.
     pub fn all(images: usize) -> Self {
         Self { images, of: images }
     }
 
-    /// Whether it was fitted on every one.
+    /// Whether it was fitted on all of them.
     pub fn is_all(self) -> bool {
         self.images == self.of
     }
 }
 
-/// What a baseline says about the images that it was not fitted on.
+/// A baseline's predictions for the images that it was not fitted on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselinePredictions {
     /// Its name, such as `grey_histogram`.
     pub name: String,
-    /// What it looks at.
+    /// Its input.
     pub kind: BaselineKind,
-    /// What it was fitted on.
+    /// The images that it was fitted on.
     pub fitted_on: FittedOn,
     /// Probabilities in index order, by the image's path in the manifest.
     pub images: BTreeMap<String, Vec<f64>>,
@@ -72,12 +72,12 @@ pub enum BaselinesError {
         #[source]
         source: csv::Error,
     },
-    /// Its columns are those of other classes.
+    /// Its columns belong to other classes.
     #[error("read {}: its columns are {found:?}, expected {expected:?}; run validate again", path.display())]
     Columns {
         /// The file.
         path: PathBuf,
-        /// The header as it is.
+        /// The header found.
         found: Vec<String>,
         /// The header of these classes.
         expected: Vec<String>,
@@ -117,7 +117,7 @@ pub fn write_baselines(
     Ok(())
 }
 
-/// Reads what [`write_baselines`] wrote, in the order in which the baselines stand.
+/// Reads what [`write_baselines`] wrote, with the baselines in the order of the file.
 ///
 /// # Errors
 /// When it is missing, not such a table, or of other classes.

@@ -11,7 +11,7 @@ pub struct ClassIndex(pub usize);
 
 /// Class names in the order of the model's outputs.
 ///
-/// On disk (`class_indices.json`) an object from name to index, as Keras' `class_indices`.
+/// Stored as `class_indices.json`: an object from name to index, as Keras' `class_indices`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, usize>", into = "BTreeMap<String, usize>")]
 pub struct ClassIndices(Vec<String>);
@@ -25,12 +25,12 @@ pub enum ClassIndicesError {
     /// The indices are not 0, 1, 2, …
     #[error("class indices are {found:?}; expected each of 0 to {last} once")]
     NotContiguous {
-        /// What stands there, sorted.
+        /// The indices found, sorted.
         found: Vec<usize>,
         /// The highest index expected.
         last: usize,
     },
-    /// A name that could lead out of the folder that a class becomes, or that nobody can read.
+    /// A name that could lead out of the class's folder, or that cannot be displayed.
     #[error(
         "the class {0:?} has no usable name: it becomes a folder's, so one without / and \\, control characters, or a dot at its beginning, of at most 200 bytes"
     )]
@@ -40,7 +40,7 @@ pub enum ClassIndicesError {
     Unknown {
         /// The class asked for.
         class: String,
-        /// The classes there are.
+        /// The classes that exist.
         known: Vec<String>,
     },
 }
@@ -77,7 +77,7 @@ impl ClassIndices {
     /// The index of a class.
     ///
     /// # Errors
-    /// When there is no such class; the error lists those there are.
+    /// When there is no such class; the error lists the classes that exist.
     pub fn index(&self, class: &str) -> Result<ClassIndex, ClassIndicesError> {
         self.0.iter().position(|name| name == class).map(ClassIndex).ok_or_else(|| {
             ClassIndicesError::Unknown { class: class.to_owned(), known: self.0.clone() }
@@ -95,14 +95,14 @@ impl ClassIndices {
     /// Reads `class_indices.json` from a checkpoint or model folder.
     ///
     /// # Errors
-    /// When it is missing, not JSON, its indices have gaps, or a name cannot be a folder's.
+    /// When it is missing, not JSON, its indices have gaps, or a name cannot be a folder name.
     pub fn read(folder: &Path) -> Result<Self, ClassIndicesError> {
         let indices: Self = artifact::read_json(&Self::path_in(folder))?;
         indices.check_names()?;
         Ok(indices)
     }
 
-    /// Whether every name can be that of a folder, as images are sorted into.
+    /// Checks that every name can be the name of a folder, since images are sorted into folders.
     ///
     /// # Errors
     /// [`ClassIndicesError::NotAName`].
@@ -122,7 +122,7 @@ impl ClassIndices {
     }
 }
 
-/// One part of a path, of those that stay where they are.
+/// Whether a name is a single part of a path, and not one like `..`.
 fn is_folder_name(name: &str) -> bool {
     const LONGEST: usize = 200;
     !name.is_empty()

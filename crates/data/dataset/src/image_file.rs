@@ -1,17 +1,17 @@
-//! Reading images that a manifest names.
+//! Reads the images that a manifest names.
 
 use std::path::{Path, PathBuf};
 
 use artifact::{Digest, IoError};
 
-/// An image that is not what the manifest says.
+/// An image that differs from its row in the manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageFileError {
     /// It cannot be read.
     #[error(transparent)]
     File(#[from] IoError),
-    /// It is not the one that was ingested. Used all the same, it would pass for that one in
-    /// everything that is kept by its digest.
+    /// Its content is not what was ingested. If it were used, everything stored under the old
+    /// digest would be wrong for it.
     #[error(
         "trust {}: its content changed since ingest: the SHA-256 is {found}, the manifest says \
          {recorded}; run ingest again",
@@ -22,12 +22,12 @@ pub enum ImageFileError {
         path: PathBuf,
         /// The digest in the manifest.
         recorded: Digest,
-        /// The digest of the file as it is.
+        /// The digest of the file now.
         found: Digest,
     },
 }
 
-/// The bytes of an image, which are those that the manifest's digest is of.
+/// The bytes of an image, checked against the manifest's digest.
 ///
 /// # Errors
 /// When the file cannot be read, or has changed since `ingest`.

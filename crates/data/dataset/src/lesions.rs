@@ -12,13 +12,13 @@ pub const LESIONS_FILE: &str = "lesions.csv";
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LesionBox {
-    /// Where it begins, across.
+    /// Its left edge.
     pub left: f64,
-    /// Where it begins, down.
+    /// Its upper edge.
     pub top: f64,
-    /// Where it ends, across.
+    /// Its right edge.
     pub right: f64,
-    /// Where it ends, down.
+    /// Its lower edge.
     pub bottom: f64,
 }
 
@@ -69,11 +69,11 @@ pub fn write_lesions(
     Ok(())
 }
 
-/// Reads the lesions in the folder that `ingest` wrote, by the image's path in the manifest. None
-/// where nothing is known of any, as of all scans that were not drawn.
+/// Reads the lesions in the folder that `ingest` wrote, by the image's path in the manifest. Empty
+/// if no lesions are known, as for all scans that were not drawn.
 ///
 /// # Errors
-/// When the file is there and is no such table.
+/// When the file exists and is not such a table.
 pub fn read_lesions(folder: &Path) -> Result<BTreeMap<String, LesionBox>, LesionsError> {
     let path = folder.join(LESIONS_FILE);
     if !path.exists() {

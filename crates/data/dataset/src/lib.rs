@@ -1,9 +1,9 @@
-//! What a labelled image set is, on disk and in memory: [`Split`]s, [`ClassIndices`] and the
-//! [`Manifest`] that names every image with its class and digest; after validation, the
-//! [`ValidatedManifest`] that also knows copies, patients and exclusions.
+//! A labelled image set on disk and in memory: [`Split`]s, [`ClassIndices`] and the [`Manifest`],
+//! which names every image with its class and digest; after validation, the [`ValidatedManifest`],
+//! which also has copies, patients and exclusions.
 
-/// With fewer images of a class in a split, what is said of the class is mostly chance: 9 right
-/// answers of 9 leave open whether 3 of 10 are wrong (Wilson's interval at 95 %).
+/// With fewer images of a class in a split, results for the class are mostly chance: even 9 right
+/// answers of 9 do not exclude that 3 of 10 are wrong (Wilson's interval at 95 %).
 pub const FEW_OF_A_CLASS: usize = 10;
 
 mod baseline;

@@ -12,9 +12,9 @@ pub const MANIFEST_FILE: &str = "manifest.csv";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecord {
-    /// Where the file lies, relative to the manifest's folder, with `/` between parts.
+    /// The file's path, relative to the manifest's folder, with `/` between parts.
     pub path: String,
-    /// The part it plays.
+    /// Its split.
     pub split: Split,
     /// Its class.
     pub class: String,
@@ -48,7 +48,7 @@ pub enum ManifestError {
         #[source]
         source: csv::Error,
     },
-    /// A row that cannot be meant.
+    /// A row that is not allowed.
     #[error("read {}: the image {image:?} {reason}", path.display())]
     Image {
         /// The manifest.
@@ -58,12 +58,12 @@ pub enum ManifestError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A row of a class that cannot be one.
+    /// A row whose class is not allowed.
     #[error("read {}: {source}", path.display())]
     Class {
         /// The manifest.
         path: PathBuf,
-        /// Which, and why.
+        /// The class, and the reason.
         #[source]
         source: ClassIndicesError,
     },
@@ -92,7 +92,7 @@ impl Manifest {
     ///
     /// # Errors
     /// When it is missing, a row does not fit (the error names the line), a path leads out of the
-    /// folder, or an image is there twice.
+    /// folder, or an image appears twice.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(MANIFEST_FILE);
         let text = artifact::read_bytes(&path)?;
@@ -120,7 +120,7 @@ impl Manifest {
         self.classes().check_names().map_err(of_file)
     }
 
-    /// Writes `manifest.csv` into `folder`, which need not be the one it was made for.
+    /// Writes `manifest.csv` into `folder`, which may differ from the folder it was made for.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -146,7 +146,7 @@ impl Manifest {
         self.records.iter().filter(move |record| record.split == split)
     }
 
-    /// The images of one split, of which there must be some.
+    /// The images of one split, which must not be empty.
     ///
     /// # Errors
     /// When there are none.
@@ -158,7 +158,7 @@ impl Manifest {
         Ok(images)
     }
 
-    /// The manifest of those images that `keep` chooses.
+    /// The manifest of the images that `keep` accepts.
     pub fn filtered(&self, keep: impl Fn(&ImageRecord) -> bool) -> Self {
         let records = self.records.iter().filter(|record| keep(record)).cloned().collect();
         Self { folder: self.folder.clone(), records }
@@ -189,8 +189,8 @@ impl Manifest {
         ClassIndices::of_names(self.records.iter().map(|record| record.class.as_str()))
     }
 
-    /// The digest of what the manifest says: paths, splits, classes and contents. Two data sets
-    /// with the same digest train the same model.
+    /// The digest of the manifest's content: paths, splits, classes and digests. Two data sets with
+    /// the same digest train the same model.
     pub fn digest(&self) -> Digest {
         Digest::of_fields(self.records.iter().flat_map(|record| {
             [
@@ -203,7 +203,7 @@ impl Manifest {
     }
 }
 
-/// Only names, each below the one before.
+/// Whether a path has only names, each below the one before.
 fn is_plain_relative(path: &str) -> bool {
     path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\0')
 }

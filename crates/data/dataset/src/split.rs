@@ -3,11 +3,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The part an image plays: learnt from, chosen by, or scored on.
+/// The use of an image: for training, for choosing the checkpoint, or for scoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// Learnt from.
+    /// Used for training.
     Train,
     /// Chooses the checkpoint.
     Valid,
@@ -33,12 +33,12 @@ impl Split {
         }
     }
 
-    /// The split that a source folder of this name holds, told by its words in any letter case:
+    /// The split that a source folder of this name holds, found by its words in any letter case:
     /// `train`, `01_train`, `Training`, `train_images`, `val-set`, `TestData`.
     ///
-    /// A word is a run of letters; a number, a sign or a capital after a small letter ends it. Words
+    /// A word is a run of letters; a digit, a sign or a capital after a small letter ends it. Words
     /// beside the one that names the split must be such as `images`, `set` or `data`: `test_lesion`
-    /// is no split. A name that speaks of two splits, such as `train_test`, holds neither.
+    /// is not a split. A name with two splits, such as `train_test`, is neither.
     pub fn from_folder_name(name: &str) -> Option<Self> {
         let mut found = None;
         for word in words(name) {
@@ -52,7 +52,7 @@ impl Split {
         found
     }
 
-    /// Whether a folder's name speaks of a split, whatever else it says.
+    /// Whether a folder's name mentions a split, together with any other words.
     pub fn is_spoken_of_in(name: &str) -> bool {
         words(name).iter().any(|word| Self::from_word(word).is_some())
     }
@@ -67,7 +67,7 @@ impl Split {
     }
 }
 
-/// Words that stand beside the name of a split and say nothing.
+/// Words beside the name of a split that have no meaning of their own.
 const BESIDE_SPLITS: [&str; 24] = [
     "all",
     "ct",

@@ -6,60 +6,60 @@ use serde::{Deserialize, Serialize};
 /// The name of the file with the split audit, in the folder that `validate` writes.
 pub const SPLIT_AUDIT_FILE: &str = "split_audit.json";
 
-/// What simple baselines score with the split as it is, and would score with splits that were drawn:
-/// how much of a score is the split's doing.
+/// The scores of simple baselines with the given split, and with splits that were drawn: they show
+/// how much of a score is due to the split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitAudit {
-    /// Decides the draws.
+    /// Seed of the draws.
     pub seed: u64,
-    /// Splits that were drawn, of each kind.
+    /// Number of splits drawn, of each kind.
     pub draws: usize,
     /// Images that were audited.
     pub images: usize,
-    /// Images that take part.
+    /// Images that are used.
     pub of: usize,
-    /// Every class, then those that `data.positive` names, where that is another question.
+    /// Every class, then the classes that `data.positive` names, if that is a different question.
     pub among: Vec<AuditAmong>,
 }
 
-/// The audit among some classes: only their images are split, learnt from and scored.
+/// The audit among some classes: only their images are split, trained on and scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditAmong {
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// Whether these are all there are.
+    /// Whether these are all classes.
     pub is_every_class: bool,
-    /// Training images of these in the split as it is; drawn splits have as many, or nearly.
+    /// Training images of these classes in the given split; drawn splits have as many, or nearly.
     pub training_images: usize,
-    /// Test images of these in the split as it is.
+    /// Test images of these classes in the given split.
     pub test_images: usize,
-    /// Groups (patients, scans, copies) that the images of these are in.
+    /// Groups (patients, scans, copies) of these images.
     pub groups: usize,
-    /// What each baseline scores.
+    /// The scores of each baseline.
     pub baselines: Vec<BaselineAudit>,
     /// The same in two sentences.
     pub in_words: String,
 }
 
-/// What a baseline scores with each kind of split.
+/// The scores of a baseline with each kind of split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineAudit {
     /// Its name, such as `thumbnail_neighbour`.
     pub baseline: String,
-    /// What it looks at, for people.
+    /// Its input, for people.
     pub looks_at: String,
-    /// Accuracy on the test images of the split as it is.
+    /// Accuracy on the test images of the given split.
     pub given: f64,
     /// Accuracy with random splits that keep groups whole.
     pub grouped: DrawnScores,
-    /// Accuracy with random splits that know nothing of groups.
+    /// Accuracy with random splits that ignore groups.
     pub random: DrawnScores,
-    /// How much better the second kind makes the score than the split as it is.
+    /// How much higher the score is with the second kind than with the given split.
     pub grouped_flatters_by: ScoreDifference,
-    /// How much better the third kind makes the score than the split as it is.
+    /// How much higher the score is with the third kind than with the given split.
     pub random_flatters_by: ScoreDifference,
 }
 
@@ -79,32 +79,32 @@ pub struct DrawnScores {
     pub draws: Vec<f64>,
 }
 
-/// A difference to the score with the split as it is.
+/// A difference to the score with the given split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreDifference {
-    /// The mean of the drawn splits, less the score with the split as it is.
+    /// The mean of the drawn splits, less the score with the given split.
     pub value: f64,
-    /// Where it lies with 99 %, if the split as it is were one more draw: lower end.
+    /// Lower end of its 99 % range, if the given split were one more draw.
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Whether the split as it is cannot well be one more draw.
+    /// Whether the given split is unlikely to be one more draw.
     pub is_shown: bool,
 }
 
-/// Student's t at 99.5 %, by degrees of freedom from 1 on; of more than these the last, which is a
-/// little too high for them.
+/// Student's t at 99.5 %, by degrees of freedom from 1 on. The last value is used for more degrees
+/// too; it is a little too high for them.
 const STUDENT_T: [f64; 19] = [
     63.657, 9.924_8, 5.840_9, 4.604_1, 4.032_1, 3.707_4, 3.499_5, 3.355_4, 3.249_8, 3.169_3,
     3.105_8, 3.054_5, 3.012_3, 2.976_8, 2.946_7, 2.920_8, 2.898_2, 2.878_4, 2.860_9,
 ];
 
-/// Differences below this are not worth a word, however sure they are.
+/// Differences below this are not worth reporting, however certain they are.
 const LEAST_DIFFERENCE: f64 = 0.02;
 
 impl DrawnScores {
-    /// Of the scores of two splits or more.
+    /// The statistics of two or more scores.
     pub fn of(draws: Vec<f64>) -> Option<Self> {
         if draws.len() < 2 {
             return None;
@@ -121,8 +121,8 @@ impl DrawnScores {
         })
     }
 
-    /// How far from the mean one more draw lies with 99 %: Student's t of these draws, times their
-    /// deviation, times √(1 + 1/n).
+    /// The distance from the mean within which one more draw lies with 99 %: Student's t of these
+    /// draws, times their deviation, times √(1 + 1/n).
     fn reach_of_one_more(&self) -> f64 {
         let freedom = self.draws.len() - 1;
         let student = STUDENT_T[freedom.clamp(1, STUDENT_T.len()) - 1];
@@ -131,7 +131,7 @@ impl DrawnScores {
 }
 
 impl ScoreDifference {
-    /// What drawn splits make of a score that is `given` with the split as it is.
+    /// The difference between drawn splits and the given split, whose score is `given`.
     pub fn of(drawn: &DrawnScores, given: f64) -> Self {
         let value = drawn.mean - given;
         let reach = drawn.reach_of_one_more();

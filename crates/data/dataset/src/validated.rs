@@ -11,17 +11,17 @@ use crate::{ImageRecord, MANIFEST_FILE, Manifest, ManifestError, Split};
 #[serde(transparent)]
 pub struct GroupNumber(pub u32);
 
-/// Why an image takes no part, although its file is there.
+/// Why an image is not used, although its file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exclusion {
-    /// A training image whose file or pixels another training image has too.
+    /// A training image with the same file or pixels as another training image.
     ExactCopy,
     /// A training image that is a near copy of another training image.
     NearCopy,
     /// A training image with a copy in validation or test.
     Leak,
-    /// A training image whose content carries another label elsewhere.
+    /// A training image whose content has another label elsewhere.
     LabelConflict,
     /// A training image that shows nothing.
     Blank,
@@ -48,22 +48,22 @@ impl fmt::Display for Exclusion {
 /// One image after validation: a row of `artifacts/data_validation/manifest.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidatedRecord {
-    /// The image, in the split it goes to; the path is relative to what `ingest` wrote.
+    /// The image, in its new split; the path is relative to the folder that `ingest` wrote.
     pub image: ImageRecord,
     /// The split that `ingest` gave it.
     pub original_split: Split,
-    /// The copies it belongs to, exact and near; none where it has no copy.
+    /// The group of its copies, exact and near; none if it has no copy.
     pub duplicate_group: Option<GroupNumber>,
-    /// What must not be divided among splits, nor in a bootstrap: copies, slices of one scan,
-    /// images of one patient. Every image is in one, most often alone.
+    /// The group that neither splits nor a bootstrap may divide: copies, slices of one scan, images
+    /// of one patient. Every image is in one, most often alone.
     pub group: GroupNumber,
     /// The patient, where known.
     pub patient_id: Option<String>,
-    /// Why it takes no part, or none where it does.
+    /// Why it is not used; none if it is used.
     pub excluded: Option<Exclusion>,
 }
 
-/// The columns, in order. Flat, because CSV is.
+/// The columns, in order. Flat, because CSV is flat.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -113,8 +113,8 @@ impl From<Row> for ValidatedRecord {
     }
 }
 
-/// Every image with what `validate` found out about it, sorted by path. The stages after
-/// `validate` read this one.
+/// Every image with what `validate` found about it, sorted by path. The stages after `validate`
+/// read this manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidatedManifest {
     images: PathBuf,
@@ -128,8 +128,7 @@ impl ValidatedManifest {
         Self { images: images.into(), records }
     }
 
-    /// The manifest where nothing is known but what `ingest` found: every image takes part, in a
-    /// group of its own.
+    /// The manifest before validation: every image is used, and is in a group of its own.
     pub fn unexamined(manifest: &Manifest, images: impl Into<PathBuf>) -> Self {
         let record = |(number, image): (u32, &ImageRecord)| ValidatedRecord {
             image: image.clone(),
@@ -142,8 +141,8 @@ impl ValidatedManifest {
         Self::new(images, (0..).zip(manifest.records()).map(record).collect())
     }
 
-    /// Reads `manifest.csv` from the folder that `validate` wrote; `images` is the one that
-    /// `ingest` wrote, below which the files lie.
+    /// Reads `manifest.csv` from the folder that `validate` wrote; `images` is the folder that
+    /// `ingest` wrote, with the files.
     ///
     /// # Errors
     /// When it is missing, or a row does not fit; the error names the line.
@@ -178,19 +177,19 @@ impl ValidatedManifest {
         &self.records
     }
 
-    /// The images that take part, in the split they go to.
+    /// The images that are used, in their new splits.
     pub fn included(&self) -> Manifest {
         let included = self.records.iter().filter(|record| record.excluded.is_none());
         Manifest::new(&self.images, included.map(|record| record.image.clone()).collect())
     }
 
-    /// What else is known of each image, by path.
+    /// The other facts about each image, by path.
     pub fn by_path(&self) -> BTreeMap<&str, &ValidatedRecord> {
         self.records.iter().map(|record| (record.image.path.as_str(), record)).collect()
     }
 
-    /// The duplicate groups with a member among the training images that take part. An image of
-    /// another split in one of these was seen in training.
+    /// The duplicate groups with a member among the training images in use. An image of another
+    /// split in one of these was seen in training.
     pub fn duplicate_groups_in_training(&self) -> BTreeSet<GroupNumber> {
         self.records
             .iter()

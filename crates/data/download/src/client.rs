@@ -11,7 +11,7 @@ use url::Url;
 use crate::retry::{Failure, asked_pause};
 use crate::{Authorization, DownloadError};
 
-/// Brings files over HTTP. Keeps cookies and connections between calls.
+/// Downloads files over HTTP. Keeps cookies and connections between calls.
 #[derive(Debug)]
 pub struct Downloader {
     client: Client,
@@ -19,20 +19,21 @@ pub struct Downloader {
     pub(crate) most_bytes: u64,
 }
 
-/// The largest file that is taken where nobody says otherwise: a disk is not for whoever answers.
+/// The largest file that is accepted by default, so that a server cannot fill the disk.
 const LARGEST_FILE_BYTES: u64 = 256 << 30;
 
 impl Downloader {
-    /// Sets up a client with the patience that `config.yaml: download` asks for.
+    /// Sets up a client with the timeouts and retries of `config.yaml: download`.
     ///
     /// # Errors
     /// When TLS cannot be set up, as on a system without certificates.
     pub fn new(config: &DownloadConfig) -> Result<Self, DownloadError> {
-        // reqwest is built without ciphers of its own. Whoever comes second finds them installed.
+        // reqwest is built without ciphers of its own. A second call finds them installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("hounsfield/", env!("CARGO_PKG_VERSION")))
-            // Of the blocking client: a limit for each connect and each read, not for the whole.
+            // In the blocking client this limits each connect and each read, not the whole
+            // transfer.
             .timeout(Duration::from_secs(config.timeout_seconds))
             .cookie_store(true)
             .build()
@@ -40,14 +41,14 @@ impl Downloader {
         Ok(Self { client, config: config.clone(), most_bytes: LARGEST_FILE_BYTES })
     }
 
-    /// The same, for files of at most so many bytes.
+    /// The same, for files of at most this many bytes.
     #[must_use]
     pub fn at_most(mut self, bytes: u64) -> Self {
         self.most_bytes = bytes;
         self
     }
 
-    /// A request for the bytes as they lie on the server, not compressed for the way.
+    /// A request for the bytes as stored on the server, without compression in transit.
     pub(crate) fn get(&self, url: &Url, authorization: Option<&Authorization>) -> RequestBuilder {
         let request = self.client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
         match authorization {
@@ -57,7 +58,7 @@ impl Downloader {
     }
 }
 
-/// Sends a request. Answers that are neither a success nor a word about ranges are failures.
+/// Sends a request. An answer that is neither a success nor about ranges is a failure.
 pub(crate) fn send(request: RequestBuilder, url: &Url) -> Result<Response, Failure> {
     let response = request.send().map_err(|error| connection_failure(&error, url))?;
     let status = response.status();
@@ -88,7 +89,7 @@ fn connection_failure(error: &reqwest::Error, url: &Url) -> Failure {
     Failure::passing(broken)
 }
 
-/// The failure of a read in the middle of a body: `got` of the `expected` bytes are here.
+/// The failure of a read in the middle of a body: `got` of the `expected` bytes have arrived.
 pub(crate) fn read_failure(
     error: &io::Error,
     url: &Url,
@@ -114,8 +115,8 @@ fn reason(error: &reqwest::Error) -> String {
     root_cause(error)
 }
 
-/// The innermost cause: what the operating system or the protocol says, without the layers (and
-/// the address, which may hold a signature) around it.
+/// The innermost cause: the message of the operating system or the protocol, without the layers
+/// around it (and without the address, which may hold a signature).
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(deeper) = cause.and_then(std::error::Error::source) {

@@ -1,15 +1,15 @@
-//! Tells by the first bytes what came.
+//! Recognises downloaded content by its first bytes.
 
 use std::fmt;
 
-/// What came in place of a zip archive.
+/// Content that arrived in place of a zip archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnexpectedContent {
     /// Nothing.
     Empty,
     /// A web page: a log-in form, a consent page, an error.
     Page {
-        /// Its title, where it has one.
+        /// Its title, if it has one.
         title: Option<String>,
     },
     /// Something else.
@@ -37,7 +37,7 @@ impl fmt::Display for UnexpectedContent {
     }
 }
 
-/// How much of what came is read to describe it.
+/// How many bytes are read to describe the content.
 pub(crate) const DESCRIBED_BYTES: u64 = 64 << 10;
 
 /// Whether a file that starts like this is a zip archive: a local file header, or the end record
@@ -46,7 +46,7 @@ pub(crate) fn is_zip(start: &[u8]) -> bool {
     start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06")
 }
 
-/// Describes what is not a zip archive.
+/// Describes content that is not a zip archive.
 pub(crate) fn describe(start: &[u8]) -> UnexpectedContent {
     if start.is_empty() {
         return UnexpectedContent::Empty;
@@ -61,7 +61,7 @@ pub(crate) fn describe(start: &[u8]) -> UnexpectedContent {
 
 /// The text between `<title>` and `</title>`, blanks joined.
 fn title(page: &str) -> Option<String> {
-    // Lowering ASCII letters alone keeps every byte at its place.
+    // Lowering only ASCII letters keeps every byte at its position.
     let lower = page.to_ascii_lowercase();
     let opening = lower.find("<title")?;
     let start = opening + lower[opening..].find('>')? + 1;

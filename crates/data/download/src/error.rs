@@ -7,18 +7,18 @@ use url::Url;
 
 use crate::content::UnexpectedContent;
 
-/// A download that did not come to its end.
+/// A download that did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// The HTTP client cannot be set up, as when the system has no certificates.
     #[error("set up the HTTP client: {0}")]
     Client(#[source] reqwest::Error),
-    /// No connection: no network, no such host, or nobody listens there.
+    /// No connection: no network, no such host, or no server listens there.
     #[error("reach {}: {reason}; check the network connection and the address", address.host())]
     Unreachable {
         /// The address.
         address: Address,
-        /// What the operating system said.
+        /// The operating system's message.
         reason: String,
     },
     /// The connection broke or timed out.
@@ -36,15 +36,15 @@ pub enum DownloadError {
         address: Address,
         /// Bytes announced.
         expected: u64,
-        /// Bytes that came.
+        /// Bytes received.
         got: u64,
     },
-    /// The server sends without end, or more than any file of ours has.
+    /// The server sends without end, or more than any file we expect.
     #[error("download {}: it has more than {most} bytes, which is more than is taken", address)]
     TooLong {
         /// The address.
         address: Address,
-        /// The most that is taken.
+        /// The largest size accepted.
         most: u64,
     },
     /// The server refused, or failed.
@@ -55,7 +55,7 @@ pub enum DownloadError {
         /// Its answer.
         status: StatusCode,
     },
-    /// The server asks for a longer pause than anyone would wait for.
+    /// The server asks for a longer pause than is reasonable.
     #[error(
         "download {}: the server asks to come back in {} minutes; run again then",
         address,
@@ -75,12 +75,12 @@ pub enum DownloadError {
         /// What does not fit.
         reason: String,
     },
-    /// Another kind of file came.
+    /// The content is another kind of file.
     #[error("download {}: {found}", address)]
     Unexpected {
         /// The address.
         address: Address,
-        /// What came.
+        /// The content received.
         found: UnexpectedContent,
     },
     /// The page is larger than a page should be.
@@ -91,7 +91,7 @@ pub enum DownloadError {
         /// The most that is read.
         limit_bytes: u64,
     },
-    /// The file arrived whole and is not the one that was asked for.
+    /// The file arrived completely and has the wrong digest.
     #[error(
         "download {}: wrong SHA-256: expected {expected}, got {got}; what came was removed. \
          Check the address and the digest",
@@ -102,16 +102,16 @@ pub enum DownloadError {
         address: Address,
         /// The digest that was asked for.
         expected: Digest,
-        /// The digest of what came.
+        /// The digest of the file received.
         got: Digest,
     },
     /// A file on this machine cannot be read or written.
     #[error(transparent)]
     File(#[from] IoError),
-    /// It went wrong every time.
+    /// Every attempt failed.
     #[error("{last} (tried {attempts} times)")]
     GaveUp {
-        /// How often.
+        /// Number of attempts.
         attempts: u32,
         /// The last error.
         last: Box<DownloadError>,
@@ -129,13 +129,13 @@ impl DownloadError {
     }
 }
 
-/// An address as it may be shown: without credentials, query and fragment, which may hold a key
+/// An address as it may be displayed: without credentials, query and fragment, which may hold a key
 /// or a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address(String);
 
 impl Address {
-    /// The host, with its port where that is not the usual one.
+    /// The host, with its port if that is not the default.
     fn host(&self) -> &str {
         let behind_scheme = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
         behind_scheme.split('/').next().unwrap_or_default()

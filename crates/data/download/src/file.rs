@@ -16,22 +16,22 @@ use crate::range::ContentRange;
 use crate::retry::{Failure, Retries};
 use crate::{Address, DownloadError, Downloaded, Downloader, Expect, FileRequest};
 
-/// A transfer that brought this much before it broke starts the count of failures anew.
+/// A transfer that received this much before it failed resets the count of failures.
 const MOVING_BYTES: u64 = 1 << 20;
 
 const BUFFER_BYTES: usize = 128 << 10;
 
 impl Downloader {
-    /// Brings a file to `target`, which appears whole or not at all.
+    /// Downloads a file to `target`, which appears completely or not at all.
     ///
-    /// The bytes go to `<target>.part`. If that breaks off, now or in an earlier run, the rest is
-    /// asked for by `Range`, provided the file on the server is still the same (`If-Range`).
-    /// A server that does not know ranges starts over. A `target` that already has the digest
-    /// asked for is taken as it is.
+    /// The bytes go to `<target>.part`. If a transfer breaks, now or in an earlier run, the rest is
+    /// requested by `Range`, provided the file on the server is still the same (`If-Range`). A
+    /// server without ranges starts over. A `target` that already has the requested digest is used
+    /// as it is.
     ///
     /// # Errors
-    /// When the server cannot be reached, refuses, keeps failing, or sends another kind of file
-    /// or one with another digest; when the file cannot be written.
+    /// When the server cannot be reached, refuses, keeps failing, or sends another kind of file or
+    /// one with another digest; when the file cannot be written.
     pub fn fetch_file(
         &self,
         request: &FileRequest,
@@ -54,7 +54,7 @@ impl Downloader {
         part.finish(&request.url, request.sha256)
     }
 
-    /// One attempt at what is still missing.
+    /// One attempt to transfer the missing bytes.
     fn transfer(
         &self,
         request: &FileRequest,
@@ -75,7 +75,7 @@ impl Downloader {
                 total
             }
             Answer::Other => {
-                // The next attempt asks for the whole.
+                // The next attempt requests the whole file.
                 part.start_over(&HeaderMap::new())?;
                 let reason = "its answer does not continue what is here".to_owned();
                 let address = Address::from(&request.url);
@@ -100,7 +100,7 @@ impl Downloader {
     }
 }
 
-/// What the server answered to a request for the rest, or for the whole.
+/// The server's answer to a request for the rest, or for the whole.
 enum Answer {
     Rest { total: Option<u64> },
     Whole { total: Option<u64> },
@@ -144,7 +144,7 @@ fn already_there(
     Ok((sha256 == expected).then_some(Downloaded { path, bytes: metadata.len(), sha256 }))
 }
 
-/// Reads the first bytes and stops where they are not those of the kind of file expected.
+/// Reads the first bytes and stops if they do not belong to the kind of file expected.
 fn check_kind(
     request: &FileRequest,
     response: &mut Response,
@@ -163,14 +163,14 @@ fn check_kind(
         part.append(&start)?;
         return Ok(());
     }
-    // A page that breaks off can still be described.
+    // A page that ends early can still be described.
     let _ = response.by_ref().take(DESCRIBED_BYTES).read_to_end(&mut start);
     part.discard()?;
     let (address, found) = (Address::from(&request.url), describe(&start));
     Err(Failure::Final(DownloadError::Unexpected { address, found }))
 }
 
-/// What came of it is removed: it is of no use, and may fill the disk.
+/// Removes the bytes received: they are of no use, and may fill the disk.
 fn too_long(request: &FileRequest, part: &mut PartialFile, most: u64) -> Failure {
     let error = DownloadError::TooLong { address: Address::from(&request.url), most };
     match part.discard() {

@@ -1,12 +1,12 @@
 //! Resumable, verified downloads over HTTP.
 //!
-//! [`Downloader::fetch_file`] brings a whole file: into a `.part` file first, taken up again where
-//! it broke off, digested on the way, renamed when it is whole and right.
-//! [`Downloader::fetch_range`] brings a stretch of bytes, for formats that say in their head where
-//! everything lies. [`Downloader::fetch_text`] reads a small page.
+//! [`Downloader::fetch_file`] downloads a whole file: into a `.part` file first, resumed after a
+//! failure, digested during the transfer, and renamed when it is complete and correct.
+//! [`Downloader::fetch_range`] downloads a range of bytes, for formats with an index at their
+//! start. [`Downloader::fetch_text`] reads a small page.
 //!
-//! All three try again, with pauses that double, after what may pass (a broken connection, a
-//! timeout, 408, 429, 5xx), and stop at once at what will not (401, 403, 404).
+//! All three retry, with pauses that double, after errors that may pass (a broken connection, a
+//! timeout, 408, 429, 5xx), and stop at once at errors that will not (401, 403, 404).
 
 mod client;
 mod content;
@@ -24,5 +24,5 @@ pub use error::{Address, DownloadError};
 pub use request::{
     Authorization, Downloaded, Expect, FileRequest, RangePart, RangeReply, RangeRequest, TextReply,
 };
-// What the requests are made of.
+// The type of the requests' addresses.
 pub use url::Url;

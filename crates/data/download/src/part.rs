@@ -1,4 +1,4 @@
-//! The unfinished file beside the target, and the note beside that which says what it is part of.
+//! The unfinished file beside the target, and the note beside it that names its origin.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -11,17 +11,17 @@ use url::Url;
 
 use crate::{DownloadError, Downloaded};
 
-/// Which version of which file a part belongs to.
+/// The file, and its version, that a part belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Origin {
     /// Digest of the address, which itself may hold a signature.
     url_sha256: Digest,
-    /// What `If-Range` takes: a strong ETag, or else the date of the last change.
+    /// The value for `If-Range`: a strong ETag, or else the date of the last change.
     validator: String,
 }
 
-/// `<target>.part`, open at its end, with the digest of what it holds.
+/// `<target>.part`, open at its end, with the digest of its content.
 pub(crate) struct PartialFile {
     target: PathBuf,
     path: PathBuf,
@@ -33,8 +33,8 @@ pub(crate) struct PartialFile {
 }
 
 impl PartialFile {
-    /// Opens what an earlier run left, if it knows what version of `url` that belongs to; else
-    /// starts empty.
+    /// Opens the part of an earlier run, if the version of `url` that it belongs to is known;
+    /// otherwise starts empty.
     pub(crate) fn open(target: &Path, url: &Url) -> Result<Self, DownloadError> {
         if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             artifact::create_folder(folder)?;
@@ -61,12 +61,12 @@ impl PartialFile {
         self.bytes
     }
 
-    /// What `If-Range` takes, where there is something to go on with.
+    /// The value for `If-Range`, if there is something to resume.
     pub(crate) fn validator(&self) -> Option<&str> {
         self.origin.as_ref().filter(|_| self.bytes > 0).map(|origin| origin.validator.as_str())
     }
 
-    /// Empties the part, and notes the version that comes from here on.
+    /// Empties the part, and notes the version that follows.
     pub(crate) fn start_over(&mut self, headers: &HeaderMap) -> Result<(), DownloadError> {
         let file = File::create(&self.path).with_path("create", &self.path)?;
         self.writer = Sha256Writer::new(file);
@@ -105,7 +105,7 @@ impl PartialFile {
         Ok(Downloaded { path: self.target, bytes: self.bytes, sha256: got })
     }
 
-    /// Removes the part: what came is not what was asked for.
+    /// Removes the part: it is not the file requested.
     pub(crate) fn discard(&self) -> Result<(), DownloadError> {
         remove_if_there(&self.path)?;
         remove_if_there(&self.note)
@@ -125,8 +125,8 @@ fn remove_if_there(path: &Path) -> Result<(), DownloadError> {
     }
 }
 
-/// What tells this version of the file from another: a strong ETag, or else the date of the last
-/// change. `If-Range` takes no weak ETag (RFC 9110, 13.1.5).
+/// Identifies this version of the file: a strong ETag, or else the date of the last change.
+/// `If-Range` accepts no weak ETag (RFC 9110, 13.1.5).
 fn validator(headers: &HeaderMap) -> Option<String> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     text(ETAG)

@@ -1,4 +1,4 @@
-//! Stretches of a file.
+//! Ranges of a file.
 
 use std::io::Read;
 
@@ -12,11 +12,11 @@ use crate::retry::{Failure, Retries};
 use crate::{Address, DownloadError, Downloader, RangePart, RangeReply, RangeRequest};
 
 impl Downloader {
-    /// Brings a stretch of a file into memory. What broke off is taken up where it broke.
+    /// Downloads a range of a file into memory. A broken transfer is resumed where it broke.
     ///
     /// # Errors
-    /// When the server cannot be reached, refuses, keeps failing, or sends another stretch than
-    /// the one that was asked for; when the file changes on the server meanwhile.
+    /// When the server cannot be reached, refuses, keeps failing, or sends another range than
+    /// requested; when the file changes on the server meanwhile.
     pub fn fetch_range(&self, request: &RangeRequest) -> Result<RangeReply, DownloadError> {
         let length = request.bytes.end.saturating_sub(request.bytes.start);
         let bar = terminal::bytes_bar(length, &request.label);
@@ -27,7 +27,7 @@ impl Downloader {
         Ok(if supported { RangeReply::Part(part) } else { RangeReply::Unsupported })
     }
 
-    /// One attempt at what is still missing; `false` where the server does not know ranges.
+    /// One attempt to transfer the missing bytes; `false` if the server does not support ranges.
     fn attempt_range(
         &self,
         request: &RangeRequest,
@@ -57,8 +57,8 @@ impl Downloader {
     }
 }
 
-/// Where the stretch that came ends, and the size of the file. Refuses any but the stretch that
-/// was asked for, which may be shorter only at the end of the file.
+/// The end of the received range, and the size of the file. Rejects any range but the requested
+/// one, which may be shorter only at the end of the file.
 fn check_range(
     request: &RangeRequest,
     response: &Response,
@@ -105,7 +105,7 @@ fn receive(
     }
 }
 
-/// `If-Match` takes no weak ETag (RFC 9110, 13.1.1).
+/// `If-Match` accepts no weak ETag (RFC 9110, 13.1.1).
 fn strong_etag(response: &Response) -> Option<String> {
     let etag = response.headers().get(ETAG)?.to_str().ok()?;
     (!etag.starts_with("W/")).then(|| etag.to_owned())

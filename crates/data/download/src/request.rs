@@ -6,31 +6,31 @@ use artifact::Digest;
 use reqwest::blocking::RequestBuilder;
 use url::Url;
 
-/// A whole file to bring.
+/// A whole file to download.
 #[derive(Debug, Clone)]
 pub struct FileRequest {
-    /// Where it is.
+    /// Its address.
     pub url: Url,
-    /// Who asks; not passed on to another host that the server redirects to.
+    /// Credentials; not passed on to another host that the server redirects to.
     pub authorization: Option<Authorization>,
-    /// The digest the file must have, where it is known.
+    /// The digest the file must have, if known.
     pub sha256: Option<Digest>,
     /// What kind of file it must be.
     pub expect: Expect,
-    /// What the progress bar calls it.
+    /// Its name in the progress bar.
     pub label: String,
 }
 
-/// A stretch of bytes of a file to bring.
+/// A range of bytes of a file to download.
 #[derive(Debug, Clone)]
 pub struct RangeRequest {
-    /// Where the file is.
+    /// The file's address.
     pub url: Url,
-    /// Who asks; not passed on to another host that the server redirects to.
+    /// Credentials; not passed on to another host that the server redirects to.
     pub authorization: Option<Authorization>,
     /// From the first byte to the one after the last.
     pub bytes: Range<u64>,
-    /// What the progress bar calls it.
+    /// Its name in the progress bar.
     pub label: String,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Debug for Authorization {
     }
 }
 
-/// What kind of file a download must be, known by its first bytes.
+/// The kind of file expected, recognised by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// A zip archive.
@@ -75,10 +75,10 @@ pub enum Expect {
     Any,
 }
 
-/// A file that arrived whole.
+/// A file that was downloaded completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Downloaded {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -89,20 +89,20 @@ pub struct Downloaded {
 /// The answer to a [`RangeRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RangeReply {
-    /// The stretch that was asked for, up to the end of the file.
+    /// The requested range, up to the end of the file.
     Part(RangePart),
-    /// The server does not know ranges; it would send the whole file. Nothing was read.
+    /// The server does not support ranges and would send the whole file. Nothing was read.
     Unsupported,
 }
 
-/// A stretch of a file.
+/// A range of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangePart {
-    /// The bytes; fewer than were asked for only where the file ends.
+    /// The bytes; fewer than requested only at the end of the file.
     pub bytes: Vec<u8>,
-    /// The size of the whole file, where the server says it.
+    /// The size of the whole file, if the server states it.
     pub total_bytes: Option<u64>,
-    /// The server's mark of this version of the file, where it gives one.
+    /// The server's mark of this version of the file, if it gives one.
     pub etag: Option<String>,
 }
 
@@ -113,7 +113,7 @@ pub enum TextReply {
     Text(String),
     /// Something else. Nothing was read.
     NotText {
-        /// The kind the server names; empty where it names none.
+        /// The kind the server names; empty if it names none.
         content_type: String,
     },
 }

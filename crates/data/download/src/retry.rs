@@ -1,4 +1,4 @@
-//! What is tried again, how often, and after which pause.
+//! Which failures are retried, how often, and after which pause.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,16 +11,16 @@ use crate::DownloadError;
 /// The longest pause a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
-/// Why an attempt did not bring what it was made for.
+/// Why an attempt failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// May pass by itself.
+    /// May succeed later.
     Passing {
         error: DownloadError,
         /// The pause the server asks for.
         after: Option<Duration>,
     },
-    /// Will not.
+    /// Will fail again.
     Final(DownloadError),
 }
 
@@ -62,12 +62,12 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Forgets earlier failures: the transfer is moving.
+    /// Forgets earlier failures: the transfer makes progress.
     pub(crate) fn start_anew(&mut self) {
         self.failed = 0;
     }
 
-    /// The pause before the next attempt, or the error to end with.
+    /// The pause before the next attempt, or the final error.
     fn pause_after(&mut self, failure: Failure) -> Result<Duration, DownloadError> {
         let (error, after) = match failure {
             Failure::Final(error) => return Err(error),

@@ -13,8 +13,8 @@ use crate::{Authorization, DownloadError, Downloader, TextReply};
 const PAGE_BYTES: u64 = 1 << 20;
 
 impl Downloader {
-    /// Reads a page: HTML, JSON or plain text, of 1 MiB at most. Cookies it sets are sent with
-    /// the requests that follow.
+    /// Reads a page: HTML, JSON or plain text, of 1 MiB at most. Its cookies are sent with the
+    /// requests that follow.
     ///
     /// # Errors
     /// When the server cannot be reached, refuses or keeps failing, or the page is too long.

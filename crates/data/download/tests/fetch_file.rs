@@ -301,7 +301,7 @@ fn nobody_listening_is_one_line_that_says_what_to_check() {
 
 #[test]
 fn a_server_that_never_answers_is_timed_out() {
-    // The system takes the connection; nobody answers on it.
+    // The system accepts the connection; nothing answers on it.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/scans.zip", silent.local_addr().unwrap());
     let impatient = DownloadConfig { timeout_seconds: 1, retries: 0, backoff_milliseconds: 1 };
@@ -318,7 +318,7 @@ fn a_server_that_never_answers_is_timed_out() {
 fn a_host_without_an_address_is_unreachable() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("scans.zip");
-    // RFC 2606 keeps this name from ever being given out.
+    // RFC 2606 reserves this name for ever.
     let error = downloader()
         .fetch_file(&request("http://no-such-host.invalid/scans.zip"), &target)
         .unwrap_err();

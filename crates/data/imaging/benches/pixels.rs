@@ -1,8 +1,8 @@
-//! What one image costs before the model sees it: decode, resize, augment, on one thread.
+//! The cost of one image before the model sees it: decode, resize, augment, on one thread.
 //!
-//! The pictures are drawn here, in the kinds and sizes that public chest CT sets have: photographs
-//! of a monitor as JPEG, exports as RGBA PNG, slices as grey PNG. Noise stands in for the noise of
-//! a scanner, which is what a PNG decoder spends its time on.
+//! The pictures are drawn here, in the kinds and sizes of public chest CT sets: photographs of a
+//! monitor as JPEG, exports as RGBA PNG, slices as grey PNG. Noise stands in for the noise of a
+//! scanner, on which a PNG decoder spends most of its time.
 
 #![allow(missing_docs, reason = "criterion_group makes a public function")]
 
@@ -87,7 +87,7 @@ fn augment_planes(criterion: &mut Criterion) {
     let planes = PREPROCESSING.resize(&decoded(bytes));
     let view = View { seed: 17, number: 1, image: [7; 32] };
     let params =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../profiles/chest-ct/params.yaml");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/hounsfield/templates/params.yaml");
     let off = Params::load(&params).expect("the profile's parameters").train.augmentation();
     let affine = Augmentation {
         rotation_degrees: 40.0,

@@ -1,5 +1,5 @@
-//! Decodes and resizes a folder of images on so many threads, as the stages do, and prints one line
-//! of JSON: what `make bench` sets beside Pillow.
+//! Decodes and resizes a folder of images on the given number of threads, as the stages do, and
+//! prints one line of JSON, which `make bench` compares with Pillow.
 //!
 //! ```sh
 //! cargo run --release -p imaging --example decode-resize -- FOLDER 2 224
@@ -60,7 +60,7 @@ fn images_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// The time that `threads` take, each with the next image that nobody has.
+/// The time that `threads` threads take; each takes the next free image.
 fn decode_all(
     paths: &[PathBuf],
     threads: usize,

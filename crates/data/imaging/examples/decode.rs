@@ -1,12 +1,12 @@
 //! Decodes pictures and writes each to standard output: a line of JSON, then its RGB samples row by
-//! row, of 8 bits, or of 16 with the high byte first. What cannot be decoded gives a line with the
-//! error. tests/reference holds this against pydicom.
+//! row, of 8 bits, or of 16 with the high byte first. A picture that cannot be decoded gives a line
+//! with the error. tests/reference compares the output with pydicom's.
 //!
 //! ```sh
 //! cargo run --release -p imaging --example decode -- -600,1500 slice.dcm
 //! ```
 //!
-//! Instead of a window `-` leaves the choice to the file.
+//! With `-` instead of a window the file decides.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;

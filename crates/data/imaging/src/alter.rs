@@ -1,5 +1,5 @@
-//! The same picture with something taken from it, to see whether a model needs that: its grey
-//! levels, its size, the traces of its encoding.
+//! The same picture with something removed, to see whether a model needs it: its grey levels, its
+//! size, the traces of its encoding.
 
 use fast_image_resize::pixels::{U8, U8x3};
 use image::codecs::jpeg::JpegEncoder;
@@ -10,7 +10,7 @@ use crate::picture::Samples;
 use crate::resize::resize_to;
 use crate::{Picture, PictureFormat};
 
-/// What each of 256 levels of grey becomes.
+/// The new level of each of 256 levels of grey.
 pub type GreyTable = [u8; 256];
 
 /// Share of the pixels with each of 256 levels of grey, and the table that gives a picture the
@@ -29,12 +29,12 @@ impl GreyLevels {
         Self(counts.into_iter().map(|count| count / pixels).collect())
     }
 
-    /// The mean of several, every picture counting alike; `None` of none.
+    /// The mean of several, with equal weight for every picture; `None` if there are none.
     pub fn mean(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         Self::weighted_mean(all.into_iter().map(|levels| (levels, 1)))
     }
 
-    /// The mean of means, each of so many pictures; `None` of none.
+    /// The mean of means, each with its number of pictures; `None` if there are none.
     pub fn weighted_mean(all: impl IntoIterator<Item = (Self, usize)>) -> Option<Self> {
         let mut sum = vec![0.0; 256];
         let mut pictures = 0;
@@ -50,9 +50,10 @@ impl GreyLevels {
         self.0.iter().enumerate().map(|(level, share)| level as f64 * share).sum()
     }
 
-    /// What takes these levels to those of `reference`: each level to the one below which as large a
-    /// share of the reference lies, measured at the middle of each. Histogram matching, as in
-    /// scikit-image's `match_histograms`. It never turns the order of two levels around.
+    /// The table that maps these levels to those of `reference`: each level goes to the one below
+    /// which an equally large share of the reference lies, measured at the middle of each. This is
+    /// histogram matching, as in scikit-image's `match_histograms`. It never reverses the order of
+    /// two levels.
     pub fn matched_to(&self, reference: &Self) -> GreyTable {
         let mut table = [0; 256];
         let (mut below, mut level, mut reached) = (0.0, 0_usize, reference.0[0]);
@@ -75,7 +76,7 @@ impl GreyLevels {
 pub struct ReencodeError(#[from] image::ImageError);
 
 impl Picture {
-    /// The picture in 8 bits, every channel through the same table, so that grey stays grey.
+    /// The picture in 8 bits, with every channel mapped by the same table, so that grey stays grey.
     #[must_use]
     pub fn through(&self, table: &GreyTable) -> Self {
         let at = |level: u8| table[usize::from(level)];
@@ -103,11 +104,11 @@ impl Picture {
         resized.of_size(to)
     }
 
-    /// The picture as it comes back from a JPEG file of red, green and blue of `quality`, 1 to 100:
-    /// whatever its file was, it now bears the traces of this one.
+    /// The picture encoded as a JPEG file of red, green and blue of `quality`, 1 to 100, and
+    /// decoded again: whatever its file was, it now has the traces of this encoding.
     ///
     /// # Errors
-    /// When a side is longer than the 65,535 pixels that JPEG can hold.
+    /// When a side is longer than 65,535 pixels, the limit of JPEG.
     pub fn reencoded(&self, quality: u8) -> Result<Self, ReencodeError> {
         let mut rgb = Vec::with_capacity(self.width() as usize * self.height() as usize * 3);
         match self.of_8_bits().samples() {

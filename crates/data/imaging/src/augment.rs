@@ -11,8 +11,8 @@ pub use draw::{AffineDraw, View};
 /// A random view of an image: rotated, shifted, sheared, zoomed and mirrored as `augmentation`
 /// allows. Comes after resizing and before normalising.
 ///
-/// `planes` is `[3, size, size]`, f32 in [0, 1], and so is the result. What happens to it is drawn
-/// from `view` alone. Without any change switched on, the result is `planes`.
+/// `planes` is `[3, size, size]`, f32 in [0, 1], and so is the result. All changes are drawn from
+/// `view` alone. Without any change switched on, the result is `planes`.
 ///
 /// # Panics
 /// When `planes` does not hold `3 × size × size` values.

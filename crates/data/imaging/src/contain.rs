@@ -1,5 +1,5 @@
-//! Decoders are written by others, and some panic on some files. Such a panic becomes an error
-//! that names the file's format, and ends nothing else.
+//! Decoders are third-party code, and some panic on some files. Such a panic becomes an error that
+//! names the file's format, and the program goes on.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -9,11 +9,11 @@ use std::sync::Once;
 use crate::{DecodeError, PictureFormat};
 
 thread_local! {
-    /// Whether this thread is inside of a decoder.
+    /// Whether this thread is inside a decoder.
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a decoder. What it left half done is dropped with its panic.
+/// Runs a decoder. Its unfinished work is dropped with its panic.
 pub(crate) fn contained<T>(
     format: PictureFormat,
     decode: impl FnOnce() -> Result<T, DecodeError>,
@@ -25,14 +25,14 @@ pub(crate) fn contained<T>(
     outcome.unwrap_or_else(|panic| Err(DecodeError::Panicked { format, reason: words(&*panic) }))
 }
 
-/// The default hook writes every panic to standard error, caught or not. Panics of other threads
-/// and of other code go on to whatever hook there was.
+/// The default hook writes every panic to standard error, caught or not. This one is silent for
+/// decoders; panics of other threads and other code go to the previous hook.
 fn keep_contained_panics_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let others = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            // A thread that is ending has no such flag any more.
+            // A thread that is ending no longer has this flag.
             if !DECODING.try_with(Cell::get).unwrap_or(false) {
                 others(panic);
             }
@@ -40,7 +40,7 @@ fn keep_contained_panics_quiet() {
     });
 }
 
-/// What a panic says of itself, in one line.
+/// The message of a panic, in one line.
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()

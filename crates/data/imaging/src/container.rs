@@ -1,19 +1,19 @@
-//! What the structure of a file says, without decoding a pixel.
+//! Facts from the structure of a file, without decoding a pixel.
 
 use crate::gif::after_first_frame;
 use crate::jpeg::Markers;
 use crate::{ColourMode, PictureFormat};
 
-/// What a walk through the parts of a file finds.
+/// The result of a walk through the parts of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Structure {
-    /// Whether the file reaches its end mark. Some decoders fill up what is missing with grey.
+    /// Whether the file has its end mark. Some decoders fill missing parts with grey.
     pub(crate) complete: bool,
-    /// The colour mode, where decoded samples do not show it.
+    /// The colour mode, if decoded samples do not show it.
     pub(crate) colour_mode: Option<ColourMode>,
 }
 
-/// Walks through the parts of a file. Damage inside a part is the decoder's business.
+/// Walks through the parts of a file. Damage inside a part is left to the decoder.
 pub(crate) fn inspect(bytes: &[u8], format: PictureFormat) -> Structure {
     match format {
         PictureFormat::Png => png(bytes),
@@ -21,7 +21,7 @@ pub(crate) fn inspect(bytes: &[u8], format: PictureFormat) -> Structure {
         PictureFormat::Gif => gif(bytes),
         PictureFormat::Bmp => bmp(bytes),
         PictureFormat::WebP => webp(bytes),
-        // Of both the decoder itself says whether something is missing.
+        // For both, the decoder itself reports missing data.
         PictureFormat::Tiff | PictureFormat::Dicom => {
             Structure { complete: true, colour_mode: None }
         }
@@ -57,7 +57,7 @@ fn jpeg(bytes: &[u8]) -> Structure {
     Structure { complete: markers.complete, colour_mode: is_cmyk.then_some(ColourMode::Cmyk) }
 }
 
-/// Descriptions and extensions, then the first frame: no other is decoded.
+/// Descriptions and extensions, then the first frame; no other frame is decoded.
 fn gif(bytes: &[u8]) -> Structure {
     Structure {
         complete: after_first_frame(bytes).is_some(),
@@ -65,7 +65,7 @@ fn gif(bytes: &[u8]) -> Structure {
     }
 }
 
-/// A `RIFF` file says its size, without the eight bytes that say so.
+/// A `RIFF` file states its size, without the eight bytes that hold it.
 fn webp(bytes: &[u8]) -> Structure {
     let announced = bytes
         .get(4..8)
@@ -74,8 +74,8 @@ fn webp(bytes: &[u8]) -> Structure {
     Structure { complete: bytes.len() as u64 >= announced, colour_mode: None }
 }
 
-/// Bits a pixel stand in the header, whose first version (12 bytes long) is laid out differently.
-/// Up to eight are numbers of a palette.
+/// The header states the bits a pixel; its first version (12 bytes long) is laid out differently.
+/// Up to eight bits are indices into a palette.
 fn bmp(bytes: &[u8]) -> Structure {
     const HEADER_LENGTH_AT: usize = 14;
     const CORE_HEADER: u8 = 12;

@@ -15,8 +15,8 @@ use crate::{
     looks_like_image, png, tiff,
 };
 
-/// Decodes a picture from a file's bytes, by what they hold and never by a name, as
-/// [`decode_with`] does with the default options.
+/// Decodes a picture from a file's bytes, by their content and never by a name, as [`decode_with`]
+/// does with the default options.
 ///
 /// # Errors
 /// As [`decode_with`].
@@ -24,26 +24,26 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     decode_with(bytes, &DecodeOptions::default())
 }
 
-/// Decodes a picture from a file's bytes, by what they hold and never by a name.
+/// Decodes a picture from a file's bytes, by their content and never by a name.
 ///
 /// Of an animation, a file of several pages or a DICOM file of several frames the first picture is
-/// taken. It is turned upright as its orientation says: that of EXIF in JPEG, PNG and WebP, tag 274
-/// in TIFF; one that only XMP holds is ignored, as browsers do. Colour profiles are ignored. CMYK
+/// used. It is turned upright by its orientation: that of EXIF in JPEG, PNG and WebP, tag 274 in
+/// TIFF; an orientation in XMP only is ignored, as in browsers. Colour profiles are ignored. CMYK
 /// becomes RGB without a profile.
 ///
-/// DICOM becomes grey of 16 bits in the steps of PS3.3 C.11: stored values go through the modality
-/// lookup table or are rescaled, to Hounsfield units where they are CT, and are spread over greys
-/// by a window ([`DecodeOptions::window`]) or the file's own lookup table. `MONOCHROME1` is
-/// inverted, so that white is always the highest brightness; padding is black. Overlays are
-/// ignored. What is in RGB or YBR stays in colour.
+/// DICOM becomes grey of 16 bits in the steps of PS3.3 C.11. Stored values go through the modality
+/// lookup table or are rescaled, to Hounsfield units for CT. A window ([`DecodeOptions::window`])
+/// or the file's own lookup table then maps them to greys. `MONOCHROME1` is inverted, so that white
+/// is always the highest brightness; padding is black. Overlays are ignored. RGB and YBR stay in
+/// colour.
 ///
-/// What its parts announce is counted before a decoder starts, and a decoder that panics refuses
-/// this picture and ends nothing else.
+/// The sizes that a file's parts announce are checked before a decoder starts. A decoder that
+/// panics makes this picture fail and nothing else.
 ///
 /// # Errors
-/// When the bytes are no picture, end too early, are damaged, announce more pixels than allowed
+/// When the bytes are not a picture, end too early, are damaged, announce more pixels than allowed
 /// or more work than their size explains, hold samples that are not of 8 or 16 bits, such as
-/// floating-point TIFF, or are DICOM of a compression that is not read here: JPEG-LS, JPEG XL,
+/// floating-point TIFF, or are DICOM of an unsupported compression: JPEG-LS, JPEG XL,
 /// High-Throughput JPEG 2000, video, and lossy JPEG of 12 bits.
 pub fn decode_with(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, DecodeError> {
     let format = looks_like_image(bytes).ok_or_else(|| DecodeError::not_an_image(bytes))?;
@@ -61,7 +61,7 @@ fn decode_file(
 ) -> Result<Picture, DecodeError> {
     let structure = inspect(bytes, format);
     let decoded = decode_pixels(bytes, format, decoder, max_pixels);
-    // A cut file is called that, whatever the decoder stumbled over because of it.
+    // A cut file is reported as cut, whatever error the decoder met because of it.
     let is_cut = !structure.complete;
     if is_cut && !matches!(decoded, Err(DecodeError::TooLarge { .. })) {
         return Err(DecodeError::Truncated(format));
@@ -110,8 +110,8 @@ fn decode_pixels(
     Ok((pixels, stored))
 }
 
-/// How the picture lies; as it should where that is missing or damaged, which says nothing of the
-/// picture.
+/// The orientation of the picture; upright if it is missing or damaged, since that does not affect
+/// the picture.
 fn orientation(decoder: &mut impl ImageDecoder, format: PictureFormat) -> Orientation {
     let found = if format == PictureFormat::Tiff {
         decoder.orientation().ok()
@@ -123,7 +123,7 @@ fn orientation(decoder: &mut impl ImageDecoder, format: PictureFormat) -> Orient
     found.unwrap_or(Orientation::NoTransforms)
 }
 
-/// A file as its decoder reads it right, and within the limits.
+/// A file in a form that its decoder reads correctly, and within the limits.
 struct Prepared<'a> {
     bytes: Cow<'a, [u8]>,
     premultiplied: bool,

@@ -1,24 +1,24 @@
 use crate::PictureFormat;
 
-/// Bytes that are not a picture which can be used. Reads after "failed to decode \<path\>: ".
+/// Bytes that are not a usable picture. Reads after "failed to decode \<path\>: ".
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// No bytes at all.
     #[error("the file is empty")]
     Empty,
-    /// A DICOM file of something else: a directory, a report, a plan.
+    /// A DICOM file without an image: a directory, a report, a plan.
     #[error("DICOM without a picture: {object}")]
     NoImage {
-        /// What it is.
+        /// The kind of object.
         object: String,
     },
-    /// No format that is known here.
+    /// An unknown format.
     #[error(
         "not an image: starts with {starts_with}; \
          expected DICOM, PNG, JPEG, TIFF, BMP, GIF or WebP"
     )]
     NotAnImage {
-        /// The first bytes: quoted where they are text, else in hexadecimal.
+        /// The first bytes: quoted if they are text, else in hexadecimal.
         starts_with: String,
     },
     /// The file ends too early.
@@ -46,10 +46,10 @@ pub enum DecodeError {
         width: u32,
         /// Announced height.
         height: u32,
-        /// What was allowed.
+        /// The limit.
         max_pixels: u64,
     },
-    /// Decoding it needs more memory than its size explains.
+    /// Decoding needs more memory than the picture's size explains.
     #[error("{0} that needs too much memory to decode; save it again with another program")]
     TooMuchMemory(PictureFormat),
     /// Its parts announce more work than a picture of its size needs.
@@ -57,10 +57,10 @@ pub enum DecodeError {
     TooCostly {
         /// Its format.
         format: PictureFormat,
-        /// What there is too much of.
+        /// The part that exceeds the limit.
         reason: String,
     },
-    /// The decoder, which others wrote, panicked.
+    /// The decoder, which is third-party code, panicked.
     #[error(
         "{format} that its decoder does not get through ({reason}); \
          save it again with another program"
@@ -68,24 +68,24 @@ pub enum DecodeError {
     Panicked {
         /// Its format.
         format: PictureFormat,
-        /// What it panicked with.
+        /// The message of the panic.
         reason: String,
     },
-    /// What it says of itself is missing or contradicts itself, so that it would be a guess how
-    /// the picture looks.
+    /// Its description is missing or contradicts itself, so that the picture's look would be a
+    /// guess.
     #[error("{format} whose picture is not clear: {reason}; correct it, or leave it out")]
     Unclear {
         /// Its format.
         format: PictureFormat,
-        /// What is not clear.
+        /// The unclear part.
         reason: String,
     },
-    /// Something of the format that is not read here.
+    /// An unsupported feature of the format.
     #[error("{format} of a kind that is not supported: {reason}; {}", advice(*format))]
     Unsupported {
         /// Its format.
         format: PictureFormat,
-        /// What kind.
+        /// The feature.
         reason: String,
     },
     /// The content contradicts the format.
@@ -93,13 +93,13 @@ pub enum DecodeError {
     Damaged {
         /// Its format.
         format: PictureFormat,
-        /// What the decoder said.
+        /// The decoder's message.
         reason: String,
     },
 }
 
 impl DecodeError {
-    /// The error for bytes of no format that is known here.
+    /// The error for bytes of an unknown format.
     pub(crate) fn not_an_image(bytes: &[u8]) -> Self {
         const SHOWN: usize = 16;
 

@@ -4,14 +4,14 @@ use crate::Window;
 /// 10,000 × 10,000.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// What may be chosen about decoding.
+/// Options of decoding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DecodeOptions {
-    /// What grey DICOM pictures are seen through. `None`: the lung window where the values are
-    /// Hounsfield units, else the file's own window, or one from the lowest to the highest value.
+    /// The window for grey DICOM pictures. `None`: the lung window if the values are Hounsfield
+    /// units, else the file's own window, or one from the lowest to the highest value.
     pub window: Option<Window>,
-    /// The most pixels a picture may have. A file that announces more is refused before its
-    /// pixels get any memory: a few bytes can announce terabytes.
+    /// The most pixels a picture may have. A file that announces more is refused before memory is
+    /// reserved for its pixels: a few bytes can announce terabytes.
     pub max_pixels: u64,
 }
 
@@ -21,8 +21,8 @@ impl Default for DecodeOptions {
     }
 }
 
-/// Memory for a decoder's own work: eight bytes for each pixel, as RGBA of 16 bits needs, and
-/// never less than for a megapixel.
+/// Memory for a decoder's own work: eight bytes for each pixel, as RGBA of 16 bits needs, and never
+/// less than a megapixel needs.
 pub(crate) fn decoder_bytes(max_pixels: u64) -> u64 {
     const PIXEL_BYTES: u64 = 8;
     const LEAST_PIXELS: u64 = 1_000_000;

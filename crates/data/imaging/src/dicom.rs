@@ -1,4 +1,4 @@
-//! DICOM: what a file is and whose, and its first frame as a picture.
+//! DICOM: the kind of a file, its patient, and its first frame as a picture.
 //!
 //! ```text
 //! file ─ mark, meta ─→ transfer syntax, data set
@@ -42,7 +42,7 @@ use layout::{Colours, Layout};
 use place::Extent;
 use refusal::truncated;
 
-/// What decoding needs to know.
+/// The attributes that decoding needs.
 const WANTED: [Tag; 25] = [
     tags::SOP_CLASS_UID,
     tags::MODALITY,
@@ -83,7 +83,7 @@ pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, D
     }
     let layout = Layout::of(&attributes, options.max_pixels)?;
     let is_colour = matches!(layout.colours, Colours::Rgb | Colours::Ybr);
-    // What refuses a file is read before its pixels are.
+    // Every reason to refuse a file is checked before its pixels are read.
     let scale =
         if is_colour { None } else { Some(GreyScale::of(&attributes, &layout, options.window)?) };
     let frame = Frame::first(&attributes, layout, options.max_pixels)?;
@@ -100,12 +100,13 @@ pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Picture, D
     Ok(picture.seen(scale.through(), window))
 }
 
-/// Memory for a deflated file: what decoders of other formats get.
+/// Memory for a deflated file: the same as decoders of other formats get.
 fn most_bytes(max_pixels: u64) -> usize {
     usize::try_from(crate::decode_options::decoder_bytes(max_pixels)).unwrap_or(usize::MAX)
 }
 
-/// A file that says how large its picture is has lost it; any other never had one.
+/// The error for a file without pixels: if it states a picture size, its pixels are lost; otherwise
+/// it never had any.
 fn without_pixels(attributes: &Attributes<'_>) -> DecodeError {
     if attributes.word(tags::ROWS).is_some() {
         return truncated();

@@ -23,13 +23,13 @@ pub enum PictureFormat {
     WebP,
 }
 
-/// The format that the first bytes announce. File names play no part.
+/// The format that the first bytes announce. File names are ignored.
 ///
 /// `None` is certain once there are 132 bytes, the most that any format needs; `Some` means that
-/// it is worth decoding, not that it will succeed.
+/// decoding is worth trying, not that it will succeed.
 pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
-    // Its mark follows 128 bytes of any kind: some files are DICOM and TIFF at once, and only as
-    // DICOM do they have Hounsfield units.
+    // Its mark follows 128 bytes of any kind. Some files are both DICOM and TIFF, and only as DICOM
+    // do they have Hounsfield units.
     if crate::dicom::is_dicom(bytes) {
         return Some(PictureFormat::Dicom);
     }
@@ -50,7 +50,7 @@ pub fn looks_like_image(bytes: &[u8]) -> Option<PictureFormat> {
 }
 
 impl PictureFormat {
-    /// The name in lower case, as it stands at the end of a file's name: `png`, `jpeg`, `dicom`, …
+    /// The name in lower case, as used for file extensions: `png`, `jpeg`, `dicom`, …
     pub fn extension(self) -> &'static str {
         match self {
             Self::Bmp => "bmp",
@@ -63,7 +63,7 @@ impl PictureFormat {
         }
     }
 
-    /// The type that a `Content-Type` names, as IANA lists it.
+    /// The media type for `Content-Type`, as registered with IANA.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Bmp => "image/bmp",
@@ -76,7 +76,7 @@ impl PictureFormat {
         }
     }
 
-    /// What the crate `image` calls it; it does not read DICOM.
+    /// The format's name in the crate `image`, which does not read DICOM.
     pub(crate) fn decoder_format(self) -> Option<ImageFormat> {
         Some(match self {
             Self::Dicom => return None,
@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn types_are_those_that_iana_lists() {
         use PictureFormat::{Bmp, Dicom, Gif, Jpeg, Png, Tiff, WebP};
-        // https://www.iana.org/assignments/media-types: jpeg and not jpg, and DICOM is no image.
+        // https://www.iana.org/assignments/media-types: it is jpeg, not jpg, and DICOM is not an
+        // image type.
         let types = [Bmp, Dicom, Gif, Jpeg, Png, Tiff, WebP].map(PictureFormat::media_type);
         let listed = ["bmp", "dicom", "gif", "jpeg", "png", "tiff", "webp"].map(|name| {
             if name == "dicom" { "application/dicom".to_owned() } else { format!("image/{name}") }

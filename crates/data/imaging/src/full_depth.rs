@@ -6,7 +6,7 @@ use crate::Picture;
 use crate::picture::Samples;
 use crate::resize::resize_to;
 
-/// What an 8-bit sample is multiplied with to become the same brightness in 16 bits.
+/// Factor from an 8-bit sample to the same brightness in 16 bits.
 const BYTE_TO_WORD: u16 = 257;
 
 impl Picture {
@@ -25,11 +25,11 @@ impl Picture {
         resized.into_iter().map(|p| p.0).collect()
     }
 
-    /// Calls `visit` with each row of the RGB values that the picture stands for, from the top:
-    /// equal pictures give equal rows, however their files store them.
+    /// Calls `visit` with each row of the picture's RGB values, from the top: equal pictures give
+    /// equal rows, however their files store them.
     ///
-    /// A row has three bytes a pixel. Only where some sample says more than 8 bits can say do all
-    /// rows have six, the high byte of each sample first.
+    /// A row has three bytes a pixel. If any sample needs more than 8 bits, all rows have six bytes
+    /// a pixel, the high byte of each sample first.
     pub fn for_each_rgb_row(&self, mut visit: impl FnMut(&[u8])) {
         let width = self.width() as usize;
         let fits = |sample: &u16| sample.is_multiple_of(BYTE_TO_WORD);
@@ -73,7 +73,7 @@ fn word(sample: u8) -> u16 {
     u16::from(sample) * BYTE_TO_WORD
 }
 
-/// 0.299, 0.587 and 0.114 of red, green and blue, in parts of 65,536: grey stays what it is.
+/// 0.299, 0.587 and 0.114 of red, green and blue, in parts of 65,536, so that grey stays unchanged.
 fn luma([red, green, blue]: [u16; 3]) -> u16 {
     let sum = u64::from(red) * 19_595 + u64::from(green) * 38_470 + u64::from(blue) * 7_471;
     ((sum + 0x8000) >> 16) as u16

@@ -1,4 +1,4 @@
-//! The parts of a GIF before and of its first frame: no other is decoded.
+//! The parts of a GIF up to its first frame: no other frame is decoded.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ const SIGNATURE_LENGTH: usize = 6;
 const EXTENSION: u8 = 0x21;
 const FRAME: u8 = 0x2c;
 
-/// What follows the first frame, where the file has all of it.
+/// The bytes after the first frame, if the file has all of it.
 pub(crate) fn after_first_frame(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = after_description(bytes.get(SIGNATURE_LENGTH..)?, 7, 4)?;
     loop {
@@ -19,8 +19,8 @@ pub(crate) fn after_first_frame(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The same without transparency: its decoder would leave black where a pixel is transparent, and
-/// in every other format the colour behind alpha counts.
+/// The same without transparency: its decoder would leave transparent pixels black, but in every
+/// other format the colour behind alpha is used.
 pub(crate) fn opaque(bytes: &[u8]) -> Cow<'_, [u8]> {
     let places = transparent_at(bytes);
     if places.is_empty() {
@@ -34,7 +34,7 @@ pub(crate) fn opaque(bytes: &[u8]) -> Cow<'_, [u8]> {
 /// The flag of a graphic control extension that announces a transparent colour.
 const TRANSPARENT: u8 = 1;
 
-/// Where flags of graphic control extensions stand that announce a transparent colour for the
+/// Positions of the flags of graphic control extensions that announce a transparent colour for the
 /// first frame.
 fn transparent_at(bytes: &[u8]) -> Vec<usize> {
     const GRAPHIC_CONTROL: u8 = 0xf9;
@@ -51,14 +51,14 @@ fn transparent_at(bytes: &[u8]) -> Vec<usize> {
     places
 }
 
-/// What follows a description of `length` bytes and the colour table that its flags announce.
+/// The bytes after a description of `length` bytes and the colour table that its flags announce.
 fn after_description(bytes: &[u8], length: usize, flags_at: usize) -> Option<&[u8]> {
     let flags = *bytes.get(flags_at)?;
     let colours = if flags & 0x80 == 0 { 0 } else { 2 << (flags & 0x07) };
     bytes.get(length + 3 * colours..)
 }
 
-/// What follows a row of blocks, each after its length in one byte; the last is empty.
+/// The bytes after a series of blocks, each preceded by its length in one byte; the last is empty.
 fn after_blocks(mut bytes: &[u8]) -> Option<&[u8]> {
     loop {
         let (length, rest) = bytes.split_first()?;

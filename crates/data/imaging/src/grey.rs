@@ -11,7 +11,7 @@ pub const GREY_BINS: usize = 32;
 /// to 1.
 ///
 /// Grey is the luma of ITU-R BT.601, rounded as Pillow's `convert("L")` does; of 16-bit samples the
-/// high byte counts.
+/// high byte is used.
 pub fn grey_histogram(picture: &Picture) -> [f64; GREY_BINS] {
     let mut counts = [0_u64; GREY_BINS];
     let mut count = |grey: u8| counts[usize::from(grey) * GREY_BINS / 256] += 1;
@@ -27,8 +27,7 @@ pub fn grey_histogram(picture: &Picture) -> [f64; GREY_BINS] {
     counts.map(|count| count as f64 / pixels.max(1) as f64)
 }
 
-/// A picture's brightness in 8 bits a pixel, 0 black to 255 white. See [`grey_histogram`] for what
-/// counts as grey.
+/// A picture's brightness in 8 bits a pixel, 0 black to 255 white. [`grey_histogram`] defines grey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grey {
     width: u32,
@@ -74,8 +73,8 @@ impl Grey {
 }
 
 impl Picture {
-    /// How far each pixel is from grey, row by row: the difference between its highest and its
-    /// lowest channel, in 8 bits. `None` where the picture was stored without colours.
+    /// The distance of each pixel from grey, row by row: the difference between its highest and its
+    /// lowest channel, in 8 bits. `None` if the picture was stored without colours.
     pub fn chroma(&self) -> Option<Vec<u8>> {
         let range = |rgb: [u8; 3]| rgb[0].max(rgb[1]).max(rgb[2]) - rgb[0].min(rgb[1]).min(rgb[2]);
         match self.samples() {

@@ -1,4 +1,4 @@
-//! What the markers of a JPEG say (ITU-T T.81 annex B), read before a decoder starts.
+//! The markers of a JPEG (ITU-T T.81 annex B), read before a decoder starts.
 
 use image::{ColorType, DynamicImage, GrayImage, RgbImage};
 use zune_jpeg::JpegDecoder;
@@ -10,8 +10,8 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use crate::limits::{MOST_JPEG_COMPONENTS, MOST_JPEG_PASSES, MOST_JPEG_SCANS};
 use crate::{DecodeError, PictureFormat};
 
-/// Decodes a file to grey or RGB. Coded data that is damaged is refused; `image`, over the same
-/// decoder, fills the rest of the picture with grey and says nothing.
+/// Decodes a file to grey or RGB. Damaged coded data is refused; `image`, which uses the same
+/// decoder, would silently fill the rest of the picture with grey.
 pub(crate) fn pixels(bytes: &[u8], color: ColorType) -> Result<DynamicImage, DecodeError> {
     const FORMAT: PictureFormat = PictureFormat::Jpeg;
     let explain = |error: DecodeErrors| {
@@ -22,7 +22,7 @@ pub(crate) fn pixels(bytes: &[u8], color: ColorType) -> Result<DynamicImage, Dec
         }
     };
     let is_grey = matches!(color, ColorType::L8);
-    // What stands in headers is read as leniently as elsewhere.
+    // Headers are read as leniently as elsewhere.
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
@@ -45,10 +45,10 @@ pub(crate) fn pixels(bytes: &[u8], color: ColorType) -> Result<DynamicImage, Dec
     })
 }
 
-/// What a walk over the markers finds.
+/// The result of a walk over the markers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Markers {
-    /// Width and height in pixels; a height of 0 stands behind the first scan.
+    /// Width and height in pixels; if the height is 0, it follows the first scan.
     pub(crate) size: [u16; 2],
     /// The first start of frame: `C0` baseline, `C2` progressive, `C3` lossless, …
     pub(crate) process: Option<u8>,
@@ -58,16 +58,16 @@ pub(crate) struct Markers {
     pub(crate) components: Vec<u8>,
     pub(crate) scans: usize,
     pub(crate) has_jfif: bool,
-    /// What the Adobe marker says of the colours: 0 none, 1 `YCbCr`, 2 `YCCK`.
+    /// The colours that the Adobe marker states: 0 none, 1 `YCbCr`, 2 `YCCK`.
     pub(crate) adobe_transform: Option<u8>,
-    /// Whether the end mark is there.
+    /// Whether the end mark exists.
     pub(crate) complete: bool,
 }
 
 impl Markers {
-    /// Walks through the segments of a marker and, for most, a length (big endian, counting
-    /// itself) and content. After a start of scan come coded bytes, in which `FF 00` and restart
-    /// markers are no end.
+    /// Walks through the segments, each of a marker and, for most, a length (big endian, including
+    /// itself) and content. Coded bytes follow a start of scan; in them, `FF 00` and restart
+    /// markers do not end the scan.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         const END_OF_IMAGE: u8 = 0xd9;
         const START_OF_SCAN: u8 = 0xda;
@@ -77,7 +77,7 @@ impl Markers {
         let mut found = Self::default();
         let mut rest = bytes.get(2..).unwrap_or_default();
         loop {
-            // Bytes between segments are coded data, or filling that decoders skip as well.
+            // Bytes between segments are coded data, or padding that decoders also skip.
             let Some(at) = next_marker(rest) else { return found };
             let marker = rest[at + 1];
             rest = &rest[at + 2..];
@@ -119,7 +119,7 @@ impl Markers {
         self.components = segment.iter().skip(8).step_by(3).take(count).copied().collect();
     }
 
-    /// What kind of JPEG it is, where it is none that files of their own are read in.
+    /// The kind of JPEG, if it is not one that is read as a file of its own.
     pub(crate) fn unsupported(&self) -> Option<String> {
         let kind = match self.process? {
             0xc0..=0xc2 if self.bits == 8 => return None,
@@ -132,7 +132,7 @@ impl Markers {
         Some(kind.to_owned())
     }
 
-    /// Why decoding it would cost more than a picture of its size does, if it would.
+    /// The reason why decoding would cost more than a picture of its size should, if it would.
     pub(crate) fn excess(&self, max_pixels: u64) -> Option<String> {
         let most = usize::from(MOST_JPEG_COMPONENTS);
         if self.components.len() > most {
@@ -159,7 +159,7 @@ impl Markers {
     }
 }
 
-/// Where the next marker is that starts a segment or ends the picture.
+/// Position of the next marker that starts a segment or ends the picture.
 fn next_marker(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
@@ -171,7 +171,7 @@ fn next_marker(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Neither a stuffed or filling byte, nor a restart or other marker that stands alone.
+/// Whether it is not a stuffed or padding byte, a restart marker or another marker without content.
 fn is_segment(marker: u8) -> bool {
     !matches!(marker, 0x00 | 0x01 | 0xd0..=0xd8 | 0xff)
 }

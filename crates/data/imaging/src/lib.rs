@@ -5,11 +5,11 @@
 //! serving; [`augment()`] draws a random view of them, in training only, between resizing and
 //! normalising.
 //!
-//! [`GreyLevels`] and the methods beside it take something from a picture, to see whether a model
+//! [`GreyLevels`] and the methods beside it remove something from a picture, to see whether a model
 //! needs it.
 //!
-//! Every result depends on its arguments alone: not on the number of threads, nor on the order in
-//! which images are handled.
+//! Every result depends only on its arguments: not on the number of threads, nor on the order in
+//! which images are processed.
 
 mod alter;
 mod augment;

@@ -2,12 +2,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// torchvision's, of the ImageNet training images.
+/// torchvision's statistics of the ImageNet training images.
 const IMAGENET: ChannelStatistics =
     ChannelStatistics { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
-/// Means of the ImageNet training images' channels (red, green, blue) from 0 to 255, as Caffe's
-/// VGG16 and Keras' `preprocess_input` of mode `caffe` give them.
+/// Means of the ImageNet training images' channels (red, green, blue) from 0 to 255, as used by
+/// Caffe's VGG16 and Keras' `preprocess_input` of mode `caffe`.
 const CAFFE_MEAN: [f64; 3] = [123.68, 116.779, 103.939];
 
 /// [`CAFFE_MEAN`] on values in [0, 1]: `255 v − mean` is `(v − mean / 255) / (1 / 255)`.
@@ -20,18 +20,19 @@ const CAFFE: ChannelStatistics = ChannelStatistics {
     deviation: [(1.0 / 255.0) as f32; 3],
 };
 
-/// How values in [0, 1] become the model's.
+/// How values in [0, 1] become the model's input.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalisation {
-    /// As they are.
+    /// Unchanged.
     Unit,
     /// Less torchvision's ImageNet mean of each channel, over its standard deviation.
     Imagenet,
-    /// From 0 to 255, less Caffe's ImageNet mean of each channel: what Keras' VGG16 was trained
-    /// on, but for the order of the channels, which is red, green, blue here as everywhere.
+    /// From 0 to 255, less Caffe's ImageNet mean of each channel: the input that Keras' VGG16 was
+    /// trained on, except for the order of the channels, which is red, green, blue here as
+    /// everywhere.
     Caffe,
-    /// Less a mean of each channel, over a standard deviation, that are none of these.
+    /// Less a mean of each channel, over a standard deviation; other statistics than the above.
     Channels(ChannelStatistics),
 }
 
@@ -39,21 +40,21 @@ pub enum Normalisation {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelStatistics {
-    /// What is subtracted.
+    /// The value that is subtracted.
     pub mean: [f32; 3],
-    /// What the rest is divided by.
+    /// The divisor.
     pub deviation: [f32; 3],
 }
 
 impl Normalisation {
-    /// The normalisation by these statistics, by its name where it has one.
+    /// The normalisation by these statistics, by its name if it has one.
     pub fn of(statistics: ChannelStatistics) -> Self {
         let named = [Self::Unit, Self::Imagenet, Self::Caffe];
         let same = named.into_iter().find(|named| named.statistics() == statistics);
         same.unwrap_or(Self::Channels(statistics))
     }
 
-    /// What it subtracts and divides by.
+    /// The mean that it subtracts and the deviation that it divides by.
     pub fn statistics(&self) -> ChannelStatistics {
         match self {
             Self::Unit => ChannelStatistics { mean: [0.0; 3], deviation: [1.0; 3] },

@@ -8,10 +8,10 @@ use crate::{PictureFormat, Window};
 
 /// A decoded picture, 8 or 16 bits a sample.
 ///
-/// It stands for RGB values: grey counts as three equal channels and palettes are expanded; alpha
-/// is dropped, not blended with any background; 16-bit samples keep their precision. The pixels
-/// lie upright, as the orientation of EXIF or TIFF says and as browsers show them; width and height
-/// are those of the upright picture.
+/// It represents RGB values: grey counts as three equal channels and palettes are expanded; alpha
+/// is dropped, not blended with any background; 16-bit samples keep their precision. The pixels are
+/// upright, by the orientation of EXIF or TIFF, as in browsers; width and height are those of the
+/// upright picture.
 #[derive(Clone)]
 pub struct Picture {
     format: PictureFormat,
@@ -23,17 +23,17 @@ pub struct Picture {
     seen_through: Option<SeenThrough>,
 }
 
-/// How the values of a grey DICOM picture became brightness. Pictures of one set that differ in it
-/// can be told apart by that alone.
+/// How the values of a grey DICOM picture became brightness. If pictures of one set differ in it, a
+/// model can distinguish them by that alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeenThrough {
     /// The lung window over Hounsfield units.
     Lung,
-    /// The window that was asked for.
+    /// The window that was requested.
     Asked,
-    /// The window that the file names.
+    /// The window in the file.
     OwnWindow,
-    /// The lookup table that the file holds.
+    /// The lookup table in the file.
     OwnTable,
     /// From the lowest value of the picture to its highest.
     WholeRange,
@@ -60,7 +60,8 @@ pub(crate) enum Samples {
     Rgb16(Vec<U16x3>),
 }
 
-/// How the file stores its colours. Shown by Pillow's names, with the bits where they are not 8.
+/// How the file stores its colours. Displayed by Pillow's names, with the number of bits if it is
+/// not 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColourMode {
@@ -72,7 +73,7 @@ pub enum ColourMode {
     Rgb,
     /// Red, green, blue, alpha.
     Rgba,
-    /// Numbers of a table of colours.
+    /// Indices into a table of colours.
     Palette,
     /// Cyan, magenta, yellow, black, as printers use them; 8 or 16 bits.
     Cmyk,
@@ -87,7 +88,7 @@ pub enum ColourMode {
 }
 
 impl Picture {
-    /// Takes decoded pixels and drops their alpha. `stored` says what they no longer show.
+    /// Takes decoded pixels and drops their alpha. `stored` has the facts that they no longer show.
     /// `None` for samples that are not integers of 8 or 16 bits.
     pub(crate) fn new(
         format: PictureFormat,
@@ -147,7 +148,7 @@ impl Picture {
         Self { format, colour_mode, width, height, samples, window, seen_through }
     }
 
-    /// The same, with what its values were seen through.
+    /// The same, with the window or table that was used.
     pub(crate) fn seen(self, through: SeenThrough, window: Option<Window>) -> Self {
         Self { window, seen_through: Some(through), ..self }
     }
@@ -172,7 +173,7 @@ impl Picture {
         self.height
     }
 
-    /// What kind of file it came from.
+    /// The format of the file it came from.
     pub fn format(&self) -> PictureFormat {
         self.format
     }
@@ -182,8 +183,8 @@ impl Picture {
         self.colour_mode
     }
 
-    /// The window that its values were seen through. Only the grey pictures of DICOM have one, and
-    /// not those that were seen through a lookup table.
+    /// The window that was applied to its values. Only grey DICOM pictures have one, and not those
+    /// with a lookup table.
     pub fn window(&self) -> Option<Window> {
         self.window
     }

@@ -1,4 +1,4 @@
-//! The parts of a PNG that make its picture, apart from what only describes it.
+//! Separates the parts of a PNG that make its picture from those that only describe it.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use std::borrow::Cow;
 const FRAME: usize = 12;
 const SIGNATURE: usize = 8;
 
-/// Without chunks that do not change the picture as it is read here: profiles and texts, which
-/// may be deflated and inflate to any size, and whatever programs add.
+/// Removes chunks that do not affect the picture as it is read here: profiles and texts, which may
+/// be deflated and inflate to any size, and whatever programs add.
 pub(crate) fn essential(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !chunks(bytes).any(|chunk| !is_essential(chunk)) {
         return bytes.into();
@@ -30,8 +30,8 @@ fn chunks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Names that start with a capital are of what nobody may pass over. Transparency counts because
-/// the colour mode does, and EXIF for its orientation.
+/// Chunks whose name starts with a capital must not be skipped. Transparency is kept because it is
+/// part of the colour mode, and EXIF for its orientation.
 fn is_essential(chunk: &[u8]) -> bool {
     let name = chunk.get(4..8).unwrap_or_default();
     name.first().is_none_or(u8::is_ascii_uppercase) || matches!(name, b"tRNS" | b"eXIf")

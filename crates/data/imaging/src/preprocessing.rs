@@ -5,23 +5,23 @@ use crate::picture::Samples;
 use crate::resize::resize_to;
 use crate::{Normalisation, Picture};
 
-/// How a picture becomes what the model sees. Training, evaluation and serving use this one; it is
-/// saved beside the model and read back from there.
+/// How a picture becomes the model's input. Training, evaluation and serving share it; it is saved
+/// beside the model and read from there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
-    /// Height and width the model sees, in pixels. Proportions are not kept, as in Keras'
+    /// Height and width of the model's input, in pixels. Proportions are not kept, as in Keras'
     /// `flow_from_directory`.
     pub image_size: u32,
-    /// How values in [0, 1] become the model's.
+    /// How values in [0, 1] become the model's input.
     pub normalisation: Normalisation,
 }
 
 impl Preprocessing {
     /// The picture as planes: `[3, image_size, image_size]`, red, green and blue, f32 in [0, 1].
     ///
-    /// Resized by the bilinear (triangle) filter, widened by the scale where the picture shrinks,
-    /// which keeps fine structures from turning into moiré: Pillow's `BILINEAR` and torchvision's
+    /// Resized by the bilinear (triangle) filter, widened by the scale if the picture shrinks, so
+    /// that fine structures do not turn into moiré: Pillow's `BILINEAR` and torchvision's
     /// `antialias=True`. Like Pillow, each of the two passes rounds to the picture's own 8 or 16
     /// bits; only then are samples divided by 255 or 65535.
     pub fn resize(&self, picture: &Picture) -> Vec<f32> {
@@ -49,7 +49,7 @@ impl Preprocessing {
     }
 }
 
-/// `pixels` of `picture` at `size` × `size`, as planes of what `rgb` makes of each.
+/// `pixels` of `picture` at `size` × `size`, as planes of the colours that `rgb` returns for each.
 fn resize<P: PixelTrait>(
     pixels: &[P],
     picture: &Picture,

@@ -1,8 +1,8 @@
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
-/// `pixels`, which are `from` wide and high, at `to`, by the bilinear filter with antialiasing.
-/// Sizes are `[width, height]`.
+/// Resizes `pixels` from `from` to `to` by the bilinear filter with antialiasing. Sizes are
+/// `[width, height]`.
 pub(crate) fn resize_to<P: PixelTrait>(pixels: &[P], from: [u32; 2], to: [u32; 2]) -> Vec<P> {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     let source = TypedImageRef::new(from[0], from[1], pixels)

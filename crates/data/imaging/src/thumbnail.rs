@@ -14,8 +14,8 @@ pub struct Thumbnail {
 }
 
 impl Thumbnail {
-    /// Shrinks a picture until its longer side has `longest_side` pixels; one that is smaller
-    /// already keeps its size. Proportions are kept, as far as whole pixels allow.
+    /// Shrinks a picture until its longer side has `longest_side` pixels; a smaller picture keeps
+    /// its size. Proportions are kept, as far as whole pixels allow.
     pub fn of(picture: &Picture, longest_side: u32) -> Self {
         let (width, height) = (picture.width(), picture.height());
         let longest = width.max(height).max(1);
@@ -28,7 +28,7 @@ impl Thumbnail {
         Self::resized(picture, size)
     }
 
-    /// A picture at `side` × `side`, its proportions not kept: what a model sees.
+    /// A picture at `side` × `side`, without keeping its proportions: as a model sees it.
     pub fn square(picture: &Picture, side: u32) -> Self {
         Self::resized(picture, [side, side])
     }

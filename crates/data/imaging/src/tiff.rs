@@ -1,5 +1,5 @@
-//! What the first directory of a TIFF says (TIFF 6.0; `BigTIFF` too), read before its decoder
-//! starts: that decoder passes over some tags which change the picture.
+//! The first directory of a TIFF (TIFF 6.0; `BigTIFF` too), read before its decoder starts: that
+//! decoder ignores some tags that change the picture.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use crate::jpeg::Markers;
 use crate::limits::{FEW_TIFF_CHUNKS, LEAST_TIFF_TILE_PIXELS};
 use crate::{DecodeError, PictureFormat};
 
-/// A file that its decoder reads right.
+/// A file in a form that its decoder reads correctly.
 pub(crate) struct Prepared<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
     /// Colours are multiplied with alpha: `ExtraSamples` 1.
@@ -40,16 +40,16 @@ mod tag {
 const LZW: u64 = 5;
 const JPEG: u64 = 7;
 
-/// Whether coded bytes start with the code that clears the table, 256, from the lowest bit on: as
-/// programs wrote it before TIFF 6.0, and as libtiff knows them.
+/// Whether coded bytes start with the code that clears the table, 256, from the lowest bit on:
+/// programs wrote it so before TIFF 6.0, and libtiff recognises it the same way.
 fn is_old_lzw(bytes: &[u8]) -> impl Fn(&Range<usize>) -> bool {
     |chunk| matches!(bytes[chunk.clone()], [0, second, ..] if second & 1 == 1)
 }
 
-/// Looks through the first directory of a file. One that cannot be read is left to the decoder.
+/// Checks the first directory of a file. A directory that cannot be read is left to the decoder.
 ///
 /// # Errors
-/// When the picture is of a kind that would come out as another one, or costs more than its size
+/// When the picture is of a kind that would be decoded wrongly, or costs more than its size
 /// explains.
 pub(crate) fn prepare(bytes: &[u8], max_pixels: u64) -> Result<Prepared<'_>, DecodeError> {
     let Some(directory) = Directory::first(bytes) else {
@@ -67,7 +67,7 @@ pub(crate) fn prepare(bytes: &[u8], max_pixels: u64) -> Result<Prepared<'_>, Dec
     if let Some(reason) = directory.excess(&chunks, max_pixels) {
         return Err(DecodeError::TooCostly { format: PictureFormat::Tiff, reason });
     }
-    // Bits lie the other way round in each byte. JPEG in TIFF has an order of its own.
+    // The bits of each byte are in reverse order. JPEG in TIFF has its own order.
     let reversed =
         directory.number(tag::FILL_ORDER, 1) == 2 && directory.number(tag::COMPRESSION, 1) != JPEG;
     Ok(Prepared {
@@ -96,7 +96,7 @@ impl<'a> Directory<'a> {
         for number in 0..entries {
             let at = start.checked_add(count)?.checked_add(number.checked_mul(entry)?)?;
             let tag = u16::try_from(directory.integer(at, 2)?).ok()?;
-            // BYTE, SHORT, LONG and LONG8; of other kinds is nothing that is asked for.
+            // BYTE, SHORT, LONG and LONG8; no tag that is needed has another type.
             let size = match directory.integer(at + 2, 2)? {
                 1 => 1,
                 3 => 2,
@@ -106,7 +106,7 @@ impl<'a> Directory<'a> {
             };
             let many = usize::try_from(directory.integer(at + 4, offset)?).ok()?;
             let value_at = at + 4 + offset;
-            // Few enough numbers lie in the entry itself.
+            // If there are few numbers, the entry itself holds them.
             let values_at = if many.checked_mul(size)? <= offset {
                 value_at
             } else {
@@ -127,14 +127,14 @@ impl<'a> Directory<'a> {
         })
     }
 
-    /// All numbers of a tag that lie in the file.
+    /// All numbers of a tag that are inside the file.
     fn numbers(&self, tag: u16) -> Vec<u64> {
         let entry = self.entries.iter().find(|(of, ..)| *of == tag);
         let Some((_, size, many, at)) = entry else { return Vec::new() };
         (0..*many).map_while(|number| self.integer(at + number * size, *size)).collect()
     }
 
-    /// The first number of a tag, or what stands for one that is missing.
+    /// The first number of a tag, or `missing` if there is none.
     fn number(&self, tag: u16, missing: u64) -> u64 {
         let entry = self.entries.iter().find(|(of, _, many, _)| *of == tag && *many > 0);
         entry.and_then(|(_, size, _, at)| self.integer(*at, *size)).unwrap_or(missing)
@@ -144,7 +144,7 @@ impl<'a> Directory<'a> {
         self.entries.iter().any(|(of, ..)| *of == tag::TILE_OFFSETS)
     }
 
-    /// A kind of picture that the decoder does not know, or takes for another.
+    /// A kind of picture that the decoder does not know, or would misread.
     fn unsupported(&self) -> Option<String> {
         let samples = self.number(tag::SAMPLES_PER_PIXEL, 1);
         if let Some(format) = self.numbers(tag::SAMPLE_FORMAT).into_iter().find(|it| *it != 1) {
@@ -186,7 +186,7 @@ impl<'a> Directory<'a> {
         None
     }
 
-    /// Where the strips or tiles lie.
+    /// Positions of the strips or tiles.
     fn chunks(&self) -> Vec<Range<usize>> {
         let (offsets, counts) = if self.is_tiled() {
             (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS)
@@ -226,7 +226,7 @@ impl<'a> Directory<'a> {
         distinct.into_iter().find_map(|(start, end)| {
             let markers = Markers::of(&self.bytes[start..end]);
             let [wide, high] = markers.size.map(u64::from);
-            // Some encoders fill up to whole blocks of 16.
+            // Some encoders pad to whole blocks of 16.
             if wide > columns.saturating_add(15) || high > rows.saturating_add(15) {
                 return Some(format!(
                     "a JPEG of {wide}×{high} pixels in a strip or tile of {columns}×{rows}"

@@ -1,18 +1,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A range of values that is spread over all greys, as radiologists set it: what lies below is
-/// black, what lies above is white.
+/// A range of values that is mapped to all greys, as radiologists set it: values below are black,
+/// values above are white.
 ///
-/// The values are those that a DICOM file's rescale slope and intercept lead to: Hounsfield units
-/// for CT. Written and parsed as `centre,width`: `-600,1500`.
+/// The values are those after a DICOM file's rescale slope and intercept: Hounsfield units for CT.
+/// Written and parsed as `centre,width`: `-600,1500`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     centre: f64,
     width: f64,
 }
 
-/// Numbers that are no [`Window`]. Reads after "failed to read the window: ".
+/// Numbers that are not a [`Window`]. Reads after "failed to read the window: ".
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WindowError {
     /// Not two numbers with a comma between them.
@@ -26,7 +26,7 @@ pub enum WindowError {
         /// Width.
         width: f64,
     },
-    /// DICOM PS3.3 C.11.2.1.2 asks for a width of at least 1.
+    /// DICOM PS3.3 C.11.2.1.2 requires a width of at least 1.
     #[error("a width of {0} is below 1")]
     TooNarrow(f64),
 }
@@ -49,8 +49,8 @@ impl Window {
         Ok(Self { centre, width })
     }
 
-    /// One of a file whose curve is not the linear one, and has a meaning down to a width of 0:
-    /// PS3.3 C.11.2.1.3. `None` for numbers that are no such window.
+    /// A window of a file whose curve is not the linear one, and allows any width above 0: PS3.3
+    /// C.11.2.1.3. `None` for numbers that are not such a window.
     pub(crate) fn of_any_width(centre: f64, width: f64) -> Option<Self> {
         (centre.is_finite() && width.is_finite() && width > 0.0).then_some(Self { centre, width })
     }
@@ -60,7 +60,7 @@ impl Window {
         self.centre
     }
 
-    /// How many values are told apart: at least 1, or more than 0 where a file has another curve
+    /// How many values are distinguished: at least 1, or more than 0 if a file has another curve
     /// than the linear one.
     pub fn width(&self) -> f64 {
         self.width

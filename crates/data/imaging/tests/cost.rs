@@ -1,4 +1,4 @@
-//! What a few bytes may announce is refused before a decoder starts on it.
+//! Excessive work that a few bytes announce is refused before a decoder starts on it.
 #![cfg(test)]
 
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn with_scans(jpeg: &[u8], times: usize) -> Vec<u8> {
 fn a_jpeg_of_more_scans_than_encoders_write_is_refused() {
     let jpeg = include_bytes!("pictures/progressive.jpg");
     assert!(decode(jpeg).is_ok());
-    // Bits that are refined twice are damage, which the decoder tells.
+    // Refining bits twice is damage, which the decoder reports.
     let few = decode(&with_scans(jpeg, 10));
     assert!(!matches!(few, Err(DecodeError::TooCostly { .. })), "{few:?}");
     let error = decode(&with_scans(jpeg, 400)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Pictures that the tests encode, of every kind that people have, and bytes that are none.
+//! Pictures that the tests encode, of every common kind, and bytes that are not pictures.
 
 use std::io::Cursor;
 
@@ -203,7 +203,7 @@ fn a_file_cut_anywhere_is_refused() {
     files.push(include_bytes!("pictures/progressive.jpg").to_vec());
     for file in files {
         let format = looks_like_image(&file).unwrap();
-        // The last byte of a GIF only says that no other frame follows.
+        // The last byte of a GIF only states that no other frame follows.
         let trailer = usize::from(format == PictureFormat::Gif);
         let end = file.len() - trailer;
         for cut in 0..end {
@@ -229,7 +229,7 @@ fn damage_inside_a_jpeg_is_refused_and_not_filled_with_grey() {
     let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 97 + y * 31) as u8, (x * y) as u8, 0]));
     let mut bytes = encode(noise, ImageFormat::Jpeg);
     let middle = bytes.len() / 2;
-    // Ones only: no code of Huffman has so many.
+    // Only ones: no Huffman code has so many.
     for pair in bytes[middle..middle + 16].chunks_mut(2) {
         pair.copy_from_slice(&[0xff, 0]);
     }
@@ -240,7 +240,7 @@ fn damage_inside_a_jpeg_is_refused_and_not_filled_with_grey() {
 fn transparent_pixels_of_a_gif_have_their_colour() {
     let mut bytes = encode(gradient(), ImageFormat::Gif);
     let plain = decode(&bytes).unwrap();
-    // A control extension before the first frame, by which one colour is transparent.
+    // A control extension before the first frame that makes one colour transparent.
     let colours = 3 * (2 << (bytes[10] & 7)) * usize::from(bytes[10] >> 7);
     let frame = 13 + colours;
     if bytes[frame] == 0x21 {

@@ -1,5 +1,5 @@
-//! Pictures that someone else made: whatever the bytes are, decoding ends with a picture or an
-//! error. Those of DICOM are in `dicom/hostile.rs`.
+//! Pictures from others: whatever the bytes are, decoding ends with a picture or an error. Those of
+//! DICOM are in `dicom/hostile.rs`.
 #![cfg(test)]
 
 mod mutate;
@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::mutate::{count_read, mutate, mutations};
 use crate::write_tiff::Tiff;
 
-/// The longest that a format is told by; without it nothing would be decoded.
+/// The longest signature of a format; without it nothing would be decoded.
 const SIGNATURE: usize = 12;
 
 fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// One file of each kind that is decoded in a way of its own.
+/// One file of each kind with its own way of being decoded.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let rgb = image::RgbImage::from_fn(24, 20, |x, y| {
         image::Rgb([(x * 9) as u8, (y * 11) as u8, (x * y) as u8])
@@ -59,7 +59,7 @@ fn no_mutation_of_a_picture_ends_in_a_panic() {
             bytes
         };
         let read = count_read(name, mutated, |bytes| decode_with(bytes, &options).is_ok());
-        // The changes reach what matters.
+        // The changes reach the content.
         assert!(read < mutations, "{name}: all of {mutations} were read");
     }
 }

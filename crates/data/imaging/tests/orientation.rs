@@ -1,4 +1,4 @@
-//! A picture is turned upright, by the tag of EXIF and of TIFF alike, as browsers do.
+//! A picture is turned upright, by the tag of EXIF and of TIFF, as browsers do.
 #![cfg(test)]
 
 mod write_tiff;
@@ -7,11 +7,12 @@ use imaging::{Picture, decode};
 
 use crate::write_tiff::Tiff;
 
-/// 3 × 2 pixels that say where they lie when upright.
+/// 3 × 2 pixels whose values show their upright position.
 const UPRIGHT: [u8; 6] = [10, 20, 30, 40, 50, 60];
 
-/// As a file stores the upright picture for each orientation: width, and rows. EXIF 2.32 and TIFF
-/// 6.0 say which side of the stored rows and columns is up; Pillow's `exif_transpose` leads back.
+/// How a file stores the upright picture for each orientation: width, and rows. EXIF 2.32 and TIFF
+/// 6.0 define which side of the stored rows and columns is up; Pillow's `exif_transpose` reverses
+/// it.
 const STORED: [(u16, u32, [u8; 6]); 8] = [
     (1, 3, [10, 20, 30, 40, 50, 60]),
     (2, 3, [30, 20, 10, 60, 50, 40]),
@@ -82,7 +83,7 @@ fn the_orientation_of_a_tiff_turns_it_upright() {
 
 #[test]
 fn exif_of_a_jpeg_turns_it_upright() {
-    // Eight by sixteen pixels, the upper half black: turned right, the right half is.
+    // Eight by sixteen pixels, the upper half black: turned right, the right half is black.
     let mut jpeg = Vec::new();
     let half = image::GrayImage::from_fn(8, 16, |_, y| image::Luma([if y < 8 { 0 } else { 255 }]));
     image::codecs::jpeg::JpegEncoder::new(&mut jpeg).encode_image(&half).unwrap();

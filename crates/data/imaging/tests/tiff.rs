@@ -1,4 +1,4 @@
-//! TIFF tags that change the picture: each is followed, or the file is refused by its name.
+//! TIFF tags that change the picture: each is applied, or the file is refused with the tag's name.
 #![cfg(test)]
 
 mod write_tiff;

@@ -4,8 +4,8 @@
 //! cargo run --release -p picture-checks --example marks -- data/test
 //! ```
 //!
-//! Prints the path and the marks of each picture that has some, then how many those are and what
-//! measuring the facts of a picture took, decoding apart.
+//! Prints the path and the marks of each picture that has some, then their number, and the time
+//! that measuring the facts of a picture took, without decoding.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

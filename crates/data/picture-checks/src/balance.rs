@@ -19,7 +19,7 @@ pub struct SplitBalance {
     pub images_by_class: Vec<u64>,
     /// Images of the largest class over those of the smallest. None where a class has no image.
     pub largest_to_smallest: Option<f64>,
-    /// Share of the images that are of the largest class: the accuracy of always naming it.
+    /// Share of the images that are of the largest class: the accuracy of always predicting it.
     pub majority_share: f64,
 }
 

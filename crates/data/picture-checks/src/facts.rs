@@ -10,11 +10,11 @@ pub const THUMBNAIL_SIDE: usize = 32;
 /// common grey.
 pub const BLANK_SHARE: f64 = 0.999;
 
-/// How far from the most common grey a pixel of a blank picture may be, in levels of 256: what
-/// JPEG adds to a constant.
+/// How far from the most common grey a pixel of a blank picture may be, in levels of 256: the error
+/// of JPEG on a constant.
 const BLANK_TOLERANCE: usize = 2;
 
-/// What is measured of one picture, once, when it is decoded.
+/// The measurements of one picture, made once, when it is decoded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Facts {
     /// Width in pixels.
@@ -28,7 +28,7 @@ pub struct Facts {
     /// Size of the file in bytes.
     pub file_bytes: u64,
     /// Share of the pixels in each of 32 equally wide bins of grey, black to white; they add up to
-    /// 1. See [`imaging::grey_histogram`] for what grey is.
+    /// 1. [`imaging::grey_histogram`] defines grey.
     pub grey_histogram: [f64; GREY_BINS],
     /// Mean grey, 0 black to 255 white.
     pub mean_grey: f64,
@@ -46,7 +46,7 @@ pub struct Facts {
     /// histogram.
     #[serde(skip)]
     pub level_shares: LevelShares,
-    /// The picture at 32×32. Not serialised: no report shows numbers of it.
+    /// The picture at 32×32. Not serialised: no report displays its values.
     #[serde(skip)]
     pub thumbnail: GreyThumbnail,
 }
@@ -116,8 +116,8 @@ impl Facts {
         f64::from(self.width) / f64::from(self.height.max(1))
     }
 
-    /// Share of the pixels that are black or white, where a window or a scan has cut off what was
-    /// there.
+    /// Share of the pixels that are black or white, where a window or a scan has clipped the
+    /// content.
     pub fn saturated_share(&self) -> f64 {
         self.black_share + self.white_share
     }
@@ -226,7 +226,7 @@ mod tests {
     fn constant_pictures_are_blank_and_dim_ones_are_not() {
         let constant = ImageBuffer::from_pixel(50, 50, Luma([17_u8]));
         assert!(facts(constant.clone()).is_blank());
-        // What JPEG makes of a constant, and two dead pixels.
+        // A constant after JPEG, and two dead pixels.
         let nearly = ImageBuffer::from_fn(50, 50, |x, y| {
             Luma([if (x, y) == (9, 9) { 255 } else { 17 + (x % 3) as u8 }])
         });

@@ -1,4 +1,4 @@
-//! What can be said of pictures without knowing what they show.
+//! Facts about pictures that can be measured without knowing what they show.
 //!
 //! ```text
 //! one picture, decoded
@@ -9,9 +9,9 @@
 //!   └─ sizes, shapes and brightnesses unlike all others              outliers
 //! ```
 //!
-//! Facts are small (under 6 KB), so that those of 10,000 pictures fit in memory together. Nothing
-//! here knows labels but to count by them; the classifiers that are fitted on facts are in the
-//! crate `shortcuts`. Every result depends on its arguments alone, not on the number of threads.
+//! Facts are small (under 6 KB), so that those of 10,000 pictures fit in memory together. Labels
+//! are only used for counting here; the classifiers that are fitted on facts are in the crate
+//! `shortcuts`. Every result depends only on its arguments, not on the number of threads.
 
 mod balance;
 mod facts;

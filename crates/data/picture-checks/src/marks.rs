@@ -9,7 +9,7 @@
 //! | pen stroke | long thin lines of black or white ink | constant ink, hard edges |
 //! | text | three characters or more in a row | thin pieces of one height on one base line, on an even ground |
 //!
-//! # How well they do
+//! # How well they work
 //!
 //! Recall, of 100 phantoms (about 235×174) with one mark each (`tests/marks.rs`):
 //!
@@ -22,15 +22,15 @@
 //! | text in a corner, 7 pixels high | 0.69 · 0.70 |
 //! | text in a corner, 14 pixels high | 0.23 |
 //!
-//! What is missed: ink over ground of its own brightness, lines with smooth (anti-aliased) edges,
-//! which look like vessels, text over the body, grey watermarks, single letters. Of the 66 distinct
-//! `normal` pictures of the public chest CT set, 42 carry strokes, arrows, boxes or coloured dots
-//! when looked at by eye; 37 of these are found. Of its other text, a watermark in 7 pictures and a
+//! Missed are: ink over ground of its own brightness, lines with smooth (anti-aliased) edges, which
+//! look like vessels, text over the body, grey watermarks, single letters. Of the 66 distinct
+//! `normal` pictures of the public chest CT set, 42 have strokes, arrows, boxes or coloured dots
+//! when examined by eye; 37 of these are found. Of its other text, a watermark in 7 pictures and a
 //! small "IM: 15 SE: 4" are missed.
 //!
 //! False alarms: 1 of 400 clean phantoms (0 of them as JPEG); 0 of the 24 other `normal` pictures;
-//! 0 of the 729 pictures of the three cancers, of which 3 are marked, rightly when looked at: a
-//! yellow line, a red warning, the text "A180".
+//! 0 of the 729 pictures of the three cancers. Of these 3 are marked, correctly when examined by
+//! eye: a yellow line, a red warning, the text "A180".
 
 mod colour;
 mod component;
@@ -49,23 +49,23 @@ pub use region::Region;
 /// No marks are looked for in pictures whose shorter side is below this, in pixels.
 const SMALLEST_SIDE: u32 = 64;
 
-/// At most this many marks of a picture are told, so that facts stay small.
+/// At most this many marks of a picture are recorded, so that facts stay small.
 const MOST_MARKS: usize = 16;
 
 /// Something drawn into a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Mark {
-    /// What it looks like.
+    /// Its appearance.
     pub kind: MarkKind,
-    /// Where it is.
+    /// Its position.
     pub region: Region,
 }
 
-/// What a mark looks like.
+/// The appearance of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkKind {
-    /// Coloured, in a picture that is grey.
+    /// Coloured, in a grey picture.
     Coloured,
     /// A long thin line of black or white ink.
     PenStroke,
@@ -83,7 +83,7 @@ impl std::fmt::Display for MarkKind {
     }
 }
 
-/// Finds what was drawn into a picture whose brightness is `grey`.
+/// Finds the marks in a picture whose brightness is `grey`.
 pub(crate) fn find(picture: &Picture, grey: &Grey) -> Vec<Mark> {
     if grey.width().min(grey.height()) < SMALLEST_SIDE {
         return Vec::new();

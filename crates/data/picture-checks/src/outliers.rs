@@ -14,7 +14,7 @@ const USUAL_SHARE: f64 = 0.95;
 /// deviation: 1 / Φ⁻¹(3/4).
 const DEVIATION_OF_MAD: f64 = 1.4826;
 
-/// What an image can be unusual by.
+/// The measures by which an image can be unusual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutlierMeasure {
@@ -31,13 +31,13 @@ pub enum OutlierMeasure {
 pub struct Outlier {
     /// Its position among the images given.
     pub image: usize,
-    /// What is unusual.
+    /// The unusual measure.
     pub measure: OutlierMeasure,
-    /// What was measured, in the measure's unit.
+    /// The value, in the measure's unit.
     pub value: f64,
 }
 
-/// What is usual in the data set.
+/// The usual range in the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TypicalRange {
     /// The measure.
@@ -50,15 +50,15 @@ pub struct TypicalRange {
     pub highest: f64,
 }
 
-/// The images of a data set that are unlike all others, and what is usual in it.
+/// The images of a data set that are unlike all others, and the usual ranges.
 ///
-/// An image is an outlier when it is, all three,
+/// An image is an outlier when all three hold: it is
 /// - more than five standard deviations from the median, the deviation being 1.4826 times the median
 ///   absolute deviation over the whole data set (Leys et al. 2013);
 /// - far enough to matter: a factor of 2 in pixels, of 1.25 in the aspect ratio, 25 levels in the
-///   mean grey. Otherwise one picture that has a pixel more than its equals would be one;
-/// - further out than 95 % of the images. More than 5 % are no outliers but another group of
-///   pictures, which is what shortcuts are looked for in.
+///   mean grey. Otherwise a picture with one pixel more than the others would be an outlier;
+/// - further out than 95 % of the images. More than 5 % are not outliers but another group of
+///   pictures, which the search for shortcuts covers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outliers {
     /// One range for each measure.
@@ -71,7 +71,7 @@ impl OutlierMeasure {
     /// Every measure, in order.
     pub const ALL: [Self; 3] = [Self::Pixels, Self::AspectRatio, Self::MeanGrey];
 
-    /// What is measured of an image, in the measure's unit.
+    /// The value of an image, in the measure's unit.
     pub fn value(self, facts: &Facts) -> f64 {
         match self {
             Self::Pixels => facts.pixels() as f64,
@@ -89,7 +89,7 @@ impl OutlierMeasure {
         }
     }
 
-    /// Ratios become differences.
+    /// Turns ratios into differences.
     fn scaled(self, value: f64) -> f64 {
         match self {
             Self::Pixels | Self::AspectRatio => value.ln(),
@@ -131,7 +131,7 @@ impl Outliers {
     }
 }
 
-/// The median and how far from it is still usual. `None` without images.
+/// The median and the usual distance from it. `None` without images.
 fn usual(measure: OutlierMeasure, scaled: &[f64]) -> Option<(f64, f64)> {
     let mut sorted = scaled.to_vec();
     sorted.sort_by(f64::total_cmp);

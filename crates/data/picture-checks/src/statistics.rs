@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::Facts;
 
-/// A picture's facts with what it is counted by.
+/// A picture's facts with its class and split.
 #[derive(Debug, Clone, Copy)]
 pub struct Described<'a> {
-    /// What was measured.
+    /// The measurements.
     pub facts: &'a Facts,
     /// The picture's class.
     pub class: ClassIndex,
@@ -37,20 +37,20 @@ pub struct IntensityStatistics {
     pub mean_histogram: [f64; GREY_BINS],
 }
 
-/// Where a measure lies, by linear interpolation between its sorted values, as `numpy.quantile`
-/// does.
+/// The distribution of a measure, by linear interpolation between its sorted values, as
+/// `numpy.quantile` does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// Below which 10 % lie.
+    /// 10 % lie below it.
     pub tenth: f64,
-    /// Below which half lie.
+    /// Half lie below it.
     pub median: f64,
-    /// Below which 90 % lie.
+    /// 90 % lie below it.
     pub ninetieth: f64,
 }
 
 impl Quantiles {
-    /// The quantiles of values in any order. `None` of nothing.
+    /// The quantiles of values in any order. `None` if there are none.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = values.into_iter().collect();
         sorted.sort_by(f64::total_cmp);

@@ -26,9 +26,9 @@ static PHANTOMS: LazyLock<Vec<RgbImage>> = LazyLock::new(|| {
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy)]
 enum Edge {
-    /// As paint programs' pencils do: a pixel is ink or not.
+    /// As with a paint program's pencil: a pixel is ink or not.
     Hard,
-    /// As brushes do: pixels at the edge are part ink.
+    /// As with a brush: pixels at the edge are part ink.
     Smooth,
 }
 
@@ -137,7 +137,7 @@ fn draw_text(picture: &mut RgbImage, pixels_per_dot: u32, dice: &mut Dice) {
     }
 }
 
-/// The share of phantoms in which a drawing is found as what it is.
+/// The share of phantoms in which a drawing is found with its correct kind.
 fn recall(drawing: Drawing, encoding: Encoding) -> f64 {
     let is_found = |(index, phantom): &(usize, &RgbImage)| {
         let mut picture = (*phantom).clone();

@@ -1,13 +1,14 @@
-//! What is told apart without looking at the anatomy, in a folder or a zip archive of pictures:
+//! Finds classes that can be distinguished without looking at the anatomy, in a folder or a zip
+//! archive of pictures:
 //!
 //! ```sh
 //! cargo run --release -p shortcuts --example shortcuts -- chest-ct.zip
 //! cargo run --release -p shortcuts --example shortcuts -- --phantoms 10000   # what it costs
 //! ```
 //!
-//! Pictures stand in `<split>/<class>/<name>`, at any depth. A folder whose name goes on where that
-//! of another ends is of the same class: `adenocarcinoma_left.lower.lobe` is `adenocarcinoma`.
-//! Files with the same bytes are copies of each other.
+//! Pictures are in `<split>/<class>/<name>`, at any depth. A folder whose name is the name of
+//! another folder with more text after it is of the same class: `adenocarcinoma_left.lower.lobe` is
+//! `adenocarcinoma`. Files with the same bytes are copies of each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
@@ -46,7 +47,7 @@ struct Arguments {
     seed: u64,
 }
 
-/// What is kept of a picture.
+/// The data kept of a picture.
 struct Looked {
     split: Split,
     folder: String,
@@ -121,7 +122,7 @@ fn of_folder(folder: &Path) -> Result<Vec<Looked>> {
     files.filter_map(look).collect()
 }
 
-/// Unpacked in memory before anything is decoded.
+/// The files of an archive, unpacked in memory before anything is decoded.
 fn of_zip(archive: &Path) -> Result<Vec<Looked>> {
     let failed = || format!("failed to unpack {}", archive.display());
     let packed = Cursor::new(artifact::read_bytes(archive)?);
@@ -155,7 +156,7 @@ fn drawn(phantoms: usize, arguments: &Arguments) -> Result<Vec<Looked>> {
     (0..phantoms).into_par_iter().map(draw).collect()
 }
 
-/// The split and the class that a file's folders name.
+/// The split and the class, from a file's folders.
 fn place(path: &Path) -> Option<(Split, String)> {
     let class = path.parent()?;
     let split = class.parent()?.file_name()?.to_str()?;
@@ -164,7 +165,7 @@ fn place(path: &Path) -> Option<(Split, String)> {
 
 /// The shortest of the folders' names that this one starts with.
 fn class_of<'a>(folder: &str, folders: &BTreeSet<&'a str>) -> &'a str {
-    // They are sorted: what a name starts with stands before it, the shorter the earlier.
+    // They are sorted: a shorter name that this one starts with comes first.
     folders.iter().find(|class| folder.starts_with(**class)).expect("a name starts with itself")
 }
 
@@ -177,7 +178,7 @@ fn look(split: Split, folder: String, bytes: &[u8]) -> Result<Looked> {
     Ok(Looked { split, folder, facts, digest: Digest::of(bytes), decoding, measuring })
 }
 
-/// For each picture the number of its content, and how many pictures have that.
+/// For each picture the number of its content, and how many pictures have that content.
 fn groups(looked: &[Looked]) -> Vec<(GroupNumber, usize)> {
     let mut contents: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
     for (at, looked) in looked.iter().enumerate() {

@@ -1,9 +1,9 @@
-//! How much of a score is the split's doing: the same simple baselines with the split as it is, and
-//! with splits that are drawn.
+//! How much of a score is due to the split: the same simple baselines are scored with the given
+//! split, and with splits that are drawn.
 //!
-//! A split drawn at random puts slices of one scan, and pictures of one machine, on both sides: what
-//! looks alike is then found again, and every score is too good. A baseline that looks at nothing but
-//! a thumbnail shows by how much, for it can do nothing else.
+//! A split drawn at random puts slices of one scan, and pictures of one machine, on both sides.
+//! Similar pictures are then found again, and every score is too good. A baseline that only sees a
+//! thumbnail shows by how much, because it can do nothing else.
 
 mod draw;
 mod words;
@@ -24,21 +24,21 @@ use crate::rows::Rows;
 
 use draw::{Sizes, draw, members};
 
-/// Splits that are drawn, of each kind.
+/// Number of splits drawn, of each kind.
 const DRAWS: usize = 20;
 
-/// More images than these are not audited: every one is compared with every other. Whole groups are
-/// drawn from more, and the audit says so.
+/// Above this number of images only a part is audited, because every image is compared with every
+/// other. Whole groups are drawn for it, and the audit reports this.
 pub const MOST_AUDITED_IMAGES: usize = 20_000;
 
-/// Numbers of the streams of random numbers: these, and one for each draw from here on.
+/// Numbers of the streams of random numbers: this one, and one for each draw after it.
 const STREAM: u64 = 1 << 32;
 
 /// Scores two simple baselines, the nearest neighbour of a thumbnail and a forest on the grey
-/// histogram, with the split as it is, with random splits that keep groups whole, and with random
-/// splits that do not, all of the same sizes. Once among all classes; and once among those of
-/// `positive`, where these are several but not all. The order of the pictures and the seed decide the
-/// result.
+/// histogram, with the given split, with random splits that keep groups whole, and with random
+/// splits that do not, all of the same sizes. This is done once among all classes; and once among
+/// those of `positive`, if these are several but not all. The order of the pictures and the seed
+/// decide the result.
 pub fn audit_split(
     pictures: &[LabelledPicture<'_>],
     names: &ClassIndices,
@@ -86,17 +86,17 @@ fn at_most<'a>(
     drawn.into_iter().map(|at| pictures[at]).collect()
 }
 
-/// Random splits of the sizes, class by class, of one that is there.
+/// Random splits, class by class of the same sizes as a given split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrawnSplits {
-    /// Those that keep groups whole, whose sizes are nearly these: a split for each image.
+    /// Splits that keep groups whole; their sizes are nearly the same. A split for each image.
     pub grouped: Vec<Vec<Split>>,
-    /// Those that do not.
+    /// Splits that do not.
     pub random: Vec<Vec<Split>>,
 }
 
 impl DrawnSplits {
-    /// Draws so many of each kind for images with these classes, splits and groups.
+    /// Draws this many splits of each kind for images with these classes, splits and groups.
     pub fn of(
         labels: &[usize],
         given: &[Split],
@@ -138,13 +138,13 @@ struct Audited<'a> {
     given: Vec<Split>,
     groups: Vec<Vec<usize>>,
     classes: Vec<ClassIndex>,
-    /// Of the whole set.
+    /// Number of classes in the whole set.
     class_count: usize,
     seed: u64,
 }
 
 impl<'a> Audited<'a> {
-    /// None where nothing could be learnt or scored: fewer than two classes in training, or no test
+    /// None if nothing could be learnt or scored: fewer than two classes in training, or no test
     /// images.
     fn of(
         pictures: &[LabelledPicture<'a>],

@@ -4,13 +4,13 @@ use serde::{Serialize, Serializer};
 /// A classifier that cannot know anything about tumours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Baseline {
-    /// Always the most frequent class; its probabilities are the shares of the classes.
+    /// Always predicts the most frequent class; its probabilities are the shares of the classes.
     MajorityClass,
-    /// A classifier of some kind, that sees no more than this of a picture.
+    /// A classifier of the given kind, which sees only this part of a picture.
     Of(View, Learner),
 }
 
-/// What a baseline sees of a picture.
+/// The part of a picture that a baseline sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum View {
     /// Width, height, colour mode, format and bytes per pixel.
@@ -85,7 +85,7 @@ impl Learner {
         }
     }
 
-    /// For people.
+    /// Its description for people.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Forest => "random forest",
@@ -96,7 +96,7 @@ impl Learner {
 }
 
 impl Baseline {
-    /// A random forest on what the file says.
+    /// A random forest on the file's metadata.
     pub const METADATA: Self = Self::Of(View::Metadata, Learner::Forest);
     /// A random forest on 32 bins of grey.
     pub const GREY_HISTOGRAM: Self = Self::Of(View::GreyHistogram, Learner::Forest);
@@ -106,8 +106,8 @@ impl Baseline {
     pub const THUMBNAIL_NEIGHBOUR: Self = Self::Of(View::Thumbnail, Learner::Neighbour);
 
     /// The baselines that verdicts on pairs of classes are based on, one for each kind of shortcut.
-    /// They were named before any data was seen and stay few: each one more would be one more test
-    /// to pay for, and the others see nothing that these do not.
+    /// They were chosen before any data was seen and stay few: each further one would need one more
+    /// test to correct for, and the others see nothing that these do not.
     pub const JUDGING: [Self; 3] = [Self::METADATA, Self::GREY_HISTOGRAM, Self::FRAME];
 
     /// Every baseline, in the order of reports.
@@ -116,8 +116,8 @@ impl Baseline {
         std::iter::once(Self::MajorityClass).chain(View::ALL.into_iter().flat_map(of_view))
     }
 
-    /// Its name in files: `grey_histogram_256_kernel`. The forests of the verdict are named by what
-    /// they see alone: `grey_histogram`.
+    /// Its name in files: `grey_histogram_256_kernel`. The forests of the verdict are named only by
+    /// their view: `grey_histogram`.
     pub fn name(self) -> String {
         match self {
             Self::MajorityClass => "majority_class".into(),
@@ -126,7 +126,7 @@ impl Baseline {
         }
     }
 
-    /// What it looks at, for people: "brightness: a grey histogram of 32 bins (random forest)".
+    /// Its input, for people: "brightness: a grey histogram of 32 bins (random forest)".
     pub fn looks_at(self) -> String {
         match self {
             Self::MajorityClass => "nothing".into(),
@@ -135,7 +135,7 @@ impl Baseline {
         }
     }
 
-    /// What it means when it does well.
+    /// What a good score of it means.
     pub fn kind(self) -> BaselineKind {
         match self {
             Self::MajorityClass => BaselineKind::Majority,

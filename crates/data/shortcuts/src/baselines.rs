@@ -10,8 +10,8 @@ use crate::picture::LabelledPicture;
 use crate::rows::{Rows, Scaled};
 use crate::tree::Labels;
 
-/// The difference between features, in standard deviations, that counts as small: what is nearer
-/// than this is hardly more probable for it. For thumbnails it is one level of grey.
+/// The difference between features, in standard deviations, that counts as small: a class nearer
+/// than this is hardly more probable. For thumbnails it is one level of grey.
 const SMALL_DIFFERENCE: f64 = 1.0 / 32.0;
 
 /// Baselines that cannot be fitted.
@@ -30,20 +30,20 @@ pub enum FitError {
     },
 }
 
-/// What a baseline says about images.
+/// A baseline's predictions for images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// Which baseline.
     pub baseline: Baseline,
-    /// What it was fitted on.
+    /// The images that it was fitted on.
     pub fitted_on: FittedOn,
-    /// How what it had to choose was chosen, for people; or why it could not be fitted, and knows no
-    /// more than how frequent each class is.
+    /// How its choices were made, for people; or why it could not be fitted and only knows how
+    /// frequent each class is.
     pub remark: Option<String>,
     /// How many classes there are.
     pub classes: usize,
-    /// Probabilities of the classes, `[images, classes]`, row by row, in the order in which the
-    /// images were asked for.
+    /// Probabilities of the classes, `[images, classes]`, row by row, in the order of the images
+    /// requested.
     pub probabilities: Vec<f64>,
 }
 
@@ -58,7 +58,7 @@ impl Prediction {
 pub(crate) struct BaselineTrainingSet<'a> {
     pub(crate) pictures: Vec<&'a Facts>,
     pub(crate) labels: Vec<usize>,
-    /// What must not be divided between learning and judging.
+    /// Groups that must not be divided between fitting and validation.
     pub(crate) groups: Vec<GroupNumber>,
     pub(crate) classes: usize,
     pub(crate) seed: u64,
@@ -101,7 +101,7 @@ impl Baselines {
         Ok(Self { classes, fitted: Baseline::all().map(fit).collect() })
     }
 
-    /// What every baseline says about images, in the order of [`Baseline::all`].
+    /// The predictions of every baseline for images, in the order of [`Baseline::all`].
     pub fn predict(&self, images: &[&Facts]) -> Vec<Prediction> {
         let predict = |(baseline, fitted): &(Baseline, FittedBaseline)| Prediction {
             baseline: *baseline,
@@ -151,7 +151,7 @@ impl<'a> BaselineTrainingSet<'a> {
                 };
                 FittedBaseline { on, model: model.unwrap_or_else(shares), remark }
             }
-            // Whoever compares a model with it is told that it saw nothing.
+            // A comparison with a model can then see that it was fitted on nothing.
             Err(error) => FittedBaseline {
                 on: FittedOn { images: 0, ..on },
                 model: shares(),
@@ -160,7 +160,7 @@ impl<'a> BaselineTrainingSet<'a> {
         }
     }
 
-    /// None where there is nothing to tell apart, or nothing to tell it by.
+    /// None if there are no classes to distinguish, or no features to distinguish them by.
     fn learn(&self, view: View, learner: Learner) -> solvers::Result<Option<Model>> {
         let features = varying(view.features(&self.pictures), &self.pictures);
         let has_several_classes = self.labels.iter().any(|label| *label != self.labels[0]);
@@ -231,7 +231,7 @@ fn values(features: &[Feature], pictures: &[&Facts]) -> Vec<f32> {
 }
 
 impl View {
-    /// What is seen; for thumbnails the grid that forests and kernels look at.
+    /// The features; for thumbnails the grid that forests and kernels use.
     pub(crate) fn features(self, training: &[&Facts]) -> Vec<Feature> {
         match self {
             Self::Metadata => Feature::metadata(training),

@@ -1,10 +1,10 @@
-//! The numbers that baselines look at.
+//! The numbers that baselines use.
 
 use imaging::{ColourMode, GREY_BINS, PictureFormat};
 use picture_checks::{Facts, THUMBNAIL_SIDE};
 
-/// Rows and columns of the grid that thumbnails are looked at in: each cell is the mean of 2×2
-/// pixels of the thumbnail. Quarter the numbers, for forests that grow four times as fast.
+/// Rows and columns of the grid for thumbnails: each cell is the mean of 2×2 pixels of the
+/// thumbnail. That is a quarter of the numbers, so that forests grow four times as fast.
 pub(crate) const GRID: usize = 16;
 
 /// The frame's width, in cells: an eighth of the picture on each side.
@@ -17,11 +17,11 @@ pub(crate) enum Feature {
     Width,
     /// In pixels.
     Height,
-    /// Of the file.
+    /// Bytes of the file for each pixel.
     BytesPerPixel,
-    /// 1 where the file has it, else 0.
+    /// 1 if the file has it, else 0.
     ColourMode(ColourMode),
-    /// 1 where the file has it, else 0.
+    /// 1 if the file has it, else 0.
     Format(PictureFormat),
     /// Share of the pixels in a bin of grey.
     GreyShare(usize),
@@ -39,7 +39,7 @@ pub(crate) enum Feature {
 }
 
 impl Feature {
-    /// What a picture has of it.
+    /// Its value for a picture.
     pub(crate) fn of(self, facts: &Facts) -> f32 {
         match self {
             Self::Width => facts.width as f32,
@@ -54,7 +54,7 @@ impl Feature {
         }
     }
 
-    /// What the file says, with the colour modes and formats that occur.
+    /// The metadata of the file, with the colour modes and formats that occur.
     pub(crate) fn metadata(training: &[&Facts]) -> Vec<Self> {
         let mut features = vec![Self::Width, Self::Height, Self::BytesPerPixel];
         for facts in training {
@@ -72,7 +72,7 @@ impl Feature {
         (0..GREY_BINS).map(Self::GreyShare).collect()
     }
 
-    /// The grey histogram at its finest.
+    /// The grey histogram in all 256 levels.
     pub(crate) fn levels() -> Vec<Self> {
         (0..=255).map(Self::LevelShare).collect()
     }
@@ -105,7 +105,7 @@ fn cell(facts: &Facts, column: usize, row: usize) -> f32 {
     sum as f32 / (PIXELS * PIXELS) as f32
 }
 
-/// Drops the features that all pictures have the same of: trees would look at them in vain.
+/// Drops the features that are the same for all pictures, since trees could not use them.
 pub(crate) fn varying(mut features: Vec<Feature>, pictures: &[&Facts]) -> Vec<Feature> {
     features.retain(|feature| {
         let mut values = pictures.iter().map(|facts| feature.of(facts));

@@ -1,8 +1,9 @@
 //! Random forests.
 //!
-//! Ours, because the libraries at hand do not do: smartcore's trees miss cuts between values that
-//! many rows share, such as sizes in pixels or yes and no, which takes a third of its accuracy on
-//! the metadata of real scans; neither smartcore's nor linfa's forests give probabilities, without
+//! Written here because the available libraries are not sufficient. smartcore's trees miss cuts
+//! between values that many rows share, such as sizes in pixels or yes and no, which costs a third
+//! of the accuracy on the metadata of real scans. Neither smartcore's nor linfa's forests give
+//! probabilities, which the AUROC needs.
 //! which there is no AUROC.
 
 use picture_checks::Facts;
@@ -19,10 +20,10 @@ const TREES: usize = 100;
 /// How many of the features are tried at each branch of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FeaturesPerBranch {
-    /// The square root of their number, as scikit-learn: where many features tell something.
+    /// The square root of their number, as scikit-learn: for many informative features.
     SquareRoot,
-    /// A third: where one of many may tell everything, such as the cell that holds a mark. Of a
-    /// hundred features the square root would leave it out of nine branches in ten.
+    /// A third: for features of which one may decide everything, such as the cell that holds a
+    /// mark. Of a hundred features the square root would leave it out of nine branches in ten.
     Third,
 }
 
@@ -38,7 +39,7 @@ impl FeaturesPerBranch {
 
 /// A random forest (Breiman 2001) as scikit-learn's `RandomForestClassifier`: trees grown until
 /// leaves are pure, each on a bootstrap draw of the pictures; its probabilities are the mean of the
-/// trees'. Each tree has random numbers of its own, on any thread.
+/// trees'. Each tree has its own random numbers, whatever thread grows it.
 pub(crate) struct Forest {
     features: Vec<Feature>,
     trees: Vec<Tree>,
@@ -151,14 +152,14 @@ mod tests {
         );
         let told = forest.probabilities(&pictures);
         for (at, row) in told.chunks_exact(2).enumerate() {
-            // Next to the threshold a tree is wrong where it did not draw the picture.
+            // Next to the threshold a tree is wrong if it did not draw the picture.
             let least = if (26..34).contains(&at) { 0.5 } else { 0.95 };
             assert!(row[labels[at]] > least, "{at}: {row:?}");
         }
     }
 
-    /// Rows of four columns, class by class in turn: one that leans by class, one of few values, one
-    /// of noise, and a yes or no.
+    /// Rows of four columns, class by class in turn: one that depends a little on the class, one of
+    /// few values, one of noise, and a yes or no.
     fn toy(rows: usize) -> (Vec<[f32; 4]>, Vec<usize>) {
         let mut state = 1_u32;
         let mut next = || {

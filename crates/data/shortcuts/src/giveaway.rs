@@ -1,4 +1,4 @@
-//! The one measurement that gives a class away.
+//! The single measurement that reveals a class.
 
 use picture_checks::{Facts, Quantiles};
 use serde::Serialize;
@@ -7,25 +7,24 @@ use crate::features::Feature;
 
 pub(crate) mod search;
 
-/// The measurement that tells a class from others best.
+/// The measurement that distinguishes a class from others best.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Giveaway {
     /// What is measured, with its unit.
     pub measure: String,
-    /// Where it lies for the class, in validation and test.
+    /// Its distribution for the class, in validation and test.
     pub class: Quantiles,
-    /// Where it lies for the others.
+    /// Its distribution for the others.
     pub others: Quantiles,
     /// AUROC of this measurement alone on the training images, where it was chosen.
     pub training_auroc: f64,
     /// AUROC of this measurement alone on the validation and test images.
     pub auroc: f64,
-    /// What to look at, as a clause: "its pictures are wider: 512 to 1024 pixels against 300 to
-    /// 400".
+    /// The difference as a clause: "its pictures are wider: 512 to 1024 pixels against 300 to 400".
     pub in_words: String,
 }
 
-/// How a measurement tells the class.
+/// How a measurement distinguishes the class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Direction {
     /// The class has more.
@@ -36,7 +35,7 @@ pub(crate) enum Direction {
     Around(f32),
 }
 
-/// What is said of a measurement: the pictures' values.
+/// A measurement with the pictures' values, to describe in words.
 pub(crate) struct Measured {
     pub(crate) feature: Feature,
     pub(crate) direction: Direction,

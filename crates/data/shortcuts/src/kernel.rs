@@ -1,4 +1,4 @@
-//! The model's own kind of head, on what a baseline sees.
+//! The model's own kind of head, on a baseline's input.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use crate::random;
 /// Folds of the cross-validation that chooses strength and width.
 const FOLDS: usize = 5;
 
-/// What is chosen from.
+/// The values to choose from.
 const STRENGTHS: [f64; 3] = [1.0, 10.0, 100.0];
 const WIDTHS: [f64; 4] = [1.0 / 16.0, 0.25, 1.0, 4.0];
 
-/// Where a class has images of one group only, nothing can be held out, and these are taken.
+/// Used if a class has images of one group only, so that none can be held out.
 const STRENGTH_UNCHOSEN: f64 = 10.0;
 const WIDTH_UNCHOSEN: f64 = 1.0;
 
-/// Strength and width are chosen on about so many training images, whole groups, each class in its
-/// share; what was chosen is then fitted on all of them.
+/// Strength and width are chosen on about this many training images, in whole groups, with each
+/// class in its share; the final fit uses all of them.
 const MOST_CHOOSING_IMAGES: usize = 2_000;
 
-/// Images that a class has at least among these, or all it has.
+/// The least number of images of a class among these, unless it has fewer.
 const LEAST_OF_CLASS: usize = 50;
 
 /// The stream of random numbers that draws them.
@@ -36,11 +36,11 @@ const ALL_COLUMNS: &str = "all";
 pub(crate) struct Kernel {
     fitted: Fitted,
     temperature: Temperature,
-    /// The classes that were trained on, of all there are.
+    /// The classes that were trained on, of all classes.
     known: Vec<usize>,
     classes: usize,
     columns: usize,
-    /// How it came about, for people.
+    /// How it was fitted, for people.
     pub(crate) remark: String,
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct KernelTrainingSet<'a> {
 }
 
 impl Kernel {
-    /// Chooses strength and width by grouped cross-validation, fits them on all rows, and takes the
-    /// temperature at which the held-out rows are told best.
+    /// Chooses strength and width by grouped cross-validation, fits them on all rows, and uses the
+    /// temperature that fits the held-out rows best.
     pub(crate) fn fit(lesson: &KernelTrainingSet<'_>) -> solvers::Result<Self> {
         let mut known = lesson.labels.to_vec();
         known.sort_unstable();
@@ -75,7 +75,7 @@ impl Kernel {
                     let remark = in_words(&searched, choosing.len(), labels.len());
                     (searched.search.choice().clone(), temperature, remark)
                 }
-                // The last where all but the images of one fold look the same.
+                // The last case: all images except those of one fold look the same.
                 Err(
                     solvers::Error::TooFewGroups { .. }
                     | solvers::Error::NoFolds
@@ -171,7 +171,7 @@ fn choosing(labels: &[usize], groups: &[GroupNumber], seed: u64) -> Vec<usize> {
     if labels.len() <= MOST_CHOOSING_IMAGES {
         return (0..labels.len()).collect();
     }
-    // The groups of each class, by that of their first image.
+    // The groups of each class; a group belongs to the class of its first image.
     let mut members: BTreeMap<GroupNumber, Vec<usize>> = BTreeMap::new();
     for (image, group) in groups.iter().enumerate() {
         members.entry(*group).or_default().push(image);
@@ -203,7 +203,7 @@ fn choosing(labels: &[usize], groups: &[GroupNumber], seed: u64) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// A ring around a disc: no line tells them apart. Of three classes the second has no image.
+    /// A ring around a disc: no line separates them. Of three classes the second has no image.
     fn rings(images: usize) -> (Vec<f32>, Vec<usize>, Vec<GroupNumber>) {
         let point = |at: usize| {
             let (angle, label) = (at as f32 * 2.4, at % 2);

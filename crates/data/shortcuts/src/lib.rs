@@ -1,12 +1,12 @@
-//! Classifiers that cannot know anything about tumours, and what they score.
+//! Classifiers that cannot know anything about tumours, and their scores.
 //!
-//! Where one of them tells classes apart, so can any network, and a good score says nothing about
-//! tumours. Each sees no more of a picture than one of these, by a random forest, by the nearest
+//! If one of them distinguishes classes, so can any network, and a good score is no evidence about
+//! tumours. Each sees only one of these parts of a picture, by a random forest, by the nearest
 //! neighbour, and by a kernel as in the model's head:
 //!
 //! | name | sees | a shortcut? |
 //! |---|---|---|
-//! | `majority_class` | nothing, and names the most frequent class | |
+//! | `majority_class` | nothing, and predicts the most frequent class | |
 //! | `metadata` | width, height, colour mode, format, bytes per pixel | yes |
 //! | `grey_histogram` | shares of 32 bins of grey | yes |
 //! | `grey_histogram_256` | shares of 256 levels of grey | yes |
@@ -14,9 +14,9 @@
 //! | `together` | metadata, 32 bins of grey and the frame | yes |
 //! | `thumbnail` | the picture at 16×16; at 32×32 for neighbours | a coarse look |
 //!
-//! A thumbnail shows large lesions, so that it may rightly tell classes apart: it tells how far a
-//! coarse look gets, and is never called a shortcut. In CT the frame lies outside of the body, or
-//! nearly; what stands there is a mark, a collimator or a crop, and no lesion.
+//! A thumbnail shows large lesions, so that it may distinguish classes for a good reason: it shows
+//! how far a coarse look gets, and is never called a shortcut. In CT the frame lies outside of the
+//! body, or nearly; it can show a mark, a collimator or a crop, but no lesion.
 //!
 //! ```text
 //! facts of all pictures, with class, split and groups            LabelledPicture
@@ -26,39 +26,40 @@
 //!   │    └─ strength and width by grouped cross-validation           kernel, crate fit
 //!   ↓ probabilities for all other pictures                         Prediction
 //!   ├─ accuracy, AUROC: overall, by class, by pair, by split       scores
-//!   └─ pairs told apart: clearly and by much                       significance, verdict::evidence
+//!   └─ pairs distinguished: clearly and by much                    significance, verdict::evidence
 //!        └─ by which measurement, and in words                     giveaway::search, words
 //! the same, with splits that are drawn                             audit
 //! ```
 //!
 //! # Every training image
 //!
-//! A baseline is fitted on every training image that a model is fitted on: a model that is compared
-//! with a neighbour that saw half of them beats it for that alone. What each one saw travels with its
-//! predictions ([`dataset::FittedOn`]), and whoever compares reads it.
+//! A baseline is fitted on every training image that a model is fitted on. A model would beat a
+//! neighbour that saw only half of them for that reason alone. The number that each one saw is
+//! stored with its predictions ([`dataset::FittedOn`]), and every comparison reads it.
 //!
-//! The best of so many baselines on the test images is a little better than any of them is: that
-//! favours the baselines, on purpose.
+//! The best of so many baselines on the test images is a little better than any single one of them.
+//! That favours the baselines, on purpose.
 //!
 //! # When a shortcut is claimed
 //!
-//! By the forests on metadata, histogram and frame ([`Baseline::JUDGING`]), for a pair of classes, on
-//! all validation and test images together that have no copy in training: when the AUROC of the one
-//! class against the other is 0.80 or more ([`PAIR_AUROC_LIMIT`]), *and* a Mann-Whitney test says
-//! with p < 0.001 ([`SIGNIFICANCE`]), multiplied by the number of such tests (Bonferroni), that it is
-//! above one half. The unit of the test is the group (patient, scan, copies), whose images count
-//! once, by their mean: thirty slices of a patient are one observation. Of a thousand sets that have
-//! no shortcut about one is accused; one that is too small to tell is not. The other baselines see
-//! nothing that these three do not; with them there would be five times as many tests, and weaker
-//! shortcuts would go unseen. They compete by accuracy alone.
+//! The forests on metadata, histogram and frame ([`Baseline::JUDGING`]) decide it, for a pair of
+//! classes, on all validation and test images together that have no copy in training. A shortcut is
+//! claimed when the AUROC of the one class against the other is 0.80 or more
+//! ([`PAIR_AUROC_LIMIT`]), *and* a Mann-Whitney test shows that it is above one half with p < 0.001
+//! ([`SIGNIFICANCE`]), after multiplying p by the number of such tests (Bonferroni). The unit of
+//! the test is the group (patient, scan, copies), whose images count once, by their mean: thirty
+//! slices of a patient are one observation. Of a thousand sets without a shortcut, about one gets a
+//! false claim; a set that is too small to decide gets none. The other baselines see nothing that
+//! these three do not; with them there would be five times as many tests, and weaker shortcuts
+//! would be missed. They are only compared by accuracy.
 //!
 //! # Cost
 //!
-//! Forests take a time that grows as their images do, but for a logarithm; nearest neighbours take
-//! one that grows with training images times images asked for. Kernels are exact up to the limit of
-//! the crate `fit`, and have landmarks beyond, as the model's head has; what they choose, they choose
-//! on about 2,000 training images, and are fitted on all. The result depends on the images,
-//! their order and the seed, not on the number of threads.
+//! The time of forests grows in proportion to the number of images, except for a logarithm. The
+//! time of nearest neighbours grows with training images times predicted images. Kernels are exact
+//! up to the limit of the crate `fit`, and use landmarks beyond, as the model's head does. They
+//! make their choices on about 2,000 training images, and are fitted on all. The result depends on
+//! the images, their order and the seed, not on the number of threads.
 
 mod audit;
 mod baseline;

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use crate::rows::Rows;
 
-/// Rows that are asked for, and rows that are known, of which the distances are computed together:
-/// both stay in a core's own memory.
+/// Number of queried and of known rows whose distances are computed together: both fit in a core's
+/// own memory.
 const ASKED_AT_ONCE: usize = 16;
 const KNOWN_AT_ONCE: usize = 64;
 
@@ -39,9 +39,9 @@ impl Neighbours {
         probabilities
     }
 
-    /// The squared distance of each row to the nearest known one of each class, infinite where the
-    /// class has none: `[rows, classes]`. Every distance is computed in the same way whatever stands
-    /// around it, so that neither blocks nor threads show.
+    /// The squared distance of each row to the nearest known one of each class, infinite if the
+    /// class has none: `[rows, classes]`. Every distance is computed in the same way whatever rows
+    /// are around it, so that neither blocks nor threads change the result.
     fn nearest(&self, asked: &Rows) -> Vec<f64> {
         let mut nearest = vec![f64::INFINITY; asked.len() * self.classes];
         nearest.par_chunks_mut(ASKED_AT_ONCE * self.classes).enumerate().for_each(|(at, block)| {
@@ -62,16 +62,16 @@ impl Neighbours {
     }
 }
 
-/// Rows that know which others are nearest to them, so that their nearest neighbours among many
-/// parts of all rows are found at the cost of one.
+/// Rows with a list of their nearest other rows, so that nearest neighbours among many subsets of
+/// the rows are found at the cost of one search.
 pub(crate) struct Ranked {
     rows: Rows,
     nearest: Vec<Vec<u32>>,
 }
 
 impl Ranked {
-    /// Others that each row remembers. Of parts that hold half of the rows, or more, one in 2¹²⁸ has
-    /// none of them; for the parts that do, all rows are looked at.
+    /// Number of others that each row remembers. Of subsets with half of the rows or more, one in
+    /// 2¹²⁸ has none of them; in that case all rows are searched.
     const REMEMBERED: usize = 128;
 
     pub(crate) fn of(rows: Rows) -> Self {
@@ -79,7 +79,7 @@ impl Ranked {
         Self { rows, nearest }
     }
 
-    /// The nearest of the rows that are `known`, of equals the first; none where none is.
+    /// The nearest of the `known` rows, the first of equals; none if no row is known.
     pub(crate) fn nearest(&self, asked: usize, known: &[bool]) -> Option<usize> {
         let remembered = self.nearest[asked].iter().map(|other| *other as usize);
         remembered.into_iter().find(|other| known[*other]).or_else(|| {
@@ -90,8 +90,7 @@ impl Ranked {
     }
 }
 
-/// The other rows nearest to each, `most` of each or all there are, nearest first; of equals the
-/// first.
+/// The other rows nearest to each, up to `most` of them, nearest first; of equals the first.
 fn ranked(rows: &Rows, most: usize) -> Vec<Vec<u32>> {
     (0..rows.len())
         .collect::<Vec<_>>()
@@ -154,7 +153,7 @@ mod tests {
         let neighbours = neighbours(&[&black, &grey, &white], &[0, 1, 1], 3);
         let asked = facts_of(40, 40, |_, _| 90);
         let row = neighbours.probabilities(&Rows::of_thumbnails(&[&asked]));
-        // 90 levels from the nearest of class 0, 10 from that of class 1; class 2 is not there.
+        // 90 levels from the nearest of class 0, 10 from that of class 1; class 2 has none.
         let (zero, one) = (1.0 / 91.0, 1.0 / 11.0);
         assert!((row[0] - zero / (zero + one)).abs() < 1e-12);
         assert!((row[1] - one / (zero + one)).abs() < 1e-12);

@@ -1,10 +1,10 @@
 use dataset::{ClassIndex, GroupNumber, Split};
 use picture_checks::Facts;
 
-/// What the baselines may know of a picture, and what they are scored by.
+/// The data of a picture that baselines may use, and that they are scored by.
 #[derive(Debug, Clone, Copy)]
 pub struct LabelledPicture<'a> {
-    /// What was measured.
+    /// The measurements.
     pub facts: &'a Facts,
     /// Its class.
     pub class: ClassIndex,
@@ -12,7 +12,7 @@ pub struct LabelledPicture<'a> {
     pub split: Split,
     /// The copies it belongs to, if any.
     pub duplicate_group: Option<GroupNumber>,
-    /// What must not be counted more than once: images of one patient, slices of one scan, copies.
+    /// The group that must count only once: images of one patient, slices of one scan, copies.
     pub group: GroupNumber,
 }
 

@@ -3,15 +3,15 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The numbers of a seed and a stream.
+/// The random numbers of a seed and a stream.
 pub(crate) fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(stream);
     random
 }
 
-/// A number below `end`. The highest bits of a product: the bias is below 2⁻³² for any number of
-/// images that fits memory.
+/// A number below `end`, from the highest bits of a product: the bias is below 2⁻³² for any number
+/// of images that fits memory.
 pub(crate) fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
     ((u128::from(random.next_u64()) * end as u128) >> 64) as usize
 }

@@ -11,45 +11,45 @@ use crate::scores::{Scores, SplitScores};
 use crate::verdict::Verdict;
 use crate::verdict::evidence::Evidence;
 
-/// What baselines that cannot know anything about tumours score on a data set, and what that means.
+/// The scores of baselines that cannot know anything about tumours, and their meaning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ShortcutReport {
     /// Images of the training split.
     pub training_images: usize,
-    /// Decides the forests, and the folds of what is chosen by cross-validation.
+    /// Seed of the forests, and of the folds of the cross-validations.
     pub seed: u64,
     /// Every baseline, in the order of [`Baseline::all`].
     pub baselines: Vec<BaselineReport>,
-    /// Which classes are told apart without looking at the anatomy.
+    /// Which classes can be distinguished without looking at the anatomy.
     pub verdict: Verdict,
 }
 
-/// What one baseline scores.
+/// The scores of one baseline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BaselineReport {
-    /// Which one.
+    /// The baseline.
     pub baseline: Baseline,
-    /// What it means when it does well.
+    /// What a good score of it means.
     pub kind: BaselineKind,
-    /// What it looks at, for people.
+    /// Its input, for people.
     pub looks_at: String,
     /// How many of the training images it was fitted on.
     pub fitted_on: FittedOn,
-    /// How what it had to choose was chosen, or why it could not be fitted.
+    /// How its choices were made, or why it could not be fitted.
     pub remark: Option<String>,
-    /// Validation and test, those that have images.
+    /// Validation and test, if they have images.
     pub scores: Vec<SplitScores>,
 }
 
-/// A report and the predictions that it was made of.
+/// A report and the predictions that it is based on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     /// The report.
     pub report: ShortcutReport,
-    /// The pictures that were predicted, those outside of training: positions among the pictures
-    /// given, ascending.
+    /// The predicted pictures, which are those outside of training: positions among the given
+    /// pictures, ascending.
     pub predicted: Vec<usize>,
-    /// What each baseline says about these, in the order of [`Baseline::all`].
+    /// The predictions of each baseline for these, in the order of [`Baseline::all`].
     pub predictions: Vec<Prediction>,
 }
 
@@ -99,8 +99,8 @@ impl Findings {
         Ok(Self { report, predicted, predictions })
     }
 
-    /// The predictions as they are handed to later stages, by the path that `path` gives the picture
-    /// at a position.
+    /// The predictions for later stages, by the path that `path` gives to the picture at a
+    /// position.
     pub fn by_path(&self, path: impl Fn(usize) -> String) -> Vec<BaselinePredictions> {
         let of_one = |prediction: &Prediction| {
             let rows = self.predicted.iter().zip(prediction.rows());

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::features::Feature;
 
-/// A row of numbers for each picture, filled up with zeros to whole lanes.
+/// A row of numbers for each picture, padded with zeros to whole lanes.
 pub(crate) struct Rows {
     width: usize,
     stride: usize,
@@ -13,7 +13,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Numbers that are computed with at once.
+    /// How many numbers are computed at once.
     pub(crate) const LANES: usize = 16;
 
     /// Rows of `width` numbers each.
@@ -43,23 +43,23 @@ impl Rows {
         Self::new(scaled.features.len().max(1), values.into_iter())
     }
 
-    /// How many rows.
+    /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.values.len() / self.stride.max(1)
     }
 
-    /// How many numbers each has, without those that fill it up.
+    /// How many numbers each has, without padding.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// One of them, filled up.
+    /// One of them, with padding.
     pub(crate) fn row(&self, at: usize) -> &[f32] {
         &self.values[at * self.stride..][..self.stride]
     }
 }
 
-/// Features, brought to one scale by what they are among the training pictures.
+/// Features, scaled by their statistics among the training pictures.
 pub(crate) struct Scaled {
     features: Vec<Feature>,
     /// Mean and standard deviation of each.
@@ -67,14 +67,14 @@ pub(crate) struct Scaled {
 }
 
 impl Scaled {
-    /// To mean 0 and deviation 1 each: for features of different units.
+    /// Scales each to mean 0 and deviation 1: for features of different units.
     pub(crate) fn each(features: Vec<Feature>, training: &[&Facts]) -> Self {
         let moments = features.par_iter().map(|feature| moments(*feature, training)).collect();
         Self { features, moments }
     }
 
-    /// To mean 0 each and a mean variance of 1 together: for features of one unit, which say more
-    /// where they vary more.
+    /// Scales to mean 0 each and a mean variance of 1 together: for features of one unit, which are
+    /// more informative where they vary more.
     pub(crate) fn alike(features: Vec<Feature>, training: &[&Facts]) -> Self {
         let mut scaled = Self::each(features, training);
         let squares: f32 = scaled.moments.iter().map(|(_, deviation)| deviation * deviation).sum();

@@ -9,13 +9,13 @@ pub struct SplitScores {
     pub split: Split,
     /// On all of its images, as publications count.
     pub all: Scores,
-    /// On those that have no copy in training. None where no image has one, which makes it `all`, and
-    /// where every image has one.
+    /// On those that have no copy in training. None if no image has a copy, since it would equal
+    /// `all`, and if every image has one.
     pub without_copies: Option<Scores>,
 }
 
-/// How well a baseline does on some images. What is undefined there, such as the AUROC of a class
-/// that has no image, is none.
+/// How well a baseline does on some images. Undefined scores, such as the AUROC of a class without
+/// images, are none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scores {
     /// How many images.

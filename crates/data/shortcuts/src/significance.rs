@@ -1,17 +1,17 @@
-//! Whether an order could be chance.
+//! Whether a ranking could be chance.
 
-/// How well scores put one group before another.
+/// How well scores rank one group above another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct MannWhitney {
-    /// The chance that a value of the first group is above one of the second, ties counting half.
+    /// The chance that a value of the first group is above one of the second; ties count half.
     pub(crate) auroc: f64,
-    /// The chance of an AUROC at least as high where both groups are alike.
+    /// The chance of an AUROC at least this high if both groups are the same.
     pub(crate) p_value: f64,
 }
 
 /// The one-sided Mann-Whitney test, by the normal approximation with corrections for ties and
 /// continuity: SciPy's `mannwhitneyu(higher, lower, alternative="greater", method="asymptotic")`.
-/// `None` where a group is empty.
+/// `None` if a group is empty.
 pub(crate) fn mann_whitney(higher: &[f64], lower: &[f64]) -> Option<MannWhitney> {
     let (n, m) = (higher.len() as f64, lower.len() as f64);
     if n == 0.0 || m == 0.0 {

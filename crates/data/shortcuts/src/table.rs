@@ -1,12 +1,12 @@
-//! What trees look at: numbers, put into bins.
+//! The input of trees: numbers in bins.
 
 use rayon::prelude::*;
 
-/// Bins of a column. A column of no more distinct values has a bin for each, and is cut as exactly
-/// as if there were none.
+/// Bins of a column. A column with at most this many distinct values has a bin for each, and is cut
+/// exactly.
 pub(crate) const MOST_BINS: usize = 256;
 
-/// Numbers known of each row, column by column: trees look at one column of many rows at a time.
+/// Numbers of each row, column by column: trees read one column of many rows at a time.
 pub(crate) struct Table {
     columns: Vec<Column>,
 }
@@ -26,7 +26,7 @@ struct Bin {
 }
 
 impl Table {
-    /// `value` is what a column has for a row.
+    /// `value` returns a column's number for a row.
     pub(crate) fn new(
         rows: usize,
         columns: usize,
@@ -76,8 +76,8 @@ fn between(low: f32, high: f32) -> f32 {
     if (low..high).contains(&middle) { middle } else { low }
 }
 
-/// Bins of about as many values each, equal ones always in one bin: a bin ends where its share of
-/// the values has come.
+/// Bins of about equally many values, with equal values always in one bin: a bin ends when its
+/// share of the values is reached.
 fn bins(sorted: &[f32]) -> Vec<Bin> {
     let distinct = || sorted.chunk_by(|a, b| a == b);
     let single = |equal: &[f32]| Bin { lowest: equal[0], highest: equal[0] };
@@ -106,7 +106,7 @@ mod tests {
         let column = Column::new(&[3.0, 1.0, 3.0, 2.0]);
         assert_eq!(column.of_rows, [2, 0, 2, 1]);
         assert_eq!(column.between(0, 1), 1.5);
-        // What no row of a branch has is passed over.
+        // Values that no row of a branch has are skipped.
         assert_eq!(column.between(0, 2), 2.0);
     }
 

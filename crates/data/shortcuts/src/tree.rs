@@ -13,7 +13,7 @@ pub(crate) struct DrawnRow {
     pub(crate) times: u32,
 }
 
-/// As many draws from the rows as there are rows, with replacement; those that were drawn, in
+/// Draws as many rows as there are, with replacement; returns the rows that were drawn, in
 /// ascending order.
 pub(crate) fn bootstrap(labels: Labels<'_>, random: &mut ChaCha8Rng) -> Vec<DrawnRow> {
     let rows = labels.of_rows.len();
@@ -26,13 +26,13 @@ pub(crate) fn bootstrap(labels: Labels<'_>, random: &mut ChaCha8Rng) -> Vec<Draw
     drawn.filter(|drawn| drawn.times > 0).collect()
 }
 
-/// A tree grown until its leaves are pure, or their rows alike: Breiman's CART with Gini's
-/// impurity, as scikit-learn's `DecisionTreeClassifier`, but that columns of more than
-/// [`MOST_BINS`](crate::table::MOST_BINS) values are cut between bins only.
+/// A tree grown until its leaves are pure, or their rows are equal: Breiman's CART with Gini's
+/// impurity, as scikit-learn's `DecisionTreeClassifier`, except that columns of more than
+/// [`MOST_BINS`](crate::table::MOST_BINS) values are only cut between bins.
 pub(crate) struct Tree {
-    /// A branch stands before the node that its rows of low values go to.
+    /// A branch comes just before the node that its rows of low values go to.
     nodes: Vec<Node>,
-    /// The share of each class among the rows that came to a leaf, leaf by leaf.
+    /// The share of each class among the rows of a leaf, leaf by leaf.
     shares: Vec<f64>,
     classes: usize,
 }
@@ -42,27 +42,27 @@ enum Node {
         column: u32,
         /// Rows of at most this value go to the next node.
         threshold: f32,
-        /// Where the others go.
+        /// The node of the other rows.
         above: u32,
     },
-    /// Which leaf it is.
+    /// The number of the leaf.
     Leaf(u32),
 }
 
 /// The classes of rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Labels<'a> {
-    /// Of each row.
+    /// The class of each row.
     pub(crate) of_rows: &'a [usize],
     /// How many classes there are.
     pub(crate) classes: usize,
 }
 
-/// What a tree learns from.
+/// The data that a tree learns from.
 pub(crate) struct TreeTrainingSet<'a> {
     pub(crate) table: &'a Table,
     pub(crate) labels: Labels<'a>,
-    /// How many columns are tried for each branch, drawn anew; more where none of these varies.
+    /// How many columns are tried for each branch, drawn anew; more if none of these varies.
     pub(crate) tried: usize,
 }
 
@@ -76,7 +76,7 @@ impl Tree {
         let mut search = Search::new(lesson);
         let mut tree =
             Self { nodes: Vec::new(), shares: Vec::new(), classes: lesson.labels.classes };
-        // Ranges of `drawn`, with the branch whose high values they are.
+        // Ranges of `drawn`, each with the branch whose high values they are.
         let mut waiting = vec![(0..drawn.len(), None)];
         while let Some((range, parent)) = waiting.pop() {
             let at = tree.nodes.len();
@@ -107,7 +107,7 @@ impl Tree {
         self.shares.extend(counts.iter().map(|count| *count as f64 / all as f64));
     }
 
-    /// The share of each class among the rows of the leaf that `row` comes to.
+    /// The share of each class in the leaf of `row`.
     pub(crate) fn shares(&self, row: &[f32]) -> &[f64] {
         let mut at = 0;
         loop {
@@ -124,7 +124,7 @@ impl Tree {
     }
 }
 
-/// Where a node is cut in two.
+/// The cut of a node in two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Cut {
     column: usize,
@@ -136,12 +136,12 @@ struct Cut {
     purity: f64,
 }
 
-/// Looks for cuts. Keeps its memory from node to node.
+/// Searches for cuts. Keeps its memory from node to node.
 struct Search<'a> {
     lesson: &'a TreeTrainingSet<'a>,
     /// A permutation of the columns.
     columns: Vec<usize>,
-    /// Rows with their bins, in the order of these.
+    /// Rows with their bins, in the order of the bins.
     seen: Vec<(u8, DrawnRow)>,
     /// Rows of each class in each bin.
     in_bins: Vec<u32>,
@@ -160,7 +160,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Puts the rows of low values first, both sides in their order; how many these are.
+    /// Puts the rows of low values first and keeps the order within both sides; returns their
+    /// number.
     fn part(&mut self, members: &mut [DrawnRow], cut: Cut) -> usize {
         let column = self.lesson.table.column(cut.column);
         self.high.clear();
@@ -187,7 +188,7 @@ impl<'a> Search<'a> {
         counts
     }
 
-    /// The purest cut in the columns tried. None where the node is pure, or its rows are alike.
+    /// The purest cut in the columns tried. None if the node is pure, or its rows are equal.
     fn best_cut(
         &mut self,
         members: &[DrawnRow],
@@ -214,7 +215,7 @@ impl<'a> Search<'a> {
         best
     }
 
-    /// The purest cut in a column; of equals the lowest. None where the column does not vary.
+    /// The purest cut in a column; of equals the lowest. None if the column does not vary.
     ///
     /// The mean impurity of both sides, weighted by their rows, is 1 − (Σ lₖ² / l + Σ hₖ² / h) / n,
     /// where lₖ and hₖ count class k among the low and the high values.
@@ -242,7 +243,8 @@ impl<'a> Search<'a> {
         sweep.best
     }
 
-    /// For few rows: sorts them by their bins. Within a bin there is no cut, and any order will do.
+    /// For few rows: sorts them by their bins. There are no cuts within a bin, so any order is fine
+    /// there.
     fn sort(&mut self, column: &Column, members: &[DrawnRow]) {
         self.seen.clear();
         self.seen.extend(members.iter().map(|member| (column.bin(member.row), *member)));
@@ -261,7 +263,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// A way through a column from its low to its high values, and the purest cut on it.
+/// A pass over a column from its low to its high values, with the purest cut so far.
 struct Sweep {
     column: usize,
     low: Side,
@@ -281,7 +283,7 @@ impl Sweep {
         }
     }
 
-    /// Looks at the cut before a bin, where that is another than the last.
+    /// Checks the cut before a bin, if it differs from the last.
     fn come_to(&mut self, bin: usize) {
         let Some(last) = self.at.replace(bin).filter(|last| *last != bin) else { return };
         let purity = self.low.purity() + self.high.purity();
@@ -351,7 +353,8 @@ mod tests {
         (0..).zip(labels).map(drawn).collect()
     }
 
-    /// A tree of all rows that tries all columns: nothing is left to chance but equally good cuts.
+    /// A tree of all rows that tries all columns: only the choice among equally good cuts is
+    /// random.
     fn tree(columns: &[&[f32]], labels: &[usize], classes: usize) -> Tree {
         let table = table(columns);
         let lesson = TreeTrainingSet {
@@ -393,8 +396,8 @@ mod tests {
 
     #[test]
     fn values_that_many_rows_share_are_cut_between() {
-        // The last of the zeros and the first of the ones are of the same class: a cut that is
-        // only looked for between neighbours of different classes is missed.
+        // The last of the zeros and the first of the ones are of the same class: a search that only
+        // considers neighbours of different classes misses the cut.
         let values = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
         let tree = tree(&[&values], &[0, 0, 1, 1, 1, 0], 2);
         assert_eq!(branches(&tree), [(0, 0.5)]);
@@ -404,7 +407,8 @@ mod tests {
 
     #[test]
     fn rows_that_are_sorted_and_rows_that_are_counted_are_cut_alike() {
-        // Sixty bins and two hundred rows: counted. The same search by sorting is done by hand.
+        // Sixty bins and two hundred rows: these are counted. The same search by sorting is done by
+        // hand.
         let values: Vec<f32> = (0..200_u16).map(|at| f32::from(at * 37 % 60)).collect();
         let labels: Vec<usize> = (0..200).map(|at| (at * 37 % 60 / 13 + at % 3) % 3).collect();
         let table = table(&[&values]);

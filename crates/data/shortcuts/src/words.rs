@@ -7,7 +7,7 @@ use crate::features::{FRAME, Feature, GRID};
 use crate::giveaway::{Direction, Giveaway, Measured, Values};
 use crate::verdict::Verdict;
 
-/// Told apart from this AUROC on, and not just largely.
+/// From this AUROC on classes are nearly always distinguished, and not just largely.
 const NEARLY_ALWAYS: f64 = 0.95;
 
 /// Whether there are shortcuts, then one sentence for each.
@@ -40,8 +40,8 @@ pub(crate) fn verdict(verdict: &Verdict) -> Vec<String> {
     std::iter::once(first).chain(verdict.shortcuts.iter().map(|it| it.in_words.clone())).collect()
 }
 
-/// "normal is distinguished from every other class by brightness alone (AUROC 0.99): …". `others` is none
-/// where it is every other class.
+/// "normal is distinguished from every other class by brightness alone (AUROC 0.99): …". `others`
+/// is none if these are all other classes.
 pub(crate) fn shortcut(
     baseline: Baseline,
     class: &str,
@@ -69,7 +69,7 @@ pub(crate) fn shortcut(
     format!("{class} is {told} from {others} by {by} (AUROC {auroc:.2}): {why}.")
 }
 
-/// What is measured, with its unit.
+/// The measurement, with its unit.
 pub(crate) fn measure(feature: Feature) -> String {
     match feature {
         Feature::Width => "width in pixels".into(),
@@ -87,7 +87,7 @@ pub(crate) fn measure(feature: Feature) -> String {
     }
 }
 
-/// What gives the class away, as a clause.
+/// The measurement that reveals the class, as a clause.
 pub(crate) fn giveaway(measured: &Measured) -> String {
     let Measured { feature, direction, class, others, .. } = measured;
     let compared = |more: &str, less: &str, unit: &str, digits: usize| match direction {
@@ -146,7 +146,7 @@ fn cell(measured: &Measured, place: &str) -> String {
     }
 }
 
-/// "512 to 1024 pixels against 300 to 400": where the middle 80 % lie.
+/// "512 to 1024 pixels against 300 to 400": the range of the middle 80 %.
 fn against(class: &Values, others: &Values, unit: &str, digits: usize) -> String {
     let range = |values: &Values| range(values.quantiles.tenth, values.quantiles.ninetieth, digits);
     format!("{}{unit} against {}", range(class), range(others))
@@ -191,7 +191,7 @@ fn levels(bin: usize) -> [usize; 2] {
     [bin * size, (bin + 1) * size - 1]
 }
 
-/// Where a cell of the frame is, in words.
+/// The position of a cell of the frame, in words.
 fn place(column: usize, row: usize) -> &'static str {
     const CORNER: usize = 2 * FRAME;
     let third = |at: usize| match at {

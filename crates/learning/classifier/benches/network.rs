@@ -1,7 +1,8 @@
-//! What one batch costs: the forward pass of the whole model in each number format, and one step
+//! The cost of one batch: the forward pass of the whole model in each number format, and one step
 //! of the optimizer on cached activations.
 //!
-//! `make bench` sets the forward pass beside the rate of a bf16 matrix product on the same machine.
+//! `make bench` compares the forward pass with the rate of a bf16 matrix product on the same
+//! machine.
 
 #![allow(missing_docs, reason = "criterion_group makes a public function")]
 
@@ -27,7 +28,8 @@ const CLASSES: [&str; 4] =
 
 /// The parameters of real scans: 224 pixels, everything frozen, the kernel head.
 fn params() -> Params {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../profiles/chest-ct/params.yaml");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/hounsfield/templates/params.yaml");
     Params::load(&file).expect("the profile's parameters are accepted")
 }
 
@@ -67,7 +69,7 @@ fn model(folder: &Path, params: &Params, precision: Precision) -> Model {
     Model::load(folder, DeviceChoice::Cpu).expect("the model was just written")
 }
 
-/// `FORWARD_BATCH` images of values that no two pixels share a pattern of.
+/// `FORWARD_BATCH` images in which no two pixels share a pattern.
 fn images(image_size: u32) -> Vec<Vec<f32>> {
     let values = vgg16::INPUT_CHANNELS * (image_size * image_size) as usize;
     (0..FORWARD_BATCH)

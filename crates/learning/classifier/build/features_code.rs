@@ -1,13 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What decides the features of an image, beside the settings: how it is decoded and prepared, the
-/// layers, and the libraries below both.
+/// The code that affects the features of an image, beside the settings: decoding and preparation,
+/// the layers, and the libraries below both.
 pub(crate) const ROOTS: [&str; 4] =
     ["../../data/imaging/src", "../winograd/src", "../../../Cargo.lock", "src"];
 
-/// Files and folders of this crate that come after the features. Only what is listed is left out, so
-/// that a new file counts until somebody knows better.
+/// Files and folders of this crate that are used after the features. Only the files in this list
+/// are left out, so that a new file counts until it is added here.
 pub(crate) const AFTER_FEATURES: [&str; 14] = [
     "src/calibration.rs",
     "src/checkpoint.rs",
@@ -25,7 +25,7 @@ pub(crate) const AFTER_FEATURES: [&str; 14] = [
     "src/summary.rs",
 ];
 
-/// The files that decide features, in an order that is the same everywhere.
+/// The files that affect features, in the same order everywhere.
 pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
     let left_out = AFTER_FEATURES.map(|path| root.join(path));
     let mut files: Vec<PathBuf> =

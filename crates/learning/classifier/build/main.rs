@@ -1,5 +1,5 @@
-//! Tells the crate which code makes features, so that those kept on disk by other code are not
-//! taken for its own.
+//! Gives the crate a digest of the code that makes features, so that it does not reuse stored
+//! features of other code.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! What the network is: base, cut, head, classes (`architecture.json`).
+//! The structure of the network: base, cut, head, classes (`architecture.json`).
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub const MULTI_SCALE_CELLS: usize = 4;
 
 /// Standardises a head's input: subtracted. Fitted on the training set, not learnt.
 pub const STANDARDISE_MEAN: &str = "standardise.mean";
-/// Standardises the input of a solved head: multiplied with, after the mean was subtracted; 0 for
+/// Standardises the input of a solved head: multiplied after the mean was subtracted; 0 for
 /// features at cut points that the head does not use.
 pub const STANDARDISE_SCALE: &str = "standardise.scale";
 /// Standardises the multi-scale head's input: divided by.
@@ -25,14 +25,14 @@ pub const STANDARDISE_STD: &str = "standardise.std";
 
 /// A kernel head's support vectors, standardised: `[M, features]`.
 pub const KERNEL_VECTORS: &str = "kernel.vectors";
-/// What each of them says for each class: `[M, classes]`.
+/// The coefficient of each of them for each class: `[M, classes]`.
 pub const KERNEL_COEFFICIENTS: &str = "kernel.coefficients";
-/// What speaks for each class before anything is seen: `[classes]`.
+/// The constant of each class: `[classes]`.
 pub const KERNEL_BIAS: &str = "kernel.bias";
 /// How fast a support vector's influence falls with the squared distance: `[1]`.
 pub const KERNEL_GAMMA: &str = "kernel.gamma";
 
-/// The network: VGG16 without top, and a head. It decides the name and shape of every tensor.
+/// The network: VGG16 without top, and a head. It defines the name and shape of every tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -42,7 +42,7 @@ pub struct Architecture {
     pub classes: Vec<String>,
     /// Which layers keep their weights.
     pub freeze: FrozenLayers,
-    /// What stands on top.
+    /// The head.
     pub head: HeadParams,
 }
 
@@ -54,7 +54,7 @@ pub struct BaseDescription {
     pub format: u32,
     /// The network.
     pub architecture: Architecture,
-    /// What the base's weights are, and what they want to see.
+    /// The origin of the base's weights, and the input they need.
     pub weights: BaseWeights,
     /// The digest of `base_model.safetensors`.
     pub base_sha256: Digest,
@@ -84,7 +84,8 @@ impl BaseDescription {
     /// When it is missing, not as expected, or of another format.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
-        // By itself, so that a file of another format is called that, and not damaged.
+        // Read separately, so that a file of another format is reported as such, and not as
+        // damaged.
         let FormatAlone { format } = artifact::read_json(&path)?;
         if format != Self::FORMAT {
             let (found, known) = (format, Self::FORMAT);
@@ -93,7 +94,7 @@ impl BaseDescription {
         Ok(artifact::read_json(&path)?)
     }
 
-    /// Reads the base with its fresh head, after its digest was found to be the one on record.
+    /// Reads the base with its fresh head, and checks its digest against the recorded one.
     ///
     /// # Errors
     /// When the file is missing, damaged or another one.
@@ -122,7 +123,7 @@ pub struct SummaryRow {
 }
 
 impl Architecture {
-    /// The network that the parameters ask for.
+    /// The network that the parameters describe.
     ///
     /// # Errors
     /// When `freeze` names a layer that VGG16 does not have.
@@ -159,7 +160,7 @@ impl Architecture {
         ClassIndices::of_names(self.classes.iter().map(String::as_str))
     }
 
-    /// Length of the vector that the dense layers see.
+    /// Length of the input of the dense layers.
     pub fn head_inputs(&self) -> usize {
         let size = vgg16::size_after(self.image_size as usize, LAYERS.len());
         match self.head.kind {
@@ -172,7 +173,8 @@ impl Architecture {
         }
     }
 
-    /// What the head takes after each pooling; `None` where it reads the last maps alone.
+    /// The summary of the maps that the head reads after each pooling; `None` if it reads only the
+    /// last maps.
     pub(crate) fn taken(&self) -> Option<MapSummary> {
         match self.head.kind {
             HeadKind::Linear | HeadKind::Kernel => Some(MapSummary::Statistics),
@@ -181,7 +183,7 @@ impl Architecture {
         }
     }
 
-    /// The dense layers, as positions in torchvision's `classifier` (a ReLU and a dropout stand
+    /// The dense layers, as positions in torchvision's `classifier` (a ReLU and a dropout are
     /// between 0 and 3), with inputs and outputs. A kernel head has none.
     pub(crate) fn dense_layers(&self) -> Vec<DenseLayer> {
         if self.head.kind == HeadKind::Kernel {
@@ -265,7 +267,7 @@ impl Architecture {
             is_trainable: false,
         });
         if self.head.kind == HeadKind::Kernel {
-            // How many support vectors it takes, training tells.
+            // The number of support vectors is only known after training.
             rows.push(SummaryRow {
                 layer: "kernel".into(),
                 output: vec![self.classes.len()],
@@ -283,7 +285,7 @@ impl Architecture {
     }
 }
 
-/// What is taken of the maps `[C, H, W]` after each pooling on the way up.
+/// The part of the maps `[C, H, W]` that is read after each pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MapSummary {
     /// The mean of each channel, then the standard deviation of each: `[2·C]`.
@@ -295,10 +297,10 @@ pub(crate) enum MapSummary {
 }
 
 impl MapSummary {
-    /// Values taken of maps of so many channels.
+    /// Values read from maps with this many channels.
     ///
     /// # Panics
-    /// Of maps themselves, whose number the channels do not tell.
+    /// For `Maps`, whose number of values does not follow from the channels.
     pub(crate) fn values(self, channels: usize) -> usize {
         match self {
             Self::Statistics => 2 * channels,

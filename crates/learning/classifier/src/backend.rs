@@ -1,4 +1,4 @@
-//! Where the network runs and in which number format: decided once, before the first tensor.
+//! The device and the number format of the network: decided once, before the first tensor.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ mod processor;
 pub use number_format::NumberFormat;
 
 /// Images per forward pass of the frozen part. Fixed, because the last bits of a result may depend
-/// on the batch's shape: the last batch is filled up, never shortened.
+/// on the batch's shape: the last batch is padded, never shortened.
 pub const FORWARD_BATCH: usize = 16;
 
 /// Device and number format.
@@ -25,7 +25,8 @@ pub struct Backend {
     format: NumberFormat,
 }
 
-/// What may change the last bits of a result, beside the inputs. Part of a run's identity.
+/// Everything beside the inputs that may change the last bits of a result. Part of a run's
+/// identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
@@ -55,12 +56,48 @@ pub enum Algorithm {
     Winograd,
 }
 
-impl Backend {
-    /// Decides. On a machine with an NVIDIA driver this loads libtorch's CUDA part, which the
-    /// program is not linked to, so that the same program serves both kinds of machine.
+/// What this machine computes with, where nothing else is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// The number format of `train.precision: auto`.
+    pub precision: NumberFormat,
+    /// Instruction sets that libtorch chooses its kernels by.
+    pub instruction_sets: Vec<String>,
+    /// GPUs.
+    pub cuda: Gpus,
+}
+
+/// The GPUs of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gpus {
+    /// How many can be used.
+    Devices(usize),
+    /// Why none can.
+    None(String),
+}
+
+impl Machine {
+    /// Looks.
     ///
     /// # Errors
-    /// When a CUDA device is asked for that is not there.
+    /// None are known of: with these choices any machine will do.
+    pub fn look() -> Result<Self> {
+        let backend = Backend::choose(DeviceChoice::Auto, Precision::Auto)?;
+        Ok(Self {
+            precision: backend.format,
+            instruction_sets: processor::instruction_sets(),
+            cuda: cuda::load().map_or_else(Gpus::None, Gpus::Devices),
+        })
+    }
+}
+
+impl Backend {
+    /// Chooses the backend. On a machine with an NVIDIA driver this loads libtorch's CUDA part,
+    /// which the program is not linked to, so that the same program works on both kinds of machine.
+    ///
+    /// # Errors
+    /// When a requested CUDA device does not exist.
     pub fn choose(device: DeviceChoice, precision: Precision) -> Result<Self> {
         let device = match device {
             DeviceChoice::Cpu => tch::Device::Cpu,
@@ -85,19 +122,19 @@ impl Backend {
         Ok(Self { device, format })
     }
 
-    /// The number format that was decided on.
+    /// The chosen number format.
     pub fn format(&self) -> NumberFormat {
         self.format
     }
 
-    /// With which instructions frozen convolutions run that are not libtorch's, where they do: in
-    /// fp32 on a processor that has them.
+    /// The instructions of our own frozen convolutions, if they are used instead of libtorch's: in
+    /// fp32 on a processor that has such instructions.
     pub(crate) fn winograd(&self) -> Option<InstructionSet> {
         let is_wanted = self.device == tch::Device::Cpu && self.format == NumberFormat::Fp32;
         if is_wanted { InstructionSet::detect() } else { None }
     }
 
-    /// What may change the last bits of a result.
+    /// Everything that may change the last bits of a result.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
             device: if self.device.is_cuda() { "cuda".into() } else { "cpu".into() },

@@ -1,4 +1,4 @@
-//! What a base's weights are, and what they want to see.
+//! The origin of a base's weights, and the input they need.
 
 use config::NormalisationChoice;
 use imaging::Normalisation;
@@ -10,37 +10,37 @@ use crate::{ClassifierError, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseWeights {
-    /// Where they were taken from, in words.
+    /// Their origin, in words.
     pub origin: String,
-    /// Who trained them on what, as their file says.
+    /// Who trained them on what, according to their file.
     pub source: Option<String>,
-    /// Under which licence they are given, as their file says.
+    /// Their licence, according to their file.
     pub licence: Option<String>,
-    /// What they were trained on. None for weights that were drawn, which want nothing.
+    /// The input they were trained on. None for random weights, which need no particular input.
     pub input: Option<BaseInput>,
 }
 
-/// What weights were trained on, as numbers in the order red, green, blue.
+/// The input that weights were trained on, as numbers in the order red, green, blue.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseInput {
     /// How values in [0, 1] became numbers.
     pub normalisation: Normalisation,
-    /// Height and width of the images, in pixels, where their file says it. Convolutions take any.
+    /// Height and width of the images, in pixels, if their file states it. Convolutions accept any.
     pub image_size: Option<u32>,
 }
 
 impl BaseWeights {
-    /// Weights that were drawn and never trained.
+    /// Random weights that were never trained.
     pub fn drawn(origin: impl Into<String>) -> Self {
         Self { origin: origin.into(), source: None, licence: None, input: None }
     }
 
-    /// How values in [0, 1] become what these weights see: what they were trained on or, where
-    /// they were not, what is asked for.
+    /// How values in [0, 1] become the input of these weights: the normalisation they were trained
+    /// with or, if they were not trained, the requested one.
     ///
     /// # Errors
-    /// When something else is asked for than they were trained on.
+    /// When another normalisation is requested than they were trained with.
     pub fn normalisation(&self, choice: NormalisationChoice) -> Result<Normalisation> {
         let wanted = self.input.map(|input| input.normalisation);
         let asked = match choice {

@@ -1,5 +1,5 @@
-//! What a model's answers are worth: `model/calibration.json` and `model/foreign.safetensors`.
-//! Written by the stage `calibrate`, read by whatever predicts.
+//! The calibration of a model: `model/calibration.json` and `model/foreign.safetensors`. Written by
+//! the stage `calibrate`, read by every program that predicts.
 
 use std::path::Path;
 
@@ -25,18 +25,18 @@ pub struct Calibration {
     pub model: Digest,
     /// The images that it was made from.
     pub images: CalibrationImages,
-    /// What logits are divided by before the softmax, and how that was found.
+    /// The divisor of the logits before the softmax, and how it was found.
     pub temperature: TemperatureFit,
     /// Expected calibration error on those images, before and after; after is optimistic, since
     /// the temperature was chosen on them.
     pub expected_calibration_error: BeforeAndAfter,
-    /// Classes that count as the finding, and thresholds on the sum of their probabilities; none
-    /// where `data.positive` names no class.
+    /// Classes that count as the finding, and thresholds on the sum of their probabilities; none if
+    /// `data.positive` names no class.
     pub positive: Option<PositiveClasses>,
-    /// By what an image counts as foreign.
+    /// The checks for foreign images.
     pub foreign: ForeignChecks,
-    /// Digest of all of the above, so that a change is noticed, as of a limit; none in those of
-    /// earlier versions.
+    /// Digest of all of the above, such as the limits, so that a change is noticed; none in files
+    /// of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Digest>,
 }
@@ -51,7 +51,7 @@ pub struct CalibrationImages {
     pub left_out_copies: usize,
     /// Training images, each predicted by a head that was not trained on it.
     pub out_of_fold: usize,
-    /// Why these.
+    /// Why these images were used.
     pub reason: String,
 }
 
@@ -65,13 +65,13 @@ pub struct BeforeAndAfter {
     pub after: Option<f64>,
 }
 
-/// Classes that count as the finding that is looked for, against all others.
+/// Classes that together count as the finding of interest, against all others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PositiveClasses {
     /// Their names.
     pub classes: Vec<String>,
-    /// A threshold for each specificity that was asked for.
+    /// A threshold for each requested specificity.
     pub operating_points: Vec<OperatingPointOutcome>,
 }
 
@@ -79,23 +79,23 @@ pub struct PositiveClasses {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OperatingPointOutcome {
-    /// The threshold and what it finds.
+    /// The threshold and its sensitivity and specificity.
     Found(OperatingPoint),
     /// Why there is none.
     Missing(NoOperatingPoint),
 }
 
-/// By what an image counts as foreign.
+/// The checks for foreign images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForeignChecks {
-    /// By its greys.
+    /// The check of its greys.
     pub histogram: HistogramReference,
-    /// By the model's own features: the limit on the distance.
+    /// The check of the model's own features: the limit on the distance.
     pub feature_distance_limit: f64,
     /// Share of held-out images that each check accepts by the choice of its limit.
     pub acceptance: f64,
-    /// Images held out in turn to find the limits.
+    /// Images that were held out in turn to find the limits.
     pub held_out: usize,
     /// The digest of `foreign.safetensors`.
     pub features: Digest,
@@ -120,10 +120,10 @@ impl Calibration {
         Ok(artifact::write_json(&folder.join(Self::FILE), self)?)
     }
 
-    /// Reads `calibration.json` of a model, or `None` where the model was never calibrated.
+    /// Reads `calibration.json` of a model, or `None` if the model was never calibrated.
     ///
     /// # Errors
-    /// When it is there but damaged, changed, of another format, or of another model.
+    /// When it exists but is damaged, changed, of another format, or of another model.
     pub fn read(folder: &Path, model: &ModelDescription) -> Result<Option<Self>> {
         let path = folder.join(Self::FILE);
         if !path.exists() {
@@ -206,7 +206,7 @@ fn check_calibration(
         positive.indices(&classes)?;
         let is_share = |outcome: &OperatingPointOutcome| match outcome {
             OperatingPointOutcome::Found(point) => {
-                // The strictest one lies beyond every probability.
+                // The strictest threshold is above every probability.
                 point.threshold.is_finite() && point.threshold >= 0.0
             }
             OperatingPointOutcome::Missing(_) => true,

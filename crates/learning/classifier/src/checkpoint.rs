@@ -1,4 +1,4 @@
-//! What an epoch leaves: the tensors that training changed, and where they belong.
+//! The result of an epoch: the tensors that training changed, and their metadata.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::solved::Solved;
 use crate::tensors::{self, TensorFile, TensorMap};
 use crate::{ClassifierError, Result};
 
-/// Identifies a training by everything that decides its result; never by the clock.
+/// Identifies a training by everything that affects its result; never by the clock.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(String);
@@ -30,7 +30,7 @@ impl RunId {
     }
 }
 
-/// How the folders of finished trainings begin.
+/// The prefix of the folders of finished trainings.
 pub const FOLDER_PREFIX: &str = "Checkpoint_";
 
 impl fmt::Display for RunId {
@@ -48,7 +48,7 @@ pub const DIGESTS_FILE: &str = "checkpoints.json";
 /// The name of the file that holds an [`EpochRow`] for each epoch.
 pub const HISTORY_FILE: &str = "history.csv";
 
-/// What an epoch came to: a row of `history.csv`.
+/// The result of an epoch: a row of `history.csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRow {
@@ -66,14 +66,14 @@ pub struct EpochRow {
     pub valid_accuracy: f64,
 }
 
-/// What a checkpoint scores on the validation images. What is undefined, such as the AUROC where a
-/// class has no image, is null.
+/// The scores of a checkpoint on the validation images. Undefined scores, such as the AUROC if a
+/// class has no image, are null.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidationScores {
     /// Share of images whose class was predicted.
     pub accuracy: Option<f64>,
-    /// Mean recall: every class counts alike.
+    /// Mean recall: every class has the same weight.
     pub balanced_accuracy: Option<f64>,
     /// Mean F1 of the classes.
     pub macro_f1: Option<f64>,
@@ -81,11 +81,11 @@ pub struct ValidationScores {
     pub auroc: Option<f64>,
     /// One-against-rest average precision, mean over the classes.
     pub average_precision: Option<f64>,
-    /// Mean cross-entropy of the bare probabilities, which nothing has calibrated yet.
+    /// Mean cross-entropy of the probabilities before any calibration.
     pub loss: Option<f64>,
 }
 
-/// What a checkpoint says about itself.
+/// The metadata of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckpointMetadata {
@@ -99,11 +99,12 @@ pub struct CheckpointMetadata {
     pub valid_accuracy: f64,
     /// Mean cross-entropy on the validation split.
     pub valid_loss: f64,
-    /// All that it scores on the validation split.
+    /// All its scores on the validation split.
     pub validation: ValidationScores,
-    /// How its head was solved; none where it learnt by epochs.
+    /// How its head was solved; none if it learnt by epochs.
     pub solved: Option<Solved>,
-    /// The cross-validation that said after how many epochs to stop; none where none was asked.
+    /// The cross-validation that decided after how many epochs to stop; none if it was not
+    /// requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<EpochSearch>,
     /// The network.
@@ -118,7 +119,7 @@ pub struct CheckpointMetadata {
     pub base: Digest,
     /// Digest of the parameters it was trained with.
     pub params: Digest,
-    /// Those parameters.
+    /// The parameters themselves.
     pub training: config::TrainParams,
 }
 
@@ -154,7 +155,7 @@ pub fn read(path: &Path) -> Result<TensorFile<CheckpointMetadata>> {
     Ok(file)
 }
 
-/// Reads what a checkpoint says about itself, without its tensors.
+/// Reads the metadata of a checkpoint, without its tensors.
 ///
 /// # Errors
 /// When it is missing, its header is damaged, or it is of another format.

@@ -1,5 +1,5 @@
-//! `model.json`: what a model is and where it came from. It decides what the model's answers are
-//! called and how large an image is made, so that it is checked when it is read.
+//! `model.json`: what a model is and where it came from. It defines the names of the model's
+//! answers and the size of its images, so it is checked when it is read.
 
 use std::path::Path;
 
@@ -39,12 +39,13 @@ pub struct ModelDescription {
     pub source: ModelSource,
     /// How it was trained.
     pub training: TrainParams,
-    /// How its head was solved; none where it learnt by epochs.
+    /// How its head was solved; none if it learnt by epochs.
     pub solved: Option<Solved>,
-    /// The cross-validation that said after how many epochs to stop; none where none was asked.
+    /// The cross-validation that decided after how many epochs to stop; none if it was not
+    /// requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<EpochSearch>,
-    /// Digests of what it was made from, and of its weights.
+    /// Digests of its inputs, and of its weights.
     pub digests: ModelDigests,
     /// Digest of all of the above, so that a change is noticed; none in models of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +70,7 @@ pub struct ModelSource {
     pub valid_loss: f64,
 }
 
-/// Digests of what the model was made from, and of its weights.
+/// Digests of the model's inputs, and of its weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDigests {
@@ -83,7 +84,7 @@ pub struct ModelDigests {
     pub weights: Digest,
 }
 
-/// The sizes of images that a network can be asked for, as `prepare_base.image_size` allows them.
+/// The allowed image sizes of a network, as for `prepare_base.image_size`.
 const IMAGE_SIZES: std::ops::RangeInclusive<u32> = 32..=1024;
 
 impl ModelDescription {
@@ -91,11 +92,11 @@ impl ModelDescription {
     pub const FORMAT: u32 = 3;
     /// The description's file name.
     pub const FILE: &str = "model.json";
-    /// What `select` says of it, for experiments to be ranked by: a file of the model folder.
+    /// The metrics that `select` writes, for ranking experiments: a file of the model folder.
     pub const METRICS_FILE: &str = "metrics.json";
     /// The weights' file name.
     pub const WEIGHTS_FILE: &str = "trained_model.safetensors";
-    /// What every model says of itself.
+    /// The notice of every model.
     pub const NOTICE: &str = "Research use only. Not a medical device.";
 
     /// Reads `model.json`, of this format or the one before.

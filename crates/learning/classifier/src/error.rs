@@ -6,7 +6,7 @@ use imaging::Normalisation;
 
 use crate::features::ByteCount;
 
-/// What can go wrong with a network, its weights or its files.
+/// An error with a network, its weights or its files.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierError {
     /// A file cannot be read or written.
@@ -22,19 +22,19 @@ pub enum ClassifierError {
     FeatureDiskFull {
         /// The store's folder.
         folder: PathBuf,
-        /// What would still be added to it in this pass.
+        /// The bytes that this pass would still add.
         needed_bytes: u64,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
-    /// An image is missing, or not the one that was ingested.
+    /// An image is missing, or is not the ingested one.
     #[error(transparent)]
     Image(#[from] ImageFileError),
     /// `class_indices.json` cannot be used.
     #[error(transparent)]
     Classes(#[from] ClassIndicesError),
-    /// libtorch refused.
+    /// libtorch reported an error.
     #[error("compute with libtorch: {0}")]
     Torch(#[from] tch::TchError),
     /// Not a safetensors file, or a truncated one.
@@ -48,7 +48,7 @@ pub enum ClassifierError {
     /// A tensor is missing, superfluous, or of another shape or type.
     #[error("use the weights of {origin}: tensor {name}: expected {expected}, found {found}")]
     Tensor {
-        /// Where the tensors came from.
+        /// The origin of the tensors.
         origin: String,
         /// The tensor.
         name: String,
@@ -57,14 +57,14 @@ pub enum ClassifierError {
         /// Shape and type, or "nothing".
         found: String,
     },
-    /// A file is not the one that was recorded.
+    /// A file is not the recorded one.
     #[error("trust {}: its SHA-256 is {found}, recorded is {recorded}; make it again with dvc repro", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
         /// The digest on record.
         recorded: Digest,
-        /// The digest of the file as it is.
+        /// The digest of the file now.
         found: Digest,
     },
     /// A file written by a later version.
@@ -72,7 +72,7 @@ pub enum ClassifierError {
     Format {
         /// The file.
         path: PathBuf,
-        /// The format it has.
+        /// The format found.
         found: u32,
         /// The format expected.
         known: u32,
@@ -84,19 +84,19 @@ pub enum ClassifierError {
         path: PathBuf,
         /// The model it belongs to.
         recorded: Digest,
-        /// The model there is.
+        /// The model found.
         found: Digest,
     },
-    /// Too few images, or all alike, to tell what is foreign.
+    /// Too few images, or all equal, to learn which images are foreign.
     #[error(
         "learn what the images have in common: the features of {images} images do not vary; more \
          images are needed"
     )]
     FewFeatures {
-        /// How many there are.
+        /// Number of images.
         images: usize,
     },
-    /// A description, such as `model.json`, does not say what it should.
+    /// The content of a description, such as `model.json`, is wrong.
     #[error("understand {}: {reason}", path.display())]
     Description {
         /// The file.
@@ -120,25 +120,25 @@ pub enum ClassifierError {
         /// All names.
         known: String,
     },
-    /// Pixels would be given to weights otherwise than those were trained with them.
+    /// The pixels would be normalised differently from the weights' training.
     #[error(
         "accept train.normalisation: {asked}: the base's weights ({origin}) were trained with \
          {wanted}; set it to auto, which uses what the weights need"
     )]
     Normalisation {
-        /// What is asked for.
+        /// The requested normalisation.
         asked: Normalisation,
-        /// What the weights were trained with.
+        /// The normalisation that the weights were trained with.
         wanted: Normalisation,
-        /// Where the weights come from.
+        /// The origin of the weights.
         origin: String,
     },
-    /// The device that was asked for is not there.
+    /// The requested device does not exist.
     #[error("use device {device}: {reason}")]
     Device {
         /// The device.
         device: String,
-        /// Why not, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
     /// The loss is NaN or infinite.

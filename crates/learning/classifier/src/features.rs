@@ -1,8 +1,8 @@
-//! Activations: what the frozen part of a network makes of an image. They never change, so each is
-//! computed once and kept on disk, where [`StoreSettings`] say.
+//! Activations: the output of the frozen part of a network for an image. They never change, so each
+//! is computed once and kept on disk, in the folder of [`StoreSettings`].
 //!
-//! [`Extractor`] makes activations or finds them, `store` names and keeps them, `activation` is one file,
-//! `room` holds the limit and removes what was used longest ago.
+//! [`Extractor`] computes or finds activations, `store` names and keeps them, `activation` is one
+//! file, `room` holds the limit and removes the least recently used ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +41,7 @@ const GROUPS_AHEAD: usize = 2;
 /// Images of a group, at most; see [`groups`].
 const GROUP_IMAGES: usize = 8 * FORWARD_BATCH;
 
-/// Makes activations of images: decode, resize, augment, normalise, frozen part.
+/// Computes activations of images: decode, resize, augment, normalise, frozen part.
 #[derive(Debug)]
 pub struct Extractor {
     network: Network,
@@ -53,13 +53,13 @@ pub struct Extractor {
 /// Where activations came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActivationCounts {
-    /// The network looked at the image.
+    /// The network processed the image.
     pub computed: u64,
-    /// The activation was kept already.
+    /// The activation was found in the store.
     pub found: u64,
 }
 
-/// The part of the work that needs no network, and is shared by threads.
+/// The part of the work that needs no network, shared by threads.
 #[derive(Debug)]
 struct Loader {
     preprocessing: Preprocessing,
@@ -67,7 +67,7 @@ struct Loader {
     store: Option<FeatureStore>,
 }
 
-/// Everything that an activation depends on beside the image and its view.
+/// Everything except the image and its view that affects an activation.
 #[derive(Serialize)]
 struct SetKey {
     /// The program's own part: how it decodes, prepares, computes.
@@ -79,31 +79,31 @@ struct SetKey {
     machine: Fingerprint,
 }
 
-/// What the head has a say in. Its dense layers have none.
+/// The part of an activation that depends on the kind of head. Its dense layers do not matter.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum ActivationContent {
-    /// What the dense layers see.
+    /// The input of the dense layers.
     Pooled(HeadKind),
     /// The means and deviations of channels that linear and kernel heads read: the same for both.
     ChannelStatistics,
-    /// What the last frozen layer makes of the image.
+    /// The output of the last frozen layer for the image.
     Activation,
-    /// That, and what the multi-scale head takes from the blocks before.
+    /// The same, and the part that the multi-scale head reads from the blocks before.
     ScalesAndActivation,
-    /// That, and the means and deviations of the channels of the blocks before.
+    /// The same, and the means and deviations of the channels of the blocks before.
     StatisticsAndActivation,
 }
 
-/// Everything else that a view depends on: neither how many there are nor, for the image as it
-/// is, any of it.
+/// Everything else that affects a view. The number of views does not matter, and for the unchanged
+/// image nothing here does.
 #[derive(Serialize)]
 struct ViewsKey {
     augmentation: Augmentation,
     seed: u64,
 }
 
-/// Which random changes an [`Extractor`] makes to views, and from which seed.
+/// The random changes that an [`Extractor`] makes to views, and their seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Views {
     /// The changes.
@@ -113,10 +113,10 @@ pub struct Views {
 }
 
 impl Extractor {
-    /// Takes the frozen part of a whole model's weights. With a `store`, activations are kept there
-    /// and found again by any later run that would compute the same. Not kept is what would not
-    /// be asked for again: anything where nothing is frozen, and views that are drawn afresh every
-    /// epoch.
+    /// Uses the frozen part of a whole model's weights. With a `store`, activations are kept there
+    /// and found again by any later run that would compute the same. Activations that would not be
+    /// requested again are not kept: all of them if nothing is frozen, and views that are drawn
+    /// anew every epoch.
     ///
     /// # Errors
     /// When a tensor is missing or of another shape, or the store cannot be opened.
@@ -159,7 +159,7 @@ impl Extractor {
         self.network.activation_length()
     }
 
-    /// Whether activations are kept, of images that are asked for again.
+    /// Whether activations of images that are requested again are kept.
     pub fn keeps_activations(&self) -> bool {
         self.loader.store.is_some()
     }
@@ -172,9 +172,9 @@ impl Extractor {
         }
     }
 
-    /// Makes or finds the activations of images, in order, and hands them on in batches of
-    /// `batch_size` (the last may be shorter), one activation after the other. Decoding runs ahead of
-    /// the network; no more than a few batches are in memory.
+    /// Computes or finds the activations of images, in order, and passes them on in batches of
+    /// `batch_size` (the last may be shorter), one activation after the other. Decoding runs ahead
+    /// of the network; no more than a few batches are in memory.
     ///
     /// # Errors
     /// When a file cannot be read or decoded (the error names it), when the store cannot be
@@ -217,7 +217,7 @@ impl Extractor {
         if batch.is_empty() { Ok(()) } else { consume(&batch) }
     }
 
-    /// Runs the frozen part on those of which no activation was found.
+    /// Runs the frozen part on the images without a stored activation.
     fn compute_missing(&self, found: &[Found<'_>]) -> Result<Vec<f32>> {
         let missing: Vec<&[f32]> = found.iter().filter_map(Found::pixels).collect();
         let activations_found = found.len() - missing.len();
@@ -247,7 +247,7 @@ impl Extractor {
 
 impl Views {
     fn digest(&self) -> Digest {
-        // One view is the same, however many there are.
+        // One view is the same, whatever the number of views.
         let augmentation = Augmentation { views: 0, ..self.augmentation };
         digest_of(&ViewsKey { augmentation, seed: self.seed })
     }
@@ -272,13 +272,13 @@ fn digest_of(key: &impl Serialize) -> Digest {
 }
 
 impl Loader {
-    /// The store, where the activation of this image is worth keeping.
+    /// The store, if the activation of this image is worth keeping.
     fn store_for(&self, image: &ImageRequest) -> Option<&FeatureStore> {
         let comes_again = image.view.is_none() || self.views.augmentation.draws_the_same_again();
         self.store.as_ref().filter(|_| comes_again)
     }
 
-    /// For each image, whether there is no activation of it yet; and room for those that are missing.
+    /// For each image, whether its activation is missing; and room for the missing ones.
     fn plan(&self, images: &[ImageRequest]) -> Result<(Vec<bool>, Option<DiskGrant<'_>>)> {
         let Some(store) = &self.store else { return Ok((vec![true; images.len()], None)) };
         let mut to_keep = 0;
@@ -296,7 +296,7 @@ impl Loader {
         Ok((is_missing, store.make_room(to_keep)?))
     }
 
-    /// Keeps an activation that was missing.
+    /// Stores an activation that was missing.
     fn keep(
         &self,
         image: &ImageRequest,
@@ -309,7 +309,7 @@ impl Loader {
         }
     }
 
-    /// The activation, where it is kept; else the pixels it is to be made of.
+    /// The activation, if it is stored; otherwise the pixels to compute it from.
     fn look_up<'a>(&self, image: &'a ImageRequest) -> Result<Found<'a>> {
         if let Some(activation) = self.store_for(image).and_then(|store| store.get(image)) {
             return Ok(Found::Activation(activation));
@@ -332,7 +332,7 @@ impl Loader {
     }
 }
 
-/// What is known of an image before the network runs.
+/// The data of an image before the network runs.
 enum Found<'a> {
     Activation(Arc<Activation>),
     Pixels(&'a ImageRequest, Vec<f32>),
@@ -347,9 +347,9 @@ impl Found<'_> {
     }
 }
 
-/// Cuts images into groups that the network is to look at in one go: [`FORWARD_BATCH`] of which
-/// there is no activation, with those between them of which there is one, so that a few new images
-/// among many old ones do not cost a forward pass each.
+/// Divides images into groups that the network processes in one pass: [`FORWARD_BATCH`] images
+/// without an activation, together with the images between them that have one, so that a few new
+/// images among many old ones do not cost a forward pass each.
 fn groups<'a>(
     images: &'a [ImageRequest],
     is_missing: &[bool],
@@ -369,7 +369,7 @@ fn groups<'a>(
     groups.into_iter()
 }
 
-/// Loads groups of items, each in parallel and a few groups ahead of `consume`, and hands them on
+/// Loads groups of items, each in parallel and a few groups ahead of `consume`, and passes them on
 /// in order.
 fn decode_ahead<'a, I: Sync + 'a, T: Send>(
     groups: impl Iterator<Item = &'a [I]> + Send,
@@ -389,7 +389,7 @@ fn decode_ahead<'a, I: Sync + 'a, T: Send>(
                 }
             }
         });
-        // The receiver is dropped with this loop, which ends the loading where `consume` fails.
+        // This loop drops the receiver at its end, which stops the loading if `consume` fails.
         for loaded in receiver {
             consume(loaded?)?;
         }

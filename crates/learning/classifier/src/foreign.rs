@@ -1,8 +1,8 @@
 //! Whether an image is of the kind that the model was trained on.
 //!
-//! Two questions, each with a limit that all but a few held-out images of the right kind keep: are
-//! its greys distributed as theirs ([`HistogramReference`]), and does the network see in it what it
-//! sees in them ([`FeatureReference`])?
+//! There are two checks, each with a limit that all but a few held-out images of the right kind
+//! meet: whether its greys are distributed as theirs ([`HistogramReference`]), and whether the
+//! network's features for it resemble theirs ([`FeatureReference`]).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,13 +65,13 @@ fn pearson(a: &[f64], b: &[f64]) -> f64 {
     if scale > 0.0 { covariance / scale } else { 0.0 }
 }
 
-/// Mean and spread of what the network sees in the training images: of each the means of the last
-/// block's 512 channels.
+/// Mean and spread of the network's features for the training images: the means of the last block's
+/// 512 channels.
 ///
 /// The distance is Mahalanobis', over the square root of the number of channels, with Ledoit and
 /// Wolf's shrunken covariance ("A well-conditioned estimator for large-dimensional covariance
 /// matrices", 2004; scikit-learn's `LedoitWolf`), which is regular however few images there are.
-/// 1 or so is usual.
+/// Usual values are around 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureReference {
     /// `[channels]`.
@@ -93,7 +93,7 @@ impl FeatureReference {
     /// Fits on rows of equal length.
     ///
     /// # Errors
-    /// When there are fewer than two rows, they do not vary, or libtorch refuses.
+    /// When there are fewer than two rows, they do not vary, or libtorch fails.
     pub fn fit(rows: &[&[f32]]) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
         let channels = rows.first().map_or(0, |row| row.len());
@@ -115,14 +115,14 @@ impl FeatureReference {
         let identity = Tensor::f_eye(channels as i64, (Kind::Double, tch::Device::Cpu))?;
         let shrunken =
             (covariance * (1.0 - shrinkage)).f_add(&(&identity * (shrinkage * scale)))?;
-        // Only of features that hardly vary, which shrinking by hardly anything does not mend.
+        // Only for features that hardly vary, where hardly any shrinking is not enough.
         let too_few = |_| ClassifierError::FewFeatures { images: rows.len() };
         let factor = shrunken.f_linalg_cholesky(false).map_err(too_few)?;
         let whitening = factor.f_linalg_solve_triangular(&identity, false, true, false)?;
         Ok(Self { mean: numbers(&mean)?, whitening: numbers(&whitening)?, shrinkage })
     }
 
-    /// How far an image's features are from those of the training images.
+    /// The distance of an image's features from those of the training images.
     ///
     /// # Panics
     /// When there are not as many features as in the reference.
@@ -132,7 +132,7 @@ impl FeatureReference {
         let centred: Vec<f64> =
             features.iter().zip(&self.mean).map(|(it, mean)| f64::from(*it) - mean).collect();
         let squares = self.whitening.chunks(channels).enumerate().map(|(row, weights)| {
-            // Lower triangular: nothing beyond the diagonal counts.
+            // Lower triangular: entries beyond the diagonal are zero.
             let pairs = weights[..=row].iter().zip(&centred);
             pairs.map(|(weight, value)| weight * value).sum::<f64>().powi(2)
         });
@@ -193,7 +193,7 @@ fn ledoit_wolf(centred: &Tensor, covariance: &Tensor) -> Result<f64> {
     let (count, channels) = (centred.size()[0] as f64, centred.size()[1] as f64);
     let scale = number(&covariance.f_trace()?)? / channels;
     let squares = centred.f_mul(centred)?;
-    // Σ over images of ‖x xᵀ‖², without making each x xᵀ.
+    // Σ over images of ‖x xᵀ‖², without computing each x xᵀ.
     let row_norms = squares.f_sum_dim_intlist(&[1_i64][..], false, Kind::Double)?;
     let fourth = number(&row_norms.f_mul(&row_norms)?.f_sum(Kind::Double)?)?;
     let norm = number(&covariance.f_mul(covariance)?.f_sum(Kind::Double)?)?;

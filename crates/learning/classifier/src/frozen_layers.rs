@@ -1,4 +1,4 @@
-//! Which layers of the base keep their weights, told once against the table of layers.
+//! The layers of the base that keep their weights, looked up once in the table of layers.
 
 use config::Freeze;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::ClassifierError;
 use crate::vgg16::{self, LAYERS};
 
-/// The lowest layers, from the image up, which keep their weights: as `prepare_base.freeze` names
-/// them, and how many that are. In files it is what the parameters say.
+/// The lowest layers, from the image up, which keep their weights: the name in
+/// `prepare_base.freeze`, and their number. In files it has the form of the parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Freeze", into = "Freeze")]
 pub struct FrozenLayers {
@@ -19,7 +19,7 @@ impl FrozenLayers {
     /// The whole base; only the head learns.
     pub const ALL: Self = Self { freeze: Freeze::All, count: LAYERS.len() };
 
-    /// How many there are.
+    /// Their number.
     pub fn count(&self) -> usize {
         self.count
     }

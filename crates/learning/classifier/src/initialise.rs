@@ -1,4 +1,4 @@
-//! Fresh weights, drawn from a seed and a tensor's name: the same on every run, for any number of
+//! Fresh weights, drawn from a seed and a tensor's name: the same in every run, for any number of
 //! threads.
 
 use artifact::Digest;
@@ -24,11 +24,11 @@ pub fn random_base(seed: u64) -> TensorMap {
     })
 }
 
-/// A fresh head. The output layer starts at zero: every class is equally probable at first, and
-/// no chance weight has to be unlearnt, which on 25,024 heavy-tailed features it would not be in
-/// any number of epochs worth waiting for. A hidden layer is drawn as Keras' `Dense` (Glorot &
-/// Bengio 2010, uniform). Biases are zero, and the standardisation does nothing until training
-/// fits it. A kernel head has one support vector, which says nothing.
+/// A fresh head. The output layer starts at zero: every class is equally probable at first, and no
+/// random weight has to be unlearnt, which on 25,024 heavy-tailed features would take more epochs
+/// than is practical. A hidden layer is drawn as in Keras' `Dense` (Glorot & Bengio 2010, uniform).
+/// Biases are zero, and the standardisation does nothing until training fits it. A kernel head has
+/// one support vector without effect.
 pub fn fresh_head(architecture: &Architecture, seed: u64) -> TensorMap {
     let output_layer = architecture.dense_layers().last().map(|dense| dense.tensor_name("weight"));
     draw(&architecture.head_specs(), seed, |spec, rng| {
@@ -41,8 +41,8 @@ pub fn fresh_head(architecture: &Architecture, seed: u64) -> TensorMap {
     })
 }
 
-/// The same tensors with the values of some in another order, each tensor for itself: as large as
-/// before, and worth nothing. `belongs` tells which, by name and shape.
+/// The same tensors with the values of some in random order, each tensor separately: the values are
+/// as large as before, but without meaning. `belongs` selects the tensors, by name and shape.
 pub fn shuffled(
     tensors: TensorMap,
     belongs: impl Fn(&str, &[usize]) -> bool + Sync,

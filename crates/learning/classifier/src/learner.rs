@@ -14,7 +14,7 @@ mod average;
 mod optimizer;
 mod standardisation;
 
-/// Tensors of a checkpoint that are fitted, and follow no gradient.
+/// Tensors of a checkpoint that are fitted, and do not follow a gradient.
 const NOT_LEARNT: [&str; 3] = [STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD];
 
 use average::Average;
@@ -39,12 +39,12 @@ pub struct Batch<'a> {
     pub labels: &'a [i64],
 }
 
-/// A network that learns. Its random choices (dropout) depend on the key given to each step alone.
+/// A network that learns. Its random choices (dropout) depend only on the key given to each step.
 #[derive(Debug)]
 pub struct Learner {
     network: Network,
     optimizer: Optimizer,
-    /// What answers in place of the network's own weights, where weights are averaged.
+    /// The average that is used in place of the network's own weights, if weights are averaged.
     average: Option<Average>,
     class_weights: Option<Tensor>,
     label_smoothing: f64,
@@ -104,7 +104,7 @@ impl Learner {
     /// One optimizer step. `dropout_key` decides which units are dropped.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn step(
         &mut self,
         batch: Batch<'_>,
@@ -134,10 +134,11 @@ impl Learner {
     }
 
     /// Adds the cross-entropy and the right answers of a batch to the score, without learning;
-    /// class weights and label smoothing do not count here. Returns the logits, one row per activation.
+    /// class weights and label smoothing are not applied. Returns the logits, one row per
+    /// activation.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn score(&mut self, batch: Batch<'_>) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
@@ -152,7 +153,7 @@ impl Learner {
     /// Logits of activations, without learning: one row per activation, one value per class.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn logits(&self, activations: &[f32]) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
@@ -161,11 +162,11 @@ impl Learner {
         rows(&logits)
     }
 
-    /// What the head sees of activations, without learning: one row of [`Architecture::head_inputs`]
+    /// The head's input for activations, without learning: one row of [`Architecture::head_inputs`]
     /// values per activation, one after the other.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn head_inputs(&self, activations: &[f32]) -> Result<Vec<f32>> {
         let _no_grad = tch::no_grad_guard();
         let head_inputs = self.network.head_inputs(&self.upload_activations(activations)?)?;
@@ -175,7 +176,7 @@ impl Learner {
     /// Loss and accuracy over the batches since the last call; waits for the device.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn take_score(&mut self) -> Result<Score> {
         let score = self.peek_score()?;
         self.totals = zero_totals(self.network.backend())?;
@@ -183,10 +184,10 @@ impl Learner {
         Ok(score)
     }
 
-    /// As [`take_score`](Self::take_score), but goes on adding up.
+    /// Like [`take_score`](Self::take_score), but without resetting the sums.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn peek_score(&self) -> Result<Score> {
         let totals = Vec::<f64>::try_from(&self.totals.f_to_device(tch::Device::Cpu)?)?;
         let images = self.images.max(1) as f64;
@@ -196,7 +197,7 @@ impl Learner {
     /// The tensors of a checkpoint.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn checkpoint(&self) -> Result<TensorMap> {
         self.network
             .learnt()
@@ -205,11 +206,11 @@ impl Learner {
             .collect()
     }
 
-    /// Everything that the next step depends on: the checkpoint's tensors, the optimizer's and,
-    /// where weights are averaged, the network's own.
+    /// Everything that the next step depends on: the checkpoint's tensors, the optimizer's and, if
+    /// weights are averaged, the network's own.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn state(&self) -> Result<LearnerState> {
         let mut tensors = self.checkpoint()?;
         tensors.extend(self.optimizer.state()?);
@@ -219,7 +220,7 @@ impl Learner {
         Ok(LearnerState { tensors, steps: self.optimizer.steps() })
     }
 
-    /// Goes back to a state that [`state`](Self::state) returned.
+    /// Returns to a state that [`state`](Self::state) returned.
     ///
     /// # Errors
     /// When a tensor is missing or of another shape; `origin` names the file.
@@ -270,7 +271,7 @@ impl Learner {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearnerState {
     /// The checkpoint's tensors; under `optimizer.` the optimizer's, under `own.` the weights that
-    /// an average is made of.
+    /// are averaged.
     pub tensors: TensorMap,
     /// Optimizer steps taken.
     pub steps: u64,
@@ -303,7 +304,7 @@ mod tests {
         Learner::new(&architecture, &weights, cpu(), &params, class_weights, "test").unwrap()
     }
 
-    /// Four activations of 512 values: two of each class, told apart by the first value.
+    /// Four activations of 512 values: two of each class, which differ in the first value.
     fn activations() -> Vec<f32> {
         let activation = |sign: f32| (0..512).map(move |i| if i == 0 { sign } else { 0.01 });
         [1.0, -1.0, 1.0, -1.0].into_iter().flat_map(activation).collect()

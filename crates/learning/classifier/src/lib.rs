@@ -6,11 +6,11 @@
 //!   activation ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
 //! ```
 //!
-//! [`architecture`] says what the network is, [`backend`] where and in which number format it
-//! runs, `network` runs it, [`learner`] trains it by epochs, [`solved`] takes a head that was solved,
-//! [`checkpoint`] and [`model`] keep it, [`description`] says where it came from;
-//! [`calibration`] says what its answers are worth, [`foreign`] which images it knows nothing of.
-//! Callers pass plain slices and host tensors; no libtorch type crosses this crate's border.
+//! [`architecture`] describes the network, [`backend`] the device and the number format. `network`
+//! runs it, [`learner`] trains it by epochs, [`solved`] uses a head that was solved, [`checkpoint`]
+//! and [`model`] store it, [`description`] records its origin. [`calibration`] makes its
+//! probabilities reliable, [`foreign`] detects images of another kind. Callers pass plain slices
+//! and host tensors; no libtorch type leaves this crate.
 
 pub mod architecture;
 pub mod backend;

@@ -18,7 +18,7 @@ use crate::{ClassifierError, Result};
 /// Writes a model folder: the base's tensors and the checkpoint's in one file, the class indices,
 /// the description.
 ///
-/// `base` are the tensors of `base_model.safetensors`; those that the checkpoint holds too are
+/// `base` has the tensors of `base_model.safetensors`; tensors that the checkpoint also holds are
 /// replaced by the checkpoint's.
 ///
 /// # Errors
@@ -79,7 +79,7 @@ impl Model {
     /// number format is the one the model was trained in.
     ///
     /// # Errors
-    /// When something is missing or has changed, or the device is not there.
+    /// When something is missing or has changed, or the device does not exist.
     pub fn load(folder: &Path, device: DeviceChoice) -> Result<Self> {
         let description = ModelDescription::read(folder)?;
         let path = folder.join(ModelDescription::WEIGHTS_FILE);
@@ -102,7 +102,7 @@ impl Model {
     /// The same network with other weights, such as shuffled ones, on the same device.
     ///
     /// # Errors
-    /// When a tensor is missing or of another shape, or libtorch refuses.
+    /// When a tensor is missing or of another shape, or libtorch fails.
     pub fn with_weights(&self, weights: &TensorMap) -> Result<Self> {
         let architecture = &self.description.architecture;
         let network = Network::new(architecture, weights, self.backend(), "the weights given")?;
@@ -124,10 +124,10 @@ impl Model {
         self.network.backend()
     }
 
-    /// What the model says of images: one output for each, in their order.
+    /// The model's outputs for images, one for each, in their order.
     ///
     /// # Errors
-    /// When an image has another size, or libtorch refuses.
+    /// When an image has another size, or libtorch fails.
     pub fn output(&self, input: Input<'_>, batch: BatchSize) -> Result<Vec<ModelOutput>> {
         let _no_grad = tch::no_grad_guard();
         let mut outputs = Vec::new();
@@ -142,7 +142,7 @@ impl Model {
             Input::Activations(activations) => {
                 let length = self.network.activation_length();
                 let all = activations.len() / length;
-                // Alone with the head: see `few_threads`.
+                // Only with the head alone: see `few_threads`.
                 let _few_threads = match batch {
                     BatchSize::AsGiven => self.network.few_threads(),
                     BatchSize::Fixed => None,
@@ -160,7 +160,7 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The outputs for the first so many of some activations.
+    /// The outputs for the first `images` of the activations.
     fn outputs(&self, activations: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
         let head_inputs = self.network.head_inputs(activations)?;
         let logits = rows(&self.network.logits(&head_inputs, false)?)?;
@@ -169,12 +169,12 @@ impl Model {
         Ok(both.map(|(logits, pooled)| ModelOutput { logits, pooled }).collect())
     }
 
-    /// Where in a preprocessed image the model finds what speaks for a class. For a solved head:
-    /// Grad-CAM of all cut points that it reads. For any other: of the last convolution; with the
-    /// multi-scale head of old models that is the part of block 5 only.
+    /// The places in a preprocessed image that support a class. For a solved head: Grad-CAM of all
+    /// cut points that it reads. For any other: of the last convolution; with the multi-scale head
+    /// of old models only the part of block 5.
     ///
     /// # Errors
-    /// When the image has another size, the class does not exist, or libtorch refuses.
+    /// When the image has another size, the class does not exist, or libtorch fails.
     pub fn grad_cam(&self, image: &[f32], class: ClassIndex) -> Result<Heatmap> {
         let image = self.network.upload(image, &self.network.image_shape(1))?;
         let map = rows(&self.network.grad_cam(&image, class.0)?)?;
@@ -182,29 +182,30 @@ impl Model {
     }
 }
 
-/// Images that a model is asked about.
+/// Images to predict.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
     /// Preprocessed images, each `[3, S, S]` as [`imaging::Preprocessing::apply`] makes it.
     Images(&'a [&'a [f32]]),
-    /// Activations, one after the other, as a [`crate::features::Extractor`] of the same base makes them.
+    /// Activations, one after the other, as a [`crate::features::Extractor`] of the same base
+    /// returns them.
     Activations(&'a [f32]),
 }
 
 /// How many images go through the network at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchSize {
-    /// Always [`FORWARD_BATCH`], filled up with empty images, so that an output does not depend on
-    /// how many others were asked for.
+    /// Always [`FORWARD_BATCH`], padded with empty images, so that an output does not depend on the
+    /// number of other images.
     Fixed,
-    /// All that are given, in one pass, which is several times faster for a few. The last bits of an
-    /// output may depend on how many there are: for answering at once, not for what must be the same
-    /// again.
+    /// All given images in one pass, which is several times faster for a few. The last bits of an
+    /// output may depend on how many there are. This is for immediate answers, not for results that
+    /// must be reproducible.
     AsGiven,
 }
 
 impl BatchSize {
-    /// Rows of a pass over so many images.
+    /// Rows of a pass over this many images.
     fn images(self, given: usize) -> usize {
         match self {
             Self::Fixed => FORWARD_BATCH,
@@ -213,7 +214,7 @@ impl BatchSize {
     }
 }
 
-/// What a model says of one image.
+/// The model's output for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelOutput {
     /// One value per class, in index order.
@@ -222,7 +223,7 @@ pub struct ModelOutput {
     pub pooled: Vec<f32>,
 }
 
-/// How much each place of an image speaks for a class; 0 where nothing does.
+/// How strongly each place of an image supports a class; 0 if it does not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heatmap {
     /// Height and width: a sixteenth of the image's.

@@ -32,7 +32,7 @@ pub(crate) struct Network {
     backend: Backend,
     frozen_layers: usize,
     frozen: FrozenPart,
-    /// Everything else, fp32.
+    /// All other tensors, fp32.
     learnt: BTreeMap<String, Tensor>,
 }
 
@@ -73,7 +73,7 @@ impl Network {
         Ok(network)
     }
 
-    /// The same without the frozen part: it is given activations, and makes none.
+    /// The same without the frozen part: it accepts activations, and computes none.
     pub(crate) fn of_activations(
         architecture: &Architecture,
         weights: &TensorMap,
@@ -117,9 +117,9 @@ impl Network {
         self.frozen_layers == 0
     }
 
-    /// Keeps libtorch to one thread while the guard lives, where only the head is left to compute.
-    /// Its operations are so small that sharing them out costs more than it saves; and threads
-    /// that spin while they wait for each other stand still when the machine has other work.
+    /// Limits libtorch to one thread while the guard exists, when only the head is computed. Its
+    /// operations are so small that sharing them costs more than it saves. Threads that spin while
+    /// they wait for each other also stall when the machine has other work.
     pub(crate) fn few_threads(&self) -> Option<OneThread> {
         (self.frozen_layers == LAYERS.len()).then(OneThread::start)
     }
@@ -132,7 +132,7 @@ impl Network {
         self.frozen_scales() + self.activation_shape().iter().product::<i64>() as usize
     }
 
-    /// Values that the head takes from blocks that are frozen whole.
+    /// Values that the head reads from blocks that are completely frozen.
     fn frozen_scales(&self) -> usize {
         let Some(taken) = self.architecture.taken() else { return 0 };
         let blocks =
@@ -140,7 +140,7 @@ impl Network {
         BLOCK_CHANNELS[..blocks].iter().map(|channels| taken.values(*channels)).sum()
     }
 
-    /// `[C, H, W]` where the frozen part ends.
+    /// `[C, H, W]` at the end of the frozen part.
     fn activation_shape(&self) -> [i64; 3] {
         let size = vgg16::size_after(self.architecture.image_size as usize, self.frozen_layers);
         [vgg16::channels_after(self.frozen_layers) as i64, size as i64, size as i64]
@@ -159,12 +159,13 @@ impl Network {
         Ok(Tensor::f_cat(&scales, 1)?)
     }
 
-    /// The frozen part of at most `rows` images, each `[3, S, S]`: activations `[rows, activation_length]`,
-    /// those of no image arbitrary. What follows then has one shape, however few images there are:
-    /// the last bits of libtorch's results may depend on it.
+    /// The frozen part of at most `rows` images, each `[3, S, S]`: activations `[rows,
+    /// activation_length]`, with arbitrary values in the rows without an image. Later operations
+    /// then have one shape, however few images there are: the last bits of libtorch's results may
+    /// depend on it.
     pub(crate) fn filled_activations(&self, images: &[&[f32]], rows: usize) -> Result<Tensor> {
         let mut values = images.concat();
-        // Filled up with images only where libtorch sees them.
+        // Padded with images only if libtorch processes them.
         let computed = if self.is_libtorch_between() { rows } else { images.len() };
         let shape = self.image_shape(computed);
         values.resize(shape.iter().product::<i64>() as usize, 0.0);
@@ -172,8 +173,8 @@ impl Network {
         Ok(activations.f_constant_pad_nd([0, 0, 0, (rows - computed) as i64])?)
     }
 
-    /// Whether libtorch computes anything between images and activations. It does not where the
-    /// convolutions are our own, and no mean is taken of the last maps.
+    /// Whether libtorch computes anything between images and activations. It does not if the
+    /// convolutions are our own and the last maps are not averaged.
     fn is_libtorch_between(&self) -> bool {
         let is_mean_taken = self.frozen_layers == LAYERS.len()
             && self.architecture.head.kind == HeadKind::GlobalPool;
@@ -181,8 +182,8 @@ impl Network {
         !is_our_own || is_mean_taken
     }
 
-    /// The rest of the base and the pooling: activations to what the dense layers see,
-    /// `[N, head_inputs]`, not yet standardised.
+    /// The rest of the base and the pooling: activations to the input of the dense layers, `[N,
+    /// head_inputs]`, not yet standardised.
     pub(crate) fn head_inputs(&self, activations: &Tensor) -> Result<Tensor> {
         if self.frozen_layers == LAYERS.len() {
             return Ok(activations.shallow_clone());
@@ -200,7 +201,8 @@ impl Network {
         self.pool(&end, &scales)
     }
 
-    /// Runs some of the base's layers; what is `taken` after each pooling is added to `scales`.
+    /// Runs some of the base's layers; the part that is `taken` after each pooling is added to
+    /// `scales`.
     fn run(
         &self,
         x: &Tensor,
@@ -209,8 +211,8 @@ impl Network {
         scales: &mut Vec<Tensor>,
     ) -> Result<Tensor> {
         let (x, layers) = match &self.frozen {
-            // From the image on. What Grad-CAM runs apart, beginning at the last layer's maps, is
-            // libtorch's, which knows gradients.
+            // Only from the image on. Grad-CAM runs the last layer separately, with libtorch,
+            // because it needs gradients.
             FrozenPart::Winograd(winograd) if layers.start == 0 && self.frozen_layers > 0 => {
                 let end = layers.end.min(self.frozen_layers);
                 let (maps, parts) = winograd.run(x, end, taken)?;
@@ -238,8 +240,8 @@ impl Network {
         Ok(x.f_conv2d(&weight, Some(&bias), [1, 1], [1, 1], [1, 1], 1)?.f_relu_()?)
     }
 
-    /// A convolution's tensor in the backend's number format. One that learns is converted at
-    /// every use, so that its fp32 original receives the gradient.
+    /// A convolution's tensor in the backend's number format. A convolution that learns is
+    /// converted at every use, so that its fp32 original receives the gradient.
     fn convolution_tensor(&self, name: &str) -> Result<Tensor> {
         match &self.frozen {
             FrozenPart::Libtorch(frozen) if frozen.contains_key(name) => {
@@ -258,9 +260,9 @@ impl Network {
         })
     }
 
-    /// The mean of each of the last block's 512 channels, from what the dense layers see:
-    /// `[N, head_inputs]` to `[N, 512]`. For the multi-scale head the mean of its 4×4 cells, which
-    /// is the same where 4 divides the maps' size.
+    /// The mean of each of the last block's 512 channels, from the input of the dense layers: `[N,
+    /// head_inputs]` to `[N, 512]`. For the multi-scale head it is the mean of its 4×4 cells, which
+    /// is the same if 4 divides the maps' size.
     pub(crate) fn pooled(&self, head_inputs: &Tensor) -> Result<Tensor> {
         let channels = BLOCK_CHANNELS[BLOCK_CHANNELS.len() - 1] as i64;
         let mean_of = |cells: &Tensor| -> Result<Tensor> {
@@ -274,12 +276,12 @@ impl Network {
             HeadKind::GlobalPool => Ok(head_inputs.shallow_clone()),
             HeadKind::Flatten => mean_of(head_inputs),
             HeadKind::Linear | HeadKind::Kernel => {
-                // The last block's part is the last one: means first, then deviations.
+                // The part of the last block is at the end: means first, then deviations.
                 Ok(head_inputs.f_narrow(1, head_inputs.size()[1] - 2 * channels, channels)?)
             }
             HeadKind::MultiScale => {
                 let cells = channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS) as i64;
-                // The last block's part is the last one: cells first, then deviations.
+                // The part of the last block is at the end: cells first, then deviations.
                 let start = head_inputs.size()[1] - cells - channels;
                 mean_of(&head_inputs.f_narrow(1, start, cells)?)
             }
@@ -298,8 +300,9 @@ impl Network {
     }
 }
 
-/// What is taken of maps `[N, C, H, W]`, fp32. Of statistics: `[N, 2·C]`, means, then deviations. Of
-/// cells and deviations: `[N, 17·C]`, cells first, channel by channel, then deviations.
+/// The part of maps `[N, C, H, W]` that is read, fp32. For statistics: `[N, 2·C]`, means, then
+/// deviations. For cells and deviations: `[N, 17·C]`, cells first, channel by channel, then
+/// deviations.
 fn take(maps: &Tensor, taken: MapSummary) -> Result<Tensor> {
     let cells = MULTI_SCALE_CELLS as i64;
     let maps = maps.f_to_kind(Kind::Float)?;
@@ -318,8 +321,8 @@ fn take(maps: &Tensor, taken: MapSummary) -> Result<Tensor> {
     })
 }
 
-/// Number format, and channels last where there are channels: the layout in which libtorch's
-/// convolutions are fastest.
+/// Converts the number format, and uses channels last if there are channels: the layout in which
+/// libtorch's convolutions are fastest.
 fn convert(tensor: &Tensor, kind: Kind) -> Result<Tensor> {
     let converted = tensor.f_to_kind(kind)?;
     if converted.dim() != 4 {

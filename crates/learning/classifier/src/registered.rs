@@ -1,4 +1,4 @@
-//! Which version of a registered model lies in a model folder: `registered.json`.
+//! The version of a registered model that a model folder holds: `registered.json`.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::description::ModelDescription;
 
-/// `registered.json`, where a model came from a registry.
+/// `registered.json`, if a model came from a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registered {
@@ -16,7 +16,7 @@ pub struct Registered {
     pub name: String,
     /// Its version there.
     pub version: u64,
-    /// Digest of the weights, by which it is told that the file is of the model beside it.
+    /// Digest of the weights, by which to check that the file belongs to the model beside it.
     pub weights: Digest,
 }
 
@@ -24,11 +24,11 @@ impl Registered {
     /// The file's name.
     pub const FILE: &str = "registered.json";
 
-    /// Reads it from a model folder. `None` where the model came from no registry: there is no such
-    /// file, or it was left by another model.
+    /// Reads it from a model folder. `None` if the model did not come from a registry: there is no
+    /// such file, or another model left it.
     ///
     /// # Errors
-    /// When the file is there and is not as expected.
+    /// When the file exists and is not as expected.
     pub fn read(folder: &Path, model: &ModelDescription) -> Result<Option<Self>> {
         let file = folder.join(Self::FILE);
         if !file.exists() {

@@ -1,4 +1,4 @@
-//! Digests that descriptions of a model keep of themselves, so that a change is noticed.
+//! Digests that descriptions of a model hold of themselves, so that a change is noticed.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use crate::{ClassifierError, Result};
 
 /// The digest of a description without its seal.
 pub(crate) fn seal_of(description: &impl Serialize) -> Digest {
-    // Nothing of ours has keys that are not text, the one thing that cannot be written.
+    // All our keys are text; other keys are the only thing that cannot be written.
     Digest::of(&serde_json::to_vec(description).expect("a description can be written as JSON"))
 }
 
-/// What was recorded when it was written is what is there. Descriptions of earlier versions have
-/// nothing recorded.
+/// Checks that the digest recorded at writing matches the content. Descriptions of earlier versions
+/// have no digest.
 pub(crate) fn check_seal(
     path: &Path,
     recorded: Option<Digest>,

@@ -15,17 +15,17 @@ use crate::tensors::{HostTensor, TensorMap};
 use crate::vgg16;
 use crate::{ClassifierError, Result};
 
-/// How a solved head came to be: a part of the checkpoint's and the model's description.
+/// How a solved head was made: a part of the checkpoint's and the model's description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Solved {
-    /// What the head was solved with.
+    /// The choice that the head was solved with.
     pub choice: Choice,
     /// The cross-validation that chose it.
     pub search: Search,
 }
 
-/// Where a solved head may read, with the columns of an activation that belong to each.
+/// The cut points that a solved head may read, each with its columns of an activation.
 pub fn cuts() -> Vec<Cut> {
     let cut =
         |(name, columns): (&str, std::ops::Range<usize>)| Cut { name: name.to_owned(), columns };
@@ -35,7 +35,7 @@ pub fn cuts() -> Vec<Cut> {
 /// Refuses cut points that the base does not have.
 ///
 /// # Errors
-/// Names the first one, and those there are.
+/// Names the first such cut point, and those that exist.
 pub fn check_cuts(wanted: &[Vec<String>]) -> Result<()> {
     let known = vgg16::cut_points();
     let is_known = |name: &&String| known.iter().any(|(it, _)| it == name);
@@ -83,15 +83,15 @@ fn transposed(values: &[f32], rows: usize) -> HostTensor {
     HostTensor::new(&[columns, rows], turned)
 }
 
-/// A head that answers from activations, and learns no more.
+/// A head that predicts from activations, and no longer learns.
 #[derive(Debug)]
 pub struct SolvedHead {
     network: Network,
 }
 
 impl SolvedHead {
-    /// Puts a head on the base whose `weights` these are: those of a whole model, in which the
-    /// head's are replaced.
+    /// Puts a head on the base with these `weights`, which are those of a whole model; the head's
+    /// are replaced.
     ///
     /// # Errors
     /// When a tensor is missing or of another shape.
@@ -110,7 +110,7 @@ impl SolvedHead {
     /// Logits of activations, one after the other: one row per activation, one value per class.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn logits(&self, activations: &[f32]) -> Result<Vec<Vec<f32>>> {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
@@ -123,7 +123,7 @@ impl SolvedHead {
     /// The tensors of a checkpoint.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn checkpoint(&self) -> Result<TensorMap> {
         let own = self.network.learnt().iter();
         own.map(|(name, tensor)| Ok((name.clone(), crate::network::to_host(tensor)?))).collect()

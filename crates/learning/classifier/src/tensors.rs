@@ -25,7 +25,7 @@ impl HostTensor {
     /// Puts a shape on values.
     ///
     /// # Panics
-    /// When the shape does not hold as many values as there are.
+    /// When the shape does not match the number of values.
     pub fn new(shape: &[usize], values: Vec<f32>) -> Self {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "shape {shape:?}");
         Self { shape: shape.to_vec(), values }
@@ -82,7 +82,7 @@ fn to_bytes(tensors: &TensorMap, metadata: &impl Serialize) -> Vec<u8> {
 pub struct TensorFile<M> {
     /// The tensors.
     pub tensors: TensorMap,
-    /// What [`write()`] was given.
+    /// The metadata given to [`write()`].
     pub metadata: M,
     /// The digest of the file.
     pub sha256: Digest,
@@ -91,7 +91,7 @@ pub struct TensorFile<M> {
 /// Reads a file that [`write()`] wrote.
 ///
 /// # Errors
-/// When it is missing, truncated, holds other than f32 tensors, or its metadata do not fit `M`.
+/// When it is missing, truncated, holds other than f32 tensors, or its metadata does not fit `M`.
 pub fn read<M: DeserializeOwned>(path: &Path) -> Result<TensorFile<M>> {
     let bytes = artifact::read_bytes(path)?;
     let metadata = read_metadata(path, &bytes)?;
@@ -101,7 +101,7 @@ pub fn read<M: DeserializeOwned>(path: &Path) -> Result<TensorFile<M>> {
 /// Reads the metadata of a file that [`write()`] wrote, and not its tensors.
 ///
 /// # Errors
-/// When it is missing, its header is damaged, or its metadata do not fit `M`.
+/// When it is missing, its header is damaged, or its metadata does not fit `M`.
 pub fn read_header<M: DeserializeOwned>(path: &Path) -> Result<M> {
     let mut file = File::open(path).with_path("open", path)?;
     let mut length = [0; 8];
@@ -113,7 +113,7 @@ pub fn read_header<M: DeserializeOwned>(path: &Path) -> Result<M> {
     parse_metadata(path, header.metadata.get(METADATA_KEY))
 }
 
-/// The part of a safetensors header that is not about tensors.
+/// The part of a safetensors header that does not describe tensors.
 #[derive(Deserialize)]
 struct Header {
     #[serde(rename = "__metadata__", default)]
@@ -166,11 +166,11 @@ fn from_bytes(path: &Path, bytes: &[u8]) -> Result<TensorMap> {
         .collect()
 }
 
-/// Checks that exactly the expected tensors are there, each of its shape.
+/// Checks that exactly the expected tensors exist, each with its shape.
 ///
 /// # Errors
-/// Names the first tensor that is missing, superfluous or of another shape; `origin` says where
-/// the tensors came from.
+/// Names the first tensor that is missing, superfluous or of another shape; `origin` names the
+/// source of the tensors.
 pub fn check(tensors: &TensorMap, expected: &[TensorSpec], origin: &str) -> Result<()> {
     let refuse = |name: &str, expected: String, found: String| {
         Err(ClassifierError::Tensor { origin: origin.into(), name: name.into(), expected, found })

@@ -1,7 +1,7 @@
 //! VGG16's layers without the top (Simonyan & Zisserman 2015, configuration D).
 //!
-//! Layers carry Keras' names (`block1_conv1` … `block5_pool`), which people know from its summary;
-//! tensors carry torchvision's (`features.0.weight`), so that Python loads them.
+//! Layers have Keras' names (`block1_conv1` … `block5_pool`), which people know from its summary;
+//! tensors have torchvision's (`features.0.weight`), so that Python can load them.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ pub struct Layer {
     pub kind: LayerKind,
 }
 
-/// What a layer does.
+/// The operation of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerKind {
     /// A 3×3 convolution with padding 1, bias and ReLU.
@@ -80,7 +80,7 @@ pub const LAYERS: [Layer; 18] = [
 /// Columns that solved heads read: the mean and the deviation of each channel at each cut point.
 pub const POOLED_FEATURES: usize = 2 * (64 + 128 + 256 + 512 + 512);
 
-/// Where a solved head may read: the base's poolings, each with its columns among the
+/// The cut points that a solved head may read: the base's poolings, each with its columns among the
 /// [`POOLED_FEATURES`]: the mean of each channel, then the standard deviation of each.
 pub fn cut_points() -> Vec<(&'static str, Range<usize>)> {
     let mut start = 0;
@@ -94,14 +94,14 @@ pub fn cut_points() -> Vec<(&'static str, Range<usize>)> {
         .collect()
 }
 
-/// A tensor that must be there: torchvision's name and its shape.
+/// A required tensor: torchvision's name and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSpec {
     /// Such as `features.0.weight`.
     pub name: String,
     /// Such as `[64, 3, 3, 3]` (outputs, inputs, height, width).
     pub shape: Vec<usize>,
-    /// Whether there may be any number of rows, one or more, as of the support vectors of a kernel
+    /// Whether any number of rows is allowed, one or more, as for the support vectors of a kernel
     /// head; `shape` then has 1 for them.
     pub has_any_rows: bool,
 }
@@ -117,7 +117,7 @@ impl TensorSpec {
         Self { name: name.into(), shape: vec![1, columns], has_any_rows: true }
     }
 
-    /// Whether a tensor of this shape is one.
+    /// Whether a tensor of this shape fits.
     pub fn fits(&self, shape: &[usize]) -> bool {
         match (self.has_any_rows, shape) {
             (true, [rows, rest @ ..]) => *rows > 0 && *rest == self.shape[1..],
@@ -178,8 +178,8 @@ pub fn layer_index(name: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.name == name)
 }
 
-/// How many blocks a tensor of the base lies below the head: 1 for those of block 5; 0 for one that
-/// is not the base's.
+/// How many blocks a tensor of the base lies below the head: 1 for those of block 5; 0 for a tensor
+/// that is not the base's.
 pub(crate) fn blocks_below_head(tensor: &str) -> i32 {
     let owns = |layer: &&Layer| layer.tensor_specs().iter().any(|spec| spec.name == tensor);
     let layer = LAYERS.iter().find(owns);

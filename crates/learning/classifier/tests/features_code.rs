@@ -1,6 +1,6 @@
-//! Features that other code made are not taken for those of this code.
+//! Stored features of other code are not reused by this code.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::Path;
 #[path = "../build/features_code.rs"]
 mod features_code;
 
-/// A workspace with the folders that the list begins with, and these files.
+/// A workspace with the folders at the start of the list, and these files.
 fn workspace(more: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let crates = folder.path().join("crates");

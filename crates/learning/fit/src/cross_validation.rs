@@ -10,33 +10,33 @@ use solvers::epochs::Logits;
 
 use crate::{Epoch, TrainingImages, standardise};
 
-/// What trainings without a fold say of the images in it.
+/// Logits for the images of a fold, from trainings without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoldLogits {
-    /// Before the first epoch; none where training starts from chance.
+    /// Before the first epoch; none if training starts from a random head.
     pub start: Option<Logits>,
     /// After each epoch.
     pub epochs: Vec<Logits>,
 }
 
-/// A fold, and what is trained without it.
+/// A fold, and the data for a training without it.
 #[derive(Debug)]
 pub struct Fold<'a> {
     /// Its number, from 1.
     pub number: usize,
-    /// How many there are.
+    /// The number of folds.
     pub of: usize,
     /// All but the fold as training images, the fold as validation images.
     pub images: &'a TrainingImages,
-    /// What the frozen part makes of images.
+    /// Computes the output of the frozen part for images.
     pub extractor: &'a Extractor,
-    /// Whether the learner starts from a head that is worth asking.
+    /// Whether the learner starts from a solved head, whose logits are worth recording.
     pub starts_from_solved: bool,
 }
 
 impl Fold<'_> {
-    /// Goes through all epochs, and asks about the fold after each.
+    /// Trains for all epochs, and predicts the fold after each.
     ///
     /// # Errors
     /// When an image cannot be used, or the loss is no longer finite.

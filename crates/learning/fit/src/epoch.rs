@@ -1,4 +1,4 @@
-//! One pass over the training images, and a look at the validation images.
+//! One pass over the training images, and scoring of the validation images.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::pace::{Clock, EpochTimer, FeaturePass, Pass};
 use crate::schedule::learning_rate;
 use crate::validation_scores;
 
-/// Which epoch, of how many, at which learning rate.
+/// The epoch's number, the number of epochs, and the learning rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Epoch {
     number: u32,
@@ -24,12 +24,12 @@ pub struct Epoch {
     learning_rate: f64,
 }
 
-/// What an epoch came to, and how long it took.
+/// The result of an epoch, and how long it took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EpochReport {
     /// Its scores.
     pub row: EpochRow,
-    /// All that it scores on the validation images.
+    /// All its scores on the validation images.
     pub validation: ValidationScores,
     /// The logits of the validation images: one row per image in the order of the manifest, one
     /// value per class.
@@ -38,13 +38,13 @@ pub struct EpochReport {
     pub duration: Duration,
     /// Features that were computed in it once, for all epochs.
     pub features: FeaturePass,
-    /// Training images per second of learning, but for those features.
+    /// Training images per second of learning, without the time of those features.
     pub images_per_second: f64,
     left: Duration,
     of: u32,
 }
 
-/// A look at the validation images.
+/// The result of scoring the validation images.
 struct Validation {
     score: Score,
     /// One row per image, one value per class.
@@ -52,7 +52,7 @@ struct Validation {
     pass: Pass,
 }
 
-/// `epoch 3/20: loss …`, with the time that is left.
+/// `epoch 3/20: loss …`, with the remaining time.
 impl fmt::Display for EpochReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let EpochRow { epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, .. } =
@@ -71,8 +71,8 @@ impl fmt::Display for EpochReport {
 }
 
 impl Epoch {
-    /// An epoch, counted from 1, of as many as there are to be. Its learning rate is that of the
-    /// schedule of `descent`, however many those are.
+    /// An epoch, counted from 1, of `of` epochs. Its learning rate is that of the schedule of
+    /// `descent`, whatever `of` is.
     pub fn new(descent: &DescentParams, number: u32, of: u32) -> Self {
         Self { number, of, learning_rate: learning_rate(descent, number) }
     }
@@ -137,7 +137,7 @@ impl Epoch {
                 let key = images.dropout_key(self.number, step);
                 learner.step(Batch { activations, labels }, self.learning_rate, &key)?;
                 bar.inc(labels.len() as u64);
-                // Asking for the score waits for the device: only where somebody reads it.
+                // Reading the score waits for the device, so it is only read for a visible bar.
                 if !bar.is_hidden() {
                     let Score { loss, accuracy } = learner.peek_score()?;
                     bar.set_message(format!(
@@ -176,9 +176,9 @@ impl Epoch {
         Ok(Validation { score, logits, pass })
     }
 
-    /// Ends a pass. What it computed comes again in a later epoch while there are views that no
-    /// epoch has seen; in every epoch, where activations are not kept or were not by the time that each
-    /// view has been seen.
+    /// Ends a pass. Its computing is repeated in later epochs as long as there are views that no
+    /// epoch has used. It is repeated in every epoch if activations are not kept, or were not found
+    /// although each view has been used.
     fn stop(
         self,
         clock: Clock,

@@ -1,4 +1,4 @@
-//! What each epoch came to.
+//! The result of each epoch.
 
 use classifier::checkpoint::EpochRow;
 use config::DescentParams;
@@ -20,7 +20,7 @@ impl History {
         self.0.push(row);
     }
 
-    /// The next epoch's number, or `None` when training is done.
+    /// The next epoch's number, or `None` if training is finished.
     pub fn next_epoch(&self, params: &DescentParams) -> Option<u32> {
         let done = self.0.len() as u32;
         (done < params.epochs && self.stopped_early(params).is_none()).then_some(done + 1)

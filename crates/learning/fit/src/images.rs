@@ -1,4 +1,4 @@
-//! Which image is seen when, and with which label.
+//! The order of the images in each epoch, and their labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use classifier::features::ImageRequest;
 use config::{ClassWeights, TrainParams};
 use dataset::{ClassIndices, Manifest, Split};
 
-/// Images whose activations are taken at once where there are no optimizer steps.
+/// Images whose activations are computed at once if there are no optimizer steps.
 const WITHOUT_STEPS: usize = 64;
 
 /// An image and its label.
@@ -17,7 +17,7 @@ const WITHOUT_STEPS: usize = 64;
 struct LabelledImage {
     path: PathBuf,
     sha256: Digest,
-    /// Tells copies of one content apart.
+    /// Distinguishes copies of one content.
     name: String,
     label: i64,
 }
@@ -39,7 +39,7 @@ pub struct TrainingImages {
 enum Views {
     /// The epoch's number.
     FreshEachEpoch,
-    /// Epochs take turns through so many.
+    /// Epochs use this many views in turn.
     InTurn(u32),
 }
 
@@ -86,16 +86,16 @@ impl TrainingImages {
         })
     }
 
-    /// The same with the labels of the training images dealt out again, as many of each class as
-    /// before. `seed` decides who gets which.
+    /// The same with the labels of the training images shuffled, so that each class keeps its
+    /// number of images. `seed` decides the shuffle.
     #[must_use]
     pub fn with_shuffled_labels(mut self, seed: u64) -> Self {
         permute_labels(&mut self.train, seed);
         self
     }
 
-    /// The same with a part of the training images held out: these become the validation images.
-    /// `held_out` has their places among the training images, in the order of the manifest.
+    /// The same with a part of the training images held out as the validation images. `held_out`
+    /// has their positions among the training images, in the order of the manifest.
     #[must_use]
     pub fn holding_out(&self, held_out: &[usize]) -> Self {
         let held_out: BTreeSet<usize> = held_out.iter().copied().collect();
@@ -107,7 +107,8 @@ impl TrainingImages {
         Self { train: images(train), valid: images(valid), ..self.clone() }
     }
 
-    /// Images per optimizer step, or whose activations are taken at once where a head is solved.
+    /// Images per optimizer step, or images whose activations are computed at once if a head is
+    /// solved.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
@@ -117,8 +118,8 @@ impl TrainingImages {
         self.of(split).len()
     }
 
-    /// How many different views of each image of a split there are, which epochs see in turn; none
-    /// where each epoch has fresh ones.
+    /// How many different views of each image of a split are used in turn over the epochs; none if
+    /// each epoch has fresh ones.
     pub(crate) fn views_seen_again(&self, split: Split) -> Option<u32> {
         match self.views {
             Some(Views::FreshEachEpoch) if split == Split::Train => None,
@@ -127,8 +128,8 @@ impl TrainingImages {
         }
     }
 
-    /// The order in which an epoch sees a split: training images shuffled anew each epoch,
-    /// validation images as in the manifest.
+    /// The order of a split in an epoch: training images are shuffled anew each epoch, validation
+    /// images are in the order of the manifest.
     fn order(&self, split: Split, epoch: u32) -> Vec<&LabelledImage> {
         if split != Split::Train {
             return self.valid.iter().collect();
@@ -140,7 +141,7 @@ impl TrainingImages {
         images
     }
 
-    /// What to ask the extractor for, in the order of an epoch.
+    /// The requests to the extractor, in the order of an epoch.
     pub fn requests(&self, split: Split, epoch: u32) -> Vec<ImageRequest> {
         let view = match self.views {
             Some(Views::FreshEachEpoch) if split == Split::Train => Some(u64::from(epoch)),
@@ -155,7 +156,8 @@ impl TrainingImages {
             .collect()
     }
 
-    /// What to ask the extractor for of a split, as the images are, in the order of the manifest.
+    /// The requests to the extractor for the unchanged images of a split, in the order of the
+    /// manifest.
     pub fn requests_in_order(&self, split: Split) -> Vec<ImageRequest> {
         let request = |image: &LabelledImage| ImageRequest {
             path: image.path.clone(),
@@ -204,19 +206,19 @@ impl TrainingImages {
         }
         let weight = |class: usize| {
             let count = counts.get(&(class as i64)).copied().unwrap_or_default();
-            // A class without training images weighs nothing: no loss ever asks for it.
+            // A class without training images has weight zero, since it never enters the loss.
             if count == 0 { 0.0 } else { self.train.len() as f64 / (self.classes() * count) as f64 }
         };
         Some((0..self.classes()).map(weight).collect())
     }
 
-    /// Decides which units a step drops.
+    /// Seed of the units that a step drops.
     pub fn dropout_key(&self, epoch: u32, step: usize) -> Digest {
         keyed(self.seed, "dropout", &[&epoch.to_le_bytes(), &step.to_le_bytes()])
     }
 }
 
-/// A random number that depends on the seed, its purpose and its parts alone.
+/// A random number that depends only on the seed, its purpose and its parts.
 fn keyed(seed: u64, purpose: &str, parts: &[&[u8]]) -> Digest {
     let seed = seed.to_le_bytes();
     let mut fields: Vec<&[u8]> = vec![&seed, purpose.as_bytes()];
@@ -224,7 +226,7 @@ fn keyed(seed: u64, purpose: &str, parts: &[&[u8]]) -> Digest {
     Digest::of_fields(fields)
 }
 
-/// Deals the labels out again: as many of each class as before.
+/// Shuffles the labels: each class keeps its number of images.
 fn permute_labels(images: &mut [LabelledImage], seed: u64) {
     let mut dealt: Vec<(Digest, i64)> = images
         .iter()

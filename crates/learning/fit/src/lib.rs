@@ -1,10 +1,10 @@
-//! The training loop: which image is seen when ([`TrainingImages`]), one pass over them
+//! The training loop: the images of each epoch ([`TrainingImages`]), one pass over them
 //! ([`Epoch`]), when to stop and which epoch was best ([`History`]).
 //!
-//! A head that is solved takes one step: [`solve`] gathers what it learns from, chooses and solves.
+//! A head that is solved takes one step: [`solve`] collects its training data, chooses and solves.
 //!
-//! `train` adds to it what makes it resumable; `calibrate` and `evaluate` use it to train a head
-//! again without some of the images ([`Refit`]).
+//! `train` makes it resumable; `calibrate` and `evaluate` use it to train a head again without some
+//! of the images ([`Refit`]).
 
 pub mod cross_validation;
 mod epoch;

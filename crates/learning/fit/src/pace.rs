@@ -1,9 +1,10 @@
-//! How long an epoch took, with what is done once told apart from what every epoch does.
+//! How long an epoch took. Work that is done once is measured separately from work that every epoch
+//! does.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Runs while a pass does.
+/// Runs during a pass.
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
@@ -12,12 +13,12 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts, when `computed` activations have been computed in all.
+    /// Starts, with the number of activations computed so far.
     pub(crate) fn start(computed: u64) -> Self {
         Self { started: Instant::now(), computed_before: computed, consuming: Duration::ZERO }
     }
 
-    /// Does what a pass does with activations, which is not computing them.
+    /// Does the work of a pass on activations, as opposed to computing them.
     pub(crate) fn consume<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let outcome = work();
@@ -25,7 +26,7 @@ impl Clock {
         outcome
     }
 
-    /// Stops, when `computed` activations have been computed in all.
+    /// Stops, with the number of activations computed so far.
     pub(crate) fn stop(self, computed: u64, later_computing: Option<u32>) -> Pass {
         Pass {
             duration: self.started.elapsed(),
@@ -39,18 +40,19 @@ impl Clock {
 /// One split's part of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pass {
-    /// All of it.
+    /// The whole time.
     pub(crate) duration: Duration,
-    /// Of that, learning from activations or scoring them.
+    /// The part of it for learning from activations or scoring them.
     pub(crate) consuming: Duration,
-    /// Activations that were not found and had to be computed.
+    /// Activations that were not in the store and had to be computed.
     pub(crate) computed: u64,
-    /// How many later epochs compute as many; none where all do, and computing is part of an epoch.
+    /// How many later epochs compute as many; none if all do, so that computing is part of every
+    /// epoch.
     pub(crate) later_computing: Option<u32>,
 }
 
 impl Pass {
-    /// What was computed, where later epochs find it.
+    /// The computed features, if later epochs find them in the store.
     fn features(&self) -> FeaturePass {
         match self.later_computing {
             Some(_) if self.computed > 0 => FeaturePass {
@@ -66,7 +68,7 @@ impl Pass {
         self.duration.saturating_sub(self.features().duration)
     }
 
-    /// The time that `epochs` more of it take.
+    /// The time of `epochs` more passes.
     fn left(&self, epochs: u32) -> Duration {
         self.repeated() * epochs + self.features().duration * self.later_computing.unwrap_or(0)
     }
@@ -75,13 +77,13 @@ impl Pass {
 /// Features that were computed once, for all epochs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FeaturePass {
-    /// How many.
+    /// Their number.
     pub computed: u64,
-    /// In which time.
+    /// The time they took.
     pub duration: Duration,
 }
 
-/// How long an epoch took, and how long those take that are left.
+/// How long an epoch took, and how long the remaining ones take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct EpochTimer {
     pub(crate) features: FeaturePass,
@@ -89,7 +91,7 @@ pub(crate) struct EpochTimer {
 }
 
 impl EpochTimer {
-    /// Of an epoch after which `epochs` are left.
+    /// For an epoch after which `epochs` are left.
     pub(crate) fn of([train, valid]: [Pass; 2], epochs: u32) -> Self {
         let [first, second] = [train.features(), valid.features()];
         let features = FeaturePass {
@@ -100,7 +102,7 @@ impl EpochTimer {
     }
 }
 
-/// `685 features computed in 15.1 s, 45 a second; `, or nothing where none were.
+/// `685 features computed in 15.1 s, 45 a second; `, or nothing if none were computed.
 impl fmt::Display for FeaturePass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.computed == 0 {

@@ -14,16 +14,16 @@ use dataset::{Manifest, Split};
 use crate::solve::{Examples, SolveInputs, solver_of};
 use crate::{Epoch, History, TrainingImages, standardise};
 
-/// Everything but the images that a training starts from: what `train` used.
+/// Everything except the images that a training starts from: the inputs of `train`.
 #[derive(Debug)]
 pub struct Refit {
     /// The network.
     pub base: BaseDescription,
-    /// Its first weights, the fresh head's included.
+    /// Its first weights, including the fresh head's.
     pub weights: TensorMap,
     /// Section `train`, as used.
     pub params: TrainParams,
-    /// How the head was solved; none where it learnt by epochs.
+    /// How the head was solved; none if it learnt by epochs.
     solved: Option<Solved>,
     /// Device and number format.
     pub backend: Backend,
@@ -35,7 +35,7 @@ pub struct Refit {
 pub enum Length {
     /// As `train` does; the head of the epoch that `select` would choose is used.
     BestEpoch,
-    /// So many epochs, without looking at the validation images.
+    /// This many epochs, without scoring the validation images.
     Epochs(u32),
 }
 
@@ -45,11 +45,11 @@ pub struct RefitHead<'a> {
     answers: Answers,
     extractor: &'a Extractor,
     batch_size: usize,
-    /// The epoch it stands after.
+    /// The epoch after which it was taken.
     pub epoch: u32,
 }
 
-/// What answers.
+/// The part that predicts.
 #[derive(Debug)]
 enum Answers {
     Learnt(Learner),
@@ -57,8 +57,8 @@ enum Answers {
 }
 
 impl Refit {
-    /// What a model was trained from, with the base that it belongs to, and the store of frozen
-    /// features: what `train` left there makes a refit cheap.
+    /// The inputs of a model's training, with the base that it belongs to, and the store of frozen
+    /// features: the features that `train` left there make a refit cheap.
     ///
     /// # Errors
     /// When the base is another one, or has changed since it was written, or the store cannot be
@@ -85,8 +85,8 @@ impl Refit {
         Ok(Self { base, weights, params, solved, backend, extractor })
     }
 
-    /// What the frozen part of the network makes of images. Activations that `train` left in the store
-    /// are not computed again.
+    /// Computes the output of the frozen part for images. Activations that `train` left in the
+    /// store are not computed again.
     pub fn extractor(&self) -> &Extractor {
         &self.extractor
     }
@@ -101,8 +101,8 @@ impl Refit {
         self.solved.is_some() && self.params.descent.is_none()
     }
 
-    /// Trains a head on the training images of `manifest`, from the same first weights; a solved head
-    /// is solved again with what was chosen for the model.
+    /// Trains a head on the training images of `manifest`, from the same first weights; a solved
+    /// head is solved again with the choice made for the model.
     ///
     /// # Errors
     /// As in training.
@@ -110,7 +110,8 @@ impl Refit {
         self.train_on(&self.images(manifest)?, length)
     }
 
-    /// The same on shuffled labels: nothing true can be learnt. `seed` decides the shuffle.
+    /// The same on shuffled labels, so that there is nothing true to learn. `seed` decides the
+    /// shuffle.
     ///
     /// # Errors
     /// As in training.
@@ -166,7 +167,7 @@ impl Refit {
     }
 }
 
-/// Leaves the learner as it was after the epoch that counts, and returns that.
+/// Leaves the learner in the state after the chosen epoch, and returns that epoch.
 fn run_epochs(
     learner: &mut Learner,
     extractor: &Extractor,
@@ -184,7 +185,7 @@ fn run_epochs(
         }
     };
     while let Some(number) = next(&history) {
-        // The schedule is the one of the whole training, however long this one lasts.
+        // The schedule is the one of the whole training, however many epochs this one has.
         let epoch = Epoch::new(params, number, params.epochs);
         let report = epoch.run(learner, extractor, images)?;
         tracing::debug!("refit, {report}");
@@ -206,7 +207,7 @@ impl RefitHead<'_> {
     /// Logits of images: one row per image, one value per class.
     ///
     /// # Errors
-    /// When an image cannot be used, or libtorch refuses.
+    /// When an image cannot be used, or libtorch fails.
     pub fn logits(&self, images: &[ImageRequest]) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(images.len());
         self.extractor.for_each_batch(images, self.batch_size, |activations| {

@@ -1,4 +1,4 @@
-//! Heads that are solved: what they learn from, and the head that comes of it.
+//! Heads that are solved: their training data, and the resulting head.
 
 use anyhow::{Context, Result, anyhow};
 use classifier::architecture::BaseDescription;
@@ -22,10 +22,10 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Makes or finds the activations of a split, with a bar of its own.
+    /// Computes or finds the activations of a split, with its own progress bar.
     ///
     /// # Errors
-    /// When an image cannot be used, or libtorch refuses.
+    /// When an image cannot be used, or libtorch fails.
     pub fn gather(extractor: &Extractor, images: &TrainingImages, split: Split) -> Result<Self> {
         let requests = images.requests_in_order(split);
         let columns = extractor.activation_length();
@@ -41,7 +41,8 @@ impl Examples {
         Ok(Self { activations, columns, labels: images.labels_in_order(split) })
     }
 
-    /// What the head sees of the training images at first, below which layers are going to learn.
+    /// The head's first input for the training images, when layers below the head are going to
+    /// learn.
     ///
     /// # Errors
     /// As [`gather`](Self::gather).
@@ -64,7 +65,7 @@ impl Examples {
         Ok(Self { activations, columns, labels: images.labels_in_order(Split::Train) })
     }
 
-    /// Those at some places alone, in that order.
+    /// Only those at the given positions, in that order.
     #[must_use]
     pub fn at(&self, places: &[usize]) -> Self {
         let activation = |place: &usize| &self.activations[place * self.columns..][..self.columns];
@@ -86,7 +87,7 @@ impl Examples {
     }
 }
 
-/// What a solved head is solved with, beside what it chooses.
+/// The inputs of solving a head, beside the values to choose.
 #[derive(Debug, Clone)]
 pub struct SolveInputs<'a> {
     /// Linear or kernel.
@@ -97,11 +98,11 @@ pub struct SolveInputs<'a> {
     pub class_names: &'a [String],
     /// A weight per class, or none for equal weights.
     pub class_weights: Option<Vec<f64>>,
-    /// Deals the folds, and draws landmarks.
+    /// Seed of the folds and of the landmarks.
     pub seed: u64,
 }
 
-/// The solver's word for a kind of head; `None` for one that learns by epochs.
+/// The solver's kind for a head; `None` for a head that learns by epochs.
 pub fn solver_of(head: HeadKind) -> Option<Kind> {
     match head {
         HeadKind::Linear => Some(Kind::Linear),
@@ -126,7 +127,7 @@ impl<'a> SolveInputs<'a> {
     /// Chooses by cross-validation; `groups` has the group of each training image.
     ///
     /// # Errors
-    /// When there is too little to choose by, such as a class in one group alone.
+    /// When there is too little data to choose by, such as a class in one group alone.
     pub fn search(&self, groups: &[GroupNumber], params: &SolveParams) -> Result<Search> {
         let space = SearchSpace {
             folds: params.folds as usize,
@@ -152,7 +153,7 @@ impl<'a> SolveInputs<'a> {
     /// Solves it with a choice.
     ///
     /// # Errors
-    /// When it cannot be solved, or libtorch refuses.
+    /// When it cannot be solved, or libtorch fails.
     pub fn solve(
         &self,
         choice: &Choice,

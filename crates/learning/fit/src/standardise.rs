@@ -5,11 +5,11 @@ use dataset::Split;
 
 use crate::TrainingImages;
 
-/// Fits the standardisation of the head's input, where it has one, on the training images as
-/// epoch 1 sees them.
+/// Fits the standardisation of the head's input, if it has one, on the training images as epoch 1
+/// uses them.
 ///
 /// # Errors
-/// When an image cannot be used, or libtorch refuses.
+/// When an image cannot be used, or libtorch fails.
 pub fn standardise(
     learner: &mut Learner,
     extractor: &Extractor,

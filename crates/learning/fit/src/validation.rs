@@ -1,4 +1,4 @@
-//! What a head scores on the validation images.
+//! The scores of a head on the validation images.
 
 use anyhow::Result;
 use classifier::checkpoint::ValidationScores;
@@ -37,7 +37,7 @@ mod tests {
     fn scores_are_those_of_the_softmax() {
         let logits = vec![vec![3.0_f32.ln(), 0.0], vec![0.0, 0.0], vec![0.0, 1.0]];
         let scores = validation_scores(2, &[0, 1, 1], &logits).unwrap();
-        // Of the tie, the first class is predicted.
+        // For the tie, the first class is predicted.
         assert_eq!(scores.accuracy, Some(2.0 / 3.0));
         assert_eq!(scores.balanced_accuracy, Some(0.75));
         let right = [0.75_f64, 0.5, 1.0 / (1.0 + (-1.0_f64).exp())];

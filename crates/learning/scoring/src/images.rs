@@ -1,4 +1,4 @@
-//! Test images as the model sees them.
+//! Loads test images for the model.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use rayon::prelude::*;
 
 use crate::test_set::TestImage;
 
-/// A test image that cannot be scored. Leaving it out would change what the scores mean.
+/// A test image that cannot be scored. Leaving it out would change the meaning of the scores.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// The file cannot be read, or is not the one that was ingested.
+    /// The file cannot be read, or is not the ingested one.
     #[error(transparent)]
     File(#[from] ImageFileError),
-    /// The file is not a picture that can be used.
+    /// The file is not a usable picture.
     #[error("decode {}: {source}", path.display())]
     Decode {
         /// The file.
@@ -26,11 +26,11 @@ pub enum ImageError {
     },
 }
 
-/// Reads a few images on all cores: of each the planes `[3, image_size, image_size]`, f32,
+/// Reads a few images on all cores: for each the planes `[3, image_size, image_size]`, f32,
 /// normalised, in the order given.
 ///
 /// # Errors
-/// When a file is missing, is not the one that was ingested, or cannot be decoded; of several the
+/// When a file is missing, is not the ingested one, or cannot be decoded; of several errors the
 /// first in order.
 pub fn read_images(
     images: &[TestImage],
@@ -38,11 +38,12 @@ pub fn read_images(
 ) -> Result<Vec<Vec<f32>>, ImageError> {
     let read = |image| Ok(preprocessing.apply(&read_picture(image)?));
     let read: Vec<_> = images.par_iter().map(read).collect();
-    // Collected first, so that of several errors the first in order is reported, not in time.
+    // Collected first, so that of several errors the first in order is reported, not the first in
+    // time.
     read.into_iter().collect()
 }
 
-/// Reads one image as it is.
+/// Reads one image without changes.
 ///
 /// # Errors
 /// As [`read_images`].

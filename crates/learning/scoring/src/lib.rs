@@ -1,4 +1,4 @@
-//! A model over labelled images.
+//! Runs a model over labelled images.
 //!
 //! ```text
 //! test split, or a folder ─ classes, groups, copies in training       test_set
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`looks`] counts how often a test set was scored. [`overlay()`] shows where a model looked,
-//! [`Mask`] covers a part of what it sees.
+//! [`Mask`] covers a part of its input.
 
 mod images;
 pub mod looks;

@@ -1,9 +1,10 @@
-//! How often a test set was looked at: a ledger beside the project, which no DVC output holds.
+//! How often a test set was scored: a ledger beside the project, outside the DVC outputs.
 //!
-//! A score on a test set is honest once. Whoever scores many models on it and keeps the best has
-//! chosen by chance too, and the more so the more models there were. The ledger remembers each model
-//! that was scored on each test set, so that this can be said. It is a text file of one JSON object a
-//! line, in the project's folder and not in git: it belongs to whoever looked.
+//! A score on a test set is only unbiased once. Someone who scores many models on it and keeps the
+//! best has also selected by chance, and the more models there were, the stronger the effect. The
+//! ledger records each model that was scored on each test set, so that the reports can state this.
+//! It is a text file of one JSON object a line, in the project's folder and not in git: it belongs
+//! to the person who scored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +20,7 @@ use crate::TestSet;
 /// The ledger's name in the project's folder.
 pub const LEDGER_FILE: &str = "test_looks.jsonl";
 
-/// One model on one test set.
+/// One scoring of one model on one test set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestSetLook {
@@ -29,7 +30,7 @@ pub struct TestSetLook {
     pub model: Digest,
     /// Share of images whose class was predicted.
     pub accuracy: f64,
-    /// Images, or groups of them where these are known: what counts as one observation.
+    /// Images, or groups of them if known: the unit that counts as one observation.
     pub groups: usize,
 }
 
@@ -39,26 +40,26 @@ pub enum LedgerError {
     /// It cannot be read or written.
     #[error(transparent)]
     File(#[from] IoError),
-    /// A line is no look.
+    /// A line is not a valid entry.
     #[error("read line {line} of {}: {source}; mend or remove the line", path.display())]
     Line {
         /// The ledger.
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// What is wrong.
+        /// The error.
         #[source]
         source: serde_json::Error,
     },
 }
 
-/// What is known of a test set.
+/// The summary of a test set's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TestSetLooks {
     /// Different models that were scored on it.
     pub models: usize,
-    /// By how much the best of so many equally good models exceeds the average of them by chance, at
-    /// most: as if none had anything in common.
+    /// By how much the best of this many equally good models exceeds their average by chance, at
+    /// most: as if they were independent.
     pub best_by_chance: f64,
 }
 
@@ -72,7 +73,7 @@ impl TestSetLook {
     }
 }
 
-/// The digest of a test set's images and their classes, in whatever order they are.
+/// The digest of a test set's images and their classes, in any order.
 fn digest_of(test: &TestSet) -> Digest {
     let mut images: Vec<_> =
         test.images.iter().map(|image| (*image.sha256.as_bytes(), image.actual.0)).collect();
@@ -82,8 +83,8 @@ fn digest_of(test: &TestSet) -> Digest {
     Digest::of_fields(rows.iter().map(Vec::as_slice))
 }
 
-/// The project's ledger, told from a folder in which a stage runs: a workspace that `dvc exp run`
-/// made below `.dvc/tmp` writes into that of its project.
+/// The project's ledger, found from the folder in which a stage runs: a workspace that `dvc exp
+/// run` made below `.dvc/tmp` uses the ledger of its project.
 pub fn ledger_of(folder: &Path) -> PathBuf {
     let parts: Vec<_> = folder.components().collect();
     let of_dvc = parts
@@ -93,8 +94,8 @@ pub fn ledger_of(folder: &Path) -> PathBuf {
     root.join(LEDGER_FILE)
 }
 
-/// What the ledger of the project in which this program runs knows of a test set. A ledger that cannot
-/// be used is warned of, and nothing is known.
+/// The ledger's summary of a test set, for the project in which this program runs. If the ledger
+/// cannot be used, a warning is logged and the result is `None`.
 pub fn known(test: &TestSet) -> Option<TestSetLooks> {
     let looks = of_here().and_then(|ledger| read(&ledger));
     looks
@@ -105,8 +106,8 @@ pub fn known(test: &TestSet) -> Option<TestSetLooks> {
         .map(|looks| TestSetLooks::of(&looks, &digest_of(test)))
 }
 
-/// Adds a look to the ledger of the project in which this program runs. A ledger that cannot be used is
-/// warned of: a score is no worse for it.
+/// Adds an entry to the ledger of the project in which this program runs. If the ledger cannot be
+/// used, only a warning is logged, since the score is still valid.
 pub fn note_here(look: &TestSetLook) -> Option<TestSetLooks> {
     of_here()
         .and_then(|ledger| note(&ledger, look))
@@ -121,7 +122,7 @@ fn of_here() -> Result<PathBuf, LedgerError> {
     Ok(ledger_of(&std::env::current_dir().with_path("find", here)?))
 }
 
-/// Adds a look, unless the very same one is there, and tells what is known of the test set now.
+/// Adds an entry, unless the same one exists, and returns the summary of the test set.
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
@@ -130,7 +131,7 @@ pub fn note(ledger: &Path, look: &TestSetLook) -> Result<TestSetLooks, LedgerErr
     if !known.contains(look) {
         let mut line = serde_json::to_vec(look).expect("a look is a plain struct");
         line.push(b'\n');
-        // One write of one line: of two processes at once, neither tears the other's apart.
+        // One write of one line, so that two processes at once do not mix their lines.
         let mut file =
             OpenOptions::new().create(true).append(true).open(ledger).with_path("open", ledger)?;
         file.write_all(&line).with_path("write", ledger)?;
@@ -139,10 +140,10 @@ pub fn note(ledger: &Path, look: &TestSetLook) -> Result<TestSetLooks, LedgerErr
     Ok(TestSetLooks::of(&known, &look.test_set))
 }
 
-/// All looks, in the order in which they were taken; none where there is no ledger yet.
+/// All entries, in order; none if there is no ledger yet.
 ///
 /// # Errors
-/// When the ledger cannot be read, or a line is no look.
+/// When the ledger cannot be read, or a line is not a valid entry.
 pub fn read(ledger: &Path) -> Result<Vec<TestSetLook>, LedgerError> {
     if !ledger.exists() {
         return Ok(Vec::new());
@@ -161,10 +162,10 @@ pub fn read(ledger: &Path) -> Result<Vec<TestSetLook>, LedgerError> {
 }
 
 impl TestSetLooks {
-    /// What a ledger knows of a test set.
+    /// The summary of a test set in a ledger.
     pub fn of(looks: &[TestSetLook], test_set: &Digest) -> Self {
         let of_set = looks.iter().filter(|look| look.test_set == *test_set);
-        // A model's last look counts: scoring the same weights again shows nothing new.
+        // Only a model's last entry counts: scoring the same weights again shows nothing new.
         let models: BTreeMap<&Digest, &TestSetLook> =
             of_set.map(|look| (&look.model, look)).collect();
         let accuracy = models.values().map(|look| look.accuracy).sum::<f64>();
@@ -191,8 +192,8 @@ impl fmt::Display for TestSetLooks {
     }
 }
 
-/// The mean of the largest of `count` independent standard normal numbers: the integral of
-/// 1 − Φ(x)ⁿ over x > 0, less that of Φ(x)ⁿ over x < 0, by the trapezoid rule.
+/// The mean of the largest of `count` independent standard normal numbers: the integral of 1 −
+/// Φ(x)ⁿ over x > 0, less that of Φ(x)ⁿ over x < 0, by the trapezoid rule.
 fn expected_maximum(count: usize) -> f64 {
     const STEP: f64 = 0.001;
     const END: f64 = 8.0;

@@ -1,4 +1,4 @@
-//! Parts of a picture covered with one grey, as the model would see them.
+//! Covers parts of a model's input with one grey.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// A mask for what `preprocessing` makes, of a level of grey from 0 to 255.
+    /// A mask for the output of `preprocessing`, with a level of grey from 0 to 255.
     pub fn new(preprocessing: &Preprocessing, level: f64) -> Self {
         // Planes of one pixel each.
         let mut fill = [(level / 255.0) as f32; 3];

@@ -1,9 +1,9 @@
-//! A heatmap laid over the picture that it belongs to, or by itself for others to lay over it.
+//! A heatmap over the picture that it belongs to, or as a separate layer.
 
 use classifier::model::Heatmap;
 use imaging::Thumbnail;
 
-/// How much of the picture the hottest place hides.
+/// How much of the picture is covered at the hottest place.
 const STRONGEST: f32 = 0.7;
 
 /// From cold to hot: matplotlib's `plasma`, which grows brighter evenly and does not rely on red
@@ -17,8 +17,8 @@ const COLOURS: [[f32; 3]; 5] = [
 ];
 
 /// The picture with the map over it: red, green and blue of each pixel, row by row. The map is
-/// scaled so that its largest value is the hottest colour; places without any stay as they are.
-/// None where the map is 0 everywhere: nothing in the picture speaks for the class.
+/// scaled so that its largest value is the hottest colour; places with 0 stay unchanged. None if
+/// the map is 0 everywhere, so that nothing in the picture supports the class.
 pub fn overlay(picture: &Thumbnail, map: &Heatmap) -> Option<Vec<u8>> {
     let largest = hottest(map)?;
     let (width, height) = (picture.width as usize, picture.height as usize);
@@ -36,8 +36,8 @@ pub fn overlay(picture: &Thumbnail, map: &Heatmap) -> Option<Vec<u8>> {
 }
 
 /// The map alone at `width` × `height`: red, green, blue and opacity of each pixel, row by row. The
-/// hottest place is opaque; a place that does not count is clear, so that the picture below shows.
-/// None as for [`overlay`].
+/// hottest place is opaque; a place with 0 is transparent, so that the picture below shows. None as
+/// for [`overlay`].
 pub fn heat_layer(map: &Heatmap, width: u32, height: u32) -> Option<Vec<u8>> {
     let largest = hottest(map)?;
     let (width, height) = (width as usize, height as usize);
@@ -66,7 +66,7 @@ fn heat_at(map: &Heatmap, x: usize, width: usize, y: usize, height: usize) -> f3
     upper * (1.0 - down) + lower * down
 }
 
-/// The two cells that a pixel lies between, and how far it is from the first.
+/// The two cells that a pixel lies between, and its distance from the first.
 fn between(pixel: usize, pixels: usize, cells: usize) -> (usize, usize, f32) {
     let place = (pixel as f32 + 0.5) * cells as f32 / pixels as f32 - 0.5;
     let place = place.clamp(0.0, (cells - 1) as f32);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_hottest_place_has_the_last_colour_and_the_cold_stay_as_they_were() {
-        // Twice as many pixels as cells: the outer ones lie beyond the cells' centres.
+        // Twice as many pixels as cells: the outer ones lie outside the cells' centres.
         let covered = overlay(&grey(4, 100), &map(&[0.0, 0.0, 0.0, 8.0])).unwrap();
         assert_eq!(covered[..3], [100, 100, 100]);
         let hottest = COLOURS[4].map(|it| (100.0 + 0.7 * (it - 100.0)).round() as u8);

@@ -1,4 +1,4 @@
-//! The model over test images.
+//! Runs the model over test images.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ pub enum InferenceError {
     },
 }
 
-/// What the model says about each image, in order.
+/// The model's prediction for each image, in order.
 ///
 /// # Errors
 /// When an image cannot be used, the network cannot run, or its output is not a number.
@@ -60,9 +60,8 @@ pub fn predict(
     Ok(predictions)
 }
 
-/// The same, of activations that an extractor of the model's base makes, or finds in its store. They are
-/// kept there for whoever asks for them again.
-///
+/// The same, with activations that an extractor of the model's base computes, or finds in its
+/// store. New ones are stored for later requests.
 /// # Errors
 /// As [`predict`], and when the store cannot be written.
 pub fn predict_with_activations(
@@ -85,9 +84,9 @@ pub fn predict_with_activations(
     pairs.map(|(image, logits)| prediction(image, &logits, temperature)).collect()
 }
 
-/// Writes what another framework needs to check the model to a safetensors file, all f32: `images`
-/// `[N, 3, S, S]` as the model sees them, `probabilities` `[N, classes]`, and `grad_cam`
-/// `[N, S / 16, S / 16]`, the map of the predicted class, not scaled.
+/// Writes the data that another framework needs to check the model to a safetensors file, all f32:
+/// `images` `[N, 3, S, S]`, the model's input, `probabilities` `[N, classes]`, and `grad_cam` `[N,
+/// S / 16, S / 16]`, the map of the predicted class, not scaled.
 ///
 /// # Errors
 /// As [`predict`], and when the file cannot be written.
@@ -121,7 +120,7 @@ pub fn dump_inputs(
     Ok(())
 }
 
-/// What logits say about an image.
+/// The prediction for an image from its logits.
 ///
 /// # Errors
 /// When they are not numbers.

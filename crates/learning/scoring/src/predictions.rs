@@ -1,4 +1,4 @@
-//! What the model said about each image, and `predictions.csv`.
+//! The model's prediction for each image, and `predictions.csv`.
 
 use std::io;
 use std::path::Path;
@@ -7,12 +7,12 @@ use dataset::{ClassIndex, ClassIndices};
 
 use metrics::{LabelledError, Predictions};
 
-/// What the model said about one image.
+/// The model's prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// The image's path in the manifest.
     pub path: String,
-    /// The class the manifest gives it.
+    /// The image's class in the manifest.
     pub actual: ClassIndex,
     /// The class with the highest probability.
     pub predicted: ClassIndex,
@@ -23,7 +23,7 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Whether the class was found.
+    /// Whether the prediction is right.
     pub fn is_correct(&self) -> bool {
         self.actual == self.predicted
     }
@@ -34,7 +34,7 @@ impl Prediction {
     }
 }
 
-/// The predictions as the metrics take them.
+/// The predictions in the form that the metrics need.
 ///
 /// # Errors
 /// When a row is not of these classes.
@@ -46,9 +46,9 @@ pub fn for_metrics(
     Predictions::new(classes.len(), rows)
 }
 
-/// Writes one row per image: `path,actual,predicted,correct,confidence,has_copy_in_training`, then `prob_<class>` for
-/// each class. Classes are names; `correct` is `true` or `false`; probabilities have as many digits
-/// as tell two f64 apart.
+/// Writes one row per image: `path,actual,predicted,correct,confidence,has_copy_in_training`, then
+/// `prob_<class>` for each class. Classes are names; `correct` is `true` or `false`; probabilities
+/// have enough digits to distinguish any two f64.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -80,7 +80,7 @@ pub fn write_predictions(
     })
 }
 
-/// The name of a class that a prediction over `classes` holds.
+/// The name of a class in a prediction over `classes`.
 fn name_of(classes: &ClassIndices, class: ClassIndex) -> &str {
     classes.name(class).expect("a prediction names a class of the model")
 }

@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 /// One image of known class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestImage {
-    /// How it is called: its path in the manifest, or below the folder it came from.
+    /// Its name: its path in the manifest, or below the folder it came from.
     pub name: String,
     /// The file.
     pub file: PathBuf,
@@ -29,32 +29,32 @@ pub struct TestImage {
 }
 
 impl TestImage {
-    /// What to ask an extractor for.
+    /// The request to an extractor.
     pub fn request(&self) -> ImageRequest {
         ImageRequest { path: self.file.clone(), sha256: self.sha256, view: None }
     }
 }
 
-/// All of them.
+/// All test images.
 #[derive(Debug, Clone)]
 pub struct TestSet {
     /// Its images.
     pub images: Vec<TestImage>,
-    /// What a score counts.
+    /// The unit that a score counts.
     pub unit: Unit,
 }
 
-/// What a score counts.
+/// The unit that a score counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Images; whose they are is known, and intervals are over patients.
+    /// Images; their patients are known, and intervals are over patients.
     Patients,
-    /// Images; whose they are is not known.
+    /// Images; their patients are not known.
     Slices,
 }
 
 impl Unit {
-    /// What to keep in mind when reading a score.
+    /// A note for reading a score.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Patients => "per slice, intervals over patients",
@@ -72,16 +72,16 @@ pub enum TestSetError {
     /// The folder cannot be read.
     #[error(transparent)]
     File(#[from] artifact::IoError),
-    /// An image is of a class that the model does not know.
+    /// An image is of a class that the model does not have.
     #[error("score {name}: {source}; train on the present data, or ingest the model's")]
     Class {
         /// The image.
         name: String,
-        /// Which class.
+        /// The class.
         #[source]
         source: ClassIndicesError,
     },
-    /// An image lies in no folder that tells its class.
+    /// None of an image's folders shows its class.
     #[error(
         "tell the class of {name}: none of its folders is listed in data.classes of config.yaml, \
          which knows {known}"
@@ -89,7 +89,7 @@ pub enum TestSetError {
     NoClass {
         /// The image.
         name: String,
-        /// The classes there are.
+        /// The classes that exist.
         known: String,
     },
     /// There is no image.
@@ -104,7 +104,7 @@ impl TestSet {
     /// The test split.
     ///
     /// # Errors
-    /// When it is empty, or has an image of a class that the model does not know.
+    /// When it is empty, or has an image of a class that the model does not have.
     pub fn of_split(
         validated: &ValidatedManifest,
         classes: &ClassIndices,
@@ -145,13 +145,13 @@ impl TestSet {
         Ok(Self { images, unit })
     }
 
-    /// Every image below a folder, its class told by the nearest folder above it that
-    /// `data.classes` knows. Images of the same content are one group; those whose content is in
-    /// training too are copies.
+    /// Every image below a folder; its class is that of the nearest folder above it that
+    /// `data.classes` knows. Images of the same content are one group; images whose content is also
+    /// in training are copies.
     ///
     /// # Errors
-    /// When the folder cannot be read, holds no image, or one whose class cannot be told or is not
-    /// the model's.
+    /// When the folder cannot be read, has no image, or an image's class is unknown or is not the
+    /// model's.
     pub fn of_folder(
         folder: &Path,
         class_map: &ClassMap,
@@ -197,13 +197,13 @@ impl TestSet {
         metrics::Groups::of(self.images.iter().map(|image| image.group))
     }
 
-    /// The places of some images.
+    /// The positions of the images that `belongs` accepts.
     pub fn places(&self, belongs: impl Fn(&TestImage) -> bool) -> Vec<usize> {
         let all = self.images.iter().enumerate();
         all.filter(|(_, image)| belongs(image)).map(|(place, _)| place).collect()
     }
 
-    /// The set of some of its images.
+    /// A set of some of its images.
     pub fn select(&self, places: &[usize]) -> Self {
         let images = places.iter().map(|place| self.images[*place].clone()).collect();
         Self { images, unit: self.unit }
@@ -245,7 +245,7 @@ fn files_below(folder: &Path) -> artifact::Result<Vec<PathBuf>> {
 fn class_of<'a>(folder: &Path, file: &Path, classes: &'a ClassMap) -> Option<&'a str> {
     file.ancestors()
         .skip(1)
-        // The folder that was named may itself be that of a class.
+        // The given folder may itself be that of a class.
         .take_while(|above| above.starts_with(folder))
         .filter_map(|above| above.file_name()?.to_str())
         .find_map(|name| classes.class_of_folder(name).or_else(|| class_named(classes, name)))

@@ -6,10 +6,10 @@
 //!   "seed": 1}' | cargo run --release -p fit --example head
 //! ```
 //!
-//! The description is a file where one is named, or standard input. Features are f32 in the
-//! machine's order of bytes, row by row (`array.tofile` of NumPy), labels are bytes.
-//! `tests/reference/test_solvers_crate.py` holds the output against scikit-learn, `bench/heads.py` the
-//! time.
+//! The description is a file if one is named, or standard input. Features are f32 in the machine's
+//! byte order, row by row (`array.tofile` of NumPy), labels are bytes.
+//! `tests/reference/test_solvers_crate.py` compares the output with scikit-learn, `bench/heads.py`
+//! the time.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -28,11 +28,11 @@ struct Input {
     columns: usize,
     classes: usize,
     train: Files,
-    /// What the head is tried on.
+    /// The images that the head is tested on.
     test: Files,
     strength: f64,
     width: Option<f64>,
-    /// First and last column, exclusive, of what is read; all where there is none.
+    /// First and last column, exclusive, to read; all if there is none.
     read: Option<(usize, usize)>,
     class_weights: Option<Vec<f64>>,
     seed: u64,
@@ -109,7 +109,7 @@ fn described(fitted: &Fitted) -> Value {
     json!({"mean": standardisation.mean, "scale": standardisation.scale, "of": head})
 }
 
-/// Straight into the numbers: a copy as bytes would double the memory that is measured.
+/// Reads directly into the numbers: a copy as bytes would double the memory that is measured.
 fn read_features(path: &Path) -> io::Result<Vec<f32>> {
     let mut file = File::open(path)?;
     let mut values = vec![0.0; file.metadata()?.len() as usize / size_of::<f32>()];

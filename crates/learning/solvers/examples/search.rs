@@ -1,4 +1,5 @@
-//! Chooses a head by cross-validation, from a JSON description to JSON, and says how long it took.
+//! Chooses a head by cross-validation, from a JSON description to JSON, and reports how long it
+//! took.
 //!
 //! ```sh
 //! echo '{"kind": "kernel", "columns": 8, "classes": 3, "features": "train.f32", "labels":

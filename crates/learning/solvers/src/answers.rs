@@ -1,4 +1,4 @@
-//! What answers to held-out images are worth.
+//! Scores of the answers to held-out images.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use metrics::{LabelledLogits, auroc_one_vs_rest};
 use crate::folds::Folds;
 use crate::{Error, Result};
 
-/// Candidates that are behind the best by at most so many standard errors of their difference
+/// Candidates that are worse than the best by at most this many standard errors of their difference
 /// count as equally good.
 pub const TIE_STANDARD_ERRORS: f64 = 1.0;
 
-/// Which images are answered right: the first of the largest logits is the answer.
+/// Which images are answered right: the answer is the first of the largest logits.
 pub(crate) fn right(logits: &[Vec<f32>], labels: &[usize]) -> Vec<bool> {
     let is_right = |(row, label): (&Vec<f32>, &usize)| {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -31,7 +31,7 @@ pub(crate) fn share_by_fold(right: &[bool], folds: &Folds) -> Vec<f64> {
     (0..folds.count()).map(of_fold).collect()
 }
 
-/// Probabilities at the temperature that suits all of the logits best.
+/// Probabilities at the temperature that fits all of the logits best.
 pub(crate) struct Calibrated {
     /// Of each image, −ln of the probability of its class.
     pub(crate) losses: Vec<f64>,
@@ -47,7 +47,8 @@ impl Calibrated {
         let logits = LabelledLogits::new(classes, rows).map_err(|_| Error::NoLogits)?;
         let temperature = logits.fit_temperature().temperature;
         let predictions = logits.probabilities(temperature);
-        // As scikit-learn's log_loss, no probability counts as smaller than the smallest step above 0.
+        // As in scikit-learn's log_loss, no probability counts as smaller than the smallest step
+        // above 0.
         let loss = |(class, row): (ClassIndex, &[f64])| -row[class.0].max(f64::EPSILON).ln();
         let losses = predictions.rows().map(loss).collect();
         let auroc = auroc_one_vs_rest(&predictions);
@@ -61,7 +62,7 @@ pub(crate) struct Clusters {
     images: usize,
 }
 
-/// A mean over images, as if their groups had been drawn.
+/// A mean over images, with groups as the sampling unit.
 pub(crate) struct Mean {
     pub(crate) mean: f64,
     pub(crate) standard_error: f64,
@@ -76,14 +77,15 @@ impl Clusters {
         Self { of_group: of_group.into_values().collect(), images: groups.len() }
     }
 
-    /// How many groups there are.
+    /// Number of groups.
     pub(crate) fn count(&self) -> usize {
         self.of_group.len()
     }
 
-    /// The mean of a value of every image, and its standard error as groups of images were drawn:
-    /// the linearised one of a ratio, `√(G / (G − 1) Σ_g (Σ_{i in g} (vᵢ − mean))²) / N` (Cochran
-    /// 1977, "Sampling Techniques", section 6.7, without the correction for a finite population).
+    /// The mean of a value of every image, and its standard error with groups of images as the
+    /// sampling unit: the linearised one of a ratio, `√(G / (G − 1) Σ_g (Σ_{i in g} (vᵢ − mean))²)
+    /// / N` (Cochran 1977, "Sampling Techniques", section 6.7, without the correction for a finite
+    /// population).
     pub(crate) fn mean(&self, value: impl Fn(usize) -> f64) -> Mean {
         let images = self.images as f64;
         let mean = (0..self.images).map(&value).sum::<f64>() / images;
@@ -94,8 +96,8 @@ impl Clusters {
     }
 }
 
-/// Whether a difference is within what counts as chance. One image more or less among groups of one
-/// is a standard error to the last digit: rounding must not decide.
+/// Whether a difference counts as chance. For groups of one image, a difference of one image equals
+/// one standard error to the last digit, and rounding must not decide that case.
 pub(crate) fn is_chance(difference: &Mean) -> bool {
     difference.mean <= TIE_STANDARD_ERRORS * difference.standard_error * (1.0 + 1e-9)
 }
@@ -110,12 +112,12 @@ mod tests {
 
     #[test]
     fn images_of_one_group_count_as_one_in_the_standard_error() {
-        // Right, right, wrong, right: each alone is off the mean 3/4 by 1/4, 1/4, −3/4, 1/4.
+        // Right, right, wrong, right: each alone differs from the mean 3/4 by 1/4, 1/4, −3/4, 1/4.
         let right = [1.0, 1.0, 0.0, 1.0];
         let alone = Clusters::of(&numbers([0, 1, 2, 3])).mean(|image| right[image]);
         assert_eq!(alone.mean, 0.75);
         assert!((alone.standard_error - (4.0 / 3.0 * 0.75_f64).sqrt() / 4.0).abs() < 1e-12);
-        // Of two pairs the sums are off by 1/2 and −1/2.
+        // For two pairs the sums differ by 1/2 and −1/2.
         let pairs = Clusters::of(&numbers([5, 5, 9, 9])).mean(|image| right[image]);
         assert!((pairs.standard_error - (2.0 * 0.5_f64).sqrt() / 4.0).abs() < 1e-12);
     }

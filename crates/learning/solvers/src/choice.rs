@@ -1,4 +1,4 @@
-//! What a head has to be told, and what is chosen by cross-validation.
+//! The parameters of a head, and those that cross-validation chooses.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +15,13 @@ pub enum Kind {
     Kernel,
 }
 
-/// What one head is fitted with.
+/// The parameters that one head is fitted with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
     /// The cuts that it reads.
     pub cuts: Vec<String>,
-    /// How much the loss of an image weighs against the size of the weights: `C` in scikit-learn.
+    /// The weight of an image's loss against the size of the weights: `C` in scikit-learn.
     pub strength: f64,
     /// The width of a kernel: `gamma = 1 / (width · features read)`. 1 is scikit-learn's
     /// `gamma="scale"` on standardised features. None for a linear head.
@@ -29,7 +29,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Checks that the numbers are what the kind of head needs.
+    /// Checks that the numbers are valid for the kind of head.
     pub(crate) fn check(&self, kind: Kind) -> Result<()> {
         positive("strength", self.strength)?;
         match (kind, self.width) {

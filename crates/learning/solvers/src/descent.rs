@@ -4,16 +4,16 @@
 
 use std::collections::VecDeque;
 
-/// Steps whose curvature is remembered.
+/// Number of steps whose curvature is remembered.
 const MEMORY: usize = 20;
 
-/// A step must gain this share of what the slope promises.
+/// A step must gain this share of the gain that the slope predicts.
 const SUFFICIENT: f64 = 1e-4;
-/// After a step the slope must be less than this share of what it was.
+/// After a step the slope must be less than this share of the slope before.
 const CURVATURE: f64 = 0.9;
-/// Values of the function differ by rounding alone below this share.
+/// Below this share, values of the function differ only by rounding.
 const ROUNDING: f64 = 1e-14;
-/// Halvings and doublings of one step. So many leave nothing of it.
+/// Halvings and doublings of one step. After this many nothing of it is left.
 const TRIALS: usize = 60;
 
 /// A function to be minimised.
@@ -22,16 +22,16 @@ pub(crate) trait Function {
     fn at(&self, place: &[f64]) -> (f64, Vec<f64>);
     /// Multiplies by an approximation of the inverse of its second derivative.
     fn precondition(&self, gradient: &mut [f64]);
-    /// How far a place is from the minimum, by its gradient: at most 1 at the minimum.
+    /// How far a point is from the minimum, by its gradient: at most 1 at the minimum.
     fn left(&self, place: &[f64], gradient: &[f64]) -> f64;
 }
 
-/// Where the search ended.
+/// The end of the search.
 #[derive(Debug)]
 pub(crate) struct Minimum {
     pub(crate) place: Vec<f64>,
     pub(crate) steps: usize,
-    /// As [`Function::left`] tells it: above 1 where the minimum was not reached.
+    /// The value of [`Function::left`]: above 1 if the minimum was not reached.
     pub(crate) left: f64,
 }
 
@@ -47,7 +47,7 @@ struct State {
     gradient: Vec<f64>,
 }
 
-/// Walks downhill from `start` until nothing is left, for at most so many steps.
+/// Descends from `start` to the minimum, in at most this many steps.
 pub(crate) fn minimise(function: &impl Function, start: Vec<f64>, steps: usize) -> Minimum {
     let (value, gradient) = function.at(&start);
     let mut state = State { place: start, value, gradient };
@@ -59,7 +59,8 @@ pub(crate) fn minimise(function: &impl Function, start: Vec<f64>, steps: usize) 
         }
         let direction = direction(function, &state.gradient, &memory);
         let Some(next) = search(function, &state, &direction) else {
-            // What is remembered may be rounding by now; without it there is one more direction.
+            // The memory may hold only rounding errors by now; without it there is one more
+            // direction to try.
             if memory.is_empty() {
                 return Minimum { place: state.place, steps: step, left };
             }
@@ -97,7 +98,7 @@ fn direction(function: &impl Function, gradient: &[f64], memory: &VecDeque<Step>
     direction
 }
 
-/// A step along a direction; none where no step gains anything.
+/// A step along a direction; none if no step gains anything.
 fn search(function: &impl Function, from: &State, direction: &[f64]) -> Option<State> {
     let slope = dot(&from.gradient, direction);
     let rounding = ROUNDING * from.value.abs();

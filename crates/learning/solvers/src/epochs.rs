@@ -1,5 +1,5 @@
-//! What a training by epochs does on images that it has not seen: after how many epochs to stop, and
-//! whether it gets better than what it started from.
+//! The results of a training by epochs on images that it has not seen: after how many epochs to
+//! stop, and whether it becomes better than its start.
 
 use std::fmt;
 
@@ -10,28 +10,27 @@ use crate::answers::{Calibrated, Clusters, is_chance, right, share_by_fold};
 use crate::folds::Folds;
 use crate::{Error, Result};
 
-/// A gain of so many standard errors is no chance: 95 % on two sides.
+/// A gain of this many standard errors is not chance: 95 % on two sides.
 const BEYOND_CHANCE: f64 = 1.96;
 
-/// A grouped cross-validation of a whole training: each fold is held out of one, and asked about
-/// after each of its epochs.
+/// A grouped cross-validation of a whole training: each fold is held out of one training, and
+/// predicted after each of its epochs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochSearch {
-    /// How many folds there were.
+    /// Number of folds.
     pub folds: usize,
-    /// How many images took part.
+    /// Number of images.
     pub images: usize,
-    /// How many groups they are in.
+    /// Number of groups that they are in.
     pub groups: usize,
-    /// The head that was solved before the first epoch; none where training starts from chance.
+    /// The head that was solved before the first epoch; none if training starts from a random head.
     pub start: Option<HeldOutScores>,
     /// The epochs, from 1.
     pub epochs: Vec<HeldOutScores>,
-    /// The epoch to stop after, from 1: the first of those that are behind the best by no more than
-    /// chance.
+    /// The epoch to stop after, from 1: the first whose difference to the best is within chance.
     pub chosen: usize,
-    /// What `chosen` gains over `start`.
+    /// The gain of `chosen` over `start`.
     pub gain: Option<Gain>,
 }
 
@@ -45,7 +44,7 @@ pub struct HeldOutScores {
     pub standard_error: f64,
     /// Share of right answers in each fold.
     pub accuracy_of_folds: Vec<f64>,
-    /// Mean cross-entropy in nats, after one temperature for all folds: what is chosen by.
+    /// Mean cross-entropy in nats, after one temperature for all folds: the score that decides.
     pub log_loss: f64,
     /// The standard error of `log_loss`, over groups.
     pub log_loss_standard_error: f64,
@@ -53,15 +52,15 @@ pub struct HeldOutScores {
     pub auroc: Option<f64>,
 }
 
-/// By how much training is better than its start, on the same images.
+/// How much better training is than its start, on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gain {
-    /// By how much the log loss is lower.
+    /// How much lower the log loss is.
     pub log_loss: f64,
     /// Its standard error, over groups.
     pub log_loss_standard_error: f64,
-    /// By how much the accuracy is higher.
+    /// How much higher the accuracy is.
     pub accuracy: f64,
     /// Its standard error, over groups.
     pub accuracy_standard_error: f64,
@@ -69,8 +68,7 @@ pub struct Gain {
     pub beats_start: bool,
 }
 
-/// Logits of every image, each by a training that was not shown it: one row per image, one value
-/// per class.
+/// Logits of every image, each by a training without it: one row per image, one value per class.
 pub type Logits = Vec<Vec<f32>>;
 
 /// The images that a training is cross-validated on.
@@ -82,12 +80,12 @@ pub struct CrossValidatedImages<'a> {
     pub classes: usize,
     /// The group of each image.
     pub groups: &'a [GroupNumber],
-    /// Which images were held out together.
+    /// The folds that were held out.
     pub folds: &'a Folds,
 }
 
 impl CrossValidatedImages<'_> {
-    /// Scores the start, where there is one, and every epoch, and chooses.
+    /// Scores the start, if there is one, and every epoch, and chooses.
     ///
     /// # Errors
     /// When there is no epoch, or logits are missing.
@@ -103,7 +101,7 @@ impl CrossValidatedImages<'_> {
         let is_tie = |it: &Calibrated| {
             is_chance(&clusters.mean(|image| it.losses[image] - best.losses[image]))
         };
-        // The best ties with itself.
+        // The best is tied with itself.
         let chosen = losses.iter().position(is_tie).unwrap_or(0);
         let first = start.map(calibrated).transpose()?;
         let gain = start.zip(first.as_ref()).map(|(logits, first)| {
@@ -155,10 +153,11 @@ fn gain(
 }
 
 impl EpochSearch {
-    /// The scores of the epoch that was chosen.
+    /// The scores of the chosen epoch.
     ///
     /// # Panics
-    /// When `chosen` is not one of the epochs, which it always is as made by [`CrossValidatedImages::search`].
+    /// When `chosen` is not one of the epochs, which cannot happen with
+    /// [`CrossValidatedImages::search`].
     pub fn best(&self) -> &HeldOutScores {
         &self.epochs[self.chosen - 1]
     }
@@ -207,8 +206,8 @@ mod tests {
 
     const IMAGES: usize = 60;
 
-    /// Logits of two classes that are wrong on the first images, or where the number is negative on
-    /// the last, and as sure as `sure`.
+    /// Logits of two classes that are wrong on the first images, or on the last if the number is
+    /// negative, with confidence `sure`.
     fn wrong_on(count: i32, sure: f32) -> Logits {
         let row = |image: usize| {
             let class = image % 2;

@@ -4,19 +4,19 @@ pub enum Error {
     /// The values do not fill whole rows.
     #[error("{values} values do not divide into rows of {columns}")]
     NotRows {
-        /// How many values there are.
+        /// Number of values.
         values: usize,
-        /// How many one row has.
+        /// Values in one row.
         columns: usize,
     },
-    /// Two things that go together differ in number.
+    /// Two counts that must be equal differ.
     #[error("there are {found} {what}; expected {expected}")]
     Count {
         /// What is counted.
         what: &'static str,
-        /// How many there are.
+        /// The number found.
         found: usize,
-        /// How many there must be.
+        /// The number expected.
         expected: usize,
     },
     /// A label beyond the last class.
@@ -26,19 +26,19 @@ pub enum Error {
         image: usize,
         /// Its class.
         label: usize,
-        /// How many classes there are.
+        /// Number of classes.
         classes: usize,
     },
-    /// Nothing to tell apart.
+    /// Only one class.
     #[error("there is only one class: there is nothing to distinguish")]
     OneClass,
-    /// A class that no training image has.
+    /// A class without training images.
     #[error("class {class} has no training image")]
     NoImage {
         /// The class, counted from 0.
         class: usize,
     },
-    /// A NaN, an infinity or a number next to it among the features.
+    /// A NaN, an infinity or a number close to it among the features.
     #[error(
         "feature {column} of image {image} is {value}; expected a number between −1e30 and 1e30"
     )]
@@ -47,37 +47,37 @@ pub enum Error {
         image: usize,
         /// The column, counted from 0.
         column: usize,
-        /// What stands there.
+        /// The value.
         value: f32,
     },
     /// All images look the same to the head.
     #[error("no feature differs between the training images")]
     NothingVaries,
-    /// A cut that the features do not have.
+    /// A cut that does not exist.
     #[error("there is no cut {name:?}; there are {known}")]
     UnknownCut {
         /// The name asked for.
         name: String,
-        /// The names there are.
+        /// The names that exist.
         known: String,
     },
-    /// A cut named twice, or one that reaches beyond the last column.
+    /// A cut that is named twice, or that reaches beyond the last column.
     #[error("cut {name:?} {fault}")]
     BadCut {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// The error.
         fault: &'static str,
     },
-    /// A number that cannot be what it is.
+    /// A number outside its range.
     #[error("the {what} is {value}; expected a positive, finite number")]
     NotPositive {
-        /// What the number is.
+        /// The name of the number.
         what: &'static str,
         /// The number.
         value: f64,
     },
-    /// A width where there must be none, or none where there must be one.
+    /// A width for a head without one, or none for a head that needs one.
     #[error("a {kind} head {needs}")]
     Width {
         /// The kind of head.
@@ -91,19 +91,19 @@ pub enum Error {
          which allows {allowed:.1e}"
     )]
     NotSolved {
-        /// What was being solved.
+        /// The part that was being solved.
         what: &'static str,
-        /// How many steps were made.
+        /// Number of steps.
         steps: usize,
-        /// How far from the optimum it still is.
+        /// The remaining distance from the optimum.
         left: f64,
-        /// How far it may be.
+        /// The distance allowed.
         allowed: f64,
     },
     /// The normal equations have no solution in floating point.
     #[error("the equations of the {what} are singular: features repeat each other, or are huge")]
     Singular {
-        /// What was being solved.
+        /// The part that was being solved.
         what: &'static str,
     },
     /// Classes that cannot be held out.
@@ -114,25 +114,25 @@ pub enum Error {
         /// The class, counted from 0.
         class: usize,
     },
-    /// Groups that cannot be dealt out.
+    /// Groups that cannot be assigned to folds.
     #[error("the groups cannot be dealt to two folds that both leave every class to train on")]
     NoFolds,
-    /// A fit that says nothing of an image.
+    /// A fit without logits for an image.
     #[error("a logit is not finite: features differ by too many orders of magnitude")]
     NoLogits,
-    /// A search among nothing.
+    /// A search without candidates.
     #[error("no {what} to choose from")]
     NoCandidate {
-        /// What there is none of.
+        /// The missing part.
         what: &'static str,
     },
 }
 
-/// What fitting returns.
+/// The result of fitting.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The same in words that have a class's name in place of its number.
+    /// The message with a class's name in place of its number.
     pub fn in_words(&self, names: &[String]) -> String {
         match self {
             Self::TooFewGroups { class } => format!(

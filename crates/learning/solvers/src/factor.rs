@@ -10,14 +10,15 @@ use crate::{Error, Result};
 pub(crate) struct Factor(Llt<f64>);
 
 impl Factor {
-    /// Factors a matrix `[size, size]` of which the lower triangle is read. `what` is solved with it.
+    /// Factors a matrix `[size, size]`, of which only the lower triangle is read. `what` names the
+    /// problem in errors.
     pub(crate) fn of(what: &'static str, lower: &[f64], size: usize) -> Result<Self> {
         let matrix = MatRef::from_row_major_slice(lower, size, size);
         let factor = Llt::new(matrix, Side::Lower).map_err(|_| Error::Singular { what })?;
         Ok(Self(factor))
     }
 
-    /// Solves for each row of `rows`, in its place.
+    /// Solves for each row of `rows`, in place.
     pub(crate) fn solve(&self, rows: &mut [f64], size: usize) {
         let count = rows.len() / size;
         let columns = MatMut::from_column_major_slice_mut(rows, size, count);

@@ -1,4 +1,4 @@
-//! Parts that are held out in turn.
+//! Parts of the images that are held out in turn.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ impl Folds {
         &self.of_image
     }
 
-    /// How many folds there are: as many as were asked for, or as the groups allow.
+    /// Number of folds: as many as requested, or as the groups allow.
     pub fn count(&self) -> usize {
         self.count
     }
@@ -32,16 +32,16 @@ impl Folds {
     }
 }
 
-/// Deals images to folds: groups stay whole, classes are spread evenly, and the draw depends on the
-/// seed and the groups alone.
+/// Assigns images to folds: groups stay whole, classes are spread evenly, and the draw depends only
+/// on the seed and the groups.
 ///
-/// Groups are dealt out class by class (by the class of the group's first image), the largest
-/// first, each to the fold that has fewest images of the class so far. Where a class has fewer
-/// groups than `folds`, there are fewer folds. Every fold holds an image, and leaves every class an
-/// image to train on.
+/// Groups are assigned class by class (by the class of the group's first image), the largest first,
+/// each to the fold that has fewest images of the class so far. If a class has fewer groups than
+/// `folds`, there are fewer folds. Every fold has an image, and leaves every class an image to
+/// train on.
 ///
 /// # Errors
-/// When there are not as many groups as labels, or no two folds are possible.
+/// When the numbers of groups and labels differ, or no two folds are possible.
 pub fn assign(labels: &[usize], groups: &[GroupNumber], folds: usize, seed: u64) -> Result<Folds> {
     if groups.len() != labels.len() {
         let (found, expected) = (groups.len(), labels.len());
@@ -73,7 +73,7 @@ impl Folds {
     }
 }
 
-/// Groups in the order in which they are dealt.
+/// Groups in the order of their assignment.
 struct Dealt<'a> {
     groups: &'a [GroupNumber],
     ordered: Vec<(GroupNumber, (usize, usize))>,
@@ -102,7 +102,7 @@ impl<'a> Dealt<'a> {
         let mut filled: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut fold_of = BTreeMap::new();
         for (group, (class, size)) in &self.ordered {
-            // Each class begins with another fold, so that what is left over is spread as well.
+            // Each class begins with another fold, so that the remainders are spread as well.
             let counts = filled.entry(*class).or_insert_with(|| vec![0; folds]);
             let turn = |place: usize| (class + place) % folds;
             let fold = (0..folds).map(turn).min_by_key(|fold| counts[*fold]).unwrap_or(0);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn groups_of_mixed_classes_never_take_a_class_out_of_a_training_part() {
-        // Class 1 is in groups 0 and 1 alone, which are dealt as groups of class 0.
+        // Class 1 is only in groups 0 and 1, which count as groups of class 0.
         let labels = [0, 1, 0, 1, 0, 0, 2, 2];
         let groups: Vec<_> = [0, 0, 1, 1, 2, 3, 4, 5].map(GroupNumber).into();
         for seed in 0..50 {

@@ -1,4 +1,4 @@
-//! What a fit gives: a function from features to logits.
+//! The result of a fit: a function from features to logits.
 
 use rayon::prelude::*;
 
@@ -9,10 +9,10 @@ use crate::{Error, Result, Rows, Standardisation};
 /// Images whose logits one thread computes at a time.
 const IMAGES_OF_A_BLOCK: usize = 256;
 
-/// A fitted head with the standardisation of what it reads.
+/// A fitted head with the standardisation of its input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
-    /// How features are standardised before.
+    /// How features are standardised first.
     pub standardisation: Standardisation,
     /// The function of standardised features.
     pub head: Head,
@@ -73,7 +73,7 @@ impl Fitted {
 }
 
 impl Head {
-    /// How many classes it tells apart.
+    /// Number of classes.
     pub fn classes(&self) -> usize {
         match self {
             Self::Linear { bias, .. } | Self::Kernel { bias, .. } => bias.len(),

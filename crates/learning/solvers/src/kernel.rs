@@ -1,10 +1,11 @@
 //! Support vector machines with a Gaussian kernel, `k(u, v) = exp(−gamma · |u − v|²)`.
 //!
 //! The logit of a class is the *sum of its decision values* against each other class. scikit-learn
-//! counts votes instead, and breaks ties by such a sum; the sum can be differentiated and
-//! calibrated, which votes cannot. It also collapses to one coefficient per class and vector. With
-//! wide kernels and a large strength it may be right a little less often than votes, which
-//! cross-validation of the sum itself sees: `tests/reference/test_solvers_crate.py` sets them side by side.
+//! counts votes instead, and breaks ties by such a sum. The sum can be differentiated and
+//! calibrated, and votes cannot. It also collapses to one coefficient per class and vector. With
+//! wide kernels and a large strength it may be right a little less often than votes.
+//! Cross-validation uses the sum itself, so it takes this into account:
+//! `tests/reference/test_solvers_crate.py` compares both.
 
 use crate::choice::{Kind, gamma_of};
 use crate::rows::columns_of;
@@ -20,23 +21,24 @@ mod smo;
 use by_class::ByClass;
 use distance::{all_distances, to_kernel};
 
-/// Up to so many images the machine is exact. Beyond, it is fitted on landmarks. The kernel matrix of
-/// so many is 256 MiB.
+/// Up to this many images the machine is exact. Above, it is fitted on landmarks. The kernel matrix
+/// of this many images is 256 MiB.
 pub const EXACT_LIMIT: usize = 8192;
 
-/// How many landmarks there are.
+/// Number of landmarks.
 pub const LANDMARKS: usize = 2048;
 
-/// Fits a kernel machine: exactly up to [`EXACT_LIMIT`] images, on [`LANDMARKS`] of them beyond,
+/// Fits a kernel machine: exactly up to [`EXACT_LIMIT`] images; above, on [`LANDMARKS`] of them,
 /// which `seed` draws.
 ///
 /// # Errors
-/// When a class has no image, a number is not one, nothing varies, or the optimum is not reached.
+/// When a class has no image, a value is not a number, nothing varies, or the optimum is not
+/// reached.
 pub fn fit(data: &Labelled<'_>, cuts: &[Cut], choice: &Choice, seed: u64) -> Result<Fitted> {
     fit_with_limit(data, cuts, choice, seed, Limit::DEFAULT)
 }
 
-/// Where exact machines end, and what comes after.
+/// The limit of exact machines, and the number of landmarks above it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
     pub(crate) exact: usize,
@@ -95,7 +97,7 @@ mod tests {
         fit_with_limit(data, &cuts(data.rows.columns()), choice, 1, limit)
     }
 
-    /// Images at 0 and 2, which are −1 and 1 once standardised, and the kernel between them.
+    /// Images at 0 and 2, which are −1 and 1 after standardisation, and the kernel between them.
     fn two(strength: f64, width: f64, limit: Limit) -> (Vec<Vec<f32>>, f64) {
         let rows = Rows::new(&[0.0, 2.0], 1).unwrap();
         let data = Labelled { rows, labels: &[0, 1], classes: 2, class_weights: None };

@@ -1,5 +1,5 @@
-//! Heads that are solved, not descended: a convex problem on frozen features, to its optimum, in
-//! seconds, the same to the last bit on any number of threads.
+//! Heads that are solved rather than trained by gradient descent: a convex problem on frozen
+//! features is solved to its optimum, in seconds, with the same bits on any number of threads.
 //!
 //! ```text
 //! features [N, D], labels          rows
@@ -14,7 +14,7 @@
 //! below the head learn too
 //! ```
 //!
-//! Products of matrices are faer's. No libtorch, no files.
+//! Matrix products use faer. No libtorch, no files.
 
 mod answers;
 mod choice;
@@ -43,7 +43,7 @@ pub use rows::{Cut, Labelled, Rows};
 pub use search::{Candidate, Search, SearchSpace, Searched, search};
 pub use standardise::Standardisation;
 
-/// Fits a head of either kind. `seed` draws landmarks, where there are so many images that a kernel
+/// Fits a head of either kind. `seed` draws landmarks, if there are so many images that a kernel
 /// head needs them.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Multinomial logistic regression to its optimum.
 //!
-//! Minimised, as in scikit-learn's `LogisticRegression(C)`, with the bias free of the penalty:
+//! The objective, as in scikit-learn's `LogisticRegression(C)`, with no penalty on the bias:
 //!
 //! ```text
 //! λ/2 |W|² + C Σᵢ wᵢ (ln Σₖ exp zᵢₖ − zᵢ,actual)      z = W x̂ + b
@@ -10,11 +10,11 @@
 //! row of weights there, `w = W₁ − W₀`, and the penalty `½ |w|²`, which is that of the two rows
 //! `∓w/2` with `λ = 2`.
 //!
-//! The solution stands when the gradient for the weights is at most [`TOLERANCE`] of their size
-//! times `λ`: the penalty alone bends the function by `λ`, so no weight is further from the optimum
-//! than that share of their size; where rounding lets no step come so near, a hundred times that is
-//! accepted, and more is an error. Where there are fewer images than features, the images' products
-//! are all that the solution depends on, and a factor of that smaller matrix stands for them.
+//! The solution is accepted when the gradient for the weights is at most [`TOLERANCE`] of their
+//! size times `λ`: the penalty alone gives the function a curvature of `λ`, so no weight is further
+//! from the optimum than that share of their size. If rounding prevents this, a hundred times that
+//! is accepted, and more is an error. If there are fewer images than features, the solution only
+//! depends on the images' products, and a factor of that smaller matrix is used instead.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -32,23 +32,23 @@ use crate::{Choice, Cut, Error, Fitted, Head, Labelled, Result};
 /// How far the weights may be from the optimum, as a share of their size.
 pub const TOLERANCE: f64 = 1e-5;
 
-/// As many tolerances may be left where no step in f64 comes nearer: of weights that nearly equal
-/// images hold in balance, rounding leaves a little more. The weights are then as far from the optimum
-/// as the f32 of a dozen features would put them.
+/// This many tolerances are accepted if no step in f64 comes nearer: for weights that nearly equal
+/// images keep in balance, rounding leaves a little more. The weights are then as far from the
+/// optimum as the f32 rounding of a dozen features would put them.
 const LEFT_BY_ROUNDING: f64 = 100.0;
 
-/// Steps after which it is given up. Some dozens are usual.
+/// Number of steps before giving up. Some dozens are usual.
 const STEPS: usize = 2000;
 
 /// Images whose losses are added up by one thread. A constant, so that every sum has one order.
 const IMAGES_OF_A_SUM: usize = 512;
-/// Images whose features lie in a core's cache at a time.
+/// Images whose features are in a core's cache at a time.
 const IMAGES_OF_A_BLOCK: usize = 64;
 
-/// The second derivative is approximated from at most so many images for each feature.
+/// The second derivative is approximated from at most this many images for each feature.
 const IMAGES_PER_FEATURE: usize = 8;
 
-/// What is added to the diagonal of a singular matrix of products, as a share of its mean.
+/// Added to the diagonal of a singular matrix of products, as a share of its mean.
 const JITTER: f64 = 1e-10;
 
 const WHAT: &str = "logistic regression";
@@ -56,7 +56,8 @@ const WHAT: &str = "logistic regression";
 /// Fits a logistic regression.
 ///
 /// # Errors
-/// When a class has no image, a number is not one, nothing varies, or the optimum is not reached.
+/// When a class has no image, a value is not a number, nothing varies, or the optimum is not
+/// reached.
 pub fn fit(data: &Labelled<'_>, cuts: &[Cut], choice: &Choice) -> Result<Fitted> {
     data.check()?;
     choice.check(Kind::Linear)?;
@@ -76,7 +77,7 @@ pub fn fit(data: &Labelled<'_>, cuts: &[Cut], choice: &Choice) -> Result<Fitted>
 pub(crate) struct Regression<'a> {
     features: Features<'a>,
     labels: Vec<usize>,
-    /// Of each image, by its class.
+    /// The weight of each image, by its class.
     weights: Vec<f64>,
     classes: usize,
     /// Lower triangle of `Σ wᵢ xᵢ xᵢᵀ`, or of an approximation.
@@ -86,12 +87,12 @@ pub(crate) struct Regression<'a> {
     strength: f64,
 }
 
-/// What the weights multiply.
+/// The factor that the weights multiply.
 #[derive(Debug)]
 enum Features<'a> {
     /// The images' features.
     Own(&'a Design<'a>),
-    /// Where images are fewer than features: rows whose products are those of the images.
+    /// If there are fewer images than features: rows with the same products as the images.
     Factor { values: Vec<f64>, columns: usize },
 }
 
@@ -137,7 +138,7 @@ struct Part {
 }
 
 impl<'a> Regression<'a> {
-    /// Nothing learnt yet. `labels` are of the design's images.
+    /// The start, before any solution. `labels` are of the design's images.
     pub(crate) fn new(
         design: &'a Design<'a>,
         labels: Vec<usize>,
@@ -151,12 +152,12 @@ impl<'a> Regression<'a> {
         Ok(Self { features, labels, weights, classes, squares, solution, strength: 0.0 })
     }
 
-    /// Solves for a strength, from the last solution.
+    /// Solves for a strength, starting from the last solution.
     pub(crate) fn solve(&mut self, strength: f64) -> Result<()> {
         self.strength = strength;
         let columns = self.features.columns();
-        // The second derivative where all classes are alike: the penalty's, and a share for each
-        // class of what the images bend.
+        // The second derivative when all classes are equally probable: the penalty's, and for each
+        // class a share of the images'.
         let share = strength / self.classes as f64;
         let mut bent: Vec<f64> = self.squares.iter().map(|value| share * value).collect();
         (0..columns).for_each(|column| bent[column * (columns + 1)] += self.penalty());
@@ -192,8 +193,8 @@ impl<'a> Regression<'a> {
         (narrow(&weights), narrow(bias))
     }
 
-    /// At the optimum the penalty's pull on the weights is what the images pull:
-    /// `λ W = −Σ (∂loss/∂zᵢ) x̂ᵢᵀ`.
+    /// At the optimum the pull of the penalty on the weights equals the pull of the images: `λ W =
+    /// −Σ (∂loss/∂zᵢ) x̂ᵢᵀ`.
     fn weights_of_images(&self, design: &Design<'_>) -> Vec<f64> {
         let columns = design.columns();
         let mut pulls = Vec::with_capacity(self.labels.len() * self.classes);
@@ -296,7 +297,7 @@ impl Function for Objective<'_> {
     }
 }
 
-/// `Σ wᵢ xᵢ xᵢᵀ`, the lower triangle; where images abound, from evenly spaced ones.
+/// `Σ wᵢ xᵢ xᵢᵀ`, the lower triangle; if there are many images, from evenly spaced ones.
 fn squares(features: &Features<'_>, weights: &[f64]) -> Vec<f64> {
     let columns = features.columns();
     let blocks: Vec<Range<usize>> = blocks(0..weights.len()).collect();
@@ -341,9 +342,9 @@ mod tests {
         fit(&data, &cuts, &Choice { cuts: vec!["all".to_owned()], strength, width: None })
     }
 
-    /// Two images at −1 and 1, once each feature is standardised: the slope `s` of the difference
-    /// of logits minimises `s² / 2n + 2C ln(1 + exp(−s))` with `n` equal features, where
-    /// `s (1 + exp(s)) = 2 n C`.
+    /// Two images at −1 and 1, after each feature is standardised: the slope `s` of the difference
+    /// of logits minimises `s² / 2n + 2C ln(1 + exp(−s))` with `n` equal features, where `s (1 +
+    /// exp(s)) = 2 n C`.
     fn assert_slope(columns: usize, strength: f64) {
         let values = [vec![3.0; columns], vec![5.0; columns]].concat();
         let fitted = fitted(&values, columns, &[0, 1], strength).unwrap();

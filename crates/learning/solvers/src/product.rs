@@ -1,12 +1,12 @@
-//! Products of matrices that lie row by row, each by one thread: what is made in parallel is
-//! divided by the caller, in parts that do not depend on the number of threads.
+//! Products of row-major matrices, each by one thread: for parallel work the caller divides it,
+//! into parts that do not depend on the number of threads.
 
 use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// Rows of a square that one thread makes at a time.
+/// Rows of a square that one thread computes at a time.
 const ROWS_OF_A_PANEL: usize = 128;
 
 /// `out[i, j] = a[i] · b[j]`, for rows of `columns`.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// Sums and differences of larger features could leave what an f32 holds.
+/// Sums and differences of larger features could exceed the range of an f32.
 const LARGEST_FEATURE: f32 = 1e30;
 
 /// Features of some images: a matrix `[images, columns]`, row by row.
@@ -26,7 +26,7 @@ impl<'a> Rows<'a> {
         Ok(Self { values, columns })
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.values.len() / self.columns
     }
@@ -36,7 +36,7 @@ impl<'a> Rows<'a> {
         self.values.is_empty()
     }
 
-    /// How many features an image has.
+    /// Number of features of an image.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -57,13 +57,13 @@ pub struct Labelled<'a> {
     pub rows: Rows<'a>,
     /// The class of each, from 0.
     pub labels: &'a [usize],
-    /// How many classes there are, at least two.
+    /// Number of classes, at least two.
     pub classes: usize,
-    /// What the strength is multiplied by for the images of each class; 1 where there are none.
+    /// The factor of the strength for the images of each class; 1 if there are none.
     pub class_weights: Option<&'a [f64]>,
 }
 
-/// A named part of the columns: what one layer of a network gives.
+/// A named part of the columns: the output of one layer of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
     /// Its name, such as `block4_pool`.
@@ -73,7 +73,7 @@ pub struct Cut {
 }
 
 impl Labelled<'_> {
-    /// Checks what every head asks for: two classes, an image of each, numbers that are numbers.
+    /// Checks the requirements of every head: two classes, an image of each, finite numbers.
     pub(crate) fn check(&self) -> Result<()> {
         let images = self.rows.len();
         if self.labels.len() != images {
@@ -91,7 +91,7 @@ impl Labelled<'_> {
         self.check_finite()
     }
 
-    /// Every class has one of these images.
+    /// Checks that every class has one of these images.
     pub(crate) fn check_classes(&self, images: &[usize]) -> Result<()> {
         let mut counts = vec![0_usize; self.classes];
         for &image in images {
@@ -106,7 +106,7 @@ impl Labelled<'_> {
     }
 
     fn check_finite(&self) -> Result<()> {
-        // A NaN is not within anything.
+        // A NaN is not within any range.
         let within = |value: &f32| value.abs() <= LARGEST_FEATURE;
         let Some(place) = self.rows.values.iter().position(|value| !within(value)) else {
             return Ok(());
@@ -115,7 +115,7 @@ impl Labelled<'_> {
         Err(Error::NotFinite { image, column, value: self.rows.values[place] })
     }
 
-    /// What the strength is multiplied by for images of a class.
+    /// The factor of the strength for images of a class.
     pub(crate) fn weight(&self, class: usize) -> f64 {
         self.class_weights.map_or(1.0, |weights| weights[class])
     }
@@ -129,7 +129,7 @@ fn check_weights(weights: &[f64], classes: usize) -> Result<()> {
     weights.iter().try_for_each(|&weight| positive("weight of a class", weight))
 }
 
-/// Refuses what is not a positive, finite number.
+/// Refuses a value that is not positive and finite.
 pub(crate) fn positive(what: &'static str, value: f64) -> Result<()> {
     if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::NotPositive { what, value }) }
 }

@@ -1,9 +1,9 @@
 //! The choice of strength, width and cuts by cross-validation on the training images alone.
 //!
 //! Groups stay whole, each fold is standardised by the images outside it, and every candidate is
-//! scored on the same held-out images, by the log loss of its calibrated probabilities: of a few
-//! hundred answers that are right or wrong, chance decides more. What differs by less than chance does
-//! not decide either: of those candidates the simplest is taken.
+//! scored on the same held-out images, by the log loss of its calibrated probabilities: the
+//! accuracy on a few hundred images depends more on chance. Differences within chance do not decide
+//! either: of those candidates the simplest is chosen.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,16 +22,16 @@ mod scores;
 use held_out::Job;
 pub use scores::Candidate;
 
-/// Bytes that the matrices of folds fitted at the same time may have together, unless one alone
-/// has more.
+/// Bytes that the matrices of folds fitted at the same time may have together, unless one alone has
+/// more.
 const BYTES_AT_A_TIME: usize = 1 << 30;
 
-/// What is chosen from: every combination.
+/// The values to choose from: every combination is tried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchSpace {
-    /// How many parts are held out in turn; fewer where a class has fewer groups.
+    /// Number of parts that are held out in turn; fewer if a class has fewer groups.
     pub folds: usize,
-    /// Deals the groups to the folds, and draws landmarks.
+    /// Seed of the folds and of the landmarks.
     pub seed: u64,
     /// See [`Choice::strength`].
     pub strengths: Vec<f64>,
@@ -41,7 +41,7 @@ pub struct SearchSpace {
     pub cuts: Vec<Vec<String>>,
 }
 
-/// What was tried, what came of it, and what was chosen.
+/// The candidates, their scores, and the choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
@@ -49,21 +49,21 @@ pub struct Search {
     pub kind: Kind,
     /// How the choice was made, in words.
     pub rule: String,
-    /// How many folds were asked for.
+    /// Number of folds requested.
     pub folds_asked: usize,
-    /// How many there were.
+    /// Number of folds used.
     pub folds: usize,
-    /// How many images took part.
+    /// Number of images.
     pub images: usize,
-    /// How many groups they are in.
+    /// Number of groups that they are in.
     pub groups: usize,
-    /// The place of the one chosen among the candidates.
+    /// The position of the chosen one among the candidates.
     pub chosen: usize,
     /// Every combination: by cuts, then widths, then strengths, which ascend.
     pub candidates: Vec<Candidate>,
 }
 
-/// A search with what its candidates were scored by.
+/// A search with the data that its candidates were scored by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searched {
     /// The result.
@@ -75,10 +75,10 @@ pub struct Searched {
 }
 
 impl Search {
-    /// The combination that was chosen.
+    /// The chosen combination.
     ///
     /// # Panics
-    /// When `chosen` is beyond the last candidate, which it never is as made by [`search`].
+    /// When `chosen` is beyond the last candidate, which cannot happen with [`search`].
     pub fn choice(&self) -> &Choice {
         &self.candidates[self.chosen].choice
     }
@@ -111,7 +111,7 @@ impl SearchSpace {
         strengths
     }
 
-    /// Widths, each once; one of none for a linear head.
+    /// Widths, each once; for a linear head one `None`.
     fn widths(&self) -> Vec<Option<f64>> {
         let mut widths: Vec<Option<f64>> = Vec::new();
         for &width in &self.widths {
@@ -123,11 +123,12 @@ impl SearchSpace {
     }
 }
 
-/// Tries every combination. `progress` is told how many fits are done, of how many, by any thread.
+/// Tries every combination. `progress` is called, from any thread, with the number of finished fits
+/// and the total.
 ///
 /// # Errors
-/// When the images cannot be learnt from or dealt to folds, the space is empty or names what is not
-/// there, or a fit fails.
+/// When the images cannot be used or assigned to folds, the space is empty or has unknown names, or
+/// a fit fails.
 pub fn search(
     kind: Kind,
     data: &Labelled<'_>,

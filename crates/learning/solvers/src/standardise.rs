@@ -7,32 +7,33 @@ use rayon::prelude::*;
 use crate::rows::Rows;
 use crate::{Error, Result};
 
-/// A feature that varies less than this over the training images says nothing there. It is
-/// centred but not scaled up, as in scikit-learn's `StandardScaler`: dividing by what is left of
-/// its deviation would turn one different image into a huge value.
+/// A feature that varies less than this over the training images carries no information there. It
+/// is centred but not scaled up, as in scikit-learn's `StandardScaler`: dividing by its tiny
+/// deviation would turn one different image into a huge value.
 const SMALLEST_STD: f64 = 1e-6;
 
-/// No feature is scaled up by more than ten times what the median feature is. Some features hardly
-/// ever differ from 0: in an image in which such a one does, it alone would come to hundreds of
-/// standard deviations, and decide.
+/// No feature is scaled up by more than ten times the factor of the median feature. Some features
+/// hardly ever differ from 0. In an image in which one of them does, it alone would reach hundreds
+/// of standard deviations, and decide.
 const LEAST_STD_OF_MEDIAN: f64 = 0.1;
 
 /// Images whose sums are added up by one thread. A constant, so that every sum has one order.
 const IMAGES_OF_A_SUM: usize = 4096;
 
-/// What is taken off each feature and what it is then multiplied by: `x̂ = (x − mean) · scale`.
+/// The value subtracted from each feature, and the factor applied afterwards: `x̂ = (x − mean) ·
+/// scale`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standardisation {
     /// The mean of each column over the training images.
     pub mean: Vec<f32>,
     /// One over the deviation of each column (of the population, as in scikit-learn), within the
-    /// limits above; 0 where the head does not read the column.
+    /// limits above; 0 if the head does not read the column.
     pub scale: Vec<f32>,
 }
 
 impl Standardisation {
-    /// Fits it to some images of a matrix. Columns that are not `used` get the mean 0 and the
-    /// scale 0. The median is that of the used columns that vary (of two middle ones the smaller).
+    /// Fits it to some images of a matrix. Columns that are not `used` get the mean 0 and the scale
+    /// 0. The median is that of the used columns that vary (of two middle ones the smaller).
     pub(crate) fn of(rows: &Rows<'_>, images: &[usize], used: &[usize]) -> Result<Self> {
         let count = images.len() as f64;
         let mean = sums(rows, images, used, |_, value| value);
@@ -94,7 +95,7 @@ fn sums(
     total
 }
 
-/// The images of a fit as the head sees them: standardised, and only the columns it reads.
+/// The head's input for the images of a fit: standardised, and only the columns it reads.
 #[derive(Debug)]
 pub(crate) struct Design<'a> {
     rows: Rows<'a>,
@@ -132,7 +133,7 @@ impl<'a> Design<'a> {
         &self.standardisation
     }
 
-    /// Spreads rows of the columns read over all columns of the matrix, 0 elsewhere.
+    /// Puts rows of the columns read back into all columns of the matrix, with 0 elsewhere.
     pub(crate) fn spread(&self, rows: &[f32]) -> Vec<f32> {
         let (read, columns) = (self.used.len(), self.rows.columns());
         let mut spread = vec![0.0; rows.len() / read * columns];
@@ -144,12 +145,12 @@ impl<'a> Design<'a> {
         spread
     }
 
-    /// The standardised features of the images at `places`, the columns read alone.
+    /// The standardised features of the images at `places`, only the columns read.
     pub(crate) fn rows_at(&self, places: Range<usize>) -> Vec<f32> {
         self.read(&self.images[places])
     }
 
-    /// The same for places that do not follow each other.
+    /// The same for positions that are not consecutive.
     pub(crate) fn rows_of(&self, places: &[usize]) -> Vec<f32> {
         let images: Vec<usize> = places.iter().map(|place| self.images[*place]).collect();
         self.read(&images)
@@ -165,7 +166,7 @@ impl<'a> Design<'a> {
         values
     }
 
-    /// All of them, made by all threads.
+    /// All of them, computed by all threads.
     pub(crate) fn all_rows(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.len() * self.columns()];
         let parts = values.par_chunks_mut(self.columns()).zip(self.images.par_iter());
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn columns_that_are_not_read_count_for_nothing() {
-        // Were the first column read, the median would be its 1000.
+        // If the first column were read, the median would be its 1000.
         let values = [0.0, 0.0, 0.0, 2000.0, 4.0, 1.0];
         let fitted = fitted(&values, 3, &[1, 2]).unwrap();
         assert_eq!(fitted.scale, [0.0, 0.5, 2.0]);

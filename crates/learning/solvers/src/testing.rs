@@ -1,4 +1,4 @@
-//! Images to learn from, drawn by a seed.
+//! Training images for tests, drawn by a seed.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -47,7 +47,7 @@ pub(crate) fn choice(strength: f64, width: Option<f64>) -> Choice {
     Choice { cuts: vec!["all".to_owned()], strength, width }
 }
 
-/// What some work gives on so many threads.
+/// The result of some work on this many threads.
 pub(crate) fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }

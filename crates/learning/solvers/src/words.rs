@@ -1,4 +1,4 @@
-//! A choice and a search, for people.
+//! A choice and a search in words.
 
 use std::fmt;
 

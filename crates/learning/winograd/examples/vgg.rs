@@ -1,5 +1,5 @@
-//! How fast each convolution of VGG16 is, on images of 224×224 pixels:
-//! `cargo run --release -p winograd --example vgg -- [IMAGES]`
+//! Measures how fast each convolution of VGG16 is, on images of 224×224 pixels: `cargo run
+//! --release -p winograd --example vgg -- [IMAGES]`
 
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ fn main() {
         seconds.sort_by(f64::total_cmp);
         let median = seconds[2] / images as f64;
         total += median;
-        // Of a direct convolution.
+        // Operations of a direct convolution.
         let operations = (2 * 9 * inputs * outputs * side * side) as f64;
         println!(
             "{inputs:>8} {outputs:>8} {side:>6} {:>14.2} {:>10.0}",

@@ -11,11 +11,11 @@ use crate::pieces::Shape;
 use crate::product::{self, Layout, Part};
 use crate::transform::{self, INPUT_SIDE, LANES, Lanes, POINTS, SIDE};
 
-/// Instructions that this processor has. Whichever are used, the bytes that come out are the same.
+/// Instructions that this processor has. The choice does not change the bytes of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstructionSet(Instructions);
 
-/// An [`InstructionSet`] holds only what the processor was found to have.
+/// An [`InstructionSet`] holds only instructions that the processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Instructions {
     /// AVX-512F: 32 registers of 16 values.
@@ -27,7 +27,7 @@ enum Instructions {
 }
 
 impl InstructionSet {
-    /// The fastest that this processor has; none where a direct convolution is the better choice.
+    /// The fastest that this processor has; none if a direct convolution is the better choice.
     pub fn detect() -> Option<Self> {
         Self::available().into_iter().next()
     }
@@ -48,7 +48,7 @@ impl InstructionSet {
     }
 }
 
-/// What a block is made of.
+/// The inputs of a block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work<'a> {
     pub(crate) shape: Shape,
@@ -98,7 +98,8 @@ impl Work<'_> {
 }
 
 thread_local! {
-    /// The points of a block, before and after the product. Kept, since new memory must be cleared.
+    /// The points of a block, before and after the product. Reused, since new memory must be
+    /// cleared.
     static SCRATCH: RefCell<Buffer> = RefCell::default();
 }
 
@@ -169,7 +170,7 @@ impl Block<'_> {
         }
     }
 
-    /// ReLU and the maximum of pixels that lie row by row.
+    /// ReLU and the maximum of pixels that are stored row by row.
     #[inline(always)]
     fn pool(&self, pixels: &[f32], maps: &mut [f32]) {
         let Shape { width, outputs, .. } = self.work.shape;
@@ -254,7 +255,7 @@ impl Block<'_> {
     }
 }
 
-/// What lies beyond an image's edge.
+/// The values beyond an image's edge.
 static ZERO: Lanes = [0.0; LANES];
 
 #[inline(always)]
@@ -262,7 +263,7 @@ fn lanes_at(values: &[f32], place: usize) -> &Lanes {
     values[place..].first_chunk().expect("channels are whole lanes")
 }
 
-/// Writes the lanes from `channel` on of what lies within the map: rows below and columns right of
+/// Writes the lanes from `channel` on, for pixels within the map: rows below and columns right of
 /// it are left out.
 #[inline(always)]
 fn write<const PIXELS: usize>(

@@ -1,12 +1,12 @@
-//! Memory that a convolution goes through.
+//! Memory that a convolution passes over.
 
 use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
 
-/// Values in memory of their own, in large pages where the system gives them: kernels, points and
-/// maps of a few images are some hundred megabytes, and to look up where each 4 KiB of them lie took
-/// up to a tenth of the time.
+/// Values in their own memory, in large pages if the system provides them. Kernels, points and maps
+/// of a few images are some hundred megabytes, and address translation for pages of 4 KiB took up
+/// to a tenth of the time.
 #[derive(Debug, Default)]
 pub struct Buffer {
     memory: Option<MmapMut>,
@@ -14,7 +14,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// So many zeros.
+    /// This many zeros.
     ///
     /// # Panics
     /// When there is no memory for them.
@@ -24,19 +24,18 @@ impl Buffer {
         }
         let memory = MmapMut::map_anon(length * size_of::<f32>()).expect("there is memory left");
         #[cfg(target_os = "linux")]
-        // Only a wish: a system without large pages refuses it, and all goes on.
+        // Only a request: a system without large pages refuses it, and everything still works.
         let _ = memory.advise(memmap2::Advice::HugePage);
         Self { memory: Some(memory), length }
     }
 
-    /// The first `length` values, of which nothing is known: room for them is made where there was
-    /// less.
+    /// The first `length` values, with undefined content; the buffer grows if it is smaller.
     ///
     /// # Panics
     /// When there is no memory for them.
     pub fn first(&mut self, length: usize) -> &mut [f32] {
         if self.length < length {
-            // What was there goes first.
+            // The old memory is released first.
             *self = Self::default();
             *self = Self::zeros(length);
         }

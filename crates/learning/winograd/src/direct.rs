@@ -1,21 +1,20 @@
-//! Convolutions of so few channels that the transforms cost more than they save: one product over
+//! Convolutions with so few channels that the transforms cost more than they save: one product over
 //! all nine places of a kernel.
 
 use crate::pieces::Shape;
 use crate::transform::LANES;
 
-/// The values around a pixel and the one that the bias is multiplied by, filled up to whole
-/// [`LANES`].
+/// The values around a pixel and the one that the bias is multiplied by, padded to whole [`LANES`].
 pub(crate) const NEIGHBOURHOOD: usize = 2 * LANES;
 
-/// Channels of which the neighbourhood is no longer than that.
+/// The most channels whose neighbourhood fits into that.
 pub(crate) const MOST_INPUTS: usize = (NEIGHBOURHOOD - 1) / KERNEL;
 
 /// Places of a kernel.
 const KERNEL: usize = KERNEL_SIDE * KERNEL_SIDE;
 const KERNEL_SIDE: usize = 3;
 
-/// What the values of a neighbourhood are multiplied by, for one output.
+/// The factors of a neighbourhood's values, for one output.
 pub(crate) fn kernel(weight: &[f32], bias: f32) -> [f32; NEIGHBOURHOOD] {
     let mut kernel = [0.0; NEIGHBOURHOOD];
     let inputs = weight.len() / KERNEL;
@@ -31,14 +30,14 @@ pub(crate) fn kernel(weight: &[f32], bias: f32) -> [f32; NEIGHBOURHOOD] {
 /// Three lines of an image, each with a pixel of padding on both sides.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    /// And lanes behind the last one, so that whole lanes can be read from any pixel on.
+    /// With extra lanes behind the last line, so that whole lanes can be read from any pixel on.
     values: Vec<f32>,
     width: usize,
     inputs: usize,
 }
 
 impl Lines {
-    /// Takes the lines around a row.
+    /// Reads the lines around a row.
     pub(crate) fn fill(&mut self, shape: Shape, image: &[f32], row: usize) {
         (self.width, self.inputs) = (shape.width, shape.inputs);
         let length = self.length();
@@ -57,8 +56,9 @@ impl Lines {
     }
 
     /// Writes the neighbourhood of each pixel of the row: rows of the kernel, places in them,
-    /// channels; then 1 for the bias. It goes to `before` as the products read it: for each group of
-    /// [`LANES`] values, for each of so many `pixels`, the lanes. The row's `first` pixel is told.
+    /// channels; then 1 for the bias. It goes to `before` in the order that the products read: for
+    /// each group of [`LANES`] values, for each of the `pixels` pixels, the lanes. `first` is the
+    /// position of the row's first pixel.
     #[inline(always)]
     pub(crate) fn neighbourhoods(&self, before: &mut [f32], (first, pixels): (usize, usize)) {
         let (length, line) = (self.length(), KERNEL_SIDE * self.inputs);
@@ -66,7 +66,7 @@ impl Lines {
         let (low, high) = groups.split_at_mut(pixels);
         let mut values = [0.0; NEIGHBOURHOOD + LANES];
         for x in 0..self.width {
-            // Whole lanes of each line: what is too much is written over with the next.
+            // Whole lanes of each line: surplus values are overwritten by the next line.
             for dy in 0..KERNEL_SIDE {
                 let lanes: &[f32; LANES] = self.values[dy * length + x * self.inputs..]
                     .first_chunk()

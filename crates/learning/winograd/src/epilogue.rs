@@ -1,4 +1,4 @@
-/// What comes after the convolution's bias.
+/// The operations after the convolution's bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Epilogue {
     /// ReLU.

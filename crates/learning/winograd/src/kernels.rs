@@ -1,4 +1,4 @@
-//! The weights of a convolution as its products take them.
+//! The weights of a convolution in the order that its products read.
 
 use rayon::prelude::*;
 
@@ -7,10 +7,10 @@ use crate::product::PANEL;
 use crate::transform::{LANES, POINTS};
 use crate::{direct, transform};
 
-/// Weights, as the products take them.
+/// Weights, in the order that the products read.
 #[derive(Debug)]
 pub(crate) enum Kernels {
-    /// For each [`PANEL`] of outputs, for each point, for each input (filled up with zeros to whole
+    /// For each [`PANEL`] of outputs, for each point, for each input (padded with zeros to whole
     /// [`LANES`]), the panel's values.
     Transformed { panels: Buffer, bias: Vec<f32> },
     /// For each [`PANEL`] of outputs, for each value of a pixel's neighbourhood, the panel's values.

@@ -10,15 +10,15 @@
 //! ```
 //!
 //! This is F(4×4, 3×3) of Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR
-//! 2016 (<https://arxiv.org/abs/1509.09308>), section 4: 36 multiplications for what takes 144. The
+//! 2016 (<https://arxiv.org/abs/1509.09308>), section 4: 36 multiplications instead of 144. The
 //! kernels are transformed once, in double precision. A processor whose matrix units are no faster
-//! in bf16 than in fp32 gains from it more than from a shorter number format.
+//! in bf16 than in fp32 gains more from it than from a shorter number format.
 //!
 //! Every output is one sum in one order, whatever the batch, the place in it, the number of threads
 //! and the instruction set: the same image gives the same bytes.
 //!
-//! A first layer of up to three channels goes straight: to fill them up to whole registers for the
-//! transforms costs more than the multiplications that are saved. Memory comes in large pages
+//! A first layer of up to three channels is computed directly: padding them to whole registers for
+//! the transforms costs more than the multiplications that are saved. Memory is in large pages
 //! ([`Buffer`]).
 //!
 //! There are kernels for x86 with AVX2 or AVX-512; elsewhere [`InstructionSet::detect`] finds none.
@@ -47,7 +47,7 @@ use crate::kernels::Kernels;
 use crate::pieces::{Shape, Split};
 use crate::product::PANEL;
 
-/// A 3×3 convolution with padding 1, bias and ReLU, whose weights stay as they are.
+/// A 3×3 convolution with padding 1, bias and ReLU, whose weights do not change.
 ///
 /// ```
 /// use winograd::{Convolution, InstructionSet, Epilogue};
@@ -72,7 +72,7 @@ impl Convolution {
     /// Transforms the kernels: `weight` is `[outputs, inputs, 3, 3]`, `bias` is `[outputs]`.
     ///
     /// # Panics
-    /// When the lengths do not fit, or `outputs` is no multiple of 32.
+    /// When the lengths do not fit, or `outputs` is not a multiple of 32.
     pub fn new(weight: &[f32], bias: &[f32], inputs: usize, outputs: usize) -> Self {
         assert_eq!(weight.len(), outputs * inputs * 9, "[{outputs}, {inputs}, 3, 3]");
         assert_eq!(bias.len(), outputs);
@@ -181,7 +181,7 @@ mod tests {
             maps
         }
 
-        /// Straight from the definition, in double precision.
+        /// Computed directly from the definition, in double precision.
         fn by_definition(&self, then: Epilogue) -> Vec<f64> {
             let (height, width) = self.size;
             let mut maps = Vec::new();

@@ -1,18 +1,18 @@
-//! How the maps are cut into pieces that threads compute apart.
+//! Divides the maps into pieces that threads compute separately.
 
 use std::ops::Range;
 
 use crate::epilogue::Epilogue;
 use crate::transform::{INPUT_SIDE, LANES, Lanes, SIDE};
 
-/// Tiles that are computed together: as many as let the kernels, which are read once for each
-/// block, cost little, and as few as keep a block of 64 channels in the second-level cache.
+/// Tiles that are computed together: enough that reading the kernels once for each block costs
+/// little, and few enough to keep a block of 64 channels in the second-level cache.
 const BLOCK_TILES: usize = 64;
 
-/// Where the pixels of a tile begin, row by row.
+/// The start of each pixel of a tile, row by row.
 pub(crate) type Places = [[usize; INPUT_SIDE]; INPUT_SIDE];
 
-/// What one image is, and what is made of it.
+/// The shape of one image, and of its output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) height: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// No place in an image.
+    /// A position outside the image.
     pub(crate) const PADDING: usize = usize::MAX;
 
     pub(crate) fn tile_columns(self) -> usize {
@@ -54,8 +54,8 @@ impl Shape {
         &images[tile_row / self.tile_rows() * length..][..length]
     }
 
-    /// Where in an image the pixels of a tile begin, which itself begins one above and on the left of
-    /// `(top, left)`; [`Shape::PADDING`] beyond the edges.
+    /// The positions of a tile's pixels in an image; the tile begins one above and one left of
+    /// `(top, left)`. [`Shape::PADDING`] beyond the edges.
     #[inline(always)]
     pub(crate) fn places(self, (top, left): (usize, usize)) -> Places {
         let mut places = [[Self::PADDING; INPUT_SIDE]; INPUT_SIDE];
@@ -88,7 +88,7 @@ impl Shape {
         }
     }
 
-    /// The rows of a map that a row of tiles makes, of the image it belongs to.
+    /// The rows of a map that a row of tiles computes, in its image.
     pub(crate) fn map_rows(self, tile_row: usize) -> Range<usize> {
         let side = match self.then {
             Epilogue::Relu => SIDE,
@@ -98,7 +98,7 @@ impl Shape {
         (tile_row * side).min(height)..((tile_row + 1) * side).min(height)
     }
 
-    /// Rows of pixels that those rows of a map are made of.
+    /// Rows of pixels that those rows of a map are computed from.
     pub(crate) fn convolved_rows(self, tile_row: usize) -> usize {
         let rows = self.map_rows(tile_row % self.tile_rows()).len();
         match self.then {
@@ -120,12 +120,12 @@ impl Split {
     pub(crate) fn new(shape: Shape, images: usize, threads: usize) -> Self {
         let tile_rows = images * shape.tile_rows();
         let tiles = tile_rows * shape.tile_columns();
-        // No thread is left waiting for the last block.
+        // No thread waits for the last block.
         let blocks = tiles.div_ceil(BLOCK_TILES).next_multiple_of(threads).min(tile_rows);
         Self { shape, tile_rows, blocks }
     }
 
-    /// Each block's rows of tiles, with the part of the maps that they make.
+    /// Each block's rows of tiles, with their part of the maps.
     pub(crate) fn cut<'a>(&self, maps: &'a mut [f32]) -> Vec<(Range<usize>, &'a mut [f32])> {
         let per_image = self.shape.tile_rows();
         let row_length = self.shape.map_size().1 * self.shape.outputs;

@@ -12,21 +12,22 @@ use crate::transform::{LANES, Lanes};
 /// Outputs that are summed up at once: two registers of AVX-512, four of AVX2.
 pub(crate) const PANEL: usize = 32;
 
-/// Inputs between those that are multiplied and those whose kernels are fetched.
+/// Inputs between the one that is multiplied and the one whose kernels are fetched.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 8;
 
-/// How what a block computes lies in memory.
+/// The memory layout of a block's values.
 ///
-/// Tiles before the product: for each point, for each group of [`LANES`] inputs, for each tile,
-/// the lanes; after it: for each point, for each tile, the outputs. Points lie a little further
-/// apart than they are long, since places that are a power of two apart share few lines of a cache.
+/// Tiles before the product: for each point, for each group of [`LANES`] inputs, for each tile, the
+/// lanes; after it: for each point, for each tile, the outputs. The distance of points is a little
+/// larger than their length, since addresses at a distance of a power of two share few lines of a
+/// cache.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     /// Products: one for each point of the transforms, or one in all.
     pub(crate) points: usize,
     pub(crate) tiles: usize,
-    /// Channels in, filled up to whole [`LANES`].
+    /// Channels in, padded to whole [`LANES`].
     pub(crate) inputs: usize,
     /// Channels out.
     pub(crate) outputs: usize,
@@ -63,8 +64,8 @@ pub(crate) struct Part<'a> {
     panel: usize,
 }
 
-/// All products of a block, at most `most_rows` tiles at once. `kernels` as
-/// [`crate::Convolution`] keeps them.
+/// All products of a block, at most `most_rows` tiles at once. `kernels` has the layout of
+/// [`crate::Convolution`].
 #[inline(always)]
 pub(crate) fn all(
     layout: Layout,
@@ -104,7 +105,7 @@ impl Part<'_> {
         })
     }
 
-    /// Where the sums of a row go.
+    /// The destination of a row's sums.
     #[inline(always)]
     fn place<'a>(&self, row: usize, after: &'a mut [f32]) -> &'a mut [f32; PANEL] {
         after[(self.first + row) * self.outputs + self.panel * PANEL..]
@@ -114,8 +115,8 @@ impl Part<'_> {
 }
 
 /// A kernel: `$few::<ROWS>` multiplies `ROWS` tiles with a panel, in `$parts` registers of `$width`
-/// values for each; `$name` chooses the number of rows. The sums stay in registers. Each adds up its
-/// inputs in order, with one rounding for a product and its addition: the same in all kernels.
+/// values for each; `$name` chooses the number of rows. The sums stay in registers. Each adds up
+/// its inputs in order, with one rounding for a product and its addition: the same in all kernels.
 macro_rules! kernel {
     (
         $name:ident, $few:ident, $features:literal, $width:literal, $parts:literal,

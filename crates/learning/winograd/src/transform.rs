@@ -15,10 +15,10 @@ pub(crate) const LANES: usize = 16;
 /// One value of each of so many channels.
 pub(crate) type Lanes = [f32; LANES];
 
-/// Room for `Bᵀ d`, row by row. To clear it for every tile would take as long as to fill it.
+/// Memory for `Bᵀ d`, row by row. Clearing it for every tile would take as long as filling it.
 pub(crate) type InputHalf = [[Lanes; INPUT_SIDE]; INPUT_SIDE];
 
-/// Room for `Aᵀ m`, column by column.
+/// Memory for `Aᵀ m`, column by column.
 pub(crate) type OutputHalf = [[Lanes; SIDE]; INPUT_SIDE];
 
 /// `G g Gᵀ`: a 3×3 kernel at the 36 points, rounded once.
@@ -134,13 +134,13 @@ pub(crate) fn output(
     }
 }
 
-/// A NaN stays one, as in libtorch, where `f32::max` would hide it.
+/// A NaN stays a NaN, as in libtorch; `f32::max` would hide it.
 #[inline(always)]
 pub(crate) fn relu(value: f32) -> f32 {
     if value <= 0.0 { 0.0 } else { value }
 }
 
-/// The 2×2 maximum with stride 2 of what [`relu`] made.
+/// The 2×2 maximum with stride 2 of the output of [`relu`].
 #[inline(always)]
 pub(crate) fn max_pool(pixels: &[[Lanes; SIDE]; SIDE], pooled: &mut [[Lanes; SIDE / 2]; SIDE / 2]) {
     for (y, row) in pooled.iter_mut().enumerate() {
@@ -153,7 +153,7 @@ pub(crate) fn max_pool(pixels: &[[Lanes; SIDE]; SIDE], pooled: &mut [[Lanes; SID
     }
 }
 
-/// The largest of four values that [`relu`] made.
+/// The largest of four outputs of [`relu`].
 #[inline(always)]
 pub(crate) fn max(four: [f32; 4]) -> f32 {
     // As bits, numbers that are not negative are in order, and a NaN is above all.

@@ -12,10 +12,10 @@ use crate::FigureError;
 use crate::colour::{Colour, FAINT, INK, WHITE};
 use crate::text::{FAMILY, Style, Weight};
 
-/// How hard to look for what repeats, 0 to 10: zlib's default.
+/// Compression effort, 0 to 10: zlib's default.
 const LEVEL: u8 = 6;
 
-/// The two fonts that are compiled in, and none of the machine's.
+/// The two fonts that are compiled in, and none of the machine's fonts.
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     for bytes in [dejavu::sans::regular(), dejavu::sans::bold()] {
@@ -24,7 +24,7 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// Where text stands relative to its place.
+/// The alignment of text relative to its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -55,7 +55,7 @@ pub(crate) fn text(
     }
 }
 
-/// A line of text that reads upwards, its middle at a place.
+/// A line of text that reads upwards, with its middle at a position.
 pub(crate) fn upward_text([x, y]: [f64; 2], style: Style, colour: Colour, line: &str) -> Markup {
     // A matrix, since the sine of an angle is not the same on every machine.
     html! {
@@ -101,21 +101,21 @@ pub(crate) fn png(pixels: &RgbImage) -> Result<Vec<u8>, FigureError> {
     let row = pixels.width() as usize * 3;
     let mut rows = Vec::with_capacity(pixels.len() + pixels.height() as usize);
     for pixels in pixels.as_raw().chunks(row) {
-        // No filter: even colours need none, and a scan gains nothing by one.
+        // No filter: even colours need none, and a scan gains nothing from it.
         rows.push(0);
         rows.extend_from_slice(pixels);
     }
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, pixels.width(), pixels.height());
     encoder.set_color(png::ColorType::Rgb);
-    // Deflated here: what `flate2` makes of it differs by CPU and by what else is built with it.
+    // Compressed here: the output of `flate2` differs by CPU and by the features of the build.
     let mut writer = encoder.write_header()?;
     writer.write_chunk(png::chunk::IDAT, &compress_to_vec_zlib(&rows, LEVEL))?;
     writer.finish()?;
     Ok(file)
 }
 
-/// A length as it stands in the drawing: a hundredth of a pixel is enough.
+/// A length as written in the drawing: a hundredth of a pixel is enough.
 pub(crate) fn px(length: f64) -> String {
     format!("{length:.2}")
 }
@@ -142,7 +142,7 @@ mod tests {
         let empty = dark(&drawn(""));
         assert!(dark(&drawn("normal")) > empty + 100);
         assert!(dark(&drawn("<&>\"'")) > empty + 50);
-        // Drawn as wide as it was measured.
+        // The drawn width equals the measured width.
         let width = Style::bold(20.0).width("carcinoma") as u32;
         let line = drawn("carcinoma");
         let is_ink = |x: u32| (20..45).any(|y| line.get_pixel(x, y).0[0] < 128);

@@ -1,4 +1,4 @@
-//! Colours that differ in brightness too, for those who do not see them (Okabe and Ito 2008).
+//! Colours that also differ in brightness, for colour-blind readers (Okabe and Ito 2008).
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ pub(crate) const WHITE: Colour = Colour([255, 255, 255]);
 const BLACK: Colour = Colour([0, 0, 0]);
 /// Titles and names.
 pub(crate) const INK: Colour = Colour([32, 33, 36]);
-/// What explains.
+/// Explanations.
 pub(crate) const FAINT: Colour = Colour([95, 99, 104]);
 pub(crate) const GRID: Colour = Colour([226, 229, 233]);
 pub(crate) const FRAME: Colour = Colour([150, 155, 162]);
-/// Around a scan that does not fill its place.
+/// The area around a scan that does not fill its place.
 pub(crate) const MAT: Colour = Colour([233, 236, 239]);
 pub(crate) const BLUE: Colour = Colour([0, 114, 178]);
 pub(crate) const VERMILION: Colour = Colour([200, 80, 0]);

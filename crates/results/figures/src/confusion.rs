@@ -10,13 +10,13 @@ use crate::colour::{FAINT, FRAME, INK, WHITE, of_share};
 use crate::labels::labels;
 use crate::text::Style;
 
-/// With more, a count would have no room in its cell.
+/// With more classes, a count would not fit into its cell.
 const MOST_CLASSES: usize = 40;
 
 /// Side of the whole matrix, at most, and of one cell.
 const SIDE: f64 = 660.0;
 const LARGEST_CELL: f64 = 170.0;
-/// A smaller cell has room for its count alone.
+/// A smaller cell only has room for its count.
 const CELL_WITH_SHARE: f64 = 40.0;
 
 const LEFT: f64 = 20.0;
@@ -43,7 +43,7 @@ pub struct Confusion<'a> {
     pub classes: &'a ClassIndices,
 }
 
-/// Where things are.
+/// Positions of the parts.
 struct Layout {
     classes: usize,
     /// Side of a cell, in whole pixels.
@@ -57,7 +57,7 @@ struct Layout {
 enum Names {
     /// Under their column, each in a few lines.
     Upright(Vec<Vec<String>>),
-    /// Rising to their column, each in a line or two.
+    /// Slanted towards their column, each in a line or two.
     Slanted(Vec<Vec<String>>),
 }
 
@@ -65,7 +65,7 @@ impl Confusion<'_> {
     /// The picture, 800 to 1100 pixels wide.
     ///
     /// # Errors
-    /// When the names are not as many as the classes, or these are more than 40.
+    /// When the numbers of names and classes differ, or there are more than 40 classes.
     pub fn png(&self) -> Result<Vec<u8>, FigureError> {
         let classes = self.matrix.classes().count();
         if classes != self.classes.len() {
@@ -287,7 +287,7 @@ fn thousandths(count: u64, support: u64) -> u32 {
     u32::try_from(share).unwrap_or(1000)
 }
 
-/// The share in whole percent; some is never nothing, and not all is never all.
+/// The share in whole percent; a share above zero is never 0 %, and one below all is never 100 %.
 fn percent(count: u64, support: u64) -> String {
     let (count, support) = (u128::from(count), u128::from(support.max(1)));
     let percent = (count * 200 + support) / (support * 2);

@@ -20,7 +20,7 @@ const ACCURACY_TOP: f64 = 492.0;
 /// With more epochs, a mark at each would hide the line.
 const MARKED_EPOCHS: usize = 40;
 
-/// What an epoch came to.
+/// The result of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
     /// From 1.
@@ -212,7 +212,7 @@ impl Panel {
         }
     }
 
-    /// At the right of the title.
+    /// The legend, at the right of the title.
     fn legend(&self, has_marks: bool) -> Markup {
         let style = Style::regular(13.0);
         let y = self.top - 19.0;
@@ -336,7 +336,7 @@ mod tests {
                     valid_accuracy: constant,
                 })
                 .collect();
-            // An epoch that is not there is not marked.
+            // An epoch that does not exist is not marked.
             draw(&flat, Some(9));
         }
     }

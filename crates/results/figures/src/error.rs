@@ -6,7 +6,7 @@ pub enum FigureError {
     /// Curves need an epoch.
     #[error("draw the curves: there is no epoch")]
     NoEpoch,
-    /// A curve has no place for NaN or infinity.
+    /// A curve cannot show NaN or infinity.
     #[error("draw the curves: a value of epoch {epoch} is not a number")]
     NotANumber {
         /// Its epoch.
@@ -56,7 +56,7 @@ pub enum FigureError {
         /// Names of classes.
         names: usize,
     },
-    /// The drawing is not understood.
+    /// The drawing cannot be parsed.
     #[error("rasterise a picture: {0}")]
     Drawing(#[from] resvg::usvg::Error),
     /// The picture does not fit into memory.

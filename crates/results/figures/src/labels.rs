@@ -1,4 +1,4 @@
-//! Names of classes, as far as there is room for them.
+//! Names of classes, shortened to the available space.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use dataset::{ClassIndex, ClassIndices};
 
 use crate::text::{Style, is_shown_whole, shown};
 
-/// The names of all classes, in lines that have room, no two the same: where cutting a name, or a
-/// script that the font lacks, leaves a doubt, the class's number stands before it.
+/// The names of all classes, in lines that fit, no two the same: if cutting a name, or a script
+/// that the font lacks, makes it ambiguous, the class's number precedes it.
 pub(crate) fn labels(
     classes: &ClassIndices,
     style: Style,

@@ -1,12 +1,12 @@
 //! Axes with round ticks.
 
-/// Where an axis begins and ends, and its ticks.
+/// The ends of an axis, and its ticks.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scale {
     from: f64,
     to: f64,
     ticks: Vec<f64>,
-    /// Digits after the point that tell one tick from the next.
+    /// Digits after the point that are needed to distinguish the ticks.
     digits: usize,
 }
 
@@ -68,7 +68,7 @@ impl Scale {
         let beyond_first = (from / step).floor() + 1.0;
         let mut ticks = vec![from];
         let between = (0..).map(|number| (beyond_first + f64::from(number)) * step);
-        // Neither so close to the first nor to the last that their texts would touch.
+        // Not so close to the first or the last that their texts would touch.
         let is_clear = |tick: &f64| step == 1.0 || (tick - from).min(to - tick) >= step / 2.0;
         ticks.extend(between.take_while(|tick| *tick < to).filter(is_clear));
         if to > from {
@@ -91,7 +91,7 @@ impl Scale {
         }
     }
 
-    /// Where a value is: 0 at the beginning, 1 at the end.
+    /// Position of a value: 0 at the beginning, 1 at the end.
     pub(crate) fn place(&self, value: f64) -> f64 {
         (value - self.from) / (self.to - self.from)
     }
@@ -124,7 +124,7 @@ mod tests {
     fn percentages_surround_the_values_within_0_and_100() {
         let scale = Scale::percent([62.0, 97.5]);
         assert_eq!(texts(&scale), ["60", "70", "80", "90", "100"]);
-        // Constant ones have room too, at the ends as well.
+        // Constant values have room too, and so do values at the ends.
         for constant in [0.0, 37.0, 100.0] {
             let scale = Scale::percent([constant; 3]);
             assert!((0.0..=1.0).contains(&scale.place(constant)), "{scale:?}");

@@ -1,4 +1,4 @@
-//! Test images with what they are and what the model said.
+//! Test images with their class and the model's prediction.
 
 use dataset::{ClassIndex, ClassIndices};
 use image::RgbImage;
@@ -23,7 +23,7 @@ const FOOT: f64 = 44.0;
 
 const CARD: [f64; 2] = [253.0, 356.0];
 const PADDING: f64 = 10.0;
-/// Room for a scan, in pixels, and its upper edge in the card.
+/// Space for a scan, in pixels, and its upper edge in the card.
 const SCAN: [u32; 2] = [233, 190];
 const SCAN_TOP: f64 = 34.0;
 
@@ -32,10 +32,10 @@ const BARS: usize = 3;
 const BAR: [f64; 2] = [180.0, 16.0];
 const BAR_DISTANCE: f64 = 19.0;
 
-/// A test image and what the model said of it.
+/// A test image and the model's prediction for it.
 #[derive(Debug, Clone)]
 pub struct SheetImage<'a> {
-    /// What it is called; of a long path the end is shown.
+    /// Its name; of a long path the end is shown.
     pub name: &'a str,
     /// The scan.
     pub scan: &'a Picture,
@@ -50,9 +50,9 @@ pub struct SheetImage<'a> {
 /// A contact sheet of test images.
 #[derive(Debug, Clone, Copy)]
 pub struct Sheet<'a> {
-    /// What is on it.
+    /// Its title.
     pub title: &'a str,
-    /// More about it.
+    /// A second line about it.
     pub subtitle: &'a str,
     /// The names of the classes.
     pub classes: &'a ClassIndices,
@@ -61,13 +61,13 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// The most images that have room.
+    /// The most images that fit.
     pub const CAPACITY: usize = 12;
 
     /// The picture, 1100 pixels wide.
     ///
     /// # Errors
-    /// When there are more images than have room, or one is not about these classes.
+    /// When there are more images than fit, or one does not match these classes.
     pub fn png(&self) -> Result<Vec<u8>, FigureError> {
         let count = self.images.len();
         if count > Self::CAPACITY {
@@ -102,7 +102,7 @@ impl Sheet<'_> {
     }
 }
 
-/// The names of the classes, for each place in a card.
+/// The names of the classes, for each position in a card.
 struct CardNames {
     /// After "actual" and "predicted".
     lines: Vec<String>,
@@ -172,7 +172,7 @@ impl SheetImage<'_> {
         }
     }
 
-    /// The most probable classes, and the actual one in any case.
+    /// The most probable classes, and always the actual one.
     fn bars(&self) -> Vec<ClassIndex> {
         let mut classes: Vec<_> = (0..self.probabilities.len()).map(ClassIndex).collect();
         let probability = |class: &ClassIndex| self.probabilities[class.0];
@@ -185,7 +185,7 @@ impl SheetImage<'_> {
         classes
     }
 
-    /// The name of a class on its bar; in bold that of the actual one.
+    /// The name of a class on its bar, in bold for the actual class.
     fn bar(&self, class: ClassIndex, name: &str, y: f64) -> Markup {
         let probability = self.probabilities[class.0];
         let fill = match (class == self.predicted, self.is_right()) {
@@ -198,7 +198,7 @@ impl SheetImage<'_> {
         let baseline = y + 12.0;
         html! {
             rect x=(px(PADDING)) y=(px(y)) width=(px(width)) height=(px(height)) fill=(BAR_GROUND) {}
-            // A bar of no width is no rectangle to SVG.
+            // In SVG, a bar of no width is not a rectangle.
             @if width * probability >= 0.01 {
                 rect x=(px(PADDING)) y=(px(y)) width=(px(width * probability)) height=(px(height))
                     fill=(fill) {}
@@ -222,26 +222,26 @@ fn fact(y: f64, what: &str, value: &str) -> Markup {
     }
 }
 
-/// The scan as large as it has room, its proportions kept.
+/// The scan as large as fits, with its proportions kept.
 fn fit(scan: &Picture) -> RgbImage {
     let [room_x, room_y] = SCAN.map(u64::from);
     let (width, height) = (u64::from(scan.width()), u64::from(scan.height()));
     let longest = if width * room_y >= height * room_x {
         room_x
     } else {
-        // As high as there is room.
+        // As high as fits.
         (room_y * width.max(height) / height).max(1)
     };
     let small = Thumbnail::of(scan, longest as u32);
     let pixels = RgbImage::from_raw(small.width, small.height, small.rgb)
         .expect("a thumbnail has as many values as its size says");
-    // A small scan is enlarged by a whole factor, so that its pixels stay what they are.
+    // A small scan is enlarged by a whole factor, so that its pixels stay unchanged.
     let factor = (SCAN[0] / small.width).min(SCAN[1] / small.height).max(1);
     let [width, height] = [small.width * factor, small.height * factor];
     if factor == 1 { pixels } else { resize(&pixels, width, height, FilterType::Nearest) }
 }
 
-/// A probability in percent; what is not certain is never shown as such.
+/// A probability in percent; an uncertain one is never shown as 0 % or 100 %.
 fn percent(probability: f64) -> String {
     match 100.0 * probability {
         it if it > 0.0 && it < 0.1 => "<0.1 %".into(),

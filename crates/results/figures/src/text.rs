@@ -1,4 +1,4 @@
-//! How wide text is, and how it is made to fit.
+//! The width of text, and how to make it fit.
 
 use std::sync::LazyLock;
 
@@ -8,15 +8,15 @@ use skrifa::{FontRef, MetadataProvider};
 /// The family by which the drawing asks for the font.
 pub(crate) const FAMILY: &str = "DejaVu Sans";
 
-/// Stands for a character that the font lacks.
+/// Replaces a character that the font lacks.
 const LACKING: char = '□';
 
 const ELLIPSIS: char = '…';
 
-/// Characters of a line, at most: no place in a picture has room for more.
+/// Characters of a line, at most: no picture has room for more.
 const LONGEST: usize = 200;
 
-/// After these a name may go on in the next line.
+/// A name may continue on the next line after these.
 const SEPARATORS: [char; 5] = [' ', '_', '-', '.', '/'];
 
 static REGULAR: LazyLock<FontRef<'static>> = LazyLock::new(|| font(dejavu::sans::regular()));
@@ -26,7 +26,7 @@ fn font(bytes: &'static [u8]) -> FontRef<'static> {
     FontRef::new(bytes).expect("the font that is compiled in can be read")
 }
 
-/// How heavy the strokes are.
+/// The weight of the strokes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weight {
     Regular,
@@ -49,7 +49,7 @@ impl Style {
         Self { size, weight: Weight::Bold }
     }
 
-    /// The same at the size, not above its own, at which the text has room.
+    /// The same style, at the largest size up to its own at which the text fits.
     pub(crate) fn that_fits(self, text: &str, room: f64) -> Self {
         let width = self.width(text);
         if width <= room { self } else { Self { size: self.size * room / width, ..self } }
@@ -70,7 +70,7 @@ impl Style {
         text.chars().map(advance).sum()
     }
 
-    /// The line, its end cut off where there is no room for it.
+    /// The line, with its end cut off if it does not fit.
     pub(crate) fn shorten_end(self, text: &str, room: f64) -> String {
         self.shorten(text, room, |kept, text| {
             let beginning: String = text.chars().take(kept).collect();
@@ -78,7 +78,7 @@ impl Style {
         })
     }
 
-    /// The line, its beginning cut off where there is no room for it: for paths.
+    /// The line, with its beginning cut off if it does not fit: for paths.
     pub(crate) fn shorten_start(self, text: &str, room: f64) -> String {
         self.shorten(text, room, |kept, text| {
             let cut = text.chars().count() - kept;
@@ -96,8 +96,8 @@ impl Style {
         shortened.find(|it| self.width(it) <= room).unwrap_or_else(|| ELLIPSIS.to_string())
     }
 
-    /// The text in at most `lines` lines, broken after separators where it can be; what still has
-    /// no room is cut off.
+    /// The text in at most `lines` lines, broken after separators if possible; the rest is cut off
+    /// if it does not fit.
     pub(crate) fn wrap(self, text: &str, room: f64, lines: usize) -> Vec<String> {
         let mut wrapped: Vec<String> = vec![String::new()];
         for part in text.split_inclusive(SEPARATORS) {

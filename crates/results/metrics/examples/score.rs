@@ -5,7 +5,7 @@
 //!     cargo run --release -p metrics --example score
 //! ```
 //!
-//! `tests/reference/test_metrics_crate.py` holds the output against scikit-learn and SciPy.
+//! `tests/reference/test_metrics_crate.py` compares the output with scikit-learn's and SciPy's.
 
 use std::io;
 
@@ -18,29 +18,29 @@ use metrics::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What is read: each part that is there is scored.
+/// The input: each part that is present is scored.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Input {
-    /// How many classes there are.
+    /// Number of classes.
     classes: usize,
     /// The class of each image.
     actual: Vec<ClassIndex>,
     /// One row of probabilities per image.
     probabilities: Option<Vec<Vec<f64>>>,
-    /// The same of another predictor, to be compared.
+    /// Another predictor's probabilities, for a comparison.
     other_probabilities: Option<Vec<Vec<f64>>>,
     /// One row of logits per image, for the temperature.
     logits: Option<Vec<Vec<f64>>>,
     /// One score per image, for the ranking and the operating points.
     scores: Option<Vec<f64>>,
-    /// The classes that `scores`, and sums of probabilities, look for.
+    /// The positive classes of `scores`, and of sums of probabilities.
     #[serde(default)]
     positive: Vec<ClassIndex>,
-    /// Specificities at which an operating point is asked for.
+    /// Specificities for which to choose an operating point.
     #[serde(default)]
     specificities: Vec<f64>,
-    /// A threshold on `scores` at which sensitivity and specificity are asked for.
+    /// A threshold on `scores` for which to compute sensitivity and specificity.
     #[serde(default)]
     threshold: f64,
     /// Bins of the reliability tables.
@@ -48,7 +48,7 @@ struct Input {
     bins: usize,
     /// The group of each image; without them, each is its own.
     groups: Option<Vec<u64>>,
-    /// How to draw; without it no intervals.
+    /// How to resample; without it there are no intervals.
     bootstrap: Option<Bootstrap>,
 }
 

@@ -1,9 +1,9 @@
-//! How far a score may be off for having been measured on these images and not on others.
+//! How much a score depends on the choice of the measured images.
 //!
-//! The percentile bootstrap (Efron 1979) over groups: patients are drawn, not slices, because
-//! slices of one patient are right or wrong together, and an interval that takes them as
-//! independent is too narrow. The groups drawn are all the randomness there is: the interval tells
-//! nothing of another training run.
+//! The percentile bootstrap (Efron 1979) over groups. Patients are drawn, not slices, because
+//! slices of one patient are right or wrong together, and an interval that treats them as
+//! independent is too narrow. The interval only covers the random choice of groups, not the
+//! variation between training runs.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,27 +15,27 @@ use crate::{CONFIDENCE, Proportion};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bootstrap {
-    /// What makes the draws repeatable: resample `r` of a seed is always the same.
+    /// The seed: resample `r` of a seed is always the same.
     pub seed: u64,
-    /// How often as many groups as there are are drawn.
+    /// Number of resamples; each draws as many groups as there are.
     pub resamples: u32,
 }
 
-/// A score and how far it may be off.
+/// A score and its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
-    /// The score of all images; `None` where it is undefined.
+    /// The score of all images; `None` if it is undefined.
     pub value: Option<f64>,
-    /// The 95 % interval. `None` where the score is undefined on all images or on more than half of
-    /// the resamples (those that remain would be a choice), and where there are fewer than two
+    /// The 95 % interval. `None` if the score is undefined on all images or on more than half of
+    /// the resamples (the remaining ones would be a selection), and if there are fewer than two
     /// groups to draw from.
     pub interval: Option<Interval>,
-    /// Resamples on which the score is defined: what the interval rests on.
+    /// Number of resamples on which the score is defined, which the interval is based on.
     pub resamples: u32,
 }
 
-/// Where 95 % of the resampled scores lie.
+/// The range of 95 % of the resampled scores.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -53,18 +53,18 @@ pub struct Difference {
     pub first: Option<f64>,
     /// The second predictor's score of all images.
     pub second: Option<f64>,
-    /// First minus second, drawn together: what makes an image hard for both cancels out.
+    /// First minus second, on the same draws: effects that make an image hard for both cancel out.
     pub difference: Estimate,
-    /// How readily chance alone would turn the difference around: twice the smaller of the shares
-    /// of resamples without a gain and without a loss, each counted with one more resample than
-    /// there are, so that it is never 0. Reads as a two-sided p-value, to the resolution of the
-    /// resamples. `None` where there is no interval.
+    /// How likely chance alone would reverse the difference: twice the smaller of the shares of
+    /// resamples without a gain and without a loss, each counted with one extra resample, so that
+    /// it is never 0. Reads as a two-sided p-value, to the resolution of the resamples. `None` if
+    /// there is no interval.
     pub p_value: Option<f64>,
 }
 
 impl Bootstrap {
-    /// Resamples when nothing else is asked for: a percentile's own error is then about a tenth of
-    /// the interval's half width.
+    /// The default number of resamples: a percentile's own error is then about a tenth of the
+    /// interval's half width.
     pub const RESAMPLES: u32 = 2_000;
 
     /// [`Bootstrap::RESAMPLES`] of a seed.
@@ -85,12 +85,12 @@ impl Bootstrap {
 
     /// The intervals of several scores, from the same resamples.
     ///
-    /// `scores` gets the images drawn and gives one value for each score, always in the same order;
-    /// `None` and NaN where it is undefined on them. It is called once with all images, then for
-    /// each resample, from several threads; the result does not depend on how many.
+    /// `scores` gets the images drawn and returns one value for each score, always in the same
+    /// order; `None` and NaN if it is undefined on them. It is called once with all images, then
+    /// for each resample, from several threads; the result does not depend on how many.
     ///
     /// # Panics
-    /// When `scores` gives more values for some images than for others.
+    /// When `scores` returns more values for some images than for others.
     pub fn estimates(
         &self,
         groups: &Groups,
@@ -106,11 +106,11 @@ impl Bootstrap {
 
     /// How much better the first of two predictors is, score by score, from the same resamples:
     /// both see the same images. Values as in [`Bootstrap::estimates`]; a difference is undefined
-    /// where either score is.
+    /// if either score is.
     ///
     /// # Panics
-    /// When the two give different numbers of scores, or one gives more for some images than for
-    /// others.
+    /// When the two return different numbers of scores, or one returns more for some images than
+    /// for others.
     pub fn differences(
         &self,
         groups: &Groups,
@@ -145,7 +145,7 @@ impl Bootstrap {
 }
 
 impl Estimate {
-    /// `resampled` sorted, and only what is defined; of as many resamples as `asked`.
+    /// `resampled` sorted, without undefined values; from `asked` resamples.
     fn of(value: Option<f64>, resampled: Resampled, groups: &Groups) -> Self {
         let value = defined(value);
         let Resampled { sorted, asked } = resampled;
@@ -160,7 +160,8 @@ impl Estimate {
 }
 
 impl Estimate {
-    /// The same, with Wilson's interval where that of the resamples has shrunk to the point 0 or 1.
+    /// The same, but with Wilson's interval if the interval of the resamples has shrunk to the
+    /// point 0 or 1.
     pub(crate) fn not_collapsed(self, groups: &Groups) -> Self {
         let all = groups.len() as u64;
         let hits = match self.interval {
@@ -177,7 +178,7 @@ impl Estimate {
 struct Resampled {
     /// In ascending order.
     sorted: Vec<f64>,
-    /// Resamples drawn, the score defined on them or not.
+    /// Number of resamples drawn, whether or not the score is defined on them.
     asked: usize,
 }
 
@@ -206,7 +207,7 @@ fn column(
 }
 
 /// The value below which a `share` of sorted values lies, interpolated between the two nearest: the
-/// default of `numpy.percentile`. `None` of nothing.
+/// default of `numpy.percentile`. `None` if there are none.
 fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let position = share * last as f64;
@@ -261,7 +262,7 @@ mod tests {
         };
         let patients = Groups::of((0..400).map(|image| image / 20));
         let ratio = width(&patients) / width(&Groups::singletons(400));
-        // Slices of one patient are nearly alike: 20 of them count as one, √20 = 4.5.
+        // Slices of one patient are nearly the same: 20 of them count as one, √20 = 4.5.
         assert!((3.9..5.0).contains(&ratio), "{ratio}");
     }
 
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_undefined_on_some_resamples_says_on_how_many_it_rests() {
-        // Of ten images the first is in a resample with the chance 1 − 0.9¹⁰ = 0.651.
+        // Of ten images the first is in a resample with probability 1 − 0.9¹⁰ = 0.651.
         let (bootstrap, groups) = (Bootstrap::of_seed(1), Groups::singletons(10));
         let drawn = |sample: &Sample| (sample.times()[0] > 0).then_some(1.0);
         let found = bootstrap.estimate(&groups, drawn);

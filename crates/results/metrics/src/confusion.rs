@@ -1,9 +1,9 @@
 //! Scores as pure functions of a confusion matrix.
 //!
 //! The definitions are scikit-learn's `precision_recall_fscore_support` over all classes of the
-//! model, with `zero_division=0`: a ratio whose denominator is zero counts as 0, in the class's
-//! own row and in the averages. A class that the test split lacks therefore pulls the macro
-//! averages down; it has no weight in the weighted ones.
+//! model, with `zero_division=0`: a ratio whose denominator is zero counts as 0, in the class's own
+//! row and in the averages. A class that is missing in the test split therefore lowers the macro
+//! averages; it has no weight in the weighted ones.
 
 use dataset::ClassIndex;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl ConfusionMatrix {
         self.classes().map(|class| self.count(class, class)).sum()
     }
 
-    /// The share of images whose class was predicted; 0 where there are no images.
+    /// The share of images whose class was predicted; 0 if there are no images.
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct(), self.total())
     }
@@ -124,7 +124,7 @@ impl ConfusionMatrix {
         }
     }
 
-    /// The plain mean over all classes: each class counts alike, however few images it has.
+    /// The plain mean over all classes: each class has the same weight, however few images it has.
     pub fn macro_average(&self) -> AverageScores {
         self.average(|_| 1)
     }
@@ -141,9 +141,9 @@ impl ConfusionMatrix {
         mean(present.map(|class| ratio(self.count(class, class), self.support(class))))
     }
 
-    /// Cohen's kappa (1960), −1 to 1: the agreement beyond what two raters who know nothing of each
-    /// other would reach with these class frequencies. `None` where they would agree on every
-    /// image: without images, or when all are of one class and predicted as it. scikit-learn's
+    /// Cohen's kappa (1960), −1 to 1: the agreement beyond the agreement that two independent
+    /// raters would reach with these class frequencies. `None` if they would agree on every image:
+    /// without images, or when all are of one class and predicted as it. scikit-learn's
     /// `cohen_kappa_score`, which gives NaN there.
     pub fn cohen_kappa(&self) -> Option<f64> {
         let Agreement { correct, total, by_chance, .. } = self.agreement();
@@ -197,7 +197,7 @@ impl ConfusionMatrix {
     }
 }
 
-/// Whole numbers that kappa and Matthews' correlation are made of.
+/// The whole numbers that kappa and Matthews' correlation are computed from.
 struct Agreement {
     correct: i128,
     total: i128,
@@ -209,7 +209,7 @@ struct Agreement {
     predicted_squares: i128,
 }
 
-/// Rows that are no confusion matrix.
+/// Rows that are not a confusion matrix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("row {row} of the confusion matrix has {found} counts; expected {classes}, one per row")]
 pub struct NotSquare {
@@ -223,7 +223,7 @@ pub struct NotSquare {
 
 impl From<ConfusionMatrix> for Vec<Vec<u64>> {
     fn from(matrix: ConfusionMatrix) -> Self {
-        // No classes have no rows; chunks of 0 would panic.
+        // Without classes there are no rows; chunks of 0 would panic.
         matrix.counts.chunks_exact(matrix.classes.max(1)).map(<[u64]>::to_vec).collect()
     }
 }

@@ -5,7 +5,7 @@ use dataset::ClassIndex;
 /// Why rows cannot be scored.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LabelledError {
-    /// Not one class.
+    /// There is no class.
     #[error("there are no classes to score")]
     NoClasses,
     /// A row with too few or too many values.
@@ -33,15 +33,15 @@ pub enum LabelledError {
     NotFinite {
         /// The image's position, from 0.
         image: usize,
-        /// What stands there.
+        /// The value.
         value: f64,
     },
-    /// A probability that is none.
+    /// A value that is not a probability.
     #[error("image {image} has the probability {value}; expected a number from 0 to 1")]
     NotAProbability {
         /// The image's position, from 0.
         image: usize,
-        /// What stands there.
+        /// The value.
         value: f64,
     },
     /// Probabilities that do not add up.
@@ -64,7 +64,7 @@ pub(crate) struct Labelled {
 }
 
 impl Labelled {
-    /// Gathers rows, each checked by `check` with the image's position.
+    /// Collects rows, each checked by `check` with the image's position.
     pub(crate) fn new<R: AsRef<[f64]>>(
         classes: usize,
         rows: impl IntoIterator<Item = (ClassIndex, R)>,
@@ -110,7 +110,7 @@ impl Labelled {
         self.actual.iter().copied().zip(self.values.chunks_exact(self.classes))
     }
 
-    /// The rows of `images`, in that order, as often as each is named.
+    /// The rows of `images`, in that order; an image may appear several times.
     pub(crate) fn select(&self, images: &[usize]) -> Self {
         let mut values = Vec::with_capacity(images.len() * self.classes);
         for &image in images {

@@ -1,4 +1,4 @@
-//! How good predictions are. Numbers only: no files, no pictures, no network.
+//! Measures how good predictions are. Numbers only: no files, no pictures, no network.
 //!
 //! ```text
 //! logits ─ a temperature, fitted             temperature
@@ -14,10 +14,10 @@
 //! whether two orders agree                 rank_correlation
 //! ```
 //!
-//! Definitions are scikit-learn's wherever it has one, and `tests/reference` holds them against it.
-//! A value that is undefined (the AUROC of a class without images) is `None`: never a NaN, which
-//! JSON cannot hold, and never a panic. Every sum runs in a fixed order, so the same input gives
-//! the same bits for any number of threads.
+//! Definitions are scikit-learn's wherever it has one, and `tests/reference` compares them with it.
+//! An undefined value (such as the AUROC of a class without images) is `None`: never a NaN, which
+//! JSON cannot represent, and never a panic. Every sum runs in a fixed order, so the same input
+//! gives the same bits for any number of threads.
 
 mod bootstrap;
 mod confusion;
@@ -61,7 +61,7 @@ pub use top_k::top_k_accuracy;
 /// The confidence of every interval here.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// The arithmetic mean in the order given; `None` of nothing.
+/// The arithmetic mean in the order given; `None` if there are no values.
 fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let (count, sum) =
         values.into_iter().fold((0_u64, 0.0), |(count, sum), value| (count + 1, sum + value));
@@ -81,7 +81,7 @@ mod testing {
         assert!((found - expected).abs() < 1e-12, "found {found}, expected {expected}");
     }
 
-    /// Whether a number is there and agrees to rounding.
+    /// Whether a number is present and agrees to rounding.
     #[track_caller]
     pub(crate) fn assert_some_close(found: Option<f64>, expected: f64) {
         assert_close(found.expect("a defined value"), expected);

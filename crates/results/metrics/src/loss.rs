@@ -1,4 +1,4 @@
-//! What a probability costs when the truth is known: proper scores of each image, averaged.
+//! Losses of probabilities when the truth is known: proper scores of each image, averaged.
 
 use dataset::ClassIndex;
 
@@ -8,7 +8,7 @@ use crate::predictions::{BinaryScore, Predictions};
 /// The mean of `−ln` of the actual class's probability, in nats; `None` without images.
 ///
 /// As scikit-learn's `log_loss`: probabilities are clipped to `[ε, 1 − ε]` with ε = 2⁻⁵², so one
-/// confident mistake costs at most 36.04. [`cross_entropy`] is the loss that nothing is clipped of.
+/// confident mistake costs at most 36.04. [`cross_entropy`] is the loss without clipping.
 pub fn log_loss(predictions: &Predictions) -> Option<f64> {
     let loss = |(actual, row): (ClassIndex, &[f64])| {
         -row[actual.0].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Images on which two predictors were right or wrong. Those on which both were alike say nothing
-/// of which is better.
+/// Images on which two predictors were right or wrong. Images with the same outcome for both do not
+/// show which is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PairedOutcomes {
@@ -35,27 +35,28 @@ impl PairedOutcomes {
         outcomes
     }
 
-    /// The two-sided p-value of McNemar's exact test (1947): the chance of a split at least as
-    /// uneven, if on the images on which only one was right it were either with equal chance. 1
-    /// where there is no such image. As `scipy.stats.binomtest`.
+    /// The two-sided p-value of McNemar's exact test (1947): the probability of a split at least as
+    /// uneven, if on each image that only one gets right it were either with equal probability. 1
+    /// if there is no such image. As `scipy.stats.binomtest`.
     ///
-    /// The test takes the images as independent: where several come from one patient, it is too
-    /// sure, and the paired [`Bootstrap`](crate::Bootstrap) over patients is the one to trust.
+    /// The test treats the images as independent. If several come from one patient, its p-value is
+    /// too small; use the paired [`Bootstrap`](crate::Bootstrap) over patients instead.
     pub fn p_value(&self) -> f64 {
         let (fewer, more) = (
             self.only_first_right.min(self.only_second_right),
             self.only_first_right.max(self.only_second_right),
         );
-        // Both tails are alike. They share the middle of an even split, and add up to more than 1.
+        // Both tails are equal. They share the middle of an even split, and then add up to more
+        // than 1.
         (2.0 * lower_tail(fewer, fewer + more)).min(1.0)
     }
 }
 
 /// The smallest gain, in images, with which a predictor could pass McNemar's exact test at `alpha`
-/// on `images` images: what it takes when it loses none that the other had. `None` where no gain
-/// could, because there are too few images or `alpha` is not above 0.
+/// on `images` images, if it loses none that the other had. `None` if no gain could, because there
+/// are too few images or `alpha` is not above 0.
 ///
-/// At 0.05 it is 6 images, so that on 60 images nothing below 0.1 of accuracy can ever be shown.
+/// At 0.05 it is 6 images, so that on 60 images a gain below 0.1 of accuracy can never be shown.
 pub fn smallest_passing_gain(images: u64, alpha: f64) -> Option<u64> {
     // With n images won and none lost, p = 2 · 0.5ⁿ; 0.5ⁿ is 0 in an f64 from n = 1,075.
     let passes = |won: &u64| {
@@ -65,13 +66,14 @@ pub fn smallest_passing_gain(images: u64, alpha: f64) -> Option<u64> {
     (alpha > 0.0).then(|| (1..=images).find(passes)).flatten()
 }
 
-/// The chance of at most `hits` of `tosses` of a fair coin; `hits` at most half of them.
+/// The probability of at most `hits` in `tosses` of a fair coin; `hits` at most half of them.
 fn lower_tail(hits: u64, tosses: u64) -> f64 {
     // ln of the binomial coefficient, factor by factor: 2^tosses overflows from 1,024 tosses.
     let log_coefficient: f64 =
         (1..=hits).map(|factor| ((tosses - hits + factor) as f64 / factor as f64).ln()).sum();
     let largest = (log_coefficient - tosses as f64 * std::f64::consts::LN_2).exp();
-    // From the largest term down, each by its ratio to the one before, until no more is added.
+    // From the largest term down, each by its ratio to the one before, until the sum no longer
+    // changes.
     let mut term = 1.0;
     let mut sum = 1.0;
     for count in (1..=hits).rev() {

@@ -1,19 +1,19 @@
-//! How far a predictor's accuracy could be moved by adding a constant to each class's score.
+//! How much a constant added to each class's score could change a predictor's accuracy.
 
 use crate::predictions::Predictions;
 
-/// A probability of 0 has no logarithm: below this, all count alike.
+/// A probability of 0 has no logarithm: below this, all count the same.
 const LEAST_PROBABILITY: f64 = 1e-12;
 
-/// Rounds of looking for better offsets, class by class; it most often ends after three.
+/// Rounds of searching for better offsets, class by class; it usually ends after three.
 const ROUNDS: usize = 20;
 
 /// A class, and the log probability of each.
 type Row = (usize, Vec<f64>);
 
-/// What is to be added to the log probability of each class for the highest accuracy.
+/// The constants to add to the log probability of each class for the highest accuracy.
 ///
-/// Found on the very labels it is scored on: an upper bound of what a correction could do, and
+/// Found on the same labels that it is scored on: an upper bound of a correction's effect, and
 /// never to be applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassOffsets {
@@ -24,11 +24,11 @@ pub struct ClassOffsets {
 }
 
 impl ClassOffsets {
-    /// Looks for the best offsets by coordinate ascent: of one class after the other the best of
-    /// all values, the others held, until no class can be improved. It starts once from none and
-    /// once from those that give every class the same mean, and the better end counts. Each step is
-    /// exact; the end may be a local best, so that the true bound may lie higher. `None` of no
-    /// images.
+    /// Searches for the best offsets by coordinate ascent: for one class after the other the best
+    /// of all values, with the others fixed, until no class can be improved. It starts once without
+    /// offsets and once from offsets that give every class the same mean, and the better end
+    /// counts. Each step is exact; the end may be a local maximum, so that the true bound may be
+    /// higher. `None` if there are no images.
     pub fn best(predictions: &Predictions) -> Option<Self> {
         if predictions.is_empty() {
             return None;
@@ -47,7 +47,8 @@ impl ClassOffsets {
     }
 }
 
-/// Improves one class after the other; the offsets at the end, and how many images they get right.
+/// Improves one class after the other; returns the final offsets, and how many images they get
+/// right.
 fn climb(rows: &[Row], mut offsets: Vec<f64>) -> (Vec<f64>, usize) {
     let mut right = right(rows, &offsets);
     for _ in 0..ROUNDS {
@@ -65,7 +66,7 @@ fn climb(rows: &[Row], mut offsets: Vec<f64>) -> (Vec<f64>, usize) {
     (offsets, right)
 }
 
-/// What takes each class's mean over the images to 0.
+/// The offsets that move each class's mean over the images to 0.
 fn levelling(rows: &[Row], classes: usize) -> Vec<f64> {
     let mean = |class: usize| crate::mean(rows.iter().map(|(_, row)| row[class])).unwrap_or(0.0);
     (0..classes).map(|class| -mean(class)).collect()
@@ -80,7 +81,7 @@ fn right(rows: &[Row], offsets: &[f64]) -> usize {
     rows.iter().filter(|(actual, row)| best_class(row, offsets, None) == Some(*actual)).count()
 }
 
-/// The class with the highest sum, of several alike the first; `without` is left out.
+/// The class with the highest sum, the first of equals; `without` is left out.
 fn best_class(row: &[f64], offsets: &[f64], without: Option<usize>) -> Option<usize> {
     let sums = row.iter().zip(offsets).map(|(value, offset)| value + offset).enumerate();
     sums.filter(|(class, _)| Some(*class) != without)
@@ -88,10 +89,10 @@ fn best_class(row: &[f64], offsets: &[f64], without: Option<usize>) -> Option<us
         .map(|(class, _)| class)
 }
 
-/// The offset of `class` that gets the most images right, and how many these are.
+/// The offset of `class` that gets the most images right, and their number.
 ///
-/// An image is given the class where the offset is above the lead that the best other class has:
-/// between two leads nothing changes, so that only the middles have to be tried.
+/// An image is assigned to the class if the offset is above the lead of the best other class.
+/// Nothing changes between two leads, so that only the midpoints have to be tried.
 fn best_of_class(rows: &[Row], offsets: &[f64], class: usize) -> (f64, usize) {
     let mut right_below = 0;
     let mut leads = Vec::with_capacity(rows.len());
@@ -126,7 +127,7 @@ mod tests {
         logits.iter().map(|it| it.exp() / sum).collect()
     }
 
-    /// Three classes told apart by a logit of 2 against 0, one of which is moved.
+    /// Three classes distinguished by a logit of 2 against 0; one class's logit is shifted.
     fn shifted(shift: f64) -> Predictions {
         let rows = (0..30).map(|number: usize| {
             let actual = number % 3;

@@ -1,4 +1,4 @@
-//! A threshold on a score, chosen for a specificity, and what it finds.
+//! A threshold on a score, chosen for a specificity, with its sensitivity and specificity.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +10,17 @@ use crate::ranking::{Called, Ranking};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatingPoint {
-    /// Images with at least this score are called positive. It lies midway between two scores seen,
-    /// so that rounding decides no image.
+    /// Images with at least this score are called positive. It is midway between two scores that
+    /// occur, so that rounding does not affect any image.
     pub threshold: f64,
-    /// The specificity that was asked for.
+    /// The requested specificity.
     pub required_specificity: f64,
     /// How many negative images may be called positive before the requirement fails. 0 means that
     /// there are so few negatives that only a flawless threshold meets it.
     pub tolerated_false_positives: u64,
     /// Of the positive images, those found.
     pub sensitivity: Proportion,
-    /// Of the negative images, those left alone. Never below what was required, on these images.
+    /// Of the negative images, those called negative. On these images never below the requirement.
     pub specificity: Proportion,
 }
 
@@ -28,10 +28,10 @@ pub struct OperatingPoint {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "reason", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NoOperatingPoint {
-    /// Nothing to find.
+    /// There are no positive images.
     #[error("there are no positive images to find")]
     NoPositives,
-    /// Nothing to leave alone.
+    /// There are no negative images.
     #[error("there are no negative images to leave alone")]
     NoNegatives,
     /// Too many negatives score as high as the highest positive.
@@ -40,7 +40,7 @@ pub enum NoOperatingPoint {
          that does has {best}, with {negatives} negatives"
     )]
     OutOfReach {
-        /// The specificity that was asked for.
+        /// The requested specificity.
         required: f64,
         /// The highest specificity at which a positive image is found.
         best: f64,
@@ -49,13 +49,13 @@ pub enum NoOperatingPoint {
     },
 }
 
-/// What a given threshold finds.
+/// Sensitivity and specificity of a given threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AtThreshold {
-    /// Of the positive images, those with at least this score; `None` where there are none.
+    /// Of the positive images, those with at least this score; `None` if there are none.
     pub sensitivity: Option<Proportion>,
-    /// Of the negative images, those with a lower score; `None` where there are none.
+    /// Of the negative images, those with a lower score; `None` if there are none.
     pub specificity: Option<Proportion>,
 }
 
@@ -79,8 +79,8 @@ impl OperatingPoint {
         }
         let specificity =
             |called: Called| (all.negatives - called.negatives) as f64 / all.negatives as f64;
-        // Going down, each step finds as many or more and spares as many or fewer: the last to gain
-        // a positive within the requirement is the choice.
+        // Going down, the sensitivity never falls and the specificity never rises: the last step
+        // that gains a positive within the requirement is the choice.
         let gains = |&index: &usize| {
             let before = index.checked_sub(1).map_or(0, |before| steps[before].1.positives);
             steps[index].1.positives > before
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn no_negative_is_given_away_for_nothing() {
-        // At 0.9 one of ten may go, but it would find no further positive.
+        // At 0.9 one of ten may be called positive, but that would find no further positive.
         let chosen = choose(&tenths(), &[0.95], 0.9).unwrap();
         assert_eq!((chosen.sensitivity.share, chosen.specificity.share), (1.0, 1.0));
     }

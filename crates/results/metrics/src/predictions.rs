@@ -1,28 +1,28 @@
-//! What a predictor says about labelled images.
+//! A predictor's probabilities for labelled images.
 
 use dataset::ClassIndex;
 
 use crate::confusion::ConfusionMatrix;
 use crate::labelled::{Labelled, LabelledError};
 
-/// How far the probabilities of an image may be from adding up to 1: what is left of f32 values
-/// and of decimals in a CSV.
+/// How far the sum of an image's probabilities may be from 1: the rounding of f32 values and of
+/// decimals in a CSV.
 const SUM_TOLERANCE: f64 = 1e-4;
 
-/// Class probabilities of labelled images, `[images, classes]`, checked: each a number from 0 to 1,
-/// each row adding up to 1, each label a class there is. What is computed from them can be
-/// undefined, and then says so, but never fails.
+/// Class probabilities of labelled images, `[images, classes]`, checked: each is a number from 0 to
+/// 1, each row adds up to 1, each label is an existing class. Scores computed from them may be
+/// undefined, which is reported as `None`, but never fail.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions(Labelled);
 
-/// A finite score of one image, and whether the image is what the score looks for.
+/// A finite score of one image, and whether the image is positive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BinaryScore {
     score: f64,
     positive: bool,
 }
 
-/// A score that has no place in an order, nor a mean with others.
+/// A score that cannot be ranked or averaged.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("a score is {0}; expected a finite number")]
 pub struct NotFinite(pub f64);
@@ -36,7 +36,7 @@ impl BinaryScore {
         if score.is_finite() { Ok(Self { score, positive }) } else { Err(NotFinite(score)) }
     }
 
-    /// The higher, the more it speaks for a positive image. Often a probability.
+    /// The higher, the more likely the image is positive. Often a probability.
     pub fn score(self) -> f64 {
         self.score
     }
@@ -70,17 +70,17 @@ impl Predictions {
         Self(labelled)
     }
 
-    /// How many classes there are: the columns.
+    /// Number of classes: the columns.
     pub fn classes(&self) -> usize {
         self.0.classes()
     }
 
-    /// How many images there are: the rows.
+    /// Number of images: the rows.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no image.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -101,7 +101,7 @@ impl Predictions {
         self.0.row(image)
     }
 
-    /// The most probable class of an image, as [`most_probable`] tells it.
+    /// The most probable class of an image, as in [`most_probable`].
     ///
     /// # Panics
     /// When there is no such image.
@@ -120,7 +120,7 @@ impl Predictions {
         ConfusionMatrix::of(self.classes(), pairs)
     }
 
-    /// The predictions for `images`, in that order, as often as each is named.
+    /// The predictions for `images`, in that order; an image may appear several times.
     ///
     /// # Panics
     /// When there is no such image.
@@ -129,9 +129,9 @@ impl Predictions {
         Self(self.0.select(images))
     }
 
-    /// Each image scored by the summed probability of the classes in `positive`, of which it is
-    /// one or not: `[normal]` against all cancers, or all cancers against `normal`. A class named
-    /// twice counts once; one beyond the last has the probability 0.
+    /// Each image scored by the summed probability of the classes in `positive`, and whether it is
+    /// of one of these: `[normal]` against all cancers, or all cancers against `normal`. A class
+    /// named twice counts once; one beyond the last has the probability 0.
     pub fn against_rest(&self, positive: &[ClassIndex]) -> Vec<BinaryScore> {
         let columns: Vec<bool> =
             (0..self.classes()).map(|class| positive.contains(&ClassIndex(class))).collect();
@@ -145,7 +145,7 @@ impl Predictions {
 }
 
 fn check(image: usize, row: &[f64]) -> Result<(), LabelledError> {
-    // NaN lies in no range.
+    // A NaN is in no range.
     if let Some(&value) = row.iter().find(|value| !(0.0..=1.0).contains(*value)) {
         return Err(LabelledError::NotAProbability { image, value });
     }
@@ -160,8 +160,8 @@ fn predicted(row: &[f64]) -> ClassIndex {
     most_probable(row).expect("rows have a class and hold numbers: checked when gathered")
 }
 
-/// The class with the highest probability, or of logits the highest logit; of several alike, the
-/// first, as `numpy.argmax`. `None` where there is no class, or a value is not a number.
+/// The class with the highest probability, or the highest logit; of equal ones the first, as in
+/// `numpy.argmax`. `None` if there is no class, or a value is not a number.
 pub fn most_probable(probabilities: &[f64]) -> Option<ClassIndex> {
     let mut best: Option<(usize, f64)> = None;
     for (index, &probability) in probabilities.iter().enumerate() {

@@ -1,21 +1,21 @@
-//! A share of images, and how far it may be off.
+//! A share of images, and its interval.
 
 use serde::{Deserialize, Serialize};
 
 /// The 0.975 quantile of the normal distribution: two-sided 95 %.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// So many of so many images, with Wilson's 95 % interval (1927), as
+/// A number of images out of all, with Wilson's 95 % interval (1927), as
 /// `statsmodels.proportion_confint(method="wilson")` and SciPy's `proportion_ci`.
 ///
-/// The interval takes the images as independent. Where several come from one patient it is too
+/// The interval treats the images as independent. If several come from one patient it is too
 /// narrow: see [`Bootstrap`](crate::Bootstrap).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proportion {
     /// Images counted.
     pub hits: u64,
-    /// Images there are; at least one.
+    /// All images; at least one.
     pub of: u64,
     /// `hits / of`.
     pub share: f64,

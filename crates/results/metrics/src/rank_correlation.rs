@@ -1,9 +1,9 @@
-//! Whether two lists put the same places in the same order.
+//! Whether two lists have the same order.
 
 /// Spearman's rank correlation, as `scipy.stats.spearmanr`: Pearson's correlation of the ranks,
-/// equal values sharing the mean of theirs. From −1, the opposite order, to 1, the same.
+/// where equal values share the mean of their ranks. From −1, the opposite order, to 1, the same.
 ///
-/// `None` where one of the lists is constant (it has no order), and where they differ in length.
+/// `None` if one of the lists is constant (it has no order), or if they differ in length.
 pub fn spearman(first: &[f64], second: &[f64]) -> Option<f64> {
     if first.len() != second.len() || first.iter().chain(second).any(|value| value.is_nan()) {
         return None;

@@ -1,8 +1,8 @@
-//! How well a score puts positive images before the others, whatever threshold is chosen.
+//! How well a score ranks positive images above the others, for all thresholds.
 //!
-//! Sorting is done once, when a [`Ranking`] is made. What a bootstrap resample ranks is the same
-//! images, each some number of times, so every measure takes a [`Sample`] too and passes over the
-//! sorted images once.
+//! Sorting is done once, when a [`Ranking`] is made. A bootstrap resample has the same images, each
+//! a number of times, so every measure also accepts a [`Sample`] and passes over the sorted images
+//! once.
 
 use dataset::ClassIndex;
 use serde::{Deserialize, Serialize};
@@ -22,12 +22,12 @@ struct Ranked {
     positive: bool,
 }
 
-/// What is found with the images scored at or above a threshold.
+/// The rates if the images scored at or above a threshold are called positive.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RocPoint {
     /// Images with at least this score are called positive. `None` at the first point: above every
-    /// score, where no image is.
+    /// score, where there are no images.
     pub threshold: Option<f64>,
     /// Of the negative images, the share called positive: 1 − specificity.
     pub false_positive_rate: f64,
@@ -35,12 +35,12 @@ pub struct RocPoint {
     pub true_positive_rate: f64,
 }
 
-/// Which points of a ROC curve are wanted.
+/// The points of a ROC curve to return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RocPoints {
     /// One for every distinct score.
     All,
-    /// Only those at which the curve turns: the same curve, with fewer points to draw.
+    /// Only the corners of the curve: the same curve, with fewer points to draw.
     Corners,
 }
 
@@ -52,13 +52,13 @@ pub(crate) struct Called {
 }
 
 impl Ranking {
-    /// Ranks images by a score; the images are numbered as they come.
+    /// Ranks images by a score; the images are numbered in the order given.
     pub fn new(scores: &[BinaryScore]) -> Self {
         Self::of(scores.iter().copied().enumerate())
     }
 
-    /// Ranks images by the summed probability of the classes in `positive`, of which they are one
-    /// or not. See [`Predictions::against_rest`].
+    /// Ranks images by the summed probability of the classes in `positive`; images of these classes
+    /// are the positive ones. See [`Predictions::against_rest`].
     pub fn against_rest(predictions: &Predictions, positive: &[ClassIndex]) -> Self {
         Self::of(predictions.against_rest(positive).into_iter().enumerate())
     }
@@ -84,9 +84,9 @@ impl Ranking {
         Self(ranking)
     }
 
-    /// The area under the ROC curve: the chance that a positive image scores above a negative one,
-    /// a tie counting half (Mann-Whitney). Exact but for one division. `None` without positive or
-    /// without negative images, where scikit-learn's `roc_auc_score` gives NaN.
+    /// The area under the ROC curve: the probability that a positive image scores above a negative
+    /// one, with ties counting half (Mann-Whitney). Exact except for one division. `None` without
+    /// positive or without negative images, where scikit-learn's `roc_auc_score` gives NaN.
     pub fn auroc(&self) -> Option<f64> {
         auroc(self.steps(|_| 1))
     }
@@ -94,14 +94,14 @@ impl Ranking {
     /// [`Ranking::auroc`] of the images drawn.
     ///
     /// # Panics
-    /// When the sample is of fewer images than are ranked.
+    /// When the sample has fewer images than are ranked.
     pub fn auroc_in(&self, sample: &Sample) -> Option<f64> {
         auroc(self.steps(|image| sample.times()[image]))
     }
 
     /// The average precision: the precision at each distinct score, weighted by the recall gained
     /// there, with no interpolation; scikit-learn's `average_precision_score`. `None` without
-    /// positive images, where scikit-learn gives 0; 1 where all are positive. A random order scores
+    /// positive images, where scikit-learn gives 0; 1 if all are positive. A random order scores
     /// the share of positive images.
     pub fn average_precision(&self) -> Option<f64> {
         average_precision(self.steps(|_| 1))
@@ -110,7 +110,7 @@ impl Ranking {
     /// [`Ranking::average_precision`] of the images drawn.
     ///
     /// # Panics
-    /// When the sample is of fewer images than are ranked.
+    /// When the sample has fewer images than are ranked.
     pub fn average_precision_in(&self, sample: &Sample) -> Option<f64> {
         average_precision(self.steps(|image| sample.times()[image]))
     }
@@ -153,7 +153,7 @@ impl Ranking {
         self.0.chunk_by(|a, b| a.score == b.score)
     }
 
-    /// How many positive and negative images each distinct score has, when each image is there
+    /// The numbers of positive and negative images at each distinct score, if each image counts
     /// `times` times.
     fn steps(&self, times: impl Fn(usize) -> u32) -> impl Iterator<Item = Called> {
         self.ties().map(move |tie| {
@@ -167,8 +167,8 @@ impl Ranking {
     }
 }
 
-/// The mean AUROC of each class against all others; `None` where any of them is undefined, because
-/// a class has no images or all have it. scikit-learn's `roc_auc_score` with `multi_class="ovr"`.
+/// The mean AUROC of each class against all others; `None` if any of them is undefined, because a
+/// class has no images or all images. scikit-learn's `roc_auc_score` with `multi_class="ovr"`.
 pub fn auroc_one_vs_rest(predictions: &Predictions) -> Option<f64> {
     mean_of_defined(
         (0..predictions.classes())
@@ -176,9 +176,9 @@ pub fn auroc_one_vs_rest(predictions: &Predictions) -> Option<f64> {
     )
 }
 
-/// How well two classes are told from each other, by the images of these two alone: the mean of the
-/// AUROC of the first class's probability and that of the second's (Hand and Till 2001; a pair of
-/// scikit-learn's `roc_auc_score` with `multi_class="ovo"`). `None` where either has no image.
+/// How well two classes are distinguished, on the images of these two alone: the mean of the AUROC
+/// of the first class's probability and that of the second's (Hand and Till 2001; a pair of
+/// scikit-learn's `roc_auc_score` with `multi_class="ovo"`). `None` if either has no image.
 pub fn auroc_of_pair(predictions: &Predictions, a: ClassIndex, b: ClassIndex) -> Option<f64> {
     mean_of_defined([
         Ranking::of_pair(predictions, a, b).auroc(),
@@ -186,8 +186,8 @@ pub fn auroc_of_pair(predictions: &Predictions, a: ClassIndex, b: ClassIndex) ->
     ])
 }
 
-/// The mean of [`auroc_of_pair`] over all pairs of classes; `None` where any is undefined, and for
-/// a single class.
+/// The mean of [`auroc_of_pair`] over all pairs of classes; `None` if any is undefined, and for a
+/// single class.
 pub fn auroc_one_vs_one(predictions: &Predictions) -> Option<f64> {
     let classes = predictions.classes();
     let pairs = (0..classes).flat_map(|a| (a + 1..classes).map(move |b| (a, b)));
@@ -197,7 +197,8 @@ pub fn auroc_one_vs_one(predictions: &Predictions) -> Option<f64> {
 fn auroc(steps: impl Iterator<Item = Called>) -> Option<f64> {
     let (mut positives, mut negatives, mut half_wins) = (0_u64, 0_u64, 0_u128);
     for step in steps {
-        // Each of these negatives is beaten by the positives so far, and halfway by those it ties.
+        // Each of these negatives is below the positives so far, and counts half for those it ties
+        // with.
         half_wins += u128::from(step.negatives) * u128::from(2 * positives + step.positives);
         positives += step.positives;
         negatives += step.negatives;
@@ -218,7 +219,7 @@ fn average_precision(steps: impl Iterator<Item = Called>) -> Option<f64> {
     (positives > 0).then(|| sum / positives as f64)
 }
 
-/// Whether the step from `a` to `b` goes in the direction of that from `b` to `c`.
+/// Whether the step from `a` to `b` has the same direction as the step from `b` to `c`.
 fn on_one_line(a: Called, b: Called, c: Called) -> bool {
     let rise = |from: Called, to: Called| u128::from(to.positives - from.positives);
     let run = |from: Called, to: Called| u128::from(to.negatives - from.negatives);
@@ -242,7 +243,7 @@ mod tests {
         ranking(&[(0.1, false), (0.5, true), (0.9, true), (0.5, false), (0.7, false)])
     }
 
-    /// Sixty scores of which many tie, from a small linear generator.
+    /// Sixty scores with many ties, from a small linear generator.
     fn tied() -> Vec<(f64, bool)> {
         let mut state = 1_u32;
         let mut next = || {

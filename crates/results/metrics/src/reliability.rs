@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::predictions::{BinaryScore, Predictions, most_probable};
 
-/// A reliability diagram in numbers: bins of equal width over `[0, 1]`, all of them, also the
-/// empty.
+/// A reliability diagram in numbers: bins of equal width over `[0, 1]`, including empty ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reliability {
@@ -18,30 +17,30 @@ pub struct Reliability {
     /// accuracy, averaged over the bins with the weight of their images; 0 to 1. `None` without
     /// images.
     ///
-    /// It is biased upwards: with few images a bin's accuracy is off by chance, so that even a
-    /// perfectly calibrated model has some. Resamples have more of it than the images they are
-    /// drawn from, and an interval by bootstrap may lie above the value.
+    /// It is biased upwards: with few images a bin's accuracy deviates by chance, so that even a
+    /// perfectly calibrated model has some error. Resamples have more of it than the original
+    /// images, and a bootstrap interval may lie above the value.
     pub expected_calibration_error: Option<f64>,
 }
 
-/// Images of like probability.
+/// Images with similar probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReliabilityBin {
-    /// Probabilities in here are above this one; in the first bin also 0.
+    /// Probabilities in this bin are above this value; in the first bin also 0.
     pub above: f64,
-    /// Probabilities in here are at most this one.
+    /// Probabilities in this bin are at most this value.
     pub up_to: f64,
-    /// Images in here.
+    /// Images in this bin.
     pub images: u64,
     /// The mean of their probabilities; `None` without images.
     pub mean_confidence: Option<f64>,
-    /// The share of them for which what was so probable is true; `None` without images.
+    /// The share of them for which the prediction is true; `None` without images.
     pub accuracy: Option<f64>,
 }
 
 impl Reliability {
-    /// Bins of a table when nothing else is asked for.
+    /// The default number of bins.
     pub const BINS: usize = 10;
 
     /// How often the most probable class is right, by its probability. With `C` classes that is
@@ -66,8 +65,8 @@ impl Reliability {
         Self::of(predictions.against_rest(&[class]), bins)
     }
 
-    /// How often images are positive, by their score: a probability. What lies outside `[0, 1]`
-    /// counts in the nearest bin.
+    /// How often images are positive, by their score: a probability. Scores outside `[0, 1]` count
+    /// in the nearest bin.
     ///
     /// # Panics
     /// When `bins` is 0.
@@ -104,7 +103,7 @@ impl Reliability {
     }
 }
 
-/// What a bin is made of.
+/// The sums of a bin.
 #[derive(Debug, Clone, Copy, Default)]
 struct BinSums {
     images: u64,

@@ -1,4 +1,4 @@
-//! Images that belong together, drawn together.
+//! Draws images that belong together as one group.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,8 +6,8 @@ use std::hash::Hash;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Which images belong together: those of one patient, or copies of one picture. A resample takes
-/// a group whole or leaves it.
+/// Which images belong together: those of one patient, or copies of one picture. A resample
+/// contains a group completely or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Groups {
     /// The images of each group, in order; groups in the order in which they first appear.
@@ -23,7 +23,7 @@ pub struct Sample {
 }
 
 impl Groups {
-    /// Groups images by what they share: one key per image, in image order.
+    /// Groups images by a common key: one key per image, in image order.
     pub fn of<K: Hash + Eq>(keys: impl IntoIterator<Item = K>) -> Self {
         let mut numbers = HashMap::new();
         let mut members: Vec<Vec<usize>> = Vec::new();
@@ -40,7 +40,7 @@ impl Groups {
         Self { members, images }
     }
 
-    /// Every image by itself.
+    /// Every image in a group of its own.
     pub fn singletons(images: usize) -> Self {
         Self { members: (0..images).map(|image| vec![image]).collect(), images }
     }
@@ -60,8 +60,8 @@ impl Groups {
         self.images
     }
 
-    /// As many groups as there are, drawn with replacement: resample `number` of a `seed`, the same
-    /// whichever thread draws it and whatever was drawn before.
+    /// As many groups as there are, drawn with replacement: resample `number` of a `seed` is the
+    /// same whatever thread draws it and whatever was drawn before.
     pub(crate) fn resample(&self, seed: u64, number: u64) -> Sample {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(number);

@@ -1,4 +1,4 @@
-//! Every score of a predictor at once, and the intervals of all from the same resamples.
+//! All scores of a predictor at once, with intervals from the same resamples.
 
 use dataset::ClassIndex;
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,12 @@ use crate::reliability::Reliability;
 use crate::resample::{Groups, Sample};
 use crate::top_k::top_k_accuracy;
 
-/// Scores of all classes: numbers (`Summary<Option<f64>>`), intervals (`Summary<Estimate>`) or what
-/// sets two predictors apart (`Summary<Difference>`).
+/// Scores of all classes: numbers (`Summary<Option<f64>>`), intervals (`Summary<Estimate>`) or
+/// differences of two predictors (`Summary<Difference>`).
 ///
 /// A class without images has no recall, precision or F1 here, and averages that need it are
-/// undefined. [`ConfusionMatrix`] counts these as 0, as scikit-learn does: a resample that happens
-/// to miss a rare class would then drag the interval down.
+/// undefined. [`ConfusionMatrix`] counts these as 0, as scikit-learn does, but then a resample that
+/// happens to miss a rare class would lower the interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary<V> {
@@ -30,7 +30,7 @@ pub struct Summary<V> {
     pub cohen_kappa: V,
     /// See [`ConfusionMatrix::matthews_correlation`].
     pub matthews_correlation: V,
-    /// See [`top_k_accuracy`], of two.
+    /// See [`top_k_accuracy`], with k = 2.
     pub top_2_accuracy: V,
     /// See [`auroc_one_vs_rest`](crate::auroc_one_vs_rest).
     pub auroc: V,
@@ -40,12 +40,12 @@ pub struct Summary<V> {
     pub log_loss: V,
     /// See [`brier`].
     pub brier: V,
-    /// See [`Reliability::of_confidence`], of [`Reliability::BINS`] bins.
+    /// See [`Reliability::of_confidence`], with [`Reliability::BINS`] bins.
     pub expected_calibration_error: V,
-    /// Every class counts alike.
+    /// Every class has the same weight.
     #[serde(rename = "macro")]
     pub macro_average: AverageSummary<V>,
-    /// Every image counts alike.
+    /// Every image has the same weight.
     #[serde(rename = "weighted")]
     pub weighted_average: AverageSummary<V>,
     /// Each class against all others, in index order.
@@ -72,7 +72,7 @@ pub struct ClassSummary<V> {
     pub precision: V,
     /// See [`ClassScores::recall`]: the sensitivity.
     pub recall: V,
-    /// See [`ClassScores::specificity`]; undefined where all images are of this class.
+    /// See [`ClassScores::specificity`]; undefined if all images are of this class.
     pub specificity: V,
     /// See [`ClassScores::f1`].
     pub f1: V,
@@ -105,7 +105,7 @@ impl<'a> Scorer<'a> {
     /// The scores of the images drawn.
     ///
     /// # Panics
-    /// When the sample is of other images than were predicted.
+    /// When the sample has other images than were predicted.
     pub fn summary_in(&self, sample: &Sample) -> Summary<Option<f64>> {
         let drawn = self.predictions.select(sample.images());
         let matrix = drawn.confusion_matrix();
@@ -135,9 +135,9 @@ impl<'a> Scorer<'a> {
 
     /// The scores of all images with their intervals.
     ///
-    /// Where every resample has the best or the worst score, 1 or 0, the interval is Wilson's of as
-    /// many hits, or misses, as there are groups: the bootstrap cannot tell a predictor that is
-    /// always right from one that was lucky three times.
+    /// If every resample has the best or the worst score, 1 or 0, the interval is Wilson's for as
+    /// many hits, or misses, as there are groups: the bootstrap cannot distinguish a predictor that
+    /// is always right from one that was lucky three times.
     ///
     /// # Panics
     /// When there are more or fewer images in `groups` than were predicted.
@@ -148,12 +148,12 @@ impl<'a> Scorer<'a> {
         self.summary().with(estimates.collect())
     }
 
-    /// How much better this predictor is than `other` on the same images. Mind that losses, Brier
-    /// score and calibration error are better when lower.
+    /// How much better this predictor is than `other` on the same images. For losses, Brier score
+    /// and calibration error lower values are better.
     ///
     /// # Panics
-    /// When the two predict other numbers of images or classes, or there are more or fewer images
-    /// in `groups`.
+    /// When the two predict different numbers of images or classes, or `groups` has more or fewer
+    /// images.
     pub fn differences(
         &self,
         other: &Scorer<'_>,

@@ -1,9 +1,9 @@
-//! One number that makes a network's probabilities honest without changing what it predicts.
+//! One number that calibrates a network's probabilities without changing its predictions.
 //!
 //! Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): the logits
-//! are divided by `T` before the softmax. `T > 1` makes an overconfident network more modest. It is
-//! fitted on images that the network was not trained on, by the mean negative log-likelihood, which
-//! is convex in the sharpness `β = 1 / T`:
+//! are divided by `T` before the softmax. `T > 1` makes an overconfident network less confident. It
+//! is fitted on images that the network was not trained on, by the mean negative log-likelihood,
+//! which is convex in the sharpness `β = 1 / T`:
 //!
 //! ```text
 //! loss(β)  = mean over images of  ln Σⱼ exp(β zⱼ) − β z_actual
@@ -23,7 +23,7 @@ use crate::loss::cross_entropy;
 use crate::mean;
 use crate::predictions::Predictions;
 
-/// What logits are divided by: a positive, finite number. 1 changes nothing.
+/// The divisor of logits: a positive, finite number. 1 changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Temperature(f64);
@@ -43,11 +43,11 @@ pub struct LabelledLogits(Labelled);
 #[serde(deny_unknown_fields)]
 pub struct TemperatureFit {
     /// The temperature of the lowest loss between [`Temperature::LOWEST`] and
-    /// [`Temperature::HIGHEST`]; 1 where the images do not determine one.
+    /// [`Temperature::HIGHEST`]; 1 if the images do not determine one.
     pub temperature: Temperature,
-    /// Whether it is a minimum of the loss, or where the search had to stop.
+    /// Whether it is a minimum of the loss, or else why the search stopped.
     pub outcome: TemperatureOutcome,
-    /// Images it was fitted on.
+    /// Number of images it was fitted on.
     pub images: u64,
     /// Mean cross-entropy at temperature 1, in nats; `None` without images.
     pub loss_before: Option<f64>,
@@ -56,29 +56,29 @@ pub struct TemperatureFit {
     pub loss_after: Option<f64>,
 }
 
-/// What ended the search for a temperature. Only [`Minimum`](Self::Minimum) is a calibration.
+/// The end of the search for a temperature. Only [`Minimum`](Self::Minimum) is a calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TemperatureOutcome {
     /// The loss is lowest here.
     Minimum,
     /// The loss still falls at [`Temperature::LOWEST`]: every image, or nearly every, is right
-    /// whatever the confidence. The images are too few or too easy to tell how sure to be.
+    /// whatever the confidence. The images are too few or too easy to determine the confidence.
     LowestAllowed,
     /// The loss still falls at [`Temperature::HIGHEST`]: the network is no better than chance on
-    /// these images, and the less it says the better.
+    /// these images, so that uniform probabilities are best.
     HighestAllowed,
     /// The loss is the same at any temperature: there are no images, the logits of each are all
-    /// alike, or each is right beyond what an f64 can tell from certainty.
+    /// equal, or each is right with a probability that an f64 cannot distinguish from 1.
     Undetermined,
 }
 
 impl Temperature {
-    /// The softmax as it is.
+    /// The unchanged softmax.
     pub const ONE: Self = Self(1.0);
-    /// The lowest temperature that a fit gives.
+    /// The lowest temperature that a fit returns.
     pub const LOWEST: Self = Self(0.05);
-    /// The highest temperature that a fit gives.
+    /// The highest temperature that a fit returns.
     pub const HIGHEST: Self = Self(20.0);
 
     /// Checks a number.
@@ -144,8 +144,8 @@ impl LabelledLogits {
         Predictions::of(table.expect("as many columns and the same classes as the logits"))
     }
 
-    /// The mean cross-entropy at a temperature, in nats, from the logits, so that nothing is
-    /// clipped; `None` without images.
+    /// The mean cross-entropy at a temperature, in nats, computed from the logits, so that nothing
+    /// is clipped; `None` without images.
     pub fn cross_entropy(&self, temperature: Temperature) -> Option<f64> {
         let mut scaled = Vec::with_capacity(self.0.classes());
         mean(self.0.rows().map(|(actual, row)| {
@@ -155,8 +155,8 @@ impl LabelledLogits {
         }))
     }
 
-    /// The temperature at which the mean cross-entropy is lowest. See [`TemperatureOutcome`] for
-    /// when there is none.
+    /// The temperature at which the mean cross-entropy is lowest. [`TemperatureOutcome`] describes
+    /// the cases without one.
     pub fn fit_temperature(&self) -> TemperatureFit {
         let (sharpness, outcome) = self.best_sharpness();
         let temperature = match outcome {
@@ -193,8 +193,8 @@ impl LabelledLogits {
         for (actual, row) in self.0.rows() {
             let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let (mut weights, mut sum, mut squares) = (0.0, 0.0, 0.0);
-            // Relative to the actual class: an image that is right beyond doubt then adds exactly
-            // what little is left, and not the difference of two large numbers.
+            // Relative to the actual class: an image that is certainly right then adds exactly its
+            // tiny loss, and not the difference of two large numbers.
             for logit in row {
                 let weight = (sharpness * (logit - largest)).exp();
                 let relative = logit - row[actual.0];
@@ -216,11 +216,11 @@ struct Slope {
     second: f64,
 }
 
-/// Where a rising derivative crosses 0, which it does in `bracket`, that holds 1: Newton's method,
+/// Finds where a rising derivative crosses 0 within `bracket`, which contains 1: Newton's method,
 /// kept in the bracket that each step narrows. A step that would leave it, or is more than half of
 /// the one before, is replaced by halving the bracket.
 fn crossing(bracket: Range<f64>, mut slope: impl FnMut(f64) -> Slope) -> f64 {
-    /// Halving alone reaches neighbouring floats in fewer.
+    /// Halving alone reaches neighbouring floats in fewer steps.
     const STEPS: usize = 100;
 
     let Range { start: mut low, end: mut high } = bracket;
@@ -229,8 +229,8 @@ fn crossing(bracket: Range<f64>, mut slope: impl FnMut(f64) -> Slope) -> f64 {
     for _ in 0..STEPS {
         let slope = slope(at);
         let newton = at - slope.first / slope.second;
-        // As near as rounding lets it come: a smaller step would be none, and be taken for a step
-        // that leaves the bracket.
+        // As near as rounding allows: a smaller step would be zero, and would be mistaken for a
+        // step that leaves the bracket.
         if (newton - at).abs() <= f64::EPSILON * at {
             break;
         }
@@ -250,7 +250,7 @@ fn crossing(bracket: Range<f64>, mut slope: impl FnMut(f64) -> Slope) -> f64 {
 
 /// `softmax(logits / temperature)`, probabilities that add up to 1. Large logits do not overflow.
 ///
-/// `logits` must be finite; of none there are no probabilities.
+/// `logits` must be finite; without logits there are no probabilities.
 pub fn softmax_with_temperature(logits: &[f64], temperature: Temperature) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let powers: Vec<f64> =
@@ -351,7 +351,7 @@ mod tests {
         let certain = two_classes(1e9, 5, 0).fit_temperature();
         assert_eq!(certain.outcome, TemperatureOutcome::Undetermined);
         assert_eq!((certain.temperature, certain.loss_after), (Temperature::ONE, Some(0.0)));
-        // One mistake among them decides: no temperature allowed is modest enough.
+        // One mistake among them decides: no allowed temperature is high enough.
         let mistaken = two_classes(1e9, 5, 1).fit_temperature();
         assert_eq!(mistaken.outcome, TemperatureOutcome::HighestAllowed);
         assert!(mistaken.loss_after.unwrap().is_finite());

@@ -1,4 +1,4 @@
-//! Whether the class is among the most probable few.
+//! Whether the class is among the most probable ones.
 
 use dataset::ClassIndex;
 
@@ -8,9 +8,9 @@ use crate::predictions::Predictions;
 /// The share of images whose class is among the `k` most probable; `None` without images.
 ///
 /// Of equally probable classes the one with the highest index comes first, as in scikit-learn's
-/// `top_k_accuracy_score`. The most probable class of [`most_probable`](crate::most_probable) is
-/// the first of several, as `numpy.argmax`, so the top-1 accuracy differs from the accuracy where
-/// probabilities tie. All classes count as in the top `k` when there are no more than `k`.
+/// `top_k_accuracy_score`. [`most_probable`](crate::most_probable) returns the first of them, as
+/// `numpy.argmax`, so the top-1 accuracy differs from the accuracy if probabilities tie. All
+/// classes count as in the top `k` when there are no more than `k`.
 pub fn top_k_accuracy(predictions: &Predictions, k: usize) -> Option<f64> {
     let hit = |(actual, row)| if rank(row, actual) < k { 1.0 } else { 0.0 };
     mean(predictions.rows().map(hit))

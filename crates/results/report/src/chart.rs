@@ -1,4 +1,4 @@
-//! Charts as SVG within the page. Colours follow the page's light or dark; every chart has a
+//! Charts as SVG within the page. Colours follow the page's light or dark mode; every chart has a
 //! title, named axes and units.
 
 mod bars;
@@ -19,7 +19,7 @@ pub use waterfall::{WaterfallBar, WaterfallChart};
 
 use maud::{Markup, html};
 
-/// Colours that can be told apart; further series begin again.
+/// Number of distinguishable colours; further series start again from the first.
 const COLOURS: usize = 8;
 
 fn colour(index: usize) -> String {
@@ -36,7 +36,7 @@ fn legend(names: &[String]) -> Markup {
     }
 }
 
-/// A number as it stands in the SVG: a hundredth of a pixel is enough, and keeps files small.
+/// A number as written in the SVG: a hundredth of a pixel is enough, and keeps files small.
 fn px(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

@@ -1,7 +1,7 @@
-//! Self-contained HTML reports: one file with its styles, its script and its pictures in it, that
-//! opens with no network, in light and dark, on paper too.
+//! Self-contained HTML reports: one file that contains its styles, its script and its pictures. It
+//! opens without a network, in light and dark mode, and can be printed.
 //!
-//! A [`Page`] is made of sections; a section of tables ([`Table`]), charts ([`chart`]) and
+//! A [`Page`] consists of sections; a section of tables ([`Table`]), charts ([`chart`]) and
 //! pictures ([`Picture`]). All text is escaped. The same content gives the same bytes.
 //!
 //! ```

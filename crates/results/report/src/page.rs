@@ -3,7 +3,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// What every report says of its subject.
+/// The notice of every report.
 const NOTICE: &str = "Research use only. Not a medical device.";
 
 /// A whole report.
@@ -11,9 +11,9 @@ const NOTICE: &str = "Research use only. Not a medical device.";
 pub struct Page {
     /// Its title.
     pub title: String,
-    /// What it is about, in one line.
+    /// Its subject, in one line.
     pub subtitle: String,
-    /// The result, to be read in ten seconds.
+    /// The result, readable in ten seconds.
     pub verdict: Verdict,
     /// The figures behind it; three are enough.
     pub figures: Vec<KeyFigure>,
@@ -30,18 +30,18 @@ pub struct Verdict {
     pub tone: Tone,
     /// In one line.
     pub headline: String,
-    /// In a few more.
+    /// In a few more sentences.
     pub sentences: Vec<String>,
 }
 
 /// How good something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
-    /// Nothing to object to.
+    /// No objection.
     Good,
-    /// Something to keep in mind.
+    /// A reservation.
     Warn,
-    /// Something that must not be passed over.
+    /// A problem that must not be overlooked.
     Bad,
 }
 
@@ -54,7 +54,7 @@ impl Tone {
         }
     }
 
-    /// Said in words too, for those who do not see the colour.
+    /// The tone in words, for readers who do not see the colour.
     fn word(self) -> &'static str {
         match self {
             Self::Good => "Good",
@@ -64,12 +64,12 @@ impl Tone {
     }
 }
 
-/// A figure that counts, and what it counts.
+/// A key figure and its name.
 #[derive(Debug, Clone)]
 pub struct KeyFigure {
     /// The figure.
     pub value: String,
-    /// What it is.
+    /// Its name.
     pub label: String,
 }
 
@@ -80,7 +80,7 @@ pub struct Section {
     pub id: &'static str,
     /// The heading.
     pub title: String,
-    /// What is shown and why it matters, in a sentence or two.
+    /// The content and why it matters, in a sentence or two.
     pub lead: String,
     /// The rest.
     pub body: Markup,
@@ -100,7 +100,7 @@ impl Page {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     title { (self.title) }
-                    // An icon of its own, so that no browser asks the network for one.
+                    // Its own icon, so that no browser requests one from the network.
                     link rel="icon" href="data:,";
                     style { (PreEscaped(STYLE)) }
                 }

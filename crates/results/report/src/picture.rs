@@ -4,7 +4,7 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use maud::{Markup, html};
 
-/// JPEG quality of pictures in a report: small, and good enough to see what is meant.
+/// JPEG quality of pictures in a report: small, but good enough.
 const QUALITY: u8 = 72;
 
 /// A picture within the page, as a JPEG in a `data:` address.
@@ -15,7 +15,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Takes pixels: red, green and blue of each, row by row. `description` is for those who
+    /// Uses pixels: red, green and blue of each, row by row. `description` is for readers who
     /// cannot see it.
     ///
     /// # Panics

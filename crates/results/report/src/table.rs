@@ -3,7 +3,7 @@ use maud::{Markup, html};
 /// A table that sorts by any of its columns.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// What it shows, for those who cannot see it.
+    /// Its content, for readers who cannot see it.
     pub label: String,
     /// The columns.
     pub columns: Vec<Column>,
@@ -16,11 +16,11 @@ pub struct Table {
 pub struct Column {
     /// The heading.
     pub title: String,
-    /// On which side its cells stand.
+    /// The alignment of its cells.
     pub align: Align,
 }
 
-/// On which side cells stand.
+/// The alignment of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Text.
@@ -29,7 +29,7 @@ pub enum Align {
     Right,
 }
 
-/// What stands in a cell.
+/// The content of a cell.
 #[derive(Debug, Clone)]
 pub struct Cell {
     text: Markup,
@@ -54,12 +54,12 @@ impl Cell {
         Self { text, sort_by: None }
     }
 
-    /// A number written in some way, sorted by its value.
+    /// A formatted number, sorted by its value.
     pub fn sorted_by(text: impl AsRef<str>, value: f64) -> Self {
         Self { text: html! { (text.as_ref()) }, sort_by: Some(value) }
     }
 
-    /// A share or score between 0 and 1, with three digits; a dash where there is none.
+    /// A share or score between 0 and 1, with three digits; a dash if there is none.
     pub fn score(value: Option<f64>) -> Self {
         match value {
             Some(value) => Self::sorted_by(format!("{value:.3}"), value),
@@ -98,7 +98,7 @@ impl From<String> for Cell {
 }
 
 impl Table {
-    /// The table, in a box that scrolls sideways where it is too wide.
+    /// The table, in a box that scrolls sideways if it is too wide.
     pub fn markup(&self) -> Markup {
         let class = |column: usize| match self.columns.get(column).map(|column| column.align) {
             Some(Align::Right) => "number",

@@ -36,7 +36,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 Research use only. Not a medical device.";
 
 impl Arguments {
-    /// Both configuration files, with what the flags change.
+    /// Both configuration files, changed by the flags.
     ///
     /// # Errors
     /// When a file is refused, or a flag is out of its range.

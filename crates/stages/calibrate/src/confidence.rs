@@ -1,4 +1,4 @@
-//! How sure the model may be, and from which probability on something counts as found.
+//! Fits the model's confidence, and the probabilities from which on an image counts as positive.
 
 use anyhow::{Context, Result};
 use classifier::calibration::{BeforeAndAfter, OperatingPointOutcome, PositiveClasses};
@@ -8,13 +8,13 @@ use metrics::{
     TemperatureOutcome,
 };
 
-/// Specificities for which a threshold is sought.
+/// Specificities for which to find a threshold.
 const SPECIFICITIES: [f64; 2] = [0.90, 0.95];
 
 /// Bins of the expected calibration error, as Guo et al. (2017).
 const BINS: usize = 15;
 
-/// What was found.
+/// The results.
 #[derive(Debug)]
 pub(crate) struct Confidence {
     pub(crate) temperature: TemperatureFit,
@@ -23,7 +23,7 @@ pub(crate) struct Confidence {
 }
 
 impl Confidence {
-    /// Fits the temperature, then the thresholds on the probabilities that it gives.
+    /// Fits the temperature, then the thresholds on the resulting probabilities.
     pub(crate) fn fit(
         logits: &[(ClassIndex, Vec<f32>)],
         classes: &ClassIndices,
@@ -36,7 +36,7 @@ impl Confidence {
             .context("calibrate the model: its output is not a number")?;
         let mut temperature = logits.fit_temperature();
         if temperature.outcome != TemperatureOutcome::Minimum {
-            // The images do not tell how sure the model may be: its own word is the best there is.
+            // The images do not determine the confidence, so the model's own is kept.
             temperature.temperature = Temperature::ONE;
             temperature.loss_after = temperature.loss_before;
         }
@@ -86,7 +86,7 @@ mod tests {
         ClassIndices::of_names(["cancer", "normal"])
     }
 
-    /// Twice as sure as it may be: logits ±2 where ±1 would fit. σ(1) = 0.731 of them are right.
+    /// Twice too confident: logits ±2 where ±1 would fit. σ(1) = 0.731 of them are right.
     fn overconfident() -> Vec<(ClassIndex, Vec<f32>)> {
         let image = |number: usize| {
             let actual = ClassIndex(number % 2);
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_overconfident_model_is_made_more_modest() {
-        // Logits differ by 2, which says σ(2) = 0.881; 0.731 = σ(1) would be right: T = 2.
+        // Logits differ by 2, which means σ(2) = 0.881; 0.731 = σ(1) would be right: T = 2.
         let fitted = Confidence::fit(&overconfident(), &classes(), &[]).unwrap();
         assert!((fitted.temperature.temperature.get() - 2.0).abs() < 0.02);
         let error = fitted.expected_calibration_error;

@@ -1,4 +1,4 @@
-//! Limits beyond which an image counts as foreign, found on images held out in turn.
+//! Limits beyond which an image counts as foreign, found on images that are held out in turn.
 
 use anyhow::{Context, Result, bail};
 use artifact::Digest;
@@ -12,7 +12,7 @@ use crate::images::{Images, PredictedImage};
 /// Share of the held-out images that each check accepts.
 const ACCEPTANCE: f64 = 0.99;
 
-/// With fewer images no limit would mean anything.
+/// With fewer images a limit would be meaningless.
 const FEWEST: usize = 10;
 
 /// The references, fitted on all images, with limits found on held-out ones.
@@ -34,7 +34,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
     }
     let classes: Vec<usize> = all.iter().map(|image| image.class.0).collect();
     let groups: Vec<_> = all.iter().map(|image| image.group()).collect();
-    // Nothing here asks for every class in every part, so one class in one group is no obstacle.
+    // Not every part needs every class here, so one class in one group alone is not a problem.
     let deal =
         |classes: &[usize]| folds::assign(classes, &groups, params.folds as usize, params.seed);
     let folds = deal(&classes)
@@ -51,7 +51,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
     }
     let mut histogram = histogram_reference(&all);
     histogram.correlation_limit = lower_limit(&mut correlations);
-    // Whatever is nearer than the limit is accepted: the same rule, the other way round.
+    // Distances up to the limit are accepted: the same rule with the sign changed.
     let mut nearness: Vec<f64> = distances.iter().map(|distance| -distance).collect();
     let feature_distance_limit = -lower_limit(&mut nearness);
     let features = feature_reference(&all)?;
@@ -66,7 +66,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
     Ok(Foreign { checks, features })
 }
 
-/// The images for which `belongs` holds, and the others.
+/// The images that `belongs` accepts, and the others.
 fn part<'a>(
     images: &[&'a PredictedImage],
     belongs: impl Fn(usize) -> bool,

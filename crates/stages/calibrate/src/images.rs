@@ -1,4 +1,4 @@
-//! The training and validation images as the model sees them.
+//! The model's outputs for the training and validation images.
 
 use anyhow::{Context, Result};
 use classifier::features::ImageRequest;
@@ -8,10 +8,10 @@ use fit::Refit;
 use imaging::GREY_BINS;
 use rayon::prelude::*;
 
-/// The splits whose images are looked at; the test split is not one of them.
+/// The splits in use; the test split is not one of them.
 const SPLITS: [Split; 2] = [Split::Train, Split::Valid];
 
-/// Images looked at between two updates of the progress bar.
+/// Images processed between two updates of the progress bar.
 const BATCH: usize = 32;
 
 /// Logits with the class of their image.
@@ -28,16 +28,16 @@ pub(crate) struct PredictedImage {
     pub(crate) was_seen_in_training: bool,
 }
 
-/// All of them, in the order of the manifest.
+/// All images, in the order of the manifest.
 #[derive(Debug)]
 pub(crate) struct Images {
-    /// What the stages after `validate` read.
+    /// The manifest for the stages after `validate`.
     pub(crate) manifest: Manifest,
     pub(crate) seen: Vec<PredictedImage>,
 }
 
 impl Images {
-    /// Looks at every image of both splits.
+    /// Runs the model on every image of both splits.
     pub(crate) fn look(
         validated: &ValidatedManifest,
         model: &Model,
@@ -69,7 +69,7 @@ impl Images {
         Ok(Self { manifest, seen })
     }
 
-    /// Logits of the validation images that training has no copy of, and how many have one.
+    /// Logits of the validation images without a copy in training, and the number of the others.
     pub(crate) fn validation_logits(&self) -> (LabelledLogits, usize) {
         let of_validation = || self.of(Split::Valid);
         let copies = of_validation().filter(|image| image.was_seen_in_training).count();
@@ -84,14 +84,14 @@ impl Images {
         self.seen.iter().filter(move |image| image.record.image.split == split)
     }
 
-    /// What to ask an extractor for.
+    /// The request to an extractor.
     pub(crate) fn request(&self, image: &PredictedImage) -> ImageRequest {
         request(&self.manifest, &image.record)
     }
 }
 
 impl PredictedImage {
-    /// What it must not be parted from.
+    /// The group that it must stay with.
     pub(crate) fn group(&self) -> GroupNumber {
         self.record.group
     }

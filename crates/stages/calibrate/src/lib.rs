@@ -10,8 +10,6 @@
 //! model/calibration.json, model/foreign.safetensors
 //! ```
 
-use std::io::Write;
-
 use anyhow::{Context, Result, bail};
 use classifier::calibration::{Calibration, CalibrationImages};
 use classifier::description::ModelDescription;
@@ -20,6 +18,7 @@ use classifier::model::Model;
 use config::CalibrateParams;
 use dataset::ValidatedManifest;
 use fit::Refit;
+use serde_json::json;
 
 mod arguments;
 mod confidence;
@@ -33,7 +32,7 @@ pub use arguments::Arguments;
 use confidence::Confidence;
 use images::{Images, LabelledLogits};
 
-/// Calibrates the model and prints what came out.
+/// Calibrates the model and prints the results.
 ///
 /// # Errors
 /// When the configuration cannot be used, the model was trained on other data, an image cannot be
@@ -66,11 +65,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         seal: None,
     };
     calibration.write(&paths.model, &foreign.features)?;
-    let summary = summary::Summary(&calibration);
-    writeln!(terminal::Printed, "{summary}").context("print the calibration")
+    let facts = json!({
+        "program": "calibrate",
+        "calibration": paths.model.join(Calibration::FILE),
+        "images": calibration.images,
+        "temperature": calibration.temperature,
+        "expected_calibration_error": calibration.expected_calibration_error,
+        "positive": calibration.positive,
+    });
+    arguments.common.print(&summary::Summary(&calibration).to_string(), &facts)
 }
 
-/// A calibration on other images would be of no use, and the copies in training could not be told.
+/// A calibration on other images would be useless, and copies in training would be unknown.
 fn refuse_other_data(manifest: &ValidatedManifest, model: &ModelDescription) -> Result<()> {
     let (present, trained_on) = (manifest.included().digest(), model.digests.data);
     if present != trained_on {
@@ -83,7 +89,7 @@ fn refuse_other_data(manifest: &ValidatedManifest, model: &ModelDescription) -> 
     Ok(())
 }
 
-/// Logits of images that the head which made them was not trained on.
+/// Logits of images, each by a head that was not trained on it.
 fn calibration_logits(
     images: &Images,
     model: &Model,

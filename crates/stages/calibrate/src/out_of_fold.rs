@@ -1,7 +1,7 @@
 //! Training images, each predicted by a head that was not trained on it.
 //!
-//! As scikit-learn's `CalibratedClassifierCV(ensemble=False)`: the heads of the folds only serve to
-//! calibrate the one model, which was trained on all of them.
+//! As scikit-learn's `CalibratedClassifierCV(ensemble=False)`: the heads of the folds are only used
+//! to calibrate the one model, which was trained on all of them.
 
 use anyhow::Result;
 use config::CalibrateParams;
@@ -11,7 +11,7 @@ use solvers::folds::Folds;
 
 use crate::images::{Images, LabelledLogits, PredictedImage};
 
-/// Deals the training images to folds, copies, scans and patients kept together.
+/// Assigns the training images to folds and keeps copies, scans and patients together.
 ///
 /// # Errors
 /// When a class is in one group alone, so that no fold can be held out of its training.
@@ -22,8 +22,8 @@ pub(crate) fn folds_of(images: &Images, params: &CalibrateParams) -> solvers::Re
     solvers::folds::assign(&classes, &groups, params.folds as usize, params.seed)
 }
 
-/// Logits of every training image, in the order of the manifest. The heads train as long as the
-/// selected one did, so that they are as sure of themselves.
+/// Logits of every training image, in the order of the manifest. The heads train for as many epochs
+/// as the selected one, so that they are equally confident.
 pub(crate) fn logits(
     images: &Images,
     refit: &Refit,

@@ -3,7 +3,7 @@ use std::fmt;
 use classifier::calibration::{Calibration, OperatingPointOutcome};
 use metrics::TemperatureOutcome;
 
-/// What was found, for people.
+/// The results, for people.
 pub(crate) struct Summary<'a>(pub(crate) &'a Calibration);
 
 impl fmt::Display for Summary<'_> {

@@ -1,4 +1,4 @@
-//! The command line, and what it changes in the two configuration files.
+//! The command line, and its effect on the two configuration files.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ What it writes:
   roc.csv                ROC curve of every class against the others
   reliability.csv        confidence against accuracy
   history.csv            loss and accuracy of the training, epoch by epoch
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 
 Research use only. Not a medical device.";
 
@@ -74,7 +76,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Both configuration files with the flags laid over them.
+    /// Both configuration files, changed by the flags.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = self.common.settings()?;
         if let Some(model) = &self.model {

@@ -1,4 +1,4 @@
-//! A model and the images that it is scored on: what is asked of them, in order.
+//! A model and the images that it is scored on, and the steps of the evaluation.
 
 use anyhow::{Context, Result};
 use artifact::StagedFolder;
@@ -34,12 +34,12 @@ pub(crate) const ROC_FILE: &str = "roc.csv";
 pub(crate) const RELIABILITY_FILE: &str = "reliability.csv";
 pub(crate) const REPORT_FILE: &str = "report.html";
 
-/// Everything that a score is made from.
+/// Everything that the scores depend on.
 pub(crate) struct Evaluation {
     pub(crate) settings: Settings,
     pub(crate) model: Model,
     pub(crate) calibration: Option<Calibration>,
-    /// What `validate` left; not needed for a folder of one's own.
+    /// The output of `validate`; not needed for another folder of images.
     pub(crate) validated: Option<ValidatedManifest>,
     pub(crate) test: TestSet,
     pub(crate) source: Source,
@@ -59,7 +59,7 @@ impl Evaluation {
             .context("find the images; run validate first");
         let (test, validated, source) = match &arguments.data {
             Some(folder) => {
-                // Only to tell which of these images were trained on.
+                // Only needed to know which of these images were trained on.
                 let validated = validated.ok();
                 let classes = &settings.config.data.classes;
                 let known = validated.as_ref();
@@ -85,8 +85,8 @@ impl Evaluation {
         Bootstrap { seed: params.seed, resamples: params.bootstrap_resamples }
     }
 
-    /// What heads are trained again from, to see what copies and look-alikes in training are worth;
-    /// only of the data that the model was trained on.
+    /// The data for training heads again, to measure the effect of copies and look-alikes in
+    /// training; only if it is the data that the model was trained on.
     pub(crate) fn refit(&self) -> Result<Option<Refit>> {
         let trained = self.validated.as_ref().filter(|_| self.source == Source::TestSplit);
         let images = trained.map_or(0, |it| it.included().split(Split::Train).count());
@@ -104,8 +104,8 @@ impl Evaluation {
         self.test.places(|image| image.has_copy_in_training).len()
     }
 
-    /// What the model says. Where other heads are to be asked about the same images, what the frozen
-    /// layers make of them is kept.
+    /// The model's predictions. If other heads will predict the same images, the output of the
+    /// frozen layers is kept.
     pub(crate) fn predict(&self, test: &TestSet, refit: Option<&Refit>) -> Result<Vec<Prediction>> {
         let (model, images) = (&self.model, &test.images);
         Ok(match refit {
@@ -150,7 +150,7 @@ impl Evaluation {
         Ok(Scores::new(&scored, worth, explanations)?)
     }
 
-    /// What the score is worth, and where it comes from.
+    /// The worth of the score, and its sources.
     fn worth(
         &self,
         contest: &Contest<'_>,
@@ -186,8 +186,8 @@ impl Evaluation {
         Ok(contest.decide(&rivals, leak).deepened(deeper))
     }
 
-    /// What the split does to the score; none of a head that learns by epochs, which would take as
-    /// long as ten trainings.
+    /// The effect of the split on the score; none for a head that learns by epochs, which would
+    /// take as long as ten trainings.
     fn split_audit(
         &self,
         contest: &Contest<'_>,
@@ -213,7 +213,7 @@ impl Evaluation {
         }
     }
 
-    /// What the model says of the validation images, where there are any.
+    /// The model's predictions for the validation images, if there are any.
     fn validation(&self, refit: Option<&Refit>) -> Result<Option<Predictions>> {
         let validated = self.validated.as_ref().filter(|_| self.source == Source::TestSplit);
         let classes = self.model.classes();
@@ -223,7 +223,7 @@ impl Evaluation {
         Ok(Some(scoring::for_metrics(classes, &self.predict(&images, refit)?)?))
     }
 
-    /// Whether maps of where the model looked can be believed.
+    /// Whether maps of where the model looked can be trusted.
     fn explanations(
         &self,
         predictions: &[Prediction],
@@ -254,7 +254,7 @@ impl Evaluation {
         Ok(Explanations::Tested(Box::new(examination.examine(&self.model, shuffled)?)))
     }
 
-    /// Notes in the project's ledger that this model was scored on this test split.
+    /// Records in the project's ledger that this model was scored on this test split.
     pub(crate) fn note_look(&self, scores: &Scores) -> Option<TestSetLooks> {
         let accuracy = scores.accuracy.filter(|_| self.source == Source::TestSplit)?;
         let look =
@@ -270,7 +270,7 @@ impl Evaluation {
         Ok(dataset::read_baselines(&file, self.model.classes())?)
     }
 
-    /// What the copies are worth, and the heads that tell.
+    /// The effect of the copies, and the trainings that show it.
     fn leak(
         &self,
         predictions: &[Prediction],

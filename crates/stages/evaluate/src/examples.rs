@@ -1,4 +1,4 @@
-//! Images that a person should look at: the model's worst mistakes, and some that it got right.
+//! Images that are worth looking at: the model's worst mistakes, and some that it got right.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,26 @@ use imaging::{Picture, Thumbnail};
 use report::Picture as Shown;
 use scoring::{InferenceError, Prediction, TestImage, overlay, read_picture};
 
-/// Mistakes that are shown.
+/// Number of mistakes shown.
 const MISTAKES: usize = 24;
 
-/// Images of one class that are shown of those it got right, and of all classes together.
+/// Number of right images shown, for each class and for all classes together.
 const RIGHT_OF_A_CLASS: usize = 3;
 const RIGHT_OF_ALL: usize = 36;
 
-/// Side of a picture in the report, in pixels: sharp where it is shown at half of that.
+/// Side of a picture in the report, in pixels: sharp if it is displayed at half the size.
 const SIDE: u32 = 192;
 
-/// The images that are shown.
+/// The images shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Examples {
     /// The most confident mistakes, the most confident first.
     pub(crate) mistakes: Vec<Example>,
-    /// By class: the surest, the typical and the least sure of those that it got right.
+    /// By class: the most confident, the typical and the least confident of the right ones.
     pub(crate) right: BTreeMap<ClassIndex, Vec<Example>>,
 }
 
-/// An image, what the model said of it, and where it looked.
+/// An image, the model's prediction, and where it looked.
 #[derive(Debug, Clone)]
 pub(crate) struct Example {
     pub(crate) prediction: Prediction,
@@ -37,7 +37,7 @@ pub(crate) struct Example {
     pub(crate) map: ShownMap,
 }
 
-/// The Grad-CAM of the predicted class, as it is shown.
+/// The Grad-CAM of the predicted class, as displayed.
 #[derive(Debug, Clone)]
 pub(crate) enum ShownMap {
     /// Laid over the picture.
@@ -49,7 +49,7 @@ pub(crate) enum ShownMap {
 }
 
 impl Examples {
-    /// Chooses the images and, with maps, asks the model where it looked.
+    /// Chooses the images and, with maps, computes where the model looked.
     ///
     /// # Errors
     /// When an image cannot be used, or the network cannot run.
@@ -105,15 +105,15 @@ impl Example {
     }
 }
 
-/// Places of the mistakes that the model was surest of, the surest first; of equally sure ones the
-/// first in order.
+/// Positions of the most confident mistakes, the most confident first; of equal ones the first in
+/// order.
 pub(crate) fn most_confident_mistakes(predictions: &[Prediction]) -> Vec<usize> {
     let mut mistakes = surest_first(predictions, |image| !image.is_correct());
     mistakes.truncate(MISTAKES);
     mistakes
 }
 
-/// By class, places of some that the model got right: spread from the surest to the least sure.
+/// By class, positions of some right images: spread from the most to the least confident.
 pub(crate) fn right_ones(
     predictions: &[Prediction],
     classes: usize,
@@ -141,7 +141,7 @@ fn surest_first(predictions: &[Prediction], belongs: impl Fn(&Prediction) -> boo
 mod tests {
     use super::*;
 
-    /// Of two classes: the class, the class that was predicted, and how sure the model was.
+    /// One of two classes: the class, the predicted class, and the confidence.
     fn prediction(actual: usize, predicted: usize, confidence: f64) -> Prediction {
         let mut probabilities = vec![1.0 - confidence; 2];
         probabilities[predicted] = confidence;

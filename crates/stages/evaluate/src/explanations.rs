@@ -1,10 +1,10 @@
-//! Whether the maps of where the model looked can be believed: tested, not trusted.
+//! Whether the maps of where the model looked can be trusted: this is tested, not assumed.
 //!
-//! A map that stays the same when the weights are shuffled shows the picture, not the model (Adebayo
-//! et al. 2018, "Sanity checks for saliency maps"). A map whose places can be deleted without the
-//! answer caring more than for any other places shows nothing that counts (Petsiuk et al. 2018,
-//! "RISE", the deletion curve). Where it is known what is to be found, the map should point there
-//! (Zhang et al. 2016, the pointing game).
+//! A map that stays the same when the weights are shuffled shows the picture, not the model
+//! (Adebayo et al. 2018, "Sanity checks for saliency maps"). A map is also useless if deleting its
+//! places affects the answer no more than deleting other places (Petsiuk et al. 2018, "RISE", the
+//! deletion curve). If the finding's position is known, the map should point there (Zhang et al.
+//! 2016, the pointing game).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,26 +32,26 @@ pub(crate) use deletion::Deletion;
 pub(crate) use pointing::PointingGame;
 pub(crate) use randomisation::Randomisation;
 
-/// Empty maps above this share are told among what to do.
+/// Above this share, empty maps are mentioned in the report's list of actions.
 const MANY_EMPTY: f64 = 0.05;
 
-/// Images whose pictures are in memory at once.
+/// Number of images whose pictures are in memory at once.
 const BATCH: usize = 12;
 
-/// What was found.
+/// The results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum Explanations {
     /// The maps were not tested.
     NotTested {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// They were.
+    /// The maps were tested.
     Tested(Box<Tested>),
 }
 
-/// What the tests say of the maps.
+/// The test results for the maps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Tested {
     /// In a sentence or two.
@@ -60,15 +60,15 @@ pub(crate) struct Tested {
     pub(crate) verdict: MapVerdict,
     /// Test images whose maps were tested.
     pub(crate) images: usize,
-    /// Of these, those whose map is 0 everywhere: nothing speaks for the predicted class.
+    /// Of these, those whose map is 0 everywhere: nothing supports the predicted class.
     pub(crate) empty: usize,
-    /// Passes of the network that the tests took.
+    /// Number of network passes for the tests.
     pub(crate) passes: usize,
-    /// Against the maps of shuffled weights.
+    /// The comparison with maps of shuffled weights.
     pub(crate) randomisation: Vec<Randomisation>,
-    /// What deleting the marked places does; none where every map is empty.
+    /// The effect of deleting the marked places; none if every map is empty.
     pub(crate) deletion: Option<Deletion>,
-    /// Whether maps point at the lesion; none where no lesion is known.
+    /// Whether maps point at the lesion; none if no lesion is known.
     pub(crate) pointing: Option<PointingGame>,
 }
 
@@ -76,21 +76,21 @@ pub(crate) struct Tested {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MapVerdict {
-    /// They change with the weights, and what they mark counts.
+    /// They change with the weights, and the marked places matter.
     Passes,
     /// They hardly change when weights are shuffled.
     Unchanged,
-    /// Deleting what they mark is not shown to do more than deleting as much elsewhere.
+    /// Deleting the marked places was not shown to do more than deleting as much elsewhere.
     NoBetterThanElsewhere,
     /// Every one of them is empty.
     Empty,
 }
 
-/// A model that answers and says where it looked.
+/// A model with predictions and maps of where it looked.
 pub(crate) trait Subject {
     /// Logits of preprocessed images.
     fn logits(&self, images: &[Vec<f32>]) -> Result<Vec<Vec<f32>>>;
-    /// Where in an image it finds what speaks for a class.
+    /// The places in an image that support a class.
     fn map(&self, image: &[f32], class: ClassIndex) -> Result<Heatmap>;
 }
 
@@ -106,36 +106,36 @@ impl Subject for Model {
     }
 }
 
-/// Which weights are shuffled.
+/// The weights that are shuffled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Part {
-    /// Those that a row per class is made of: what weighs the features.
+    /// The weights of the features, with a row for each class.
     Head,
     /// The convolutions.
     Base,
 }
 
-/// What the tests need.
+/// The inputs of the tests.
 pub(crate) struct Examination<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) predictions: &'a [Prediction],
     pub(crate) preprocessing: Preprocessing,
     pub(crate) temperature: Temperature,
-    /// What deleted places are covered with.
+    /// The cover of deleted places.
     pub(crate) mask: Mask,
     pub(crate) bootstrap: Bootstrap,
-    /// Test images that are asked for, at most.
+    /// Number of test images to use, at most.
     pub(crate) images: usize,
-    /// Where lesions are, by the image's path, in shares of its width and height.
+    /// The lesions, by the image's path, in shares of its width and height.
     pub(crate) lesions: &'a BTreeMap<String, LesionBox>,
 }
 
-/// One image that is tested.
+/// One image to test.
 pub(crate) struct Case {
-    /// Its place among the test images.
+    /// Its position among the test images.
     place: usize,
-    /// As the model sees it.
+    /// The model's input.
     seen: Vec<f32>,
     predicted: ClassIndex,
     /// The probability of the predicted class.
@@ -163,7 +163,8 @@ pub(crate) fn with_shuffled(model: &Model, folder: &Path, part: Part, seed: u64)
     let classes = model.classes().len();
     let belongs = |name: &str, shape: &[usize]| match part {
         Part::Base => name.starts_with("features."),
-        // What gives each class its logit: of a kernel head, what each support vector says.
+        // The weights that give each class its logit: for a kernel head, the coefficients of each
+        // support vector.
         Part::Head => {
             name == KERNEL_COEFFICIENTS
                 || name.starts_with("classifier.") && shape.len() == 2 && shape[0] == classes
@@ -174,8 +175,8 @@ pub(crate) fn with_shuffled(model: &Model, folder: &Path, part: Part, seed: u64)
 }
 
 impl Examination<'_> {
-    /// Draws the images, makes their maps and tests them. `shuffled` makes the model whose weights
-    /// are shuffled.
+    /// Draws the images, makes their maps and tests them. `shuffled` makes the model with shuffled
+    /// weights.
     ///
     /// # Errors
     /// When an image cannot be used, or a network cannot run.
@@ -214,7 +215,7 @@ impl Examination<'_> {
         Ok(tested)
     }
 
-    /// Places of the images, drawn so that no class and no end of the list is preferred.
+    /// Positions of the images, drawn so that no class and no end of the list is preferred.
     fn drawn(&self) -> Vec<usize> {
         let key = |image: &TestImage| {
             let seed = self.bootstrap.seed.to_le_bytes();
@@ -265,7 +266,7 @@ impl MapVerdict {
 }
 
 impl Explanations {
-    /// Whether maps may be shown: unless a test has failed.
+    /// Whether maps may be shown: yes, unless a test has failed.
     pub(crate) fn may_be_shown(&self) -> bool {
         match self {
             Self::NotTested { .. } => true,
@@ -280,7 +281,7 @@ impl Tested {
         self.verdict == MapVerdict::Passes
     }
 
-    /// Whether more maps are empty than can be passed over.
+    /// Whether there are too many empty maps to ignore.
     pub(crate) fn has_many_empty(&self) -> bool {
         self.empty as f64 > MANY_EMPTY * self.images as f64
     }

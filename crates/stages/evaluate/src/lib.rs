@@ -15,10 +15,11 @@
 //! report.html
 //! ```
 
-use std::io::Write;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use classifier::description::ModelDescription;
+use serde_json::json;
 
 mod arguments;
 mod evaluation;
@@ -34,16 +35,16 @@ mod worth;
 
 pub use arguments::Arguments;
 
-use evaluation::Evaluation;
+use evaluation::{Evaluation, REPORT_FILE, SCORES_FILE};
 use scores::{FEW_TEST_IMAGES, Scores};
 
-/// Scores the model on the test split, or on the folder that the arguments name, prints the scores
-/// and writes them with what they rest on.
+/// Scores the model on the test split, or on the folder that the arguments name, prints the scores,
+/// and writes them with the files behind them.
 ///
 /// # Errors
-/// When the configuration or the model cannot be used, there is nothing to score or a class that
-/// the model does not know, an image is missing, changed or no picture, or the output cannot be
-/// written. The output folder is then as it was before.
+/// When the configuration or the model cannot be used, there is nothing to score, a class is
+/// unknown to the model, an image is missing, changed or not a picture, or the output cannot be
+/// written. The output folder is then unchanged.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = arguments.settings()?;
     let evaluation = Evaluation::prepare(arguments, settings)?;
@@ -65,19 +66,31 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tracked::tell_pictures(&tracked, &evaluation, &predictions);
 
     warn_of_few_images(&scores);
-    writeln!(
-        terminal::Printed,
-        "{scores}\n{}\n{}",
-        ModelDescription::NOTICE,
-        scores.worth.in_words
-    )
-    .context("print the scores")?;
+    let mut text = format!("{scores}\n{}\n{}", ModelDescription::NOTICE, scores.worth.in_words);
     if let Some(looks) = evaluation.note_look(&scores) {
         tracked::tell_looks(&tracked, &looks);
-        writeln!(terminal::Printed, "Looks: {looks}.").context("print the looks")?;
+        text += &format!("\nLooks: {looks}.");
     }
     tracked.finish();
-    Ok(())
+    arguments.common.print(&text, &facts(&scores, &evaluation.settings.config.paths.evaluation))
+}
+
+/// What scripts ask for; the rest is in `scores.json`.
+fn facts(scores: &Scores, folder: &Path) -> serde_json::Value {
+    json!({
+        "program": "evaluate",
+        "output": folder,
+        "scores": folder.join(SCORES_FILE),
+        "report": folder.join(REPORT_FILE),
+        "images": scores.images,
+        "accuracy": scores.accuracy,
+        "accuracy_interval": scores.intervals.accuracy,
+        "auroc": scores.auroc,
+        "loss": scores.loss,
+        "expected_calibration_error": scores.expected_calibration_error,
+        "verdict": scores.worth.verdict,
+        "in_words": scores.worth.in_words,
+    })
 }
 
 fn warn_of_few_images(scores: &Scores) {

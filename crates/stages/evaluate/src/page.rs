@@ -1,4 +1,4 @@
-//! `report.html`: the scores for people, with what they are worth first and the mistakes last.
+//! `report.html`: the scores for people, with the verdict first and the mistakes last.
 
 use report::{Page, Section};
 

@@ -37,7 +37,7 @@ pub(crate) fn write_roc(
     write_rows(path, rows)
 }
 
-/// A pair of classes, and how often the one was taken for the other.
+/// A pair of classes, and how often the first was predicted as the second.
 #[derive(Debug, Serialize)]
 struct ConfusionRow<'a> {
     actual: &'a str,
@@ -67,7 +67,7 @@ pub(crate) fn write_confusion_matrix(
     write_rows(path, rows)
 }
 
-/// A bin of the reliability table; what is undefined in an empty one is left blank.
+/// A bin of the reliability table; undefined values of an empty bin are left blank.
 #[derive(Debug, Serialize)]
 struct ReliabilityRow {
     confidence_above: f64,
@@ -131,7 +131,7 @@ mod tests {
         let path = folder.path().join("roc.csv");
         write_roc(&path, &ClassIndices::of_names(["a", "b"]), &predictions()).unwrap();
         let text = artifact::read_text(&path).unwrap();
-        // Of class a: 0.9 is right, 0.7 wrong, 0.6 right, 0.2 wrong.
+        // For class a: 0.9 is right, 0.7 wrong, 0.6 right, 0.2 wrong.
         let expected = "class,false_positive_rate,true_positive_rate\n\
                         a,0.0,0.0\na,0.0,0.5\na,0.5,0.5\na,0.5,1.0\na,1.0,1.0\n";
         assert!(text.starts_with(expected), "{text}");

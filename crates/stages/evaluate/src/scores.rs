@@ -1,4 +1,4 @@
-//! `scores.json`, and the same for a person to read.
+//! `scores.json`, and the same for people.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,18 +16,18 @@ use serde::Serialize;
 use crate::explanations::Explanations;
 use crate::worth::Worth;
 
-/// Fewer test images of a class than this say little: at 20 images, half of which are recognised,
-/// the 95 % interval of the recall reaches from 0.30 to 0.70 (Wilson 1927).
+/// With fewer test images of a class than this, scores are imprecise: at 20 images, half of which
+/// are recognised, the 95 % interval of the recall reaches from 0.30 to 0.70 (Wilson 1927).
 pub(crate) const FEW_TEST_IMAGES: u64 = 20;
 
-/// How good the model is on the test split, and what that is worth. What is undefined is null.
+/// The model's scores on the test split, and their worth. Undefined values are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Scores {
-    /// What the score is worth. First, because without it the rest may mislead.
+    /// The worth of the score. It comes first, because the rest may be misleading without it.
     pub(crate) worth: Worth,
     /// The digest of the weights that were scored.
     pub(crate) model: Digest,
-    /// The digest of the manifest of the images; none for a folder of one's own.
+    /// The digest of the manifest of the images; none for another folder.
     pub(crate) data: Option<Digest>,
     /// Mean cross-entropy of the calibrated probabilities.
     pub(crate) loss: Option<f64>,
@@ -35,9 +35,9 @@ pub(crate) struct Scores {
     pub(crate) accuracy: Option<f64>,
     /// Test images.
     pub(crate) images: u64,
-    /// What the logits were divided by.
+    /// The divisor of the logits.
     pub(crate) temperature: f64,
-    /// Mean recall: every class counts alike.
+    /// Mean recall: every class has the same weight.
     pub(crate) balanced_accuracy: Option<f64>,
     /// Agreement beyond chance, Cohen's kappa.
     pub(crate) cohen_kappa: Option<f64>,
@@ -53,19 +53,19 @@ pub(crate) struct Scores {
     pub(crate) expected_calibration_error: Option<f64>,
     /// Share of images whose class is among the k most probable, by k.
     pub(crate) top_k_accuracy: BTreeMap<usize, Option<f64>>,
-    /// Averages in which every class counts alike.
+    /// Averages with equal weight for every class.
     #[serde(rename = "macro")]
     pub(crate) macro_average: AverageSummary<Option<f64>>,
-    /// Averages in which every image counts alike.
+    /// Averages with equal weight for every image.
     #[serde(rename = "weighted")]
     pub(crate) weighted_average: AverageSummary<Option<f64>>,
     /// Each class by its name.
     pub(crate) classes: BTreeMap<String, ClassScores>,
-    /// The finding that is looked for, against all else; none where `data.positive` is empty.
+    /// The finding of interest, against everything else; none if `data.positive` is empty.
     pub(crate) positive: Option<PositiveScores>,
     /// 95 % intervals of the above.
     pub(crate) intervals: Intervals,
-    /// Whether the maps of where the model looked can be believed.
+    /// Whether the maps of where the model looked can be trusted.
     pub(crate) explanations: Explanations,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct ClassScores {
     pub(crate) scores: ClassSummary<Option<f64>>,
     /// Test images of the class.
     pub(crate) support: u64,
-    /// `too few` where there are fewer than [`FEW_TEST_IMAGES`].
+    /// `too few` if there are fewer than [`FEW_TEST_IMAGES`].
     pub(crate) note: Option<&'static str>,
 }
 
@@ -89,11 +89,11 @@ pub(crate) struct PositiveScores {
     pub(crate) auroc: Option<f64>,
     /// Its average precision.
     pub(crate) average_precision: Option<f64>,
-    /// What the calibrated thresholds find here.
+    /// The scores of the calibrated thresholds.
     pub(crate) operating_points: Vec<OperatingScores>,
 }
 
-/// What a threshold that was chosen in calibration finds in the test images.
+/// The scores on the test images of a threshold from calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct OperatingScores {
     /// The specificity that it was chosen for.
@@ -102,16 +102,16 @@ pub(crate) struct OperatingScores {
     pub(crate) threshold: f64,
     /// Of the positive test images, those found.
     pub(crate) sensitivity: Option<Proportion>,
-    /// Of the negative test images, those left alone.
+    /// Of the negative test images, those called negative.
     pub(crate) specificity: Option<Proportion>,
 }
 
 /// 95 % bootstrap intervals over groups of images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Intervals {
-    /// How often groups were drawn.
+    /// Number of resamples.
     pub(crate) resamples: u32,
-    /// Groups there are.
+    /// Number of groups.
     pub(crate) groups: usize,
     pub(crate) accuracy: Option<Interval>,
     pub(crate) balanced_accuracy: Option<Interval>,
@@ -127,7 +127,7 @@ pub(crate) struct Intervals {
     pub(crate) classes: BTreeMap<String, ClassSummary<Option<Interval>>>,
 }
 
-/// What scores are made from.
+/// The inputs of the scores.
 pub(crate) struct Scored<'a> {
     pub(crate) model: Digest,
     pub(crate) data: Option<Digest>,
@@ -140,7 +140,7 @@ pub(crate) struct Scored<'a> {
 }
 
 impl Scores {
-    /// Works out every score.
+    /// Computes every score.
     ///
     /// # Errors
     /// When a positive class is not one of the model's.
@@ -244,7 +244,7 @@ impl Intervals {
     }
 }
 
-/// A table of classes and averages, then what sums it up, then what that is worth.
+/// A table of classes and averages, then the overall scores, then their worth.
 impl fmt::Display for Scores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let averages =
@@ -328,7 +328,7 @@ impl fmt::Display for OperatingScores {
     }
 }
 
-/// Four digits, or a dash for what is undefined.
+/// Four digits, or a dash if it is undefined.
 fn four(value: Option<f64>) -> String {
     value.map_or("–".to_owned(), |value| format!("{value:.4}"))
 }
@@ -340,7 +340,8 @@ mod tests {
     use crate::worth::leak::Leak;
     use scoring::{TestImage, Unit};
 
-    /// Three images of `cancer`, one of which is taken for `normal`; one of `normal`, recognised.
+    /// Three images of `cancer`, one of which is predicted as `normal`; one of `normal`,
+    /// recognised.
     fn scores() -> Scores {
         let classes = ClassIndices::of_names(["normal", "cancer"]);
         let rows = [(0, 0.9), (0, 0.8), (0, 0.3), (1, 0.2)]

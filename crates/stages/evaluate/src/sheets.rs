@@ -1,4 +1,4 @@
-//! Contact sheets: the surest mistakes, and a spread of what the model got right.
+//! Contact sheets: the most confident mistakes, and a selection of images that the model got right.
 
 use anyhow::Result;
 use dataset::ClassIndices;
@@ -8,18 +8,18 @@ use scoring::{Prediction, TestImage, read_picture};
 
 use crate::examples::{most_confident_mistakes, right_ones};
 
-/// What is on a sheet.
+/// The content of a sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SheetContent {
     title: &'static str,
     subtitle: String,
-    /// Places of its images among all.
+    /// Positions of its images among all.
     places: Vec<usize>,
 }
 
 impl SheetContent {
-    /// Chooses the images that the report shows too: first the mistakes, the surest first, then of
-    /// each class some that the model got right.
+    /// Chooses the images that the report also shows: first the mistakes, the most confident first,
+    /// then some right images of each class.
     pub(crate) fn choose(predictions: &[Prediction], classes: usize) -> Vec<Self> {
         let all = predictions.len();
         let wrong = predictions.iter().filter(|image| !image.is_correct()).count();
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Of two classes: whether the prediction is right, and how sure the model was.
+    /// One of two classes: whether the prediction is right, and its confidence.
     fn prediction(is_right: bool, confidence: f64) -> Prediction {
         let predicted = ClassIndex(usize::from(!is_right));
         let mut probabilities = vec![1.0 - confidence; 2];

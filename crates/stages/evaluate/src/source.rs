@@ -3,6 +3,6 @@
 pub(crate) enum Source {
     /// The test split.
     TestSplit,
-    /// A folder that the pipeline does not know.
+    /// A folder outside the pipeline.
     Folder,
 }

@@ -1,4 +1,4 @@
-//! What MLflow is told of an evaluation: in the run of the training that the model comes from.
+//! Logs an evaluation to MLflow, in the run of the training that the model comes from.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::scores::Scores;
 use crate::sheets::SheetContent;
 use crate::source::Source;
 
-/// Goes on with the run of the training. Scores on a folder of one's own are none of it.
+/// Continues the run of the training. Scores on another folder are not logged.
 pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {
     let Evaluation { settings, model, validated, source, .. } = evaluation;
     if *source == Source::Folder {
@@ -33,7 +33,7 @@ pub(crate) fn begin(evaluation: &Evaluation) -> TrackedRun {
     run
 }
 
-/// Logs the scores, and the files that were written with them.
+/// Logs the scores, and the files written with them.
 pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
     run.scores("test", scores);
     run.tag("worth", &scores.worth.in_words);
@@ -50,7 +50,7 @@ pub(crate) fn tell_scores(run: &TrackedRun, scores: &Scores, folder: &Path) {
     }
 }
 
-/// What a person reads first on the run's page, in Markdown.
+/// The description on the run's page, in Markdown.
 fn description(scores: &Scores) -> String {
     let accuracy = scores.accuracy.map_or("–".to_owned(), |accuracy| format!("{accuracy:.4}"));
     format!(
@@ -61,13 +61,13 @@ fn description(scores: &Scores) -> String {
     )
 }
 
-/// Tells how often the test set was looked at.
+/// Logs how often the test set was scored.
 pub(crate) fn tell_looks(run: &TrackedRun, looks: &TestSetLooks) {
     run.scores("test_looks", looks);
     run.tag("test_looks", looks);
 }
 
-/// Logs the confusion matrix as a picture, and some of the images with what the model said.
+/// Logs the confusion matrix as a picture, and some of the images with the model's predictions.
 pub(crate) fn tell_pictures(run: &TrackedRun, evaluation: &Evaluation, predictions: &[Prediction]) {
     run.bytes("evaluation/confusion_matrix.png", || confusion_matrix(evaluation, predictions));
     let classes = evaluation.model.classes();

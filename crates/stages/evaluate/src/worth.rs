@@ -1,5 +1,5 @@
-//! What the score is worth: the model beside baselines that cannot know anything about tumours, on
-//! the same images.
+//! What the score is worth: the model is compared with baselines that cannot know anything about
+//! tumours, on the same images.
 
 use std::collections::BTreeMap;
 
@@ -28,26 +28,26 @@ pub(crate) use refits::{NO_REFIT, Refits, Trainings, mean_over};
 pub(crate) use verdict::WorthVerdict;
 pub(crate) use words::score;
 
-/// First in `scores.json`.
+/// The first entry of `scores.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Worth {
     /// The answer, in a sentence or two.
     pub(crate) in_words: String,
     /// The answer, for programs.
     pub(crate) verdict: WorthVerdict,
-    /// What to keep in mind of what was counted.
+    /// A note about the unit of the counts.
     pub(crate) unit: String,
     /// Top-1 accuracy of the model.
     pub(crate) accuracy: Estimate,
     /// The baseline with the highest accuracy on these images: choosing it here favours it.
     pub(crate) best_baseline: Option<Comparison>,
-    /// The best of those that look at nothing but shortcuts.
+    /// The best of the baselines that only see shortcuts.
     pub(crate) best_shortcut: Option<Comparison>,
     /// Top-1 accuracy of every baseline.
     pub(crate) baselines: BTreeMap<String, BaselineScore>,
-    /// The score on images that training has no copy of; none where it has no copy of any.
+    /// The score on images without a copy in training; none if no image has a copy.
     pub(crate) without_copies: Option<WithoutCopies>,
-    /// What the copies are worth.
+    /// The effect of the copies.
     pub(crate) leak: Leak,
     /// Where the score comes from.
     #[serde(flatten)]
@@ -58,12 +58,12 @@ pub(crate) struct Worth {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct BaselineScore {
     pub(crate) kind: BaselineKind,
-    /// How many training images it was fitted on, of how many the model was.
+    /// The number of training images it was fitted on, and the number for the model.
     pub(crate) fitted_on: FittedOn,
     pub(crate) accuracy: Estimate,
 }
 
-/// The model against a baseline, both on the same images and the same resamples of them.
+/// The model compared with a baseline, both on the same images and the same resamples of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Comparison {
     /// The baseline.
@@ -75,18 +75,18 @@ pub(crate) struct Comparison {
     pub(crate) recall: BTreeMap<String, Difference>,
 }
 
-/// The score on images that training has no copy of.
+/// The score on images without a copy in training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct WithoutCopies {
-    /// Images that are left.
+    /// Number of remaining images.
     pub(crate) images: usize,
     /// Images with a copy in training.
     pub(crate) left_out: usize,
-    /// Top-1 accuracy on those that are left.
+    /// Top-1 accuracy on the remaining images.
     pub(crate) accuracy: Estimate,
 }
 
-/// What a comparison needs.
+/// The inputs of a comparison.
 pub(crate) struct Contest<'a> {
     pub(crate) classes: &'a ClassIndices,
     pub(crate) test: &'a TestSet,
@@ -141,10 +141,10 @@ impl Contest<'_> {
         }
     }
 
-    /// The baselines that have predicted every image.
+    /// The baselines with predictions for every image.
     ///
     /// # Errors
-    /// When a baseline's probabilities are none.
+    /// When a baseline's values are not probabilities.
     pub(crate) fn rivals(
         &self,
         baselines: &[BaselinePredictions],
@@ -199,7 +199,7 @@ impl Contest<'_> {
     }
 }
 
-/// The rival of some kinds that is right most often; of several alike the first.
+/// The most accurate rival of some kinds; of equals the first.
 fn best_of(rivals: &[Rival], of_kind: impl Fn(BaselineKind) -> bool) -> Option<&Rival> {
     rivals
         .iter()
@@ -214,10 +214,10 @@ impl Rival {
 }
 
 impl Worth {
-    /// Adds where the score comes from. What must not be passed over stands before all else.
+    /// Adds where the score comes from. Findings that must not be overlooked come first.
     #[must_use]
     pub(crate) fn deepened(mut self, deeper: ExaminedScore) -> Self {
-        // Of a control nothing else is worth a word.
+        // For a control nothing else matters.
         if self.verdict != WorthVerdict::Control {
             let told = deeper.first_lines().into_iter().chain([self.in_words.as_str()]);
             self.in_words = told.collect::<Vec<_>>().join(" ");
@@ -228,7 +228,7 @@ impl Worth {
 }
 
 impl Comparison {
-    /// Whether the model is better by more than chance explains.
+    /// Whether the model is better by more than chance.
     pub(crate) fn is_won(&self) -> bool {
         self.accuracy.difference.interval.is_some_and(|interval| interval.low > 0.0)
     }
@@ -322,7 +322,7 @@ mod tests {
         let worth = decide_on(&test_set(), true, 55, &baselines);
         assert_eq!(worth.verdict, WorthVerdict::Control);
         assert!(worth.in_words.contains("shuffled labels"), "{}", worth.in_words);
-        // Nothing stands before that, whatever else was found.
+        // This sentence stays first, whatever else was found.
         let finding = finding::FindingContest {
             in_words: "A shortcut is as good.".to_owned(),
             classes: Vec::new(),
@@ -344,11 +344,11 @@ mod tests {
         assert_eq!(worth.verdict, WorthVerdict::BaselinesSawFewer);
         assert!(worth.in_words.contains("thumbnail neighbour 2000 of 5301"), "{}", worth.in_words);
         assert!(!worth.in_words.contains("better than every"), "{}", worth.in_words);
-        // Not even better than every shortcut, where it does not beat the coarse look.
+        // It does not beat the coarse look, nor every shortcut.
         let good = baseline("thumbnail_forest", BaselineKind::CoarseLook, 56);
         let worth = decide(55, &[forest.clone(), neighbour.clone(), good]);
         assert_eq!(worth.verdict, WorthVerdict::BaselinesSawFewer);
-        // What beats the model although it saw fewer beats it all the same.
+        // A baseline that beats the model although it saw fewer images still beats it.
         neighbour.kind = BaselineKind::Shortcut;
         let worth = decide(20, &[forest, neighbour]);
         assert_eq!(worth.verdict, WorthVerdict::NotBetterThanAShortcut);

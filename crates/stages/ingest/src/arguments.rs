@@ -1,4 +1,4 @@
-//! The command line, and what it changes in the two configuration files.
+//! The command line, and its effect on the two configuration files.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,9 @@ Examples (in a source tree, scripts/stage before the name):
   ingest --check
       Check every key of both files, including those that DVC does not compare.
 
-config.yaml maps folders to classes under data.classes.";
+config.yaml maps folders to classes under data.classes.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.";
 
 /// Ingest labelled scans: split folders, a manifest and a report
 ///
@@ -104,7 +106,7 @@ fn parse_ratios(text: &str) -> Result<SplitRatios, String> {
 }
 
 impl Arguments {
-    /// Both configuration files with the flags laid over them, checked.
+    /// Both configuration files, changed by the flags and checked.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = self.common.settings()?;
         let ingest = &mut settings.params.ingest;

@@ -1,6 +1,7 @@
-//! The folder of corrections: images that people gave another class than the model did.
+//! The folder of corrections: images to which people gave another class than the model did.
 //!
-//! It holds `<class>/<sha256 of the file>.<extension>`, as the prediction server exports it.
+//! It has the files `<class>/<sha256 of the file>.<extension>`, as the prediction server exports
+//! them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,10 +20,10 @@ mod merge;
 
 pub(crate) use merge::CorrectionsReport;
 
-/// What explains the folder, and is no correction.
+/// The file that explains the folder, and is not a correction.
 const README: &str = "README.md";
 
-/// The corrections that there are.
+/// The corrections.
 #[derive(Debug, Default)]
 pub(crate) struct Corrections {
     folder: PathBuf,
@@ -54,8 +55,8 @@ pub(crate) enum CorrectionsError {
 }
 
 impl Corrections {
-    /// Reads every correction below `folder`, checks that it is what its name says, and decodes
-    /// it. None, where there is no folder or none is configured.
+    /// Reads every correction below `folder`, checks its digest against its name, and decodes it.
+    /// None if there is no folder or none is configured.
     pub(crate) fn read(
         folder: Option<&Path>,
         classes: &ClassMap,
@@ -94,7 +95,8 @@ fn list(folder: &Path, classes: &ClassMap) -> anyhow::Result<Vec<LabelledFile>> 
         .par_iter()
         .map(|correction| Digest::of_file(&folder.join(&correction.file.path)))
         .collect();
-    // Collected first, so that of several errors the first in order is reported, not in time.
+    // Collected first, so that of several errors the first in order is reported, not the first in
+    // time.
     for (correction, found) in corrections.iter().zip(found) {
         let (path, found) = (correction.file.path.clone(), found?);
         if found != correction.sha256 {
@@ -105,12 +107,12 @@ fn list(folder: &Path, classes: &ClassMap) -> anyhow::Result<Vec<LabelledFile>> 
     Ok(corrections.into_iter().map(|correction| correction.file).collect())
 }
 
-/// Not the folder's explanation, nothing hidden, and nothing that is being written.
+/// Whether it is not the folder's explanation, not hidden, and not a file that is being written.
 fn is_correction(path: &str) -> bool {
     path.split('/').all(|part| part != README && !is_hidden(part) && !artifact::is_temporary(part))
 }
 
-/// What the path of a correction says.
+/// The parts of a correction's path.
 struct Correction {
     file: LabelledFile,
     sha256: Digest,

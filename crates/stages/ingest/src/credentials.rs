@@ -1,5 +1,5 @@
-//! Credentials from the environment, `.env` and `~/.kaggle`. None of them is ever shown: not in
-//! a log, an error or a `Debug` form.
+//! Credentials from the environment, `.env` and `~/.kaggle`. They are never displayed: not in a
+//! log, an error or a `Debug` form.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -9,19 +9,19 @@ use artifact::{IoError, read_text};
 use download::Authorization;
 use serde::Deserialize;
 
-/// Where Kaggle credentials are looked for, in this order.
+/// The places where Kaggle credentials are searched, in this order.
 pub(crate) const KAGGLE_PLACES: &str = "Kaggle credentials are looked for in KAGGLE_API_TOKEN, \
     KAGGLE_JSON (the text of kaggle.json, or its path) and KAGGLE_USERNAME with KAGGLE_KEY, in \
     the environment or in .env, and in ~/.kaggle/kaggle.json; kaggle.com/settings makes them";
 
 const VARIABLES: [&str; 4] = ["KAGGLE_API_TOKEN", "KAGGLE_JSON", "KAGGLE_USERNAME", "KAGGLE_KEY"];
 
-/// Credentials that are there and cannot be used.
+/// Credentials that exist and cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CredentialsError {
     #[error(transparent)]
     File(#[from] IoError),
-    // Neither parser's own message is passed on: both quote what they could not read.
+    // The parsers' own messages are dropped: both quote the text that they could not read.
     #[error("read .env: something in it is not NAME=value")]
     DotEnv,
     #[error(
@@ -32,14 +32,14 @@ pub(crate) enum CredentialsError {
     Half { present: &'static str, missing: &'static str },
 }
 
-/// The variables that matter here, and the home folder.
+/// The relevant variables, and the home folder.
 pub(crate) struct Environment {
     variables: BTreeMap<&'static str, String>,
     home: Option<PathBuf>,
 }
 
 impl Environment {
-    /// The process's environment, and below it `.env` in the folder the program runs in.
+    /// The process's environment, and after it `.env` in the folder that the program runs in.
     pub(crate) fn load() -> Result<Self, CredentialsError> {
         let mut variables = BTreeMap::new();
         let dot_env = Path::new(".env");
@@ -64,14 +64,14 @@ impl Environment {
     }
 }
 
-/// What Kaggle gives out as `kaggle.json`. Without a `Debug` form on purpose.
+/// The content of Kaggle's `kaggle.json`. Without a `Debug` form on purpose.
 #[derive(Deserialize)]
 struct KaggleJson {
     username: String,
     key: String,
 }
 
-/// The first credentials for Kaggle that there are, if any.
+/// The first credentials for Kaggle, if there are any.
 pub(crate) fn kaggle(environment: &Environment) -> Result<Option<Authorization>, CredentialsError> {
     if let Some(token) = environment.get("KAGGLE_API_TOKEN") {
         return Ok(Some(Authorization::Bearer(token.to_owned())));

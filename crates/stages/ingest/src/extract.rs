@@ -1,7 +1,7 @@
-//! Unpacks zip files that nobody vouches for.
+//! Unpacks untrusted zip files.
 //!
-//! Nothing is written outside the target, no link is made, and the limits hold for the bytes that
-//! come out, whatever the headers claim.
+//! Nothing is written outside the target, no link is made, and the limits apply to the unpacked
+//! bytes, whatever the headers state.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -17,16 +17,19 @@ mod entry;
 mod error;
 
 use entry::{EntryKind, examine};
+
+use crate::inventory::{Content, HEAD_BYTES, SourceFile};
+
 pub(crate) use error::ExtractError;
 use error::{Fault, Limit};
 
-/// Below this size a file's ratio is not looked at: a small blank image packs a thousandfold and
-/// harms nobody.
+/// Below this size a file's ratio is not checked: a small blank image may compress a thousandfold,
+/// and is harmless.
 const RATIO_FLOOR_BYTES: u64 = 1 << 20;
 
 /// Unpacks `archive` into the empty folder `target`.
 ///
-/// On an error the target may hold some of the files; it belongs to the caller to remove.
+/// On an error the target may hold some of the files; the caller must remove it.
 pub(crate) fn unzip(
     archive: &Path,
     target: &Path,
@@ -54,6 +57,32 @@ pub(crate) fn unzip(
     Ok(())
 }
 
+/// The files of `archive`, sorted by path, known by their first bytes; nothing is unpacked to disk.
+pub(crate) fn list(
+    archive: &Path,
+    limits: &ExtractionLimits,
+) -> Result<Vec<SourceFile>, ExtractError> {
+    let refuse = |fault| ExtractError::Refused { archive: archive.to_path_buf(), fault };
+    let mut zip = open(archive)?;
+    check_directory(&mut zip, limits).map_err(refuse)?;
+    let mut files = Vec::new();
+    for index in 0..zip.len() {
+        let file = zip.by_index(index).map_err(|error| refuse(Fault::of(error)))?;
+        let entry = examine(&file.entry()).map_err(refuse)?;
+        if entry.kind == EntryKind::Folder {
+            continue;
+        }
+        let mut head = Vec::new();
+        // Damaged data is for ingest to report, which reads all of it.
+        let _ = file.take(HEAD_BYTES).read_to_end(&mut head);
+        let content = Content::of_head(&entry.path, &head);
+        let path = entry.path.to_string_lossy().into_owned();
+        files.push(SourceFile { path, content });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
 fn open(archive: &Path) -> Result<ZipArchive<BufReader<File>>, ExtractError> {
     let mut head = Vec::new();
     let file = File::open(archive).with_path("open", archive)?;
@@ -74,7 +103,7 @@ fn is_zip(head: &[u8]) -> bool {
     matches!(head, b"PK\x03\x04" | b"PK\x05\x06")
 }
 
-/// Everything that can be refused before the first byte is written.
+/// Checks everything that can be refused before the first byte is written.
 fn check_directory(
     zip: &mut ZipArchive<BufReader<File>>,
     limits: &ExtractionLimits,
@@ -89,7 +118,8 @@ fn check_directory(
     for index in 0..zip.len() {
         examine(&zip.by_index_data(index).map_err(Fault::of)?)?;
     }
-    // Many entries that share the same packed bytes are the bomb that a ratio per file misses.
+    // Many entries that share the same packed bytes are a bomb that a ratio per file does not
+    // catch.
     if zip.has_overlapping_files().map_err(Fault::of)? {
         return Err(Fault::Overlap);
     }
@@ -100,21 +130,21 @@ fn check_directory(
     Ok(())
 }
 
-/// What the headers say that comes out; for the progress bar and an early refusal only.
+/// The unpacked size according to the headers; only for the progress bar and an early refusal.
 fn declared_bytes(zip: &ZipArchive<BufReader<File>>) -> u64 {
     (0..zip.len())
         .filter_map(|index| zip.by_index_data(index).ok())
         .fold(0, |sum: u64, entry| sum.saturating_add(entry.size()))
 }
 
-/// What may still come out of the archive.
+/// The bytes that may still be unpacked from the archive.
 struct Budget<'a> {
     left: u64,
     limits: &'a ExtractionLimits,
     progress: &'a Progress,
 }
 
-/// A failure in one entry, before the archive is named.
+/// A failure in one entry; the archive's name is added later.
 enum Failure {
     Fault(Fault),
     File(artifact::IoError),
@@ -142,7 +172,7 @@ fn write_entry(
     let io = |(action, source): (&'static str, io::Error)| {
         Failure::File(artifact::IoError::Io { action, path: PathBuf::from(path), source })
     };
-    // `create_new`: two entries whose names mean the same path are refused, not overwritten.
+    // `create_new`: two entries whose names lead to the same path are refused, not overwritten.
     let created = OpenOptions::new().write(true).create_new(true).open(path);
     let mut writer = BufWriter::new(created.map_err(at_path("create")).map_err(io)?);
     let most = file.compressed_size().saturating_mul(budget.limits.max_ratio);
@@ -158,12 +188,13 @@ fn write_entry(
         budget.spend(count as u64, written, most, name).map_err(Failure::Fault)?;
         writer.write_all(&buffer[..count]).map_err(at_path("write")).map_err(io)?;
     }
-    // Not synced: a file becomes somebody's when it is placed.
+    // Not synced: a file only matters once it is placed.
     writer.flush().map_err(at_path("write")).map_err(io)
 }
 
 impl Budget<'_> {
-    /// Takes `count` bytes of an entry of which `written` have come out and `most` may.
+    /// Counts `count` bytes of an entry of which `written` have been unpacked and `most` are
+    /// allowed.
     fn spend(&mut self, count: u64, written: u64, most: u64, name: &str) -> Result<(), Fault> {
         if written > most.max(RATIO_FLOOR_BYTES) {
             let most = self.limits.max_ratio;

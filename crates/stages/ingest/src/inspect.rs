@@ -1,4 +1,4 @@
-//! Every image decoded once, digested and measured.
+//! Decodes every image once, and computes its digest and size.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::layout::LabelledFile;
 use crate::seen::WindowCounts;
 
-/// An image that decodes.
+/// An image that can be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
     pub(crate) file: LabelledFile,
@@ -20,7 +20,7 @@ pub(crate) struct Image {
     pub(crate) height: u32,
 }
 
-/// An image that does not.
+/// An image that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Unreadable {
     /// Relative to the source's folder.
@@ -28,14 +28,14 @@ pub(crate) struct Unreadable {
     pub(crate) reason: String,
 }
 
-/// What became of the images.
+/// The results for the images.
 #[derive(Debug)]
 pub(crate) struct Inspection {
     pub(crate) images: Vec<Image>,
     pub(crate) unreadable: Vec<Unreadable>,
 }
 
-/// Images that cannot be used as they are.
+/// Images that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InspectError {
     #[error(transparent)]
@@ -47,8 +47,8 @@ pub(crate) enum InspectError {
     ClassUnreadable { class: String, path: String, reason: String },
 }
 
-/// Decodes every image below `folder`, in parallel. The order of `files` is kept. A class of
-/// which no image decodes is refused.
+/// Decodes every image below `folder`, in parallel. The order of `files` is kept. A class without a
+/// decodable image is refused.
 pub(crate) fn decode_all(
     folder: &Path,
     files: Vec<LabelledFile>,
@@ -59,7 +59,7 @@ pub(crate) fn decode_all(
     Ok(Inspection::new(images, failed))
 }
 
-/// As [`decode_all`], for images without which every class still has some.
+/// Like [`decode_all`], for images without which every class still has some.
 pub(crate) fn decode_additional(
     folder: &Path,
     files: Vec<LabelledFile>,
@@ -79,7 +79,7 @@ impl Inspection {
     }
 }
 
-/// A file that does not decode, and why.
+/// A file that cannot be decoded, and the reason.
 type Failure = (LabelledFile, String);
 
 fn decode_each(
@@ -118,7 +118,7 @@ fn decode_each(
     Ok((images, failed))
 }
 
-/// An image, and how its values became brightness where it is grey DICOM.
+/// An image, and how its values became brightness if it is grey DICOM.
 type Decoded = (Image, Option<SeenThrough>);
 
 fn decode(folder: &Path, file: LabelledFile) -> Result<Result<Decoded, Failure>, IoError> {
@@ -138,7 +138,7 @@ fn refuse_unreadable(
     total: usize,
     on_unreadable: OnUnreadable,
 ) -> Result<(), InspectError> {
-    /// Files listed in the message before the rest is only counted.
+    /// Number of files listed in the message; the rest is only counted.
     const LISTED: usize = 10;
     if failed.is_empty() || on_unreadable == OnUnreadable::Skip {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Every file of a source, known by content and not by name.
+//! Lists every file of a source, classified by content and not by name.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -20,18 +20,18 @@ pub(crate) struct SourceFile {
     pub(crate) content: Content,
 }
 
-/// What a file is taken for before it is decoded.
+/// The kind of a file before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// It starts like an image, or is named like one: it has to decode.
+    /// It starts like an image, or has an image's name: it must be decodable.
     Image,
-    /// A DICOM file that says it is no image: a directory, a report, a plan.
+    /// A DICOM file without an image: a directory, a report, a plan.
     DicomWithoutImage,
-    /// It may hold pictures, in a format that is not read.
+    /// It may hold pictures, in an unsupported format.
     Unsupported(Unsupported),
-    /// A link to nothing.
+    /// A link to a missing file.
     DanglingLink,
-    /// Something else.
+    /// Any other content.
     Other,
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn take(folder: &Path) -> Result<Vec<SourceFile>, InventoryError> {
     Ok(files)
 }
 
-/// The path of a link that leads nowhere; any other error stays one.
+/// The path of a link to a missing file; other errors are passed on.
 fn link_to_nothing(error: walkdir::Error, folder: &Path) -> Result<String, InventoryError> {
     let is_missing = error.io_error().is_some_and(|it| it.kind() == ErrorKind::NotFound);
     match error.path().filter(|path| is_missing && path.is_symlink()) {
@@ -100,20 +100,27 @@ fn relative_path(path: &Path, folder: &Path) -> Result<String, InventoryError> {
 }
 
 /// Enough to see what kind of object a DICOM file holds.
-const HEAD_BYTES: u64 = 1024;
+pub(crate) const HEAD_BYTES: u64 = 1024;
 
 fn content_of(path: &Path) -> Result<Content, IoError> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
         .with_path("read", path)?;
-    Ok(if imaging::dicom::object_without_image(&head).is_some() {
-        Content::DicomWithoutImage
-    } else if imaging::looks_like_image(&head).is_some() || is_named_like_an_image(path) {
-        Content::Image
-    } else {
-        Unsupported::of(path, &head).map_or(Content::Other, Content::Unsupported)
-    })
+    Ok(Content::of_head(path, &head))
+}
+
+impl Content {
+    /// By the name of a file and its first [`HEAD_BYTES`].
+    pub(crate) fn of_head(path: &Path, head: &[u8]) -> Self {
+        if imaging::dicom::object_without_image(head).is_some() {
+            Self::DicomWithoutImage
+        } else if imaging::looks_like_image(head).is_some() || is_named_like_an_image(path) {
+            Self::Image
+        } else {
+            Unsupported::of(path, head).map_or(Self::Other, Self::Unsupported)
+        }
+    }
 }
 
 fn is_named_like_an_image(path: &Path) -> bool {

@@ -1,4 +1,4 @@
-//! Which file belongs to which split and class, told from the folders it lies in.
+//! Finds the split and the class of each file from its folders.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::inventory::{Content, SourceFile, Unsupported};
 mod error;
 mod tree;
 
-pub(crate) use error::LayoutError;
 use error::{FolderCount, UnmappedFolders};
+pub(crate) use error::{LayoutError, class_name_for};
 use tree::Folder;
 
-/// An image with the class, and where the source has split folders the split, of its folder.
+/// An image with the class of its folder, and its split if the source has split folders.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LabelledFile {
     /// Relative to the source's folder, with `/` between parts.
@@ -30,10 +30,10 @@ pub(crate) struct LabelledFile {
 pub(crate) struct PassedOver {
     pub(crate) path: String,
     pub(crate) reason: Reason,
-    /// Files in all, where `path` is a folder.
+    /// Number of files, if `path` is a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) files: Option<usize>,
-    /// Of a file that may hold pictures: its format, which is not read.
+    /// The unsupported format of a file that may hold pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<Unsupported>,
 }
@@ -46,19 +46,19 @@ pub(crate) enum Reason {
     Hidden,
     /// `data.ignore_folders` names it.
     IgnoredFolder,
-    /// A pattern of `data.ignore_files` fits its name.
+    /// Its name matches a pattern of `data.ignore_files`.
     IgnoredFile,
-    /// It may hold pictures, in a format that is not read.
+    /// It may hold pictures, in an unsupported format.
     UnsupportedFormat,
-    /// A link to nothing.
+    /// A link to a missing file.
     DanglingLink,
     /// Neither its content nor its name is an image's.
     NotAnImage,
-    /// A DICOM file of something else: a directory, a report, a plan.
+    /// A DICOM file without an image: a directory, a report, a plan.
     DicomWithoutImage,
 }
 
-/// What the folders of a source say.
+/// The result of reading the folders of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The folder that holds the split or class folders, relative to the source's.
@@ -66,16 +66,16 @@ pub(crate) struct Layout {
     /// Sorted by path.
     pub(crate) images: Vec<LabelledFile>,
     pub(crate) passed_over: Vec<PassedOver>,
-    /// Folders that were gone through, though their names speak of a split.
+    /// Folders that were passed through, although their names mention a split.
     pub(crate) split_like: Vec<String>,
 }
 
 impl Layout {
     /// Reads the folders of a source.
     ///
-    /// The data root is found however deep it lies: folders that stand for nothing are gone
-    /// through as long as nothing beside them stands for a split or a class. From there on a
-    /// folder with images must be a split, a class, part of a class, or ignored.
+    /// The data root is found at any depth: folders without a meaning are passed through as long as
+    /// there is no split or class folder beside them. From there on a folder with images must be a
+    /// split, a class, part of a class, or ignored.
     pub(crate) fn of(files: &[SourceFile], data: &DataConfig) -> Result<Self, LayoutError> {
         let tree = Folder::of(files);
         let mut walk = Walk::new(data)?;
@@ -84,14 +84,14 @@ impl Layout {
     }
 }
 
-/// What the folders above say.
+/// The meaning of the folders above.
 #[derive(Debug, Clone, Copy, Default)]
 struct Context<'a> {
     split: Option<Split>,
     class: Option<&'a str>,
 }
 
-/// What a folder stands for, by its name and those above it.
+/// The meaning of a folder, by its name and those above it.
 enum Role<'a> {
     PassedOver(Reason),
     Class(&'a str),
@@ -105,7 +105,7 @@ struct Walk<'a> {
     images: Vec<LabelledFile>,
     passed_over: Vec<PassedOver>,
     unmapped: Vec<FolderCount>,
-    /// Folders directly below which the first split or class folders were found.
+    /// Folders with the first split or class folders directly below them.
     roots: Vec<String>,
     split_like: Vec<String>,
 }
@@ -242,8 +242,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Two folders that each hold split folders are two data sets, or one and its copy, as some
-    /// Kaggle archives have it. Which one is meant is not for this program to guess.
+    /// Two folders that each have split folders are two data sets, or one and its copy, as in some
+    /// Kaggle archives. This program must not guess which one is meant.
     fn refuse_two_data_sets(
         &self,
         children: &[(String, &Folder, Role<'_>)],
@@ -336,7 +336,7 @@ fn count_by<'f>(
     counts.into_iter().map(|(path, images)| FolderCount { path, images }).collect()
 }
 
-/// `5 HEIC, 2 archive`: the files in formats that are not read; empty where there are none.
+/// `5 HEIC, 2 archive`: the files in unsupported formats; empty if there are none.
 pub(crate) fn unsupported_in_words(passed_over: &[PassedOver]) -> String {
     let mut counts: BTreeMap<Unsupported, usize> = BTreeMap::new();
     for format in passed_over.iter().filter_map(|it| it.format) {
@@ -360,7 +360,7 @@ fn patterns(globs: &[String]) -> Result<GlobSet, LayoutError> {
     set.build().map_err(|error| LayoutError::Pattern { pattern: whole, reason: error.to_string() })
 }
 
-/// What operating systems, network drives and editors leave behind.
+/// Files of operating systems, network drives and editors.
 const LEFT_BEHIND: [&str; 13] = [
     "__MACOSX",
     "__pycache__",
@@ -377,7 +377,7 @@ const LEFT_BEHIND: [&str; 13] = [
     "Picasa.ini",
 ];
 
-/// Whether a file or folder of this name is nobody's data.
+/// Whether a file or folder of this name is not data.
 pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
         || name.starts_with("SYNOPHOTO_THUMB")

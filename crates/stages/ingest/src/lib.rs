@@ -3,7 +3,7 @@
 //! ```text
 //! source ─ a folder, a zip file, a server, or drawn here        source, extract, sample
 //!   ↓ every file, known by content                              inventory
-//!   ↓ split and class of each, told from its folders            layout
+//!   ↓ split and class of each, from its folders                 layout
 //!   ↓ decoded once, digested, measured                          inspect
 //!   ↓ splits that the source lacks                              split
 //!   ├─ what people corrected, into training alone               corrections
@@ -11,10 +11,8 @@
 //! manifest.csv, report.json; lesions.csv of the sample set        report
 //! ```
 //!
-//! The output folder appears whole or not at all: it is filled under a temporary name and renamed
-//! at the end.
-
-use std::io::Write;
+//! The output folder appears completely or not at all: it is filled under a temporary name and
+//! renamed at the end.
 
 use anyhow::Context;
 use artifact::StagedFolder;
@@ -29,6 +27,7 @@ mod inventory;
 mod layout;
 mod masks;
 mod place;
+mod proposal;
 mod report;
 pub mod sample;
 mod seen;
@@ -36,6 +35,7 @@ mod source;
 mod split;
 
 pub use arguments::{Arguments, UnreadableAction};
+pub use proposal::{ImageCount, LabelledSource, Proposal, ProposalError};
 
 use corrections::Corrections;
 use layout::Layout;
@@ -44,12 +44,12 @@ use report::{Draw, Report};
 use source::Source;
 use split::SplitOrigin;
 
-/// Ingests the source that the configuration and the arguments name, and prints what is there now.
+/// Ingests the source that the configuration and the arguments name, and prints a summary.
 ///
 /// # Errors
-/// When the configuration or a correction cannot be used, the source cannot be brought here or unpacked, its
-/// folders do not fit the class map, an image cannot be decoded (unless such are skipped), or the
-/// output cannot be written. The output folder is then as it was before.
+/// When the configuration or a correction cannot be used, the source cannot be obtained or
+/// unpacked, its folders do not fit the class map, an image cannot be decoded (unless such images
+/// are skipped), or the output cannot be written. The output folder is then unchanged.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     if arguments.check {
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ingest = &settings.params.ingest;
 
     source::refuse_overlap(&settings.config)?;
-    // Before all else: what cannot be written or used is told before an hour of downloading.
+    // First of all: an output that cannot be written is reported before an hour of downloading.
     let staged = StagedFolder::in_place_of(output, &[MANIFEST_FILE])?;
     let corrections = Corrections::read(
         settings.config.data.corrections.as_deref(),
@@ -108,6 +108,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(masks) = masks {
         masks.warn();
     }
-    let summary = report.summary(output);
-    terminal::Printed.write_all(summary.as_bytes()).context("print the summary")
+    arguments.common.print(&report.summary(output), &report.facts(output))
 }

@@ -1,11 +1,11 @@
-//! Files that look like masks of other files: `scan_mask.png` beside `scan.png`, as segmentation
-//! sets have them. Nobody means to train on them.
+//! Files that look like masks of other files: `scan_mask.png` beside `scan.png`, as in segmentation
+//! sets. They are not meant for training.
 
 use std::collections::BTreeSet;
 
 use crate::layout::LabelledFile;
 
-/// How names of masks end, before the extension, in any letter case; a number may follow.
+/// Endings of masks' names, before the extension, in any letter case; a number may follow.
 const ENDINGS: [&str; 10] = [
     "_mask",
     "-mask",
@@ -22,7 +22,7 @@ const ENDINGS: [&str; 10] = [
 /// Images that look like masks of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Masks {
-    /// How many.
+    /// Their number.
     pub(crate) count: usize,
     /// One of them.
     pub(crate) example: String,
@@ -31,7 +31,7 @@ pub(crate) struct Masks {
 }
 
 impl Masks {
-    /// Looks for files whose name is that of another file with an ending of [`ENDINGS`]; `None` where
+    /// Finds files whose name is that of another file with an ending of [`ENDINGS`]; `None` if
     /// there are none.
     pub(crate) fn among(images: &[LabelledFile]) -> Option<Self> {
         let stems: BTreeSet<&str> = images.iter().map(|image| split_name(&image.path).0).collect();
@@ -58,7 +58,7 @@ impl Masks {
         })
     }
 
-    /// Says so.
+    /// Logs a warning.
     pub(crate) fn warn(&self) {
         let patterns = serde_json::to_string(&self.patterns).unwrap_or_default();
         tracing::warn!(
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn masks_are_told_by_the_scan_beside_them() {
-        // As the public set of breast ultrasound pictures has them.
+        // As in the public set of breast ultrasound pictures.
         let found = masks(&[
             "benign/benign (1).png",
             "benign/benign (1)_mask.png",

@@ -1,4 +1,4 @@
-//! Where each image goes, and getting it there byte for byte.
+//! Decides the path of each image, and copies or moves it there byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -12,20 +12,20 @@ use rayon::prelude::*;
 use crate::layout::{common_folder, folder_of};
 use crate::split::{AssignedImage, Origin};
 
-/// The folder of a class in which images lie whose class a correction tells.
+/// The folder of a class for images whose class comes from a correction.
 const CORRECTIONS: &str = "corrections";
 
-/// Whose files the source's are.
+/// The owner of the source's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// The user's, or another stage's: copied, and never linked, since DVC may change the mode of
-    /// its outputs and a link would share it.
+    /// The user, or another stage: copied, and never linked, since DVC may change the mode of its
+    /// outputs and a link would share it.
     Theirs,
-    /// Unpacked or drawn by this run into a temporary folder: moved.
+    /// This run, which unpacked or drew them into a temporary folder: moved.
     Ours,
 }
 
-/// An image that cannot be brought to its place.
+/// An image that cannot be placed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlaceError {
     #[error(transparent)]
@@ -39,7 +39,7 @@ pub(crate) enum PlaceError {
     Taken { path: String },
 }
 
-/// Brings every image, from `source` or the folder of corrections, into `target`, and returns their
+/// Puts every image, from `source` or the folder of corrections, into `target`, and returns their
 /// manifest rows in the same order.
 pub(crate) fn place_all(
     images: &[AssignedImage],
@@ -72,8 +72,8 @@ pub(crate) fn place_all(
     Ok(records)
 }
 
-/// Where lesions are, by the path in the manifest; `known` by the path in the source. `records` are
-/// in the order of `images`.
+/// The lesions, by the path in the manifest; `known` has them by the path in the source. `records`
+/// are in the order of `images`.
 pub(crate) fn lesions(
     images: &[AssignedImage],
     records: &[ImageRecord],
@@ -89,8 +89,8 @@ pub(crate) fn lesions(
         .collect()
 }
 
-/// Copies on the way through a digest, so that what the manifest says is what lies there. The
-/// copy has a fresh file's mode, not the source's, which may be read-only.
+/// Computes the digest while copying, so that the manifest describes the copied file. The copy has
+/// a fresh file's mode, not the source's, which may be read-only.
 fn copy(from: &Path, to: &Path, record: &ImageRecord) -> Result<(), PlaceError> {
     let mut reader = File::open(from).with_path("open", from)?;
     let file = OpenOptions::new().write(true).create_new(true).open(to).with_path("create", to)?;
@@ -118,13 +118,13 @@ fn records(images: &[AssignedImage]) -> Vec<ImageRecord> {
         .collect()
 }
 
-/// The folders that [`shared_folders`] gives.
+/// The result of [`shared_folders`].
 type SharedFolders<'a> = BTreeMap<(Option<Split>, &'a str), String>;
 
 /// An image's path in its class.
 ///
-/// Where a correction tells the class, the path says so, and the end of the source's path stays:
-/// `data.patients` may tell the patient by it.
+/// If the class comes from a correction, the path contains it, and the end of the source's path is
+/// kept: `data.patients` may find the patient by it.
 fn below(assigned: &AssignedImage, shared: &SharedFolders<'_>) -> String {
     let file = &assigned.image.file;
     let of_source = || {
@@ -142,10 +142,10 @@ fn below(assigned: &AssignedImage, shared: &SharedFolders<'_>) -> String {
 }
 
 /// For each split and class of the source, the folder that all its images share. An image's path
-/// below it is its path in the class: the file name where one folder holds the class, and the
-/// source folder with the file name where several do. Two files can never meet in one path.
+/// below it is its path in the class: the file name if one folder holds the class, and the source
+/// folder with the file name if several do. Two files can never get the same path.
 ///
-/// The class is that of the source's folders, so that corrections move no other image.
+/// The class is that of the source's folders, so that corrections do not move other images.
 fn shared_folders(images: &[AssignedImage]) -> SharedFolders<'_> {
     let mut folders: BTreeMap<(Option<Split>, &str), Vec<&str>> = BTreeMap::new();
     let of_source = images.iter().filter(|it| !matches!(it.origin, Origin::Correction { .. }));
@@ -156,7 +156,7 @@ fn shared_folders(images: &[AssignedImage]) -> SharedFolders<'_> {
     folders.into_iter().map(|(key, folders)| (key, common_folder(folders))).collect()
 }
 
-/// Files of the source never meet, but one may lie where a correction goes.
+/// Files of the source never get the same path, but one may have the path of a correction.
 fn refuse_equal_paths(records: &[ImageRecord]) -> Result<(), PlaceError> {
     let mut seen = BTreeSet::new();
     match records.iter().find(|record| !seen.insert(&record.path)) {

@@ -1,12 +1,13 @@
-//! What was done, for `report.json` and for people.
+//! The results, for `report.json` and for people.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use artifact::Digest;
 use config::SplitRatios;
-use dataset::{Manifest, Split};
+use dataset::{MANIFEST_FILE, Manifest, Split};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::corrections::CorrectionsReport;
 use crate::inspect::Unreadable;
@@ -18,7 +19,7 @@ use crate::split::SplitOrigin;
 /// The report's name in the folder it describes.
 pub(crate) const REPORT_FILE: &str = "report.json";
 
-/// `report.json`. A function of the data and of the parameters that had a part in the result.
+/// `report.json`. It depends only on the data and on the parameters that affect the result.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) source: Provenance,
@@ -28,15 +29,15 @@ pub(crate) struct Report {
     pub(crate) data_digest: Digest,
     pub(crate) images: usize,
     pub(crate) splits: BTreeMap<Split, SplitReport>,
-    /// How splits were drawn; none where the source has all three.
+    /// How splits were drawn; none if the source has all three.
     pub(crate) draw: Option<Draw>,
-    /// Images left out, as `ingest.on_unreadable: skip` asks.
+    /// Images left out, according to `ingest.on_unreadable: skip`.
     pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) passed_over: Vec<PassedOver>,
-    /// Folders that were gone through though their names speak of a split, where splits were drawn.
+    /// Folders that were passed through although their names mention a split, if splits were drawn.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) split_like: Vec<String>,
-    /// What corrections changed; absent where there are none.
+    /// The effect of corrections; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) corrections: Option<CorrectionsReport>,
 }
@@ -50,7 +51,7 @@ pub(crate) struct SplitReport {
     pub(crate) classes: BTreeMap<String, usize>,
 }
 
-/// What decided the splits that were drawn.
+/// The inputs of the splits that were drawn.
 #[derive(Debug, Serialize)]
 pub(crate) struct Draw {
     pub(crate) seed: u64,
@@ -81,7 +82,7 @@ impl Report {
         artifact::write_json(&folder.join(REPORT_FILE), self)
     }
 
-    /// Logs what someone should know before training on this.
+    /// Logs warnings to read before training on this data.
     pub(crate) fn warn(&self) {
         for (split, report) in &self.splits {
             if report.origin == SplitOrigin::Absent {
@@ -142,7 +143,22 @@ impl Report {
         }
     }
 
-    /// A table of classes and splits, and where the images are.
+    /// What scripts ask for: where the images are, and how many in each split and class.
+    pub(crate) fn facts(&self, folder: &Path) -> serde_json::Value {
+        let counts =
+            |split: &SplitReport| json!({"images": split.images, "classes": split.classes});
+        let splits = self.splits.iter().map(|(split, it)| (split.name().to_owned(), counts(it)));
+        json!({
+            "program": "ingest",
+            "output": folder,
+            "manifest": folder.join(MANIFEST_FILE),
+            "report": folder.join(REPORT_FILE),
+            "images": self.images,
+            "splits": splits.collect::<serde_json::Map<_, _>>(),
+        })
+    }
+
+    /// A table of classes and splits, and the path of the images.
     pub(crate) fn summary(&self, folder: &Path) -> String {
         let mut rows: Vec<(String, Vec<usize>)> = Vec::new();
         if let Some(train) = self.splits.get(&Split::Train) {
@@ -179,7 +195,7 @@ impl Report {
     }
 }
 
-/// Logs which corrections someone should look at.
+/// Logs the corrections that need attention.
 fn warn_of_corrections(report: &CorrectionsReport) {
     if !report.disputed.is_empty() {
         let count = report.disputed.len();

@@ -1,13 +1,13 @@
-//! The synthetic sample set: phantoms of axial chest CT, so that the pipeline runs with no
+//! The synthetic sample set: phantoms of axial chest CT, so that the pipeline runs without a
 //! download.
 //!
-//! A phantom is a slice in Hounsfield units (chest wall, ribs, spine, lungs, airways and
-//! vessels), shown through a window with a scanner's blur and noise. Its class decides one
-//! thing: the lesion. Patient, scanner and noise come from streams of random numbers that do not
-//! know the class, so that [`phantom`] gives, for one seed and index, the same patient with and
-//! without each lesion.
+//! A phantom is a slice in Hounsfield units (chest wall, ribs, spine, lungs, airways and vessels),
+//! displayed through a window with a scanner's blur and noise. Its class only decides the lesion.
+//! Patient, scanner and noise come from streams of random numbers that do not depend on the class,
+//! so that [`phantom`] gives, for one seed and index, the same patient with and without each
+//! lesion.
 //!
-//! The pictures are for testing software. They say nothing about real tumours.
+//! The pictures are for testing software. They are no evidence about real tumours.
 
 mod canvas;
 mod class;
@@ -40,8 +40,8 @@ use scanner::Scanner;
 pub struct Phantom {
     /// The slice as shown on a screen.
     pub picture: GrayImage,
-    /// Where the lesion is: 255 where a pixel is all lesion, 0 where it has none. Of the picture's
-    /// size; all 0 where the class is normal.
+    /// The lesion: 255 if a pixel is completely lesion, 0 if it has none. Of the picture's size;
+    /// all 0 if the class is normal.
     pub lesion: GrayImage,
 }
 
@@ -56,7 +56,7 @@ pub enum SampleError {
     Encode {
         /// The picture.
         path: PathBuf,
-        /// What the encoder said.
+        /// The encoder's error.
         #[source]
         source: image::ImageError,
     },
@@ -65,7 +65,7 @@ pub enum SampleError {
 /// Makes the phantom of a patient, `index`, with the lesion of a class.
 ///
 /// The same arguments give the same pixels, in any thread and on any platform. Phantoms of one seed
-/// and index differ between classes only where a lesion is.
+/// and index differ between classes only at the lesion.
 pub fn phantom(seed: u64, index: usize, class: SampleClass) -> Phantom {
     let draws = |subject| Draws::new(seed, index, subject);
     let mut of_patient = draws(Subject::Patient);
@@ -83,7 +83,7 @@ pub fn phantom(seed: u64, index: usize, class: SampleClass) -> Phantom {
 }
 
 impl Phantom {
-    /// The box around the pixels that are lesion for the greater part; none where there are none.
+    /// The box around the pixels that are mostly lesion; none if there are none.
     pub fn lesion_box(&self) -> Option<LesionBox> {
         let (width, height) = self.lesion.dimensions();
         let inside = self.lesion.enumerate_pixels().filter(|(_, _, share)| share.0[0] >= 128);
@@ -106,9 +106,9 @@ fn grey(canvas: &Canvas, pixels: Vec<u8>) -> GrayImage {
 }
 
 /// Writes a sample set as `folder/<class>/<nnn>.png` (8-bit grey), the classes in turn, so that
-/// their counts differ by one at most. Returns where the lesions are, by the path below `folder`.
+/// their counts differ by one at most. Returns the lesions, by the path below `folder`.
 ///
-/// The bytes depend on `images` and `seed` alone.
+/// The bytes depend only on `images` and `seed`.
 ///
 /// # Errors
 /// When a folder or file cannot be written.
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// What a program could tell a picture by that knows nothing of lesions.
+    /// A feature that a program without knowledge of lesions could classify pictures by.
     struct Clue {
         class: usize,
         values: Vec<f64>,
@@ -214,7 +214,7 @@ mod tests {
         (0..4).max_by_key(|class| votes(*class)).unwrap()
     }
 
-    /// The share that a classifier gets right of images it has not seen, over five folds.
+    /// The accuracy of a classifier on images it has not seen, over five folds.
     fn accuracy(clues: &[Clue], classify: impl Fn(&[&Clue], &Clue) -> usize) -> f64 {
         let fold = |position: usize| position / SampleClass::ALL.len() % 5;
         let is_right = |(position, unknown): &(usize, &Clue)| {

@@ -1,22 +1,22 @@
-//! Whether the grey DICOM images of a set are all seen in the same way.
+//! Whether all grey DICOM images of a set use the same kind of window.
 
 use std::collections::BTreeMap;
 
 use imaging::SeenThrough;
 
-/// How many images are seen in which way, and the first of each.
+/// How many images use each kind of window, and the first of each.
 #[derive(Debug, Default)]
 pub(crate) struct WindowCounts(BTreeMap<SeenThrough, (usize, String)>);
 
 impl WindowCounts {
-    /// Counts an image; one that is not grey DICOM is seen as it is.
+    /// Counts an image; one that is not grey DICOM uses none.
     pub(crate) fn count(&mut self, through: Option<SeenThrough>, path: &str) {
         let Some(through) = through else { return };
         self.0.entry(through).or_insert_with(|| (0, path.to_owned())).0 += 1;
     }
 
-    /// What is to be said where they differ: the same tissue has other greys in each kind, and a
-    /// model can tell the kinds apart by that.
+    /// The warning if they differ: the same tissue has different greys in each kind, and a model
+    /// can distinguish the kinds by that.
     pub(crate) fn warning(&self) -> Option<String> {
         if self.0.len() < 2 {
             return None;

@@ -1,4 +1,4 @@
-//! Where the images come from, brought to a folder on this machine.
+//! Obtains the images as a folder on this machine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,12 +25,12 @@ mod url;
 use archive::digest_of;
 pub(crate) use text::from_text;
 
-/// A folder of images, and where it came from.
+/// A folder of images, and its origin.
 #[derive(Debug)]
 pub(crate) struct Source {
     files: Files,
     pub(crate) provenance: Provenance,
-    /// Where lesions are known to be, by the path below the folder: of the sample set alone.
+    /// Known lesions, by the path below the folder: only for the sample set.
     pub(crate) lesions: BTreeMap<String, LesionBox>,
 }
 
@@ -38,23 +38,23 @@ pub(crate) struct Source {
 enum Files {
     /// Made by this run, removed when it ends.
     Scratch(StagedFolder),
-    /// Somebody's; read and never changed.
+    /// A user's folder; read and never changed.
     Foreign(PathBuf),
 }
 
-/// Where the images came from, as `report.json` tells it. Nothing here depends on the machine or
-/// the moment: the same data gives the same report.
+/// The origin of the images, for `report.json`. Nothing here depends on the machine or the time:
+/// the same data gives the same report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Provenance {
     pub(crate) kind: SourceKind,
     /// The name of a file or folder, or an address, without its path on this machine and without
-    /// what may be secret.
+    /// possible secrets.
     pub(crate) name: String,
     /// The digest of the archive; none for folders and the sample set.
     pub(crate) archive_sha256: Option<Digest>,
 }
 
-/// The kinds that `data.source.kind` in `config.yaml` knows.
+/// The kinds that `data.source.kind` in `config.yaml` accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SourceKind {
@@ -66,8 +66,7 @@ pub(crate) enum SourceKind {
 }
 
 impl Source {
-    /// Brings the source that the settings name to this machine: draws the sample set, downloads,
-    /// unpacks.
+    /// Obtains the source that the settings name: draws the sample set, downloads, unpacks.
     pub(crate) fn obtain(settings: &Settings) -> anyhow::Result<Self> {
         let config = &settings.config;
         let (kind, name, archive) = match &config.data.source {
@@ -114,7 +113,7 @@ impl Source {
         Self { files, provenance, lesions: BTreeMap::new() }
     }
 
-    /// Where the images lie.
+    /// The folder of the images.
     pub(crate) fn folder_path(&self) -> &Path {
         match &self.files {
             Files::Scratch(scratch) => scratch.path(),
@@ -122,7 +121,7 @@ impl Source {
         }
     }
 
-    /// Whether the images may be moved away from there.
+    /// Whether the images may be moved out of it.
     pub(crate) fn ownership(&self) -> Ownership {
         match self.files {
             Files::Scratch(_) => Ownership::Ours,
@@ -147,9 +146,9 @@ fn file_name(path: &Path) -> String {
         .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Refuses a source folder in the output folder, which publishing would remove, and an output in
-/// the source, which would be read as a part of it the next time. So it is with the folder of
-/// corrections.
+/// Refuses a source folder inside the output folder, which publishing would remove, and an output
+/// inside the source, which would be read as a part of it the next time. The same applies to the
+/// folder of corrections.
 pub(crate) fn refuse_overlap(config: &Config) -> Result<(), UsageError> {
     let output = &config.paths.data_ingestion;
     let corrections = config.data.corrections.as_deref().filter(|folder| folder.is_dir());
@@ -166,7 +165,7 @@ pub(crate) fn refuse_overlap(config: &Config) -> Result<(), UsageError> {
     refuse_overlap_of(path, output)
 }
 
-/// They would be read as a part of the source too, and go to any split.
+/// They would also be read as a part of the source, and go to any split.
 fn refuse_corrections_in_source(source: &Path, corrections: &Path) -> Result<(), UsageError> {
     let (source_place, corrections_place) = (place_of(source), place_of(corrections));
     if corrections_place.starts_with(&source_place) || source_place.starts_with(&corrections_place)
@@ -194,7 +193,7 @@ fn refuse_overlap_of(source: &Path, output: &Path) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// The absolute path, with links resolved in as much of it as is there.
+/// The absolute path, with links resolved in the part that exists.
 fn place_of(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let known = absolute.ancestors().find_map(|above| {

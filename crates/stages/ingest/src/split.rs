@@ -1,4 +1,4 @@
-//! Splits that the source lacks, made by ratio: stratified, seeded, duplicates kept together.
+//! Makes splits that the source lacks, by ratio: stratified, seeded, with duplicates kept together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::inspect::Image;
 
-/// Where a split comes from.
+/// The origin of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SplitOrigin {
@@ -22,7 +22,7 @@ pub(crate) enum SplitOrigin {
     Absent,
 }
 
-/// An image with the split it goes to.
+/// An image with its split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AssignedImage {
     pub(crate) image: Image,
@@ -30,19 +30,19 @@ pub(crate) struct AssignedImage {
     pub(crate) origin: Origin,
 }
 
-/// Where an image comes from, and who says of what class it is.
+/// The origin of an image, and of its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The source, whose folders tell the class.
+    /// The source; the class comes from its folders.
     Source,
-    /// The source; a correction tells the class, and the one in `image.file` is wrong.
+    /// The source; the class comes from a correction, and the one in `image.file` is wrong.
     Relabelled { class: String },
-    /// The folder of corrections, relative to which `image.file` has its path.
+    /// The folder of corrections; the path of `image.file` is relative to it.
     Correction { folder: PathBuf },
 }
 
 impl AssignedImage {
-    /// The class that counts.
+    /// The class in use.
     pub(crate) fn class(&self) -> &str {
         match &self.origin {
             Origin::Relabelled { class } => class,
@@ -51,14 +51,14 @@ impl AssignedImage {
     }
 }
 
-/// Every image with its split, and where each split comes from.
+/// Every image with its split, and the origin of each split.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) images: Vec<AssignedImage>,
     pub(crate) origins: BTreeMap<Split, SplitOrigin>,
 }
 
-/// Split folders that leave nothing to train on.
+/// Split folders without anything to train on.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "split the images: the source has {} folders and no train folder to take the others out of; \
@@ -69,12 +69,12 @@ pub(crate) struct NothingToTrainOn {
     present: Vec<&'static str>,
 }
 
-/// Gives every image a split. A split that the source has as a folder is kept as it is; those
-/// that are missing are drawn from the training images (from all, where there are no split
-/// folders), class by class, in the proportions of `ratios`.
+/// Gives every image a split. A split that the source has as a folder is unchanged. Missing splits
+/// are drawn from the training images (from all images, if there are no split folders), class by
+/// class, in the proportions of `ratios`.
 ///
-/// The draw is keyed by `seed` and the images' contents: neither the order of the folder nor a
-/// file's name has a part in it, and files of the same content go to the same split.
+/// The draw depends on `seed` and the images' contents: neither the order of the folder nor a
+/// file's name has an effect, and files of the same content go to the same split.
 pub(crate) fn assign(
     images: Vec<Image>,
     ratios: SplitRatios,
@@ -125,7 +125,7 @@ fn draw(images: &[Image], shares: &[(Split, f64)], seed: u64) -> Vec<Split> {
     for image in images {
         copies.entry(image.sha256).or_default().push(image);
     }
-    // A content that carries two labels is drawn once, with the first of its classes.
+    // A content with two labels is drawn once, with the first of its classes.
     let mut strata: BTreeMap<&str, Vec<(Digest, usize)>> = BTreeMap::new();
     for (content, images) in &copies {
         let classes = images.iter().map(|image| image.file.class.as_str());
@@ -141,14 +141,14 @@ fn draw(images: &[Image], shares: &[(Split, f64)], seed: u64) -> Vec<Split> {
     images.iter().map(|image| split_of[&image.sha256]).collect()
 }
 
-/// A content's place in the draw: a keyed hash, as good as a random number and the same wherever
-/// the content is met.
+/// A content's position in the draw: a keyed hash, as good as a random number and the same wherever
+/// the content occurs.
 fn draw_key(seed: u64, content: Digest) -> Digest {
     Digest::of_fields([&seed.to_le_bytes()[..], content.as_bytes()])
 }
 
-/// Deals out contents in the order given: each to the split that lacks the largest part of what
-/// it is to have, among those in which all its copies have room.
+/// Assigns contents in the order given: each to the split that lacks the largest part of its
+/// target, among those with room for all its copies.
 fn draw_stratum(
     contents: &[(Digest, usize)],
     shares: &[(Split, f64)],
@@ -173,8 +173,8 @@ fn draw_stratum(
     }
 }
 
-/// How many of `total` images each split is to have: largest remainders, and at least one each
-/// where there are contents enough. Training comes first.
+/// How many of `total` images each split is to have: largest remainders, and at least one each if
+/// there are enough contents. Training comes first.
 fn apportion(total: usize, contents: usize, shares: &[(Split, f64)]) -> Vec<usize> {
     let sum: f64 = shares.iter().map(|(_, share)| share).sum();
     let exact: Vec<f64> = shares.iter().map(|(_, share)| total as f64 * share / sum).collect();

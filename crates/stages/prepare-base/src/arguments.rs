@@ -1,4 +1,4 @@
-//! The command line, and what it changes in the two configuration files.
+//! The command line, and its effect on the two configuration files.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,9 @@ Examples (in a source tree, scripts/stage before the name):
 
 ImageNet weights are taken from pretrained.file where it exists. Otherwise they come from the
 Hugging Face hub: 59 MB once, kept under paths.downloads. HF_ENDPOINT names a mirror,
-HF_TOKEN a token it asks for.";
+HF_TOKEN a token it asks for.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.";
 
 /// Prepare the model: a VGG16 base with its top cut off, and a fresh head
 ///
@@ -115,7 +117,7 @@ impl From<HeadChoice> for HeadKind {
 }
 
 impl Arguments {
-    /// Both configuration files with the flags laid over them, checked.
+    /// Both configuration files, changed by the flags and checked.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = self.common.settings()?;
         let params = &mut settings.params.prepare_base;

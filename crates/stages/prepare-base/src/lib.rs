@@ -6,7 +6,7 @@
 //! random ─────────┘       └─ and a fresh head ─▶ updated_base_model.safetensors
 //! ```
 //!
-//! `architecture.json` beside them says what the network is and holds both digests. The same
+//! `architecture.json` beside them describes the network and holds both digests. The same
 //! parameters and weights give the same bytes.
 
 mod arguments;
@@ -22,6 +22,7 @@ use classifier::tensors::{self, TensorMap};
 use classifier::{ClassifierError, initialise, summary_table};
 use dataset::ClassIndices;
 use program::UsageError;
+use serde_json::json;
 
 pub use arguments::{Arguments, WeightsChoice};
 use weights::Weights;
@@ -29,8 +30,8 @@ use weights::Weights;
 /// Makes the base and the base with a head, and prints the model's summary on standard output.
 ///
 /// # Errors
-/// When the configuration is refused, the weights cannot be had or do not fit, or the folder
-/// cannot be written. What stood there before then stays as it was.
+/// When the configuration is refused, the weights cannot be obtained or do not fit, or the folder
+/// cannot be written. The previous folder is then unchanged.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let params = &settings.params.prepare_base;
@@ -44,7 +45,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     write(folder, architecture, weights, head)
         .with_context(|| format!("make {}", folder.display()))?;
     tracing::info!("wrote {}", folder.display());
-    terminal::Printed.write_all(table.as_bytes()).context("print the summary")
+    let facts = json!({
+        "program": "prepare-base",
+        "output": folder,
+        "base": folder.join(BaseDescription::BASE_FILE),
+        "description": folder.join(BaseDescription::FILE),
+    });
+    arguments.common.print(&table, &facts)
 }
 
 /// A layer that does not exist is a mistake in the configuration: exit code 2.
@@ -57,7 +64,7 @@ fn refuse_layer(error: ClassifierError) -> anyhow::Error {
     }
 }
 
-/// Writes the two weight files and their description; the folder appears whole or not at all.
+/// Writes the two weight files and their description; the folder appears completely or not at all.
 fn write(
     folder: &Path,
     architecture: Architecture,

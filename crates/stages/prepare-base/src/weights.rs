@@ -1,4 +1,4 @@
-//! The base's 26 tensors, `features.0.weight` to `features.28.bias`, from three places.
+//! The base's 26 tensors, `features.0.weight` to `features.28.bias`, from one of three sources.
 
 mod cache;
 mod card;
@@ -17,7 +17,7 @@ use config::{Config, PrepareBaseParams, WeightsSource};
 pub(crate) use error::WeightsError;
 pub(crate) use loaded::Weights;
 
-/// Brings the weights that the parameters ask for, checked against VGG16's shapes.
+/// Obtains the weights that the parameters name, checked against VGG16's shapes.
 pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weights, WeightsError> {
     let (specs, file) = (vgg16::tensor_specs(), &config.pretrained.file);
     let weights = match params.weights {
@@ -36,8 +36,8 @@ pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weight
     Ok(weights)
 }
 
-/// Says what the weights want, and where the images will be of another size than they were
-/// trained on. Convolutions take any size: that is no mistake.
+/// Logs the input that the weights need, and whether the images have another size than in their
+/// training. Convolutions accept any size, so this is not an error.
 fn tell(description: &BaseWeights, image_size: u32) {
     let Some(BaseInput { normalisation, image_size: trained_on }) = description.input else {
         return;

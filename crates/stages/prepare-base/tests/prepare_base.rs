@@ -1,4 +1,4 @@
-//! The program itself, in a folder of its own, with weights from every place.
+//! The program itself, in its own folder, with weights from every source.
 
 #[cfg(test)]
 mod fixture;
@@ -9,7 +9,7 @@ use test_server::{Response, TestServer, closed_address};
 const BASE: &str = "artifacts/base_model/base_model.safetensors";
 const UPDATED: &str = "artifacts/base_model/updated_base_model.safetensors";
 
-/// What the tensors of the base take in the file.
+/// Size of the base's tensors in the file.
 const FEATURES_BYTES: usize = 14_714_688 * 4;
 
 #[test]
@@ -158,7 +158,7 @@ fn what_a_file_wants_to_see_is_kept_and_its_channels_are_turned() {
     assert_eq!(weights["input"], input);
     assert_eq!(weights["licence"], "CC BY 4.0");
     assert_eq!(weights["source"], "somebody");
-    // Of the first kernel, blue's nine values come last now.
+    // In the first kernel, blue's nine values are last now.
     let (theirs, ours) =
         (file.tensor("features.0.weight"), project.tensor(BASE, "features.0.weight"));
     assert_eq!(ours[..36], theirs[72..108]);
@@ -195,7 +195,7 @@ fn keras_own_file_is_read_as_it_is() {
     assert_eq!(weights["input"], serde_json::json!({"normalisation": "caffe", "image_size": 224}));
     let keras = project.read(BASE);
 
-    // The same as a safetensors file that says what Keras' file is.
+    // The same as a safetensors file with the description of Keras' file.
     let same = Vgg16File::new().saying(&[
         ("mean", "103.939, 116.779, 123.68"),
         ("std", "1, 1, 1"),

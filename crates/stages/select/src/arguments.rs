@@ -1,4 +1,4 @@
-//! The command line, and what it changes in the two configuration files.
+//! The command line, and its effect on the two configuration files.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,11 @@ Examples (in a source tree, scripts/stage before the name):
       Take this one.
 
 Ties go to the lower validation loss, then the earlier epoch, then the name. Only checkpoints
-trained on the present data compete. Research use only. Not a medical device.";
+trained on the present data compete.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+
+Research use only. Not a medical device.";
 
 /// Make the best checkpoint the model
 ///
@@ -49,7 +53,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Both configuration files with the flags laid over them, checked.
+    /// Both configuration files, changed by the flags and checked.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = self.common.settings()?;
         if let Some(pattern) = &self.pattern {

@@ -9,16 +9,16 @@ use crate::pattern::{CheckpointPattern, PatternError};
 use crate::ranking::Candidate;
 use crate::runs::RunFolder;
 
-/// More than this between the number in a file name and the accuracy in the file is not rounding
-/// to four digits.
+/// A larger difference between the number in a file name and the accuracy in the file is not
+/// explained by rounding to four digits.
 const ROUNDING: f64 = 1e-4;
 
-/// The checkpoints whose names fit the pattern, with the accuracy that each records of itself, which
-/// has all its digits, loss and epoch.
+/// The checkpoints whose names match the pattern, with the accuracy that each records in its
+/// metadata (with all digits), loss and epoch.
 ///
 /// # Errors
-/// When no name fits, a name fits and holds no number where the accuracy should be, or a
-/// checkpoint or the curves of its run cannot be read.
+/// When no name matches, a name matches but has no number in place of the accuracy, or a checkpoint
+/// or the curves of its run cannot be read.
 pub(crate) fn candidates(
     runs: &[RunFolder],
     pattern: &CheckpointPattern,
@@ -56,7 +56,7 @@ pub(crate) fn candidates(
     Ok(candidates)
 }
 
-/// The checkpoint that a person named, with the accuracy it states itself.
+/// The checkpoint that the user named, with the accuracy it records.
 ///
 /// # Errors
 /// When it cannot be read, or was trained on other data.

@@ -7,7 +7,7 @@ use program::UsageError;
 use crate::history::HistoryError;
 use crate::pattern::PatternError;
 
-/// Why there is no model to make.
+/// Why no model can be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SelectError {
     /// A file cannot be read or written.
@@ -19,7 +19,7 @@ pub(crate) enum SelectError {
     /// A run's curves cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// The pattern does not do its work; ends the program with exit code 2.
+    /// The pattern is unusable; ends the program with exit code 2.
     #[error("{0}")]
     Pattern(#[source] UsageError),
     /// No finished run.
@@ -69,7 +69,7 @@ pub(crate) enum SelectError {
         /// The checkpoint.
         path: PathBuf,
     },
-    /// The base has been made anew since.
+    /// The base was made again since.
     #[error(
         "put {} on its base: it belongs to a base with SHA-256 {}, {} now holds {}; run train \
          again, or prepare-base with the parameters it had",

@@ -25,7 +25,7 @@ pub(crate) enum HistoryError {
         #[source]
         source: csv::Error,
     },
-    /// No row for an epoch that a checkpoint was written after.
+    /// No row for the epoch of a checkpoint.
     #[error("find epoch {epoch} in {}: no such row; train again to write the run anew", path.display())]
     NoSuchEpoch {
         /// The file.

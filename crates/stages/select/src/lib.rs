@@ -9,12 +9,11 @@
 //! model/  whole model, class indices, description, curves
 //! ```
 
-use std::io::Write;
-
 use anyhow::Context;
 use classifier::description::ModelDescription;
 use dataset::ValidatedManifest;
 use program::UsageError;
+use serde_json::json;
 
 mod arguments;
 mod candidates;
@@ -35,15 +34,15 @@ use ranking::{Candidate, Reason, rank};
 use runs::RunFolder;
 use table::CandidateTable;
 
-/// Candidates that are printed.
+/// Number of candidates printed.
 const SHOWN: usize = 5;
 
 /// Selects the best checkpoint, or the one that the arguments name, and writes the model.
 ///
 /// # Errors
-/// When the configuration cannot be used, no checkpoint was trained on the present data or fits
-/// the pattern, the selected one is not the file that was recorded or belongs to another base, or
-/// the model cannot be written. The model folder is then as it was before.
+/// When the configuration cannot be used, no checkpoint was trained on the present data or matches
+/// the pattern, the selected one is not the recorded file or belongs to another base, or the model
+/// cannot be written. The model folder is then unchanged.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(model) = &arguments.from_registry {
         let successor = format!("--from-registry has moved; say: register --fetch {model}");
@@ -68,15 +67,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     let table = CandidateTable { candidates: &candidates, shown: SHOWN };
     let (folder, file_name, model) = (&winner.folder, &winner.file_name, paths.model.display());
-    writeln!(
-        terminal::Printed,
+    let text = format!(
         "{table}\n\nselected {folder}/{file_name}: {reason}\nwrote {model}\n{}",
         ModelDescription::NOTICE
-    )
-    .context("print the selection")
+    );
+    let facts = json!({
+        "program": "select",
+        "model": paths.model,
+        "checkpoint": winner.path,
+        "reason": reason.to_string(),
+        "candidates": candidates.len(),
+        "epoch": winner.epoch,
+        "valid_accuracy": winner.validation_accuracy,
+        "valid_loss": winner.validation_loss,
+    });
+    arguments.common.print(&text, &facts)
 }
 
-/// The checkpoints of some runs, best first and at least one, and why the first one is.
+/// The checkpoints of some runs, best first and at least one, and the reason for the first one.
 fn ranked(runs: &[RunFolder], pattern: &str) -> Result<(Vec<Candidate>, Reason), SelectError> {
     let mut candidates = candidates::candidates(runs, &CheckpointPattern::new(pattern)?)?;
     let reason = rank(&mut candidates);

@@ -1,18 +1,18 @@
-//! `model/metrics.json`: what experiments are ranked by.
+//! `model/metrics.json`: the metrics for ranking experiments.
 //!
-//! None of it has seen the test split. Scores of the validation split are those of the bare
-//! probabilities, which are calibrated later; those of the cross-validation are of the training split
-//! alone, by heads that were not trained on the images they are asked about.
+//! None of it uses the test split. Scores of the validation split use the probabilities before
+//! calibration. Those of the cross-validation use the training split alone, with heads that were
+//! not trained on the predicted images.
 
 use classifier::checkpoint::CheckpointMetadata;
 use serde::Serialize;
 
-/// Flat, so that `dvc exp show` has a column for each. What is undefined is left out.
+/// Flat, so that `dvc exp show` has a column for each. Undefined values are left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Metrics {
     #[serde(skip_serializing_if = "Option::is_none")]
     cv_accuracy: Option<f64>,
-    /// Of `cv_accuracy`: differences below two of these are ties.
+    /// For `cv_accuracy`: differences below two of these are ties.
     #[serde(skip_serializing_if = "Option::is_none")]
     cv_accuracy_standard_error: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// What a checkpoint says of itself.
+    /// The metrics of a checkpoint.
     pub(crate) fn of(checkpoint: &CheckpointMetadata) -> Self {
         let solved = checkpoint.solved.as_ref().map(|solved| solved.search.best());
         let epochs = checkpoint.epochs.as_ref().map(solvers::EpochSearch::best);

@@ -2,11 +2,11 @@ use regex::Regex;
 
 /// A regular expression over checkpoint names whose one capture group is the validation accuracy.
 ///
-/// It is searched for anywhere in the name; `^` and `$` hold it to the ends.
+/// It may match anywhere in the name; `^` and `$` tie it to the ends.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckpointPattern(Regex);
 
-/// A pattern that does not do its work. Every message shows the pattern and what it was tried on.
+/// An unusable pattern. Every message names the pattern and the text it was tried on.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PatternError {
     /// Not a regular expression.
@@ -23,10 +23,10 @@ pub(crate) enum PatternError {
     Groups {
         /// The pattern.
         pattern: String,
-        /// How many it has.
+        /// Its number of groups.
         groups: usize,
     },
-    /// The group holds something else than a number.
+    /// The group holds something other than a number.
     #[error(
         "read the validation accuracy of {file_name}: the capture group of '{pattern}' holds \
          {captured:?}, which is not a number; put the group around the number alone"
@@ -36,10 +36,10 @@ pub(crate) enum PatternError {
         file_name: String,
         /// The pattern.
         pattern: String,
-        /// What the group holds.
+        /// The content of the group.
         captured: String,
     },
-    /// No checkpoint has a name that fits.
+    /// No checkpoint's name matches.
     #[error(
         "find a checkpoint: no file name fits the pattern '{pattern}', {file_name} for example does \
          not; correct select.checkpoint_pattern in params.yaml, or give --pattern"
@@ -53,7 +53,7 @@ pub(crate) enum PatternError {
 }
 
 impl PatternError {
-    /// No name fits; `file_name` is one of those that were tried.
+    /// No name matches; `file_name` is one of those that were tried.
     pub(crate) fn no_match(pattern: &CheckpointPattern, file_name: &str) -> Self {
         Self::NoMatch { file_name: file_name.into(), pattern: pattern.as_str().into() }
     }
@@ -79,10 +79,10 @@ impl CheckpointPattern {
         self.0.as_str()
     }
 
-    /// The validation accuracy that a file name states, or `None` where the name does not fit.
+    /// The validation accuracy in a file name, or `None` if the name does not match.
     ///
     /// # Errors
-    /// When the name fits but the group does not hold a finite number.
+    /// When the name matches but the group does not hold a finite number.
     pub(crate) fn validation_accuracy(&self, file_name: &str) -> Result<Option<f64>, PatternError> {
         let Some(captures) = self.0.captures(file_name) else { return Ok(None) };
         let captured = captures.get(1).map_or("", |group| group.as_str());

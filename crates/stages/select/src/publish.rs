@@ -14,12 +14,12 @@ use crate::error::SelectError;
 use crate::metrics::Metrics;
 use crate::ranking::Candidate;
 
-/// Writes the model folder: the checkpoint on its base, class indices, description, metrics, and the
-/// curves of its run, so that `evaluate` needs this folder alone.
+/// Writes the model folder: the checkpoint on its base, class indices, description, metrics, and
+/// the curves of its run, so that `evaluate` needs only this folder.
 ///
 /// # Errors
-/// When the checkpoint or the base is not the file that was recorded, they do not belong together,
-/// or the folder cannot be written; it is then as it was before.
+/// When the checkpoint or the base is not the recorded file, they do not belong together, or the
+/// folder cannot be written; it is then unchanged.
 pub(crate) fn publish(
     candidate: &Candidate,
     base_folder: &Path,
@@ -45,7 +45,7 @@ pub(crate) fn publish(
     Ok(description)
 }
 
-/// Reads the checkpoint after its digest was found to be the one on record.
+/// Reads the checkpoint, and checks its digest against the recorded one.
 fn read_recorded(
     candidate: &Candidate,
     run_folder: &Path,

@@ -9,7 +9,7 @@ pub(crate) struct Candidate {
     pub(crate) folder: String,
     /// Its own name in that folder.
     pub(crate) file_name: String,
-    /// Where it lies.
+    /// Its path.
     pub(crate) path: PathBuf,
     /// Validation accuracy that the checkpoint records, in [0, 1].
     pub(crate) validation_accuracy: f64,
@@ -19,10 +19,10 @@ pub(crate) struct Candidate {
     pub(crate) epoch: u32,
 }
 
-/// Why the first candidate stands before the second.
+/// Why the first candidate is ranked before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// There is no other.
+    /// There is no other candidate.
     OnlyCandidate,
     /// No other is as accurate.
     HigherAccuracy,
@@ -30,9 +30,9 @@ pub(crate) enum Reason {
     LowerLoss,
     /// As accurate and with the same loss as others, and of an earlier epoch.
     EarlierEpoch,
-    /// Equal in everything that counts; its run's name, then its own, comes first.
+    /// Equal in all criteria; its run's name, then its own, comes first.
     FirstName,
-    /// The person asked for it.
+    /// The user named it.
     Named,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The order of two candidates, the better one first, and what decides it.
+/// The order of two candidates, the better one first, and the criterion that decides.
 fn compare(a: &Candidate, b: &Candidate) -> (Ordering, Reason) {
     let accuracy = b.validation_accuracy.total_cmp(&a.validation_accuracy);
     let loss = a.validation_loss.total_cmp(&b.validation_loss);
@@ -68,7 +68,7 @@ fn compare(a: &Candidate, b: &Candidate) -> (Ordering, Reason) {
 }
 
 /// Puts the best candidate first: highest validation accuracy, then lowest validation loss, then
-/// the earliest epoch, then the names of folder and file. Says why the first one won.
+/// the earliest epoch, then the names of folder and file. Returns why the first one won.
 pub(crate) fn rank(candidates: &mut [Candidate]) -> Reason {
     candidates.sort_by(|a, b| compare(a, b).0);
     match candidates {

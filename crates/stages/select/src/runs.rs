@@ -9,7 +9,7 @@ use crate::error::SelectError;
 /// A finished run: a `Checkpoint_<run>` folder and the checkpoints in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunFolder {
-    /// Where it lies.
+    /// Its path.
     pub(crate) path: PathBuf,
     /// Its name, `Checkpoint_<run>`.
     pub(crate) name: String,
@@ -18,7 +18,7 @@ pub(crate) struct RunFolder {
 }
 
 /// The finished runs in the folder that `train` writes to, sorted by name. Files, other folders,
-/// and what a killed program left half-written are passed over.
+/// and the partial output of killed programs are ignored.
 ///
 /// # Errors
 /// When the folder cannot be listed, or holds no run with a checkpoint.
@@ -40,12 +40,12 @@ pub(crate) fn find_runs(folder: &Path) -> Result<Vec<RunFolder>, SelectError> {
     Ok(runs)
 }
 
-/// Those of the runs that were trained on the data with this digest; the others are named in the
-/// log and passed over.
+/// The runs that were trained on the data with this digest; the others are named in the log and
+/// ignored.
 ///
 /// # Errors
-/// When a checkpoint cannot be read, or all runs were trained on other data; `folder` is where
-/// they lie.
+/// When a checkpoint cannot be read, or all runs were trained on other data; `folder` holds the
+/// runs.
 pub(crate) fn trained_on(
     data: Digest,
     runs: Vec<RunFolder>,

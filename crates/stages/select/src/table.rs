@@ -2,12 +2,12 @@ use std::fmt;
 
 use crate::ranking::Candidate;
 
-/// Candidates for a person to read, best first; those after the first `shown` are only counted.
+/// Candidates for people, best first; those after the first `shown` are only counted.
 #[derive(Debug)]
 pub(crate) struct CandidateTable<'a> {
     /// Ranked, best first.
     pub(crate) candidates: &'a [Candidate],
-    /// How many get a row.
+    /// Number of rows.
     pub(crate) shown: usize,
 }
 

@@ -1,6 +1,6 @@
 //! The real program on checkpoints that a test writes: no image and no training is needed.
 
-// Always true here; it tells clippy that the helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ impl Project {
         self.root.path().join(relative)
     }
 
-    /// Puts another data set in place; returns its digest.
+    /// Replaces the data set; returns its digest.
     fn ingest(&self, content: &str) -> Digest {
         let folder = self.path("artifacts/data_ingestion");
         let record = ImageRecord {
@@ -110,7 +110,7 @@ impl Project {
         ValidatedManifest::read(&validation, &images).unwrap().included().digest()
     }
 
-    /// Writes a finished run on some data, as `train` leaves it; returns its folder.
+    /// Writes a finished run on some data, as `train` does; returns its folder.
     fn train_on(&self, data: Digest, name: &str, epochs: &[Epoch]) -> PathBuf {
         let run = RunId::of_inputs(&Digest::of(name.as_bytes()));
         let folder = self.path("artifacts/model_training").join(run.folder_name());
@@ -372,7 +372,7 @@ fn a_folder_of_other_files_is_not_replaced_by_the_model() {
 fn a_calibration_of_the_model_before_goes_with_it() {
     let project = Project::new();
     project.train("run", &[(0.5, 0.7)]);
-    // As DVC leaves the folder: what select makes is gone, what calibrate added is not.
+    // As DVC leaves the folder: the outputs of select are gone, those of calibrate are not.
     let stale = project.path("model/calibration.json");
     artifact::write_file(&stale, b"{}").unwrap();
     project.select(&[]).success();

@@ -44,6 +44,10 @@ pub struct Arguments {
     #[arg(long)]
     pub permute_labels: bool,
 
+    /// Train nothing: print what this machine would train with, as JSON
+    #[arg(long)]
+    pub machine: bool,
+
     /// Options of every stage
     #[command(flatten)]
     pub common: CommonArguments,
@@ -70,7 +74,7 @@ fn parse_precision(text: &str) -> Result<Precision, String> {
 }
 
 impl Arguments {
-    /// Both configuration files, with what the flags change.
+    /// Both configuration files, changed by the flags.
     ///
     /// # Errors
     /// When a file is refused, or a flag is out of its range.
@@ -78,7 +82,7 @@ impl Arguments {
         let mut settings = self.common.settings()?;
         let train = &mut settings.params.train;
         if self.epochs.is_some() || self.batch_size.is_some() || self.learning_rate.is_some() {
-            // A head without epochs refuses the section, and says why.
+            // A head without epochs refuses the section with a message.
             let descent = train.descent.get_or_insert_with(DescentParams::default);
             descent.epochs = self.epochs.unwrap_or(descent.epochs);
             descent.batch_size = self.batch_size.unwrap_or(descent.batch_size);

@@ -1,4 +1,5 @@
-//! Cross-validation of a training by epochs, fold by fold; what is done is kept in the work folder.
+//! Cross-validation of a training by epochs, fold by fold; finished folds are kept in the work
+//! folder.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use classifier::learner::Learner;
@@ -16,15 +17,15 @@ use crate::Training;
 /// The solved head that a training starts from.
 #[derive(Debug)]
 pub(crate) struct SolvedStart {
-    /// What the head sees at first.
+    /// The head's first input.
     pub(crate) examples: Examples,
-    /// What was chosen for it, on all training images.
+    /// The choice for it, made on all training images.
     pub(crate) choice: Choice,
 }
 
 impl Training {
-    /// Says after how many epochs to stop, and whether training beats its start. In each fold the
-    /// head is solved anew, without the images that are held out.
+    /// Finds after how many epochs to stop, and whether training beats its start. In each fold the
+    /// head is solved again, without the held-out images.
     pub(crate) fn cross_validate(
         &self,
         descent: &DescentParams,

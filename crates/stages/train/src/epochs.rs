@@ -13,7 +13,7 @@ use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
 impl Training {
-    /// Finds out how many epochs there are to be, where it is asked to, and goes through them.
+    /// Finds the number of epochs, if requested, and runs them.
     pub(crate) fn descend(
         &mut self,
         descent: &DescentParams,
@@ -46,7 +46,7 @@ impl Training {
         self.solve_below(&learner, solve, params)
     }
 
-    /// Goes through the epochs, or through those that are left.
+    /// Runs all epochs, or the remaining ones.
     fn go_through_epochs(
         &mut self,
         descent: &DescentParams,
@@ -95,7 +95,7 @@ impl Training {
     }
 }
 
-/// A training that is not worth its time is said so where people see it.
+/// Logs a training that is not worthwhile where people see it.
 fn tell(search: &EpochSearch) {
     if search.gain.as_ref().is_some_and(|gain| !gain.beats_start) {
         tracing::warn!("{search}");

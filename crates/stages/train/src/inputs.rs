@@ -1,4 +1,4 @@
-//! What a training starts from, and the identity that follows from it.
+//! The inputs of a training, and the identity that follows from them.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use imaging::{Normalisation, Preprocessing};
 use program::{Settings, UsageError};
 use serde::{Deserialize, Serialize};
 
-/// Everything that decides a training's result (`params_used.json`). Its digest names the run.
+/// Everything that affects a training's result (`params_used.json`). Its digest names the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunInputs {
@@ -42,7 +42,7 @@ impl RunInputs {
         Digest::of(&serde_json::to_vec(self).expect("the inputs are plain structs"))
     }
 
-    /// The run that these inputs make.
+    /// The run of these inputs.
     pub fn id(&self) -> RunId {
         RunId::of_inputs(&self.digest())
     }
@@ -91,8 +91,8 @@ impl Inputs {
         Ok(Self { run, manifest, validated, base, weights })
     }
 
-    /// The group of each of these images, which are named as in the manifest: what must not be parted
-    /// from it in a cross-validation.
+    /// The group of each of these images, given by their names in the manifest: images that a
+    /// cross-validation must keep together.
     pub(crate) fn groups<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<GroupNumber> {
         let by_path = self.validated.by_path();
         names.map(|name| by_path[name].group).collect()
@@ -106,8 +106,8 @@ fn check_cuts(train: &TrainParams) -> Result<()> {
         .map_err(|error| UsageError(format!("accept train.solve.cuts: {error}")))?)
 }
 
-/// What the base's weights see. A choice that contradicts them is a mistake in the configuration:
-/// exit code 2.
+/// The normalisation for the base's weights. A choice that contradicts them is a mistake in the
+/// configuration: exit code 2.
 fn normalisation(base: &BaseDescription, choice: NormalisationChoice) -> Result<Normalisation> {
     base.weights.normalisation(choice).map_err(|error| match error {
         ClassifierError::Normalisation { .. } => UsageError(error.to_string()).into(),
@@ -115,7 +115,7 @@ fn normalisation(base: &BaseDescription, choice: NormalisationChoice) -> Result<
     })
 }
 
-/// A class that no training image shows cannot be learnt, and a model must not pretend to know it.
+/// A class without training images cannot be learnt, and a model must not claim to know it.
 fn check_training_images(manifest: &Manifest, architecture: &Architecture) -> Result<()> {
     let shown: BTreeSet<&str> =
         manifest.split(Split::Train).map(|image| image.class.as_str()).collect();

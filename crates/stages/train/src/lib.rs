@@ -3,8 +3,8 @@
 //! A head that is solved (`linear`, `kernel`) chooses its settings by cross-validation on the training
 //! split and leaves one checkpoint; any other learns by epochs, and leaves one each.
 //!
-//! Works in an untracked folder named after the run, from which it resumes, and publishes
-//! `Checkpoint_<run>` whole when it is done. The run is named after everything that decides its
+//! Works in an untracked folder named after the run, from which it resumes, and publishes the
+//! complete `Checkpoint_<run>` when it is done. The run is named after everything that affects its
 //! result ([`RunInputs`]), so that the same inputs give the same folder and the same bytes.
 
 mod arguments;
@@ -16,11 +16,15 @@ mod solving;
 mod tracked;
 mod work;
 
+use std::io::Write;
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
-use classifier::backend::Backend;
+use classifier::backend::{Backend, Machine};
 use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
 use fit::TrainingImages;
 use program::Settings;
+use serde_json::json;
 use tracking::TrackedRun;
 
 pub use arguments::Arguments;
@@ -30,13 +34,18 @@ pub use inputs::RunInputs;
 use inputs::Inputs;
 use work::WorkFolder;
 
-/// Trains as the arguments and configuration files say, or goes on where an earlier run of the
-/// same inputs stopped.
+/// Trains according to the arguments and configuration files, or resumes an earlier run of the same
+/// inputs.
 ///
 /// # Errors
 /// When an input is missing or does not fit, a head cannot be solved, the loss is no longer finite,
-/// or a file cannot be written. What was reached stays in the work folder.
+/// or a file cannot be written. Finished work stays in the work folder.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.machine {
+        let machine =
+            serde_json::to_string_pretty(&Machine::look()?).context("describe the machine")?;
+        return writeln!(terminal::Printed, "{machine}").context("describe the machine");
+    }
     let settings = arguments.settings()?;
     let params = &settings.params.train;
     let paths = &settings.config.paths;
@@ -66,13 +75,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let Training { inputs, work, tracked, .. } = training;
     let folder = publish::publish(&work, &inputs, &paths.model_training)?;
     tracked::tell_published(&tracked, work.history(), &folder);
-    print_result(work.history(), &folder)?;
+    print_result(arguments, &run, work.history(), &folder)?;
     work.remove()?;
     tracked.finish();
     Ok(())
 }
 
-/// A training under way.
+/// A running training.
 struct Training {
     inputs: Inputs,
     images: TrainingImages,
@@ -94,15 +103,29 @@ fn new_extractor(inputs: &Inputs, backend: Backend, settings: &Settings) -> Resu
     )?)
 }
 
-fn print_result(history: &History, folder: &std::path::Path) -> Result<()> {
+fn print_result(
+    arguments: &Arguments,
+    run: &RunId,
+    history: &History,
+    folder: &Path,
+) -> Result<()> {
     let best = history.best().context("finish a training without an epoch")?;
-    println!(
-        "trained; best validation accuracy {:.4} (loss {:.4}) in epoch {} of {}",
+    let text = format!(
+        "trained; best validation accuracy {:.4} (loss {:.4}) in epoch {} of {}\n{}",
         best.valid_accuracy,
         best.valid_loss,
         best.epoch,
         history.rows().len(),
+        folder.display()
     );
-    println!("{}", folder.display());
-    Ok(())
+    let facts = json!({
+        "program": "train",
+        "output": folder,
+        "run": run.to_string(),
+        "epochs": history.rows().len(),
+        "best_epoch": best.epoch,
+        "valid_accuracy": best.valid_accuracy,
+        "valid_loss": best.valid_loss,
+    });
+    arguments.common.print(&text, &facts)
 }

@@ -1,4 +1,4 @@
-//! The finished run, whole: `Checkpoint_<run>`.
+//! The finished run: `Checkpoint_<run>`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use classifier::checkpoint::{CheckpointDigests, DIGESTS_FILE, HISTORY_FILE, RunI
 use crate::inputs::Inputs;
 use crate::work::WorkFolder;
 
-/// What decided the result: [`RunInputs`](crate::RunInputs).
+/// The inputs of the result: [`RunInputs`](crate::RunInputs).
 pub(crate) const PARAMS_FILE: &str = "params_used.json";
 
-/// Whether the run was published before and all its checkpoints are as they were.
+/// Whether the run was published before and all its checkpoints are unchanged.
 pub(crate) fn is_published(model_training: &Path, run: &RunId) -> bool {
     let folder = model_training.join(run.folder_name());
     let Ok(digests) = artifact::read_json::<CheckpointDigests>(&folder.join(DIGESTS_FILE)) else {
@@ -24,7 +24,7 @@ pub(crate) fn is_published(model_training: &Path, run: &RunId) -> bool {
         })
 }
 
-/// Copies the checkpoints and what describes them into `Checkpoint_<run>`, in one rename.
+/// Copies the checkpoints and their descriptions into `Checkpoint_<run>`, in one rename.
 pub(crate) fn publish(
     work: &WorkFolder,
     inputs: &Inputs,

@@ -15,11 +15,11 @@ use crate::cross_validation::SolvedStart;
 use crate::work::{Origin, Scored};
 use crate::{Training, tracked};
 
-/// There is no step, so it has no size.
+/// There are no steps, so there is no step size.
 const NO_LEARNING_RATE: f64 = 0.0;
 
 impl Training {
-    /// Chooses, solves, scores, and keeps the checkpoint.
+    /// Chooses, solves, scores, and writes the checkpoint.
     pub(crate) fn solve(&mut self, solve: &SolveParams, params: &TrainParams) -> Result<()> {
         let train = Examples::gather(&self.extractor, &self.images, Split::Train)?;
         let valid = Examples::gather(&self.extractor, &self.images, Split::Valid)?;
@@ -46,8 +46,7 @@ impl Training {
         Ok(())
     }
 
-    /// The head to start from where layers below it learn too: what these let it see at first, and
-    /// what is chosen for it.
+    /// The head to start from if layers below it learn too: its first input, and the choice for it.
     pub(crate) fn solve_below(
         &self,
         learner: &Learner,

@@ -1,4 +1,4 @@
-//! What MLflow is told of a training.
+//! Logs a training to MLflow.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use tracking::{DataUse, Program, TrackedRun};
 use crate::inputs::Inputs;
 use crate::publish::PARAMS_FILE;
 
-/// Begins the run of a training, or goes on with it.
+/// Begins or continues the run of a training.
 pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> TrackedRun {
     let run = TrackedRun::begin(settings, Program::Train, &inputs.run.id());
     run.tag("data.digest", &inputs.run.data);
@@ -26,12 +26,12 @@ pub(crate) fn begin(settings: &Settings, inputs: &Inputs, backend: Backend) -> T
     run
 }
 
-/// Tells of the epochs that an earlier process did: what it has told already is not told again.
+/// Logs the epochs of an earlier process; epochs that it already logged are not logged again.
 pub(crate) fn tell_history(run: &TrackedRun, history: &History) {
     history.rows().iter().for_each(|row| run.epoch(row.epoch, scores(row)));
 }
 
-/// Tells of an epoch that is done, all at once: it is one request.
+/// Logs a finished epoch in one request.
 pub(crate) fn tell_epoch(run: &TrackedRun, report: &EpochReport) {
     let speed = [
         ("epoch_seconds", report.duration.as_secs_f64()),
@@ -40,14 +40,14 @@ pub(crate) fn tell_epoch(run: &TrackedRun, report: &EpochReport) {
     run.epoch(report.row.epoch, scores(&report.row).into_iter().chain(speed));
 }
 
-/// Tells what cross-validation chose, and what it scored.
+/// Logs the choice of the cross-validation, and its scores.
 pub(crate) fn tell_search(run: &TrackedRun, search: &Search) {
     let best = search.best();
     run.tag("head.choice", &best.choice);
     run.scores("cv", best);
 }
 
-/// Tells what cross-validation of the epochs says.
+/// Logs the result of the cross-validation of the epochs.
 pub(crate) fn tell_epoch_search(run: &TrackedRun, search: &EpochSearch) {
     run.tag("epochs.choice", search);
     run.scores("cv", search.best());
@@ -63,7 +63,7 @@ fn scores(row: &EpochRow) -> [(&'static str, f64); 5] {
     ]
 }
 
-/// Logs what describes the published training.
+/// Logs the files that describe the published training.
 pub(crate) fn tell_published(run: &TrackedRun, history: &History, folder: &Path) {
     for file in [PARAMS_FILE, HISTORY_FILE] {
         run.file(&format!("training/{file}"), &folder.join(file));

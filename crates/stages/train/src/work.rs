@@ -1,7 +1,7 @@
 //! The untracked folder of an unfinished run.
 //!
-//! An epoch is done when `state.safetensors` says so: the checkpoint is written first, then the
-//! state, each whole or not at all. A run that is killed between the two writes the same
+//! An epoch is done when `state.safetensors` records it: the checkpoint is written first, then the
+//! state, each completely or not at all. A run that is killed between the two writes the same
 //! checkpoint again.
 
 use std::fs::{File, TryLockError};
@@ -25,26 +25,26 @@ use crate::inputs::{Inputs, RunInputs};
 const STATE_FILE: &str = "state.safetensors";
 const LOCK_FILE: &str = "lock";
 
-/// How the head of a checkpoint came to be.
+/// How the head of a checkpoint was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     /// It was solved.
     pub(crate) solved: Option<Solved>,
-    /// It learnt by epochs, as many as a cross-validation said.
+    /// It learnt by epochs, and a cross-validation chose their number.
     pub(crate) epochs: Option<EpochSearch>,
 }
 
-/// The folder, held by this process alone.
+/// The folder, locked by this process.
 #[derive(Debug)]
 pub(crate) struct WorkFolder {
     path: PathBuf,
     inputs: Digest,
     progress: Progress,
-    /// Released by the system when the process ends, however it ends.
+    /// The system releases it when the process ends in any way.
     _lock: File,
 }
 
-/// What has been reached; the metadata of the state file.
+/// The progress; the metadata of the state file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Progress {
@@ -61,7 +61,7 @@ struct StateMetadata {
     progress: Progress,
 }
 
-/// What an epoch came to.
+/// The result of an epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scored {
     pub(crate) row: EpochRow,
@@ -77,10 +77,11 @@ impl WorkFolder {
         Ok(Self { path, inputs: run.digest(), progress: Progress::default(), _lock: lock })
     }
 
-    /// Takes up what an earlier process reached, if anything; returns the epochs that are done.
+    /// Restores the progress of an earlier process, if there is any; returns the number of finished
+    /// epochs.
     ///
-    /// A state that cannot be used, or whose checkpoints are gone or changed, is given up with a
-    /// warning: the run starts over and reaches the same result.
+    /// A state that cannot be used, or whose checkpoints are missing or changed, is discarded with
+    /// a warning: the run starts over and reaches the same result.
     pub(crate) fn resume(&mut self, learner: &mut Learner) -> Result<usize> {
         let path = self.path.join(STATE_FILE);
         if !path.exists() {
@@ -112,7 +113,7 @@ impl WorkFolder {
         Ok(state.metadata.progress)
     }
 
-    /// The epochs that are done.
+    /// The finished epochs.
     pub(crate) fn history(&self) -> &History {
         &self.progress.history
     }
@@ -122,12 +123,12 @@ impl WorkFolder {
         &self.progress.checkpoints
     }
 
-    /// Where a checkpoint lies.
+    /// The path of a checkpoint.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Writes the epoch's checkpoint, then the state that makes it count.
+    /// Writes the epoch's checkpoint, then the state that records it.
     pub(crate) fn keep(
         &mut self,
         learner: &Learner,
@@ -143,8 +144,8 @@ impl WorkFolder {
         Ok(())
     }
 
-    /// Writes the one checkpoint of a solved head. There is no state: whoever stops before it starts
-    /// over, and comes here in seconds.
+    /// Writes the one checkpoint of a solved head. There is no state: a run that stopped before
+    /// starts over, and gets here in seconds.
     pub(crate) fn keep_solved(
         &mut self,
         head: &TensorMap,
@@ -155,7 +156,7 @@ impl WorkFolder {
         self.write_checkpoint(head, inputs, scored, origin)
     }
 
-    /// What an earlier process, or this one, found out about a fold.
+    /// The result of a fold, from this or an earlier process.
     pub(crate) fn fold(&self, number: usize) -> Result<Option<FoldLogits>> {
         let path = self.fold_file(number);
         if !path.exists() {
@@ -172,7 +173,7 @@ impl WorkFolder {
         }
     }
 
-    /// Keeps what was found out about a fold.
+    /// Stores the result of a fold.
     pub(crate) fn keep_fold(&self, number: usize, logits: &FoldLogits) -> Result<()> {
         Ok(artifact::write_json(&self.fold_file(number), logits)?)
     }
@@ -212,7 +213,7 @@ impl WorkFolder {
         Ok(())
     }
 
-    /// Removes the folder; what counts has been published.
+    /// Removes the folder; the results have been published.
     pub(crate) fn remove(self) -> Result<()> {
         Ok(artifact::remove_folder(&self.path)?)
     }

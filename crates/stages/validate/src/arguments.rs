@@ -34,7 +34,7 @@ Exit codes: 0 done, 1 failed or a finding whose policy is fail, 2 bad usage or c
 Research use only. Not a medical device.";
 
 impl Arguments {
-    /// Both configuration files, with what the flags change.
+    /// Both configuration files, changed by the flags.
     ///
     /// # Errors
     /// When a file is refused, or a flag is out of its range.

@@ -1,4 +1,4 @@
-//! Whether every split has something of every class, and enough of it to tell anything.
+//! Whether every split has images of every class, and enough of them for a result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,30 +6,30 @@ use dataset::{ClassIndices, FEW_OF_A_CLASS, GroupNumber, Split};
 
 use crate::level::Level;
 
-/// What the splits lack.
+/// What is missing in the splits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Coverage {
     /// Splits without an image.
     empty: Vec<Split>,
-    /// Classes that a split does not have, while it has others.
+    /// Classes that are missing in a split that has others.
     missing: Vec<(Split, String)>,
-    /// Classes of which a split has few images, or few groups of them.
+    /// Classes with few images in a split, or few groups of them.
     few: Vec<(Split, String, usize)>,
     unit: Unit,
 }
 
-/// What is counted: images that are alike tell no more than one of them.
+/// The unit that is counted: similar images count as one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Where patients are unknown.
+    /// If patients are unknown.
     #[default]
     Image,
-    /// Patients, with whom copies of their images are counted.
+    /// Patients; copies of their images belong to them.
     Patient,
 }
 
 impl Coverage {
-    /// Counts the images that take part, each given with its split, its class and its group.
+    /// Counts the images in use, each given with its split, its class and its group.
     pub(crate) fn of<'a>(
         classes: &ClassIndices,
         unit: Unit,
@@ -65,7 +65,7 @@ impl Coverage {
         coverage
     }
 
-    /// How much worse this makes a score.
+    /// The level of trust that remains.
     pub(crate) fn level(&self) -> Level {
         if !self.empty.is_empty() || !self.missing.is_empty() {
             Level::NotToBeBelieved
@@ -76,7 +76,7 @@ impl Coverage {
         }
     }
 
-    /// What is lacking, in sentences, and what to do about it; nothing where nothing is.
+    /// What is missing, in sentences, and what to do about it; empty if nothing is missing.
     pub(crate) fn in_words(&self) -> (Vec<String>, Vec<String>) {
         let mut sentences = Vec::new();
         let mut to_do = Vec::new();

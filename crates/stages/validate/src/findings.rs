@@ -1,4 +1,4 @@
-//! Everything that was found about a data set, before anything is done about it.
+//! All findings about a data set, before any of them is acted on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::leaks::{LabelConflict, Leaks, label_conflicts};
 use crate::policy::{OddPictures, later_copies};
 use crate::ties::{Evidence, Ties};
 
-/// Classes with more than so many times the images of the smallest are out of balance: the accuracy
-/// of a guess is then far from that of a fair coin.
+/// Classes with more than this many times the images of the smallest are out of balance: the
+/// accuracy of a guess is then far from that of a fair coin.
 const UNBALANCED: f64 = 3.0;
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Clone)]
 pub(crate) struct Findings {
     pub(crate) copies: CopyCounts,
@@ -32,7 +32,7 @@ pub(crate) struct Findings {
     pub(crate) intensity: Vec<IntensityStatistics>,
 }
 
-/// How many copies there are, wherever they stand.
+/// The number of copies, in any split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct CopyCounts {
     /// Images.
@@ -41,13 +41,13 @@ pub(crate) struct CopyCounts {
     pub(crate) distinct_files: usize,
     /// Contents that differ by their pixels.
     pub(crate) distinct_pixels: usize,
-    /// Contents that are no near copies of each other either.
+    /// Contents that are not near copies of each other either.
     pub(crate) distinct_pictures: usize,
-    /// Near copies by what was done to them.
+    /// Near copies by the kind of change.
     pub(crate) near_copies: BTreeMap<String, usize>,
-    /// Training images with the pixels of one before them.
+    /// Training images with the pixels of an earlier one.
     pub(crate) exact_in_training: usize,
-    /// Training images that are near copies of one before them.
+    /// Training images that are near copies of an earlier one.
     pub(crate) near_in_training: usize,
 }
 
@@ -62,14 +62,14 @@ pub(crate) struct SameScan {
     pub(crate) test_images_with_neighbour_in_training: usize,
 }
 
-/// What is odd about single pictures.
+/// Findings about single pictures.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Pictures {
     /// Images that show nothing.
     pub(crate) blank: Vec<String>,
     /// Images unlike all others.
     pub(crate) outliers: Vec<OutlierPicture>,
-    /// What is usual.
+    /// The usual ranges.
     pub(crate) typical: Vec<picture_checks::TypicalRange>,
     /// Images with text or strokes.
     pub(crate) burnt_in_marks: Vec<MarkedPicture>,
@@ -93,7 +93,7 @@ pub(crate) struct MarkedPicture {
 }
 
 impl Findings {
-    /// Gathers what there is; `splits` are those that the images go to.
+    /// Collects the findings; `splits` are the new splits of the images.
     pub(crate) fn of(
         images: &[ImageRecord],
         splits: &[Split],
@@ -126,8 +126,8 @@ impl Findings {
         }
     }
 
-    /// How many times the images of the smallest class the largest has in training, where that is
-    /// too many.
+    /// How many times the images of the smallest class the largest has in training, if that is too
+    /// many.
     pub(crate) fn imbalance(&self) -> Option<f64> {
         let training = self.balance.splits.iter().find(|it| it.split == Split::Train)?;
         training.largest_to_smallest.filter(|ratio| *ratio > UNBALANCED)

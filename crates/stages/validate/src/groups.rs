@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use dataset::GroupNumber;
 
-/// The images that belong together by one kind of tie or another.
+/// The images that belong together by any kind of tie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Groups(Vec<GroupNumber>);
 
 impl Groups {
-    /// Joins what the pairs join, directly or by way of others. Groups are numbered from 0 in the
-    /// order of their first image; every image is in one, most often alone.
+    /// Joins the pairs, directly or through others. Groups are numbered from 0 in the order of
+    /// their first image; every image is in one, most often alone.
     pub(crate) fn of(images: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut parent: Vec<usize> = (0..images).collect();
         for (a, b) in pairs {

@@ -1,4 +1,4 @@
-//! Every image decoded once; what later steps need of it is small.
+//! Decodes every image once; the data for later steps is small.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,16 @@ use imaging::{DecodeError, Picture};
 use picture_checks::Facts;
 use rayon::prelude::*;
 
-/// What is kept of an image after it was decoded.
+/// The data kept of a decoded image.
 #[derive(Debug)]
 pub(crate) struct DecodedImage {
-    /// By which copies of it are found.
+    /// The signature by which copies are found.
     pub(crate) signature: Signature,
-    /// What can be said of it without knowing what it shows.
+    /// Facts that do not depend on its content.
     pub(crate) facts: Facts,
 }
 
-/// An image that cannot be looked at.
+/// An image that cannot be processed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
     #[error(transparent)]
@@ -30,11 +30,11 @@ pub(crate) enum ImageError {
     },
 }
 
-/// Looks at every image on all cores; the order is the manifest's.
+/// Decodes every image on all cores; the order is the manifest's.
 ///
 /// # Errors
-/// When a file is missing, has changed since `ingest`, or cannot be decoded; of several the first
-/// in order.
+/// When a file is missing, has changed since `ingest`, or cannot be decoded; of several errors the
+/// first in order.
 pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<DecodedImage>, ImageError> {
     let records = manifest.records();
     let bar = terminal::items_bar(records.len() as u64, "looking at images");
@@ -47,7 +47,8 @@ pub(crate) fn look_at_all(manifest: &Manifest) -> Result<Vec<DecodedImage>, Imag
         })
         .collect();
     bar.finish_and_clear();
-    // Collected first, so that of several errors the first in order is reported, not in time.
+    // Collected first, so that of several errors the first in order is reported, not the first in
+    // time.
     seen.into_iter().collect()
 }
 
@@ -56,7 +57,7 @@ fn look_at(manifest: &Manifest, record: &ImageRecord) -> Result<DecodedImage, Im
     Ok(DecodedImage { signature: Signature::of(&picture), facts: Facts::of(&picture, bytes) })
 }
 
-/// Decodes one image; its size in bytes comes along.
+/// Decodes one image; also returns its size in bytes.
 ///
 /// # Errors
 /// As [`look_at_all`].

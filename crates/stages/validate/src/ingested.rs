@@ -1,4 +1,4 @@
-//! What `ingest` says of its own work.
+//! The report of `ingest`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use dataset::{ImageRecord, Split};
 use serde::Deserialize;
 
-/// The part of `artifacts/data_ingestion/report.json` that matters here.
+/// The part of `artifacts/data_ingestion/report.json` that is used here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct IngestReport {
     splits: BTreeMap<Split, SplitReport>,
@@ -45,8 +45,9 @@ impl IngestReport {
         artifact::read_json(&folder.join("report.json"))
     }
 
-    /// Which images must stay in training: those that corrections brought, or gave another class. The
-    /// model that was corrected has seen them or made them known, so they can test no other.
+    /// Which images must stay in training: those that corrections added or relabelled. The
+    /// corrected model has seen them, or they became known through it, so they cannot test another
+    /// model.
     pub(crate) fn bound_to_training(&self, images: &[ImageRecord]) -> Vec<bool> {
         let corrections = self.corrections.iter();
         let corrected = corrections.flat_map(|it| it.added.iter().chain(&it.relabelled));
@@ -54,8 +55,8 @@ impl IngestReport {
         images.iter().map(|image| paths.contains(image.path.as_str())).collect()
     }
 
-    /// The splits whose images `ingest` chose itself. Where it drew any, it drew them from the
-    /// training images, which are then its choice as well.
+    /// The splits whose images `ingest` chose itself. If it drew any, it drew them from the
+    /// training images, which then count as its choice too.
     pub(crate) fn drawn_splits(&self) -> Vec<Split> {
         let is_drawn = |report: &SplitReport| report.origin == "drawn";
         if !self.splits.values().any(is_drawn) {

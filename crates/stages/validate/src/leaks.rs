@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::groups::Groups;
 use crate::ties::{Evidence, Ties};
 
-/// Copies across splits, as each kind of evidence tells them; each counts the surer ones too.
+/// Copies across splits, by kind of evidence; each count includes those of stronger evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Leaks {
     /// By equal files.
@@ -22,7 +22,7 @@ pub(crate) struct Leaks {
 /// Copies across splits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct LeakCount {
-    /// Contents that stand in more than one split.
+    /// Contents that are in more than one split.
     pub(crate) contents_in_several_splits: usize,
     /// Validation images with a copy in training, by class.
     pub(crate) valid_images: BTreeMap<String, usize>,
@@ -35,9 +35,9 @@ pub(crate) struct LeakCount {
 /// One content with more than one label.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LabelConflict {
-    /// How its images were told to be the same, at the weakest.
+    /// The weakest evidence that its images are the same.
     pub(crate) evidence: Evidence,
-    /// The images and what they are called.
+    /// The images and their labels.
     pub(crate) images: Vec<LabelledPath>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct LabelledPath {
 }
 
 impl Leaks {
-    /// Counts; `splits` are the ones that the images go to.
+    /// Counts; `splits` are the new splits of the images.
     pub(crate) fn of(images: &[ImageRecord], splits: &[Split], ties: &Ties) -> Self {
         let count = |evidence| {
             let groups = Groups::of(images.len(), ties.copies_by(evidence));
@@ -106,7 +106,7 @@ impl LeakCount {
     }
 }
 
-/// The contents with more than one label, by the surest evidence that shows it.
+/// The contents with more than one label, by the strongest evidence that shows it.
 pub(crate) fn label_conflicts(
     images: &[ImageRecord],
     splits: &[Split],

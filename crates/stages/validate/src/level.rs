@@ -1,13 +1,13 @@
 use report::Tone;
 use serde::Serialize;
 
-/// How far a score on this data can be believed.
+/// How far a score on this data can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
-    /// Nothing speaks against it.
+    /// There is no objection.
     Sound,
-    /// Something has to be kept in mind.
+    /// There is a reservation.
     Caution,
     /// A high score would not show that anything about the disease was learnt.
     NotToBeBelieved,

@@ -13,10 +13,8 @@
 //! report.json, report.html, tables                     written, page, tables
 //! ```
 //!
-//! It changes no file of another stage, and deletes no image: what is dropped is marked in the
+//! It changes no file of another stage, and deletes no image: dropped images are marked in the
 //! manifest that later stages read.
-
-use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use artifact::StagedFolder;
@@ -25,6 +23,7 @@ use dataset::{
     ValidatedManifest, ValidatedRecord,
 };
 use program::Settings;
+use serde_json::json;
 
 mod arguments;
 mod coverage;
@@ -62,18 +61,18 @@ use ties::{Evidence, Ties};
 use verdict::{Conclusion, VerdictInputs};
 use written::{CopyPair, ImageCounts, REPORT_FILE, Report};
 
-/// Validates the images that `ingest` left, writes the manifest that later stages read with a
-/// report, and prints what was found.
+/// Validates the images from `ingest`, writes the manifest that later stages read with a report,
+/// and prints the findings.
 ///
 /// # Errors
 /// When the configuration cannot be used, an image is missing or has changed, the output cannot be
-/// written, or something was found whose policy is `fail`: then the report is there to be looked
-/// at, but no manifest.
+/// written, or there is a finding whose policy is `fail`: then the report is written, but no
+/// manifest.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = arguments.settings()?;
     let data = Data::read(&settings)?;
     let output = &settings.config.paths.data_validation;
-    // Before the work: an output that cannot be written is told at once.
+    // Before the work: an output that cannot be written is reported at once.
     let staged = StagedFolder::in_place_of(output, &[REPORT_FILE])?;
 
     let seen = images::look_at_all(&data.manifest)?;
@@ -102,10 +101,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         included: validation.manifest.included().records().len(),
         page: &page,
     };
-    write!(terminal::Printed, "{summary}").context("print the summary")
+    let facts = json!({
+        "program": "validate",
+        "output": output,
+        "report": page,
+        "verdict": validation.conclusion.level,
+        "headline": validation.conclusion.headline,
+        "images": validation.findings.copies.images,
+        "included": summary.included,
+    });
+    arguments.common.print(&summary.to_string(), &facts)
 }
 
-/// What `ingest` left, and whose images these are.
+/// The output of `ingest`, and the patients of the images.
 struct Data {
     manifest: Manifest,
     ingested: IngestReport,
@@ -121,7 +129,7 @@ impl Data {
     }
 }
 
-/// Everything that was found and decided.
+/// All findings and decisions.
 struct Validation {
     data: Data,
     classes: ClassIndices,
@@ -311,8 +319,8 @@ impl Validation {
     }
 }
 
-/// What must not be divided among splits. Pictures that look like slices of one scan are not tied
-/// where both patients are known: these tell better.
+/// Images that splits must keep together. Pictures that look like slices of one scan are not joined
+/// if both patients are known, because patients are the better evidence.
 fn groups_of(images: usize, ties: &Ties, patients: &[Option<String>]) -> Groups {
     let of_patients = pairs_of_equal(patients.iter().map(Option::as_ref));
     let is_open = |(a, b): &(usize, usize)| patients[*a].is_none() || patients[*b].is_none();
@@ -320,7 +328,7 @@ fn groups_of(images: usize, ties: &Ties, patients: &[Option<String>]) -> Groups 
     Groups::of(images, ties.copies_by(Evidence::Near).chain(of_scans).chain(of_patients))
 }
 
-/// The group of copies that each image is part of, where it has any.
+/// The group of copies of each image, if it has any.
 fn duplicate_groups(images: usize, ties: &Ties) -> Vec<Option<GroupNumber>> {
     let groups = Groups::of(images, ties.copies_by(Evidence::Near));
     let members = groups.members();

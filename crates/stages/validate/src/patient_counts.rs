@@ -3,12 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use dataset::Split;
 use serde::Serialize;
 
-/// Whose images these are.
+/// Counts of patients and their images.
 #[derive(Debug, Serialize)]
 pub(crate) struct PatientCounts {
-    /// Patients that are known.
+    /// Number of known patients.
     pub(crate) patients: usize,
-    /// Images of no known patient.
+    /// Images without a known patient.
     pub(crate) images_of_unknown_patients: usize,
     /// Patients with images in more than one split.
     pub(crate) patients_in_several_splits: usize,

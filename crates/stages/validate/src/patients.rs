@@ -1,4 +1,4 @@
-//! Which patient an image is of, where something tells.
+//! The patient of each image, if it is recorded anywhere.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,17 +49,17 @@ pub(crate) enum PatientsError {
     },
 }
 
-/// How UTF-8 text starts where a program says that it is such.
+/// The start of UTF-8 text that some programs write.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A row of the table; further columns are passed over.
+/// A row of the table; further columns are ignored.
 #[derive(Debug, Deserialize)]
 struct Row {
     path: String,
     patient_id: String,
 }
 
-/// The patient of each image, in order; none where nothing tells.
+/// The patient of each image, in order; none if it is not recorded.
 pub(crate) fn patients_of(
     manifest: &Manifest,
     source: &Patients,
@@ -80,7 +80,7 @@ pub(crate) fn patients_of(
     }
 }
 
-/// What stands for the patient that a DICOM file names. Other pictures name none.
+/// A pseudonym for the patient that a DICOM file names. Other pictures have none.
 fn from_file(manifest: &Manifest, image: &ImageRecord) -> Result<Option<String>, PatientsError> {
     let path = manifest.file_of(image);
     let bytes = dataset::read_image(&path, image.sha256)?;
@@ -93,7 +93,7 @@ fn from_file(manifest: &Manifest, image: &ImageRecord) -> Result<Option<String>,
 }
 
 /// The first 64 bits of the SHA-256 of a PatientID, in hexadecimal: equal for equal patients in
-/// every data set, and no name or number in a manifest, a report or a log.
+/// every data set, and without a name or number in a manifest, a report or a log.
 fn pseudonym(patient_id: &str) -> String {
     const DIGITS: usize = 16;
     let mut digest = Digest::of(patient_id.as_bytes()).to_string();
@@ -108,7 +108,7 @@ fn captured(regex: &Regex, path: &str) -> Option<String> {
 
 fn from_table(images: &[ImageRecord], path: &Path) -> Result<Vec<Option<String>>, PatientsError> {
     let bytes = artifact::read_bytes(path)?;
-    // As Excel writes it: the csv crate would take the mark for a part of the first column's name.
+    // As Excel writes it: the csv crate would read the mark as a part of the first column's name.
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     refuse_other_separators(text, path)?;
     let rows = csv::ReaderBuilder::new()
@@ -140,8 +140,8 @@ fn from_table(images: &[ImageRecord], path: &Path) -> Result<Vec<Option<String>>
     Ok(found)
 }
 
-/// A table whose first line has another separator than commas is named so, not called a table without
-/// the column.
+/// A table whose first line has another separator than commas is reported as such, not as a table
+/// without the column.
 fn refuse_other_separators(text: &[u8], path: &Path) -> Result<(), PatientsError> {
     let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let header = String::from_utf8_lossy(header);
@@ -154,8 +154,8 @@ fn refuse_other_separators(text: &[u8], path: &Path) -> Result<(), PatientsError
     }
 }
 
-/// The patient of the longest row that is the end of the image's path. Several rows of one file
-/// name would be a matter of chance, so every end is looked at.
+/// The patient of the longest row that is the end of the image's path. If several rows have one
+/// file name, the first would be a matter of chance, so every end is checked.
 fn look_up(
     patient_of: &BTreeMap<&str, &str>,
     image: &str,

@@ -1,4 +1,4 @@
-//! What findings lead to: images left out, warnings, failure.
+//! The consequences of findings: images left out, warnings, failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::groups::Groups;
 use crate::ties::{Evidence, Ties};
 
-/// Images with something odd about the picture itself, by their place in the manifest.
+/// Images with an unusual picture, by their position in the manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OddPictures {
     pub(crate) blank: BTreeSet<usize>,
@@ -17,19 +17,19 @@ pub(crate) struct OddPictures {
     pub(crate) burnt_in_marks: BTreeSet<usize>,
 }
 
-/// A kind of finding, what the configuration says of it, and how many there are.
+/// A kind of finding, its policy in the configuration, and its count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Verdict {
     /// The key below `validation.policy`.
     pub(crate) finding: &'static str,
     pub(crate) policy: Policy,
-    /// Findings; 0 where all is well.
+    /// Number of findings; 0 if there are none.
     pub(crate) count: usize,
-    /// What was found, in words.
+    /// The finding in words.
     pub(crate) in_words: String,
 }
 
-/// What the configuration says.
+/// The policy in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Policy {
@@ -71,8 +71,8 @@ pub(crate) struct ClassLost {
     images: usize,
 }
 
-/// Why each image is left out, if it is: of several reasons the first of those that [`Exclusion`]
-/// lists last to first in weight, a conflict before a leak before a copy.
+/// Why each image is left out, if it is. Of several reasons only the first in the order below is
+/// kept: a conflict before a leak before a copy.
 ///
 /// # Errors
 /// When a class would have no training images left.
@@ -118,7 +118,7 @@ fn in_several_splits(splits: &[Split], ties: &Ties) -> BTreeSet<usize> {
     groups.into_iter().filter(is_leak).flatten().collect()
 }
 
-/// Training images with a copy among the training images before them.
+/// Training images with a copy among earlier training images.
 pub(crate) fn later_copies(splits: &[Split], ties: &Ties, evidence: Evidence) -> BTreeSet<usize> {
     let groups = Groups::of(splits.len(), ties.copies_by(evidence)).members();
     groups

@@ -1,4 +1,4 @@
-//! Baselines that can know nothing of tumours, and what they score.
+//! Baselines that cannot know anything about tumours, and their scores.
 
 use anyhow::{Context, Result};
 use dataset::{
@@ -11,39 +11,40 @@ use shortcuts::{LabelledPicture, Scores, Shortcut, ShortcutReport};
 use crate::groups::Groups;
 use crate::images::DecodedImage;
 
-/// What was found.
+/// The results.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shortcuts {
     #[serde(flatten)]
     pub(crate) report: ShortcutReport,
-    /// Shortcuts, in sentences: first what tells a class from most others, and tells it best.
+    /// Shortcuts, in sentences: first those that distinguish a class from most others, and most
+    /// clearly.
     #[serde(skip)]
     pub(crate) claims: Vec<String>,
     #[serde(skip)]
     pub(crate) predictions: Vec<BaselinePredictions>,
 }
 
-/// The images, and where each of them stands after validation.
+/// The images, and their splits after validation.
 #[derive(Clone, Copy)]
 pub(crate) struct PlacedImages<'a> {
     pub(crate) images: &'a [ImageRecord],
     pub(crate) seen: &'a [DecodedImage],
     pub(crate) splits: &'a [Split],
     pub(crate) excluded: &'a [Option<Exclusion>],
-    /// What must not be divided among splits.
+    /// Images that splits must keep together.
     pub(crate) groups: &'a Groups,
-    /// The group of copies that an image is part of, if any.
+    /// The group of copies of an image, if any.
     pub(crate) duplicate_groups: &'a [Option<GroupNumber>],
 }
 
-/// The best that can be done without looking at the anatomy.
+/// The best score without looking at the anatomy.
 pub(crate) struct BestBaseline<'a> {
     pub(crate) looks_at: &'a str,
     pub(crate) scores: &'a Scores,
 }
 
 impl<'a> PlacedImages<'a> {
-    /// The places of the images that take part.
+    /// The positions of the images in use.
     fn included(&self) -> Vec<usize> {
         (0..self.images.len()).filter(|at| self.excluded[*at].is_none()).collect()
     }
@@ -61,8 +62,8 @@ impl<'a> PlacedImages<'a> {
         places.iter().map(picture).collect()
     }
 
-    /// What the split does to the scores of simple baselines, among all classes and among those of
-    /// `positive` that have images.
+    /// The effect of the split on the scores of simple baselines, among all classes and among those
+    /// of `positive` that have images.
     pub(crate) fn audit_split(
         &self,
         classes: &ClassIndices,
@@ -77,7 +78,7 @@ impl<'a> PlacedImages<'a> {
 }
 
 impl Shortcuts {
-    /// Fits the baselines on the training images that take part, and scores them on the others.
+    /// Fits the baselines on the training images in use, and scores them on the others.
     ///
     /// # Errors
     /// When there are no training images.
@@ -100,8 +101,8 @@ impl Shortcuts {
         Ok(Self { report: findings.report, claims, predictions })
     }
 
-    /// The baseline that knows nothing of the anatomy and has the highest accuracy on the test
-    /// images; of equals the first. None where there are no test images.
+    /// The baseline without knowledge of the anatomy that has the highest accuracy on the test
+    /// images; of equals the first. None if there are no test images.
     pub(crate) fn best(&self) -> Option<BestBaseline<'_>> {
         self.report
             .baselines

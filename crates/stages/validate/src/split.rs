@@ -1,4 +1,4 @@
-//! Splits in which no group stands in two.
+//! Splits without a group in two of them.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use dataset::{ImageRecord, Split};
 
 use crate::groups::Groups;
 
-/// Splits everything anew: stratified by class, groups kept whole, keyed by `seed` and the images'
-/// contents, so that neither names nor the order of files have a part in it.
+/// Splits everything anew: stratified by class, with groups kept whole, keyed by `seed` and the
+/// images' contents, so that names and the order of files have no effect.
 pub(crate) fn draw(
     images: &[ImageRecord],
     groups: &Groups,
@@ -23,10 +23,10 @@ pub(crate) fn draw(
     split_of
 }
 
-/// Where a group stands in several of the splits that `ingest` drew, draws these splits anew, by
-/// group: all that is in them, so that each still has its share of every class. Where no group
-/// does, all stays as `ingest` drew it. Splits that the source brought stay as they are: their
-/// scores are compared with those of others.
+/// If a group is in several of the splits that `ingest` drew, draws these splits again, by group:
+/// with all of their images, so that each keeps its share of every class. If no group is, all
+/// splits stay as `ingest` drew them. Splits of the source are unchanged, because their scores are
+/// compared with those of others.
 pub(crate) fn keep_groups_whole(
     images: &[ImageRecord],
     groups: &Groups,
@@ -55,7 +55,7 @@ pub(crate) fn keep_groups_whole(
     split_of
 }
 
-/// The shares of some splits, which are 1 together; those of none left out.
+/// The shares of some splits, scaled to add up to 1; splits with a share of 0 are left out.
 fn shares(ratios: SplitRatios, splits: &[Split]) -> Vec<(Split, f64)> {
     let all =
         [(Split::Train, ratios.train), (Split::Valid, ratios.valid), (Split::Test, ratios.test)];
@@ -66,9 +66,8 @@ fn shares(ratios: SplitRatios, splits: &[Split]) -> Vec<(Split, f64)> {
 }
 
 /// Gives each group a split. The largest go first, each to the split that lacks the largest part of
-/// what it is to have of the group's classes: the greedy rule of scikit-learn's
-/// `StratifiedGroupKFold`, for shares of any size. A group with an image that is `bound` to training
-/// goes there.
+/// its target for the group's classes: the greedy rule of scikit-learn's `StratifiedGroupKFold`,
+/// for shares of any size. A group with an image that is `bound` to training goes there.
 fn draw_groups(
     images: &[ImageRecord],
     mut groups: Vec<Vec<usize>>,
@@ -104,7 +103,7 @@ fn count_classes<'a>(images: &'a [ImageRecord], members: &[usize]) -> BTreeMap<&
     counts
 }
 
-/// How many images of each class each split is still to get, and was to get at first.
+/// How many images of each class each split still needs, and its target.
 struct Lacking<'a> {
     wanted: BTreeMap<(Split, &'a str), f64>,
     missing: BTreeMap<(Split, &'a str), f64>,
@@ -122,7 +121,7 @@ impl<'a> Lacking<'a> {
         Self { missing: wanted.clone(), wanted }
     }
 
-    /// The split with the greatest need; the earlier one where several need as much.
+    /// The split with the greatest need; the earlier one of equals.
     fn best_for(&self, counts: &BTreeMap<&str, f64>, shares: &[(Split, f64)]) -> Split {
         let need = |split: Split| -> f64 {
             counts
@@ -271,7 +270,7 @@ mod tests {
             assert_eq!(image.split == Split::Test, *split == Split::Test);
         }
         let valid = splits.iter().filter(|split| **split == Split::Valid).count();
-        // Of the 225 that are not in the test split, 15 of 85.
+        // Of the 225 outside the test split, 15 of 85.
         assert!((30..=50).contains(&valid), "{valid}");
         let kept = keep_groups_whole(&images, &groups, &[false; 300], &[], RATIOS, 17);
         assert!(images.iter().zip(kept).all(|(image, split)| image.split == split));
@@ -297,7 +296,7 @@ mod tests {
         let drawn = [Split::Train, Split::Test];
         let all = keep_groups_whole(&images, &groups, &bound, &drawn, RATIOS, 17);
         assert_eq!(all, [Split::Train; 3]);
-        // A test split that the source brought stays; the correction does too, and counts as a leak.
+        // A test split of the source is unchanged; the correction is too, and counts as a leak.
         let kept = keep_groups_whole(&images, &groups, &bound, &[], RATIOS, 17);
         assert_eq!(kept, [Split::Train, Split::Test, Split::Test]);
         let all_to_test = SplitRatios { train: 0.0, valid: 0.0, test: 1.0 };

@@ -5,11 +5,11 @@ use crate::findings::CopyCounts;
 use crate::level::Level;
 use crate::verdict::Conclusion;
 
-/// What was found, for people who look at the terminal.
+/// The findings, for the terminal.
 pub(crate) struct Summary<'a> {
     pub(crate) conclusion: &'a Conclusion,
     pub(crate) copies: &'a CopyCounts,
-    /// Images that take part.
+    /// Number of images in use.
     pub(crate) included: usize,
     pub(crate) page: &'a Path,
 }

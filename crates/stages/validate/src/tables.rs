@@ -105,7 +105,7 @@ pub(crate) fn write_histograms(
     write_rows(path, "split,class,grey,share", rows)
 }
 
-/// With a header even where there are no rows.
+/// With a header even if there are no rows.
 fn write_rows(
     path: &Path,
     header: &str,

@@ -1,4 +1,4 @@
-//! What ties images to each other.
+//! Finds images that belong together.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::images::DecodedImage;
 /// Two images with the same content, more or less.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CopyTie {
-    /// Place of the first image in the manifest; always the smaller.
+    /// Position of the first image in the manifest; always the smaller.
     pub(crate) a: usize,
-    /// Place of the second.
+    /// Position of the second.
     pub(crate) b: usize,
-    /// How they were told to be the same.
+    /// The evidence that they are the same.
     pub(crate) evidence: Evidence,
-    /// What was done to one to make the other, without amounts: `mirrored, resized`.
+    /// The changes from one to the other, without amounts: `mirrored, resized`.
     pub(crate) changes: String,
     /// The same with amounts.
     pub(crate) relation: String,
-    /// How far apart they are; 0 for the same pixels.
+    /// Their distance; 0 for the same pixels.
     pub(crate) distance: f64,
 }
 
-/// How two images were told to be the same, from the surest on.
+/// The evidence that two images are the same, from the strongest on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Evidence {
@@ -54,14 +54,14 @@ pub(crate) struct Ties {
 }
 
 impl Ties {
-    /// Finds them all.
+    /// Finds all of them.
     pub(crate) fn find(images: &[ImageRecord], seen: &[DecodedImage]) -> Self {
         let signatures: Vec<_> = seen.iter().map(|image| image.signature.clone()).collect();
         let mut ties = Self { copies: same_files(images), scans: Vec::new() };
         for pair in copies::find(&signatures, Limits::default()) {
             let (a, b) = (pair.original.min(pair.copy), pair.original.max(pair.copy));
             match pair.relation {
-                // Told by their files already.
+                // Already found by their files.
                 Relation::SamePixels if images[a].sha256 == images[b].sha256 => {}
                 Relation::SamePixels => ties.copies.push(CopyTie {
                     a,
@@ -91,7 +91,7 @@ impl Ties {
         ties
     }
 
-    /// Pairs of copies that are told by this evidence or a surer one.
+    /// Pairs of copies with this evidence or stronger.
     pub(crate) fn copies_by(&self, evidence: Evidence) -> impl Iterator<Item = (usize, usize)> {
         self.copies.iter().filter(move |tie| tie.evidence <= evidence).map(|tie| (tie.a, tie.b))
     }
@@ -102,7 +102,7 @@ impl Ties {
     }
 }
 
-/// Ties every image to the first one with the same bytes.
+/// Joins every image to the first one with the same bytes.
 fn same_files(images: &[ImageRecord]) -> Vec<CopyTie> {
     let mut first: BTreeMap<Digest, usize> = BTreeMap::new();
     let mut ties = Vec::new();

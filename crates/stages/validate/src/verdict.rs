@@ -1,4 +1,4 @@
-//! What was found, in words: each finding, and what all of them mean.
+//! The findings in words: each finding, and their joint meaning.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::level::Level;
 use crate::patient_counts::PatientCounts;
 use crate::policy::{Policy, Verdict};
 
-/// More leaked images than this share of the test images cannot be passed over.
+/// More leaked images than this share of the test images cannot be ignored.
 const MANY: f64 = 0.05;
 
-/// Shortcuts that the verdict names, the clearest first; the page tells the others.
+/// Number of shortcuts in the verdict, the clearest first; the page lists the others.
 const CLAIMS_IN_VERDICT: usize = 2;
 
-/// What all findings mean.
+/// The joint meaning of all findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Conclusion {
     pub(crate) level: Level,
@@ -28,16 +28,16 @@ pub(crate) struct Conclusion {
     pub(crate) to_do: Vec<String>,
 }
 
-/// What is known beside the findings.
+/// Further inputs beside the findings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VerdictInputs<'a> {
     pub(crate) policy: &'a ValidationPolicy,
     pub(crate) unreadable: &'a [Unreadable],
-    /// Shortcuts that were found, in sentences, the clearest first.
+    /// The shortcuts, in sentences, the clearest first.
     pub(crate) shortcuts: &'a [String],
     pub(crate) test_images: usize,
     pub(crate) patients: &'a PatientCounts,
-    /// What the splits lack.
+    /// What is missing in the splits.
     pub(crate) coverage: &'a Coverage,
 }
 
@@ -142,7 +142,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 impl Conclusion {
-    /// What the findings mean together. `ignore` keeps a finding out of here, never out of the
+    /// The joint meaning of the findings. `ignore` removes a finding from here, never from the
     /// report.
     pub(crate) fn of(findings: &Findings, verdicts: &[Verdict], about: &VerdictInputs<'_>) -> Self {
         let told = |name: &str| {
@@ -238,7 +238,7 @@ impl Conclusion {
     }
 }
 
-/// Findings that call for care, and what to do about each.
+/// Findings that need care, and what to do about each.
 const ADVICE: &[(&str, &str)] = &[
     (
         "label_conflicts",
@@ -267,7 +267,7 @@ const ADVICE: &[(&str, &str)] = &[
     ("outliers", "Look at the outliers: they may be other examinations, or screenshots."),
 ];
 
-/// ` (60 % of normal, under 1 % of adenocarcinoma)`, the largest share first; nothing where all are 0.
+/// ` (60 % of normal, under 1 % of adenocarcinoma)`, the largest share first; empty if all are 0.
 fn shares_in_words(shares: &BTreeMap<String, f64>) -> String {
     let mut shares: Vec<(&String, f64)> =
         shares.iter().map(|(class, share)| (class, *share)).filter(|(_, it)| *it > 0.0).collect();

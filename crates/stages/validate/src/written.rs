@@ -18,14 +18,14 @@ use crate::verdict::Conclusion;
 /// The file's name in the folder that `validate` writes.
 pub(crate) const REPORT_FILE: &str = "report.json";
 
-/// Everything that was found, for programs. A function of the data and the parameters.
+/// All findings, for programs. It depends only on the data and the parameters.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
-    /// What it means.
+    /// Their meaning.
     pub(crate) conclusion: &'a Conclusion,
-    /// Each kind of finding, its policy and how many there are.
+    /// Each kind of finding, its policy and its count.
     pub(crate) findings: &'a [Verdict],
-    /// The digest of the images that take part: paths, splits, classes, contents.
+    /// The digest of the images in use: paths, splits, classes, contents.
     pub(crate) data_digest: Digest,
     pub(crate) images: ImageCounts,
     pub(crate) classes: &'a [String],
@@ -33,7 +33,7 @@ pub(crate) struct Report<'a> {
     pub(crate) leaks: &'a Leaks,
     pub(crate) label_conflicts: &'a [LabelConflict],
     pub(crate) same_scan: &'a SameScan,
-    /// Every pair of copies but those of equal files, nearest first.
+    /// Every pair of copies except those of equal files, nearest first.
     pub(crate) copy_pairs: Vec<CopyPair>,
     pub(crate) patients: &'a PatientCounts,
     pub(crate) shortcuts: &'a crate::shortcut::Shortcuts,
@@ -41,20 +41,20 @@ pub(crate) struct Report<'a> {
     pub(crate) balance: &'a ClassBalance,
     pub(crate) intensity: &'a [IntensityStatistics],
     pub(crate) unreadable: &'a [Unreadable],
-    /// Images that take no part, by path.
+    /// Images that are not used, by path.
     pub(crate) excluded: BTreeMap<String, Exclusion>,
 }
 
-/// How many images there are.
+/// Numbers of images.
 #[derive(Debug, Serialize)]
 pub(crate) struct ImageCounts {
     /// In all.
     pub(crate) all: usize,
-    /// That take part, by split.
+    /// In use, by split.
     pub(crate) included: BTreeMap<Split, usize>,
-    /// That take no part.
+    /// Not in use.
     pub(crate) excluded: usize,
-    /// That go to another split than `ingest` gave them.
+    /// In another split than `ingest` gave them.
     pub(crate) moved: usize,
 }
 

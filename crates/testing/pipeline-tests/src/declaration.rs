@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::{project, text};
 
-/// What `dvc.yaml` declares, as far as the tests ask.
+/// The declarations of `dvc.yaml`, as far as the tests use them.
 #[derive(Debug, Deserialize)]
 pub struct Pipeline {
     /// Each stage by its name.
@@ -16,7 +16,7 @@ pub struct Pipeline {
 pub struct Stage {
     /// The command.
     pub cmd: String,
-    /// Files and folders that it is made of or reads.
+    /// Files and folders that it depends on.
     pub deps: BTreeSet<String>,
     #[serde(default)]
     params: Vec<Params>,
@@ -26,7 +26,7 @@ pub struct Stage {
     metrics: Vec<Output>,
 }
 
-/// Keys of `params.yaml`, or of the file that is named.
+/// Keys of `params.yaml`, or of the named file.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Params {
@@ -46,7 +46,7 @@ impl Pipeline {
     /// Reads the project's `dvc.yaml`.
     ///
     /// # Panics
-    /// Where it is missing or is not such a file.
+    /// If it is missing or invalid.
     pub fn read() -> Self {
         serde_yaml::from_str(&text(project().join("dvc.yaml"))).expect("dvc.yaml declares stages")
     }
@@ -68,7 +68,7 @@ impl Stage {
         keys
     }
 
-    /// Everything it makes, metrics included.
+    /// All outputs, including metrics.
     pub fn outputs(&self) -> BTreeSet<&str> {
         self.outs
             .iter()

@@ -3,10 +3,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The dotted keys of everything in `settings` that is not itself a section.
+/// The dotted keys of all values in `settings` that are not sections themselves.
 ///
 /// # Panics
-/// Where `settings` cannot be written as JSON.
+/// If `settings` cannot be written as JSON.
 pub fn leaves(settings: &impl Serialize) -> BTreeSet<String> {
     let value = serde_json::to_value(settings).expect("settings are plain data");
     let mut keys = BTreeSet::new();
@@ -25,7 +25,7 @@ fn collect(value: &Value, key: &str, keys: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether `listed` names `key` or a section that holds it.
+/// Whether `listed` names `key` or a section that contains it.
 pub fn covers(listed: &str, key: &str) -> bool {
     key.strip_prefix(listed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

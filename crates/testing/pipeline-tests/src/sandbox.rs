@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use crate::project;
 
-/// A copy of the project in a git repository of its own, with a sample so small that the whole
-/// pipeline runs in seconds. Removed when dropped.
+/// A copy of the project in its own git repository, with a sample so small that the whole pipeline
+/// runs in seconds. Removed when dropped.
 ///
-/// It lies below the project's `target/`, so that `scripts/stage` finds libtorch and the programs
-/// that are built already, as it does in the workspaces of `dvc exp run --temp`.
+/// It is below the project's `target/`, so that `scripts/stage` finds libtorch and the programs
+/// that are already built, as in the workspaces of `dvc exp run --temp`.
 #[derive(Debug)]
 pub struct Sandbox {
     folder: TempDir,
@@ -22,12 +22,12 @@ pub struct Sandbox {
 /// A command that succeeded.
 #[derive(Debug)]
 pub struct Finished {
-    /// What it wrote, standard output before standard error.
+    /// Its output, standard output before standard error.
     pub output: String,
 }
 
 impl Finished {
-    /// The stages that dvc ran, in their order.
+    /// The stages that dvc ran, in order.
     pub fn stages_run(&self) -> Vec<&str> {
         self.output
             .lines()
@@ -37,10 +37,10 @@ impl Finished {
 }
 
 impl Sandbox {
-    /// A copy of the files that git tracks or would, as they are now, committed.
+    /// A copy of the files that git tracks or would track, in their present state, committed.
     ///
     /// # Panics
-    /// Where a file cannot be copied, or git fails.
+    /// If a file cannot be copied, or git fails.
     pub fn new() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pipeline-")
@@ -67,24 +67,24 @@ impl Sandbox {
     /// Runs the project's `dvc` in the copy's root.
     ///
     /// # Panics
-    /// Where it fails, with what it said.
+    /// If it fails, with its output.
     pub fn dvc(&self, arguments: &[&str]) -> Finished {
         dvc_in(&self.root, arguments)
     }
 
-    /// The same with the programs that are built already, whatever the copy's sources are.
+    /// The same with the programs that are already built, whatever the copy's sources are.
     ///
     /// # Panics
-    /// Where it fails, with what it said.
+    /// If it fails, with its output.
     pub fn dvc_with_built_programs(&self, arguments: &[&str]) -> Finished {
         must(dvc_command(&self.root, arguments).env("HOUNSFIELD_PROGRAMS", built_programs()))
     }
 
-    /// Runs one of the copy's scripts, as `make` does, with the programs that are built already.
+    /// Runs one of the copy's scripts, as `make` does, with the programs that are already built.
     /// `environment` is set for it.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn script(&self, name: &str, environment: &[(&str, &str)]) -> Output {
         let venv = self.root.join(".venv");
         if !venv.exists() {
@@ -99,10 +99,10 @@ impl Sandbox {
             .unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Clones the copy as a colleague would: what git holds, and nothing of DVC's cache.
+    /// Clones the copy as a colleague would: the files in git, without DVC's cache.
     ///
     /// # Panics
-    /// Where git fails.
+    /// If git fails.
     pub fn cloned(&self, name: &str) -> PathBuf {
         let clone = self.beside(name);
         let (from, to) = (path_text(&self.root), path_text(&clone));
@@ -113,7 +113,7 @@ impl Sandbox {
     /// Commits everything that git does not ignore.
     ///
     /// # Panics
-    /// Where git fails.
+    /// If git fails.
     pub fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
@@ -122,7 +122,7 @@ impl Sandbox {
     /// Runs git in the copy.
     ///
     /// # Panics
-    /// Where it fails.
+    /// If it fails.
     pub fn git(&self, arguments: &[&str]) -> Finished {
         let identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"];
         must(Command::new("git").args(identity).args(arguments).current_dir(&self.root))
@@ -169,7 +169,7 @@ impl Sandbox {
             let path = self.root.join(results);
             let removed =
                 if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-            drop(removed); // it may not be there
+            drop(removed); // it may not exist
         }
     }
 }
@@ -183,7 +183,7 @@ impl Default for Sandbox {
 /// Runs the project's `dvc` in any folder.
 ///
 /// # Panics
-/// Where it fails, with what it said.
+/// If it fails, with its output.
 pub fn dvc_in(folder: &Path, arguments: &[&str]) -> Finished {
     must(&mut dvc_command(folder, arguments))
 }
@@ -192,13 +192,13 @@ fn dvc_command(folder: &Path, arguments: &[&str]) -> Command {
     let program = project().join(".venv/bin/dvc");
     assert!(program.is_file(), "{} is missing; run make setup", program.display());
     let mut command = Command::new(program);
-    // Whether a run is tracked is each test's own affair.
+    // Each test decides whether its run is tracked.
     command.env("DVC_NO_ANALYTICS", "1").env_remove("MLFLOW_TRACKING_URI");
     command.args(arguments).current_dir(folder);
     command
 }
 
-fn built_programs() -> OsString {
+pub(crate) fn built_programs() -> OsString {
     let built = || project().join("target/release").into_os_string();
     std::env::var_os("HOUNSFIELD_PROGRAMS").unwrap_or_else(built)
 }
@@ -213,7 +213,7 @@ fn path_text(path: &Path) -> String {
     path.to_str().expect("the project's path is Unicode").to_owned()
 }
 
-fn must(command: &mut Command) -> Finished {
+pub(crate) fn must(command: &mut Command) -> Finished {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));

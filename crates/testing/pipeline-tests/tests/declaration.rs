@@ -1,7 +1,7 @@
-//! What `dvc.yaml` declares is what the programs are made of, read and make. Where it is not, a
-//! change goes unnoticed by `dvc repro`, or runs what it need not.
+//! `dvc.yaml` declares what the programs depend on, read and make. Otherwise `dvc repro` would miss
+//! a change, or run stages without need.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
@@ -11,8 +11,7 @@ use pipeline_tests::{Pipeline, Stage, covers, leaves, project, text};
 use regex::Regex;
 use walkdir::WalkDir;
 
-/// Keys of `config.yaml` that decide results; the others say where things are, and how patiently
-/// to wait.
+/// Keys of `config.yaml` that affect results; the others are paths and timeouts.
 const DECIDING: [&str; 8] = [
     "data.source",
     "data.classes",
@@ -24,7 +23,7 @@ const DECIDING: [&str; 8] = [
     "pretrained",
 ];
 
-/// Those that are always read by their name.
+/// Those that are always read by their full name.
 const BY_NAME: [&str; 3] = ["data.corrections", "data.positive", "data.patients"];
 
 /// The stage that a section of `params.yaml` belongs to.
@@ -50,7 +49,7 @@ fn sources(program: &str) -> String {
         .collect()
 }
 
-/// The stages that make something of scans: all but the one that says what these are made of.
+/// The stages that process scans: all except the one that computes the programs' digests.
 fn stages() -> impl Iterator<Item = (String, Stage)> {
     Pipeline::read().stages.into_iter().filter(|(name, _)| name != "programs")
 }
@@ -154,11 +153,11 @@ fn a_program_reads_the_deciding_keys_of_config_that_its_stage_declares() {
             let section = &found[1];
             let key = found.get(2).map_or("", |key| key.as_str());
             let dotted = format!("{section}.{key}");
-            // `config.data` alone, or handed on by reference, may read all of it.
+            // `config.data` alone, or passed by reference, may read all of it.
             let exact = DECIDING.iter().any(|known| covers(known, &dotted));
             read.extend(DECIDING.iter().filter(|known| match exact {
                 true => covers(known, &dotted),
-                // `ingest` hands on the section, to a part of it that looks at folders only.
+                // `ingest` passes the section to a part that only reads folders.
                 false => covers(section, known) && !BY_NAME.contains(known),
             }));
         }

@@ -1,6 +1,6 @@
-//! A change reruns the stages whose result it can change, and no other.
+//! A change makes exactly those stages run again whose result it can change.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 const STAGES: [&str; 7] =
     ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
 
-/// A copy of what the programs are made of.
+/// A copy of the programs' sources.
 struct Sources(tempfile::TempDir);
 
 impl Sources {
@@ -42,7 +42,7 @@ impl Sources {
         Workspace::read(self.0.path()).unwrap().digests(&STAGES.map(str::to_owned)).unwrap()
     }
 
-    /// The stages that another text in place of a file's own reruns.
+    /// The stages that run again if a file has another text.
     fn rerun_by(&self, file: &str, change: impl Fn(&str) -> String) -> BTreeSet<String> {
         let (path, before) = (self.path(file), self.digests());
         let own = text(&path);
@@ -93,7 +93,7 @@ fn a_constant_in_any_crate_reruns_each_stage_that_is_made_of_it() {
     }
 }
 
-/// Edits of every day, and what each reruns.
+/// Everyday edits, and the stages that run again for each.
 #[test]
 fn edits_that_decide_no_result_rerun_nothing() {
     let sources = Sources::new();
@@ -115,7 +115,7 @@ fn edits_that_decide_no_result_rerun_nothing() {
             "[[package]]\nname = \"of-the-server\"\nversion = \"1.0.0\"",
         ),
     ] {
-        // Documentation must document something.
+        // Documentation needs an item that it belongs to.
         let addition = match what {
             "documentation" => format!("{addition}\n#[cfg(test)]\nfn documented() {{}}"),
             _ => addition.to_owned(),

@@ -1,6 +1,6 @@
 //! `docs/configuration.md` lists every configuration key, and no other.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use pipeline_tests::{leaves, project, text};
 use regex::Regex;
 use services::Services;
 
-/// One of each source, with all it may say.
+/// One of each source, with all of its keys.
 const SOURCES: [&str; 5] = [
     "{kind: sample}",
     "{kind: local, path: data, sha256: null}",
@@ -19,12 +19,12 @@ const SOURCES: [&str; 5] = [
     "{kind: gdrive, link: id, sha256: null}",
 ];
 
-/// One of each way to tell the patients.
+/// One of each way to find the patients.
 const PATIENTS: [&str; 3] =
     ["{kind: unknown}", "{kind: path, pattern: '(p)'}", "{kind: csv, path: data/patients.csv}"];
 
 fn known_keys() -> BTreeSet<String> {
-    // A solved head and one that learns by epochs have keys of their own.
+    // A solved head and one that learns by epochs have different keys.
     let mut keys = BTreeSet::new();
     for file in ["params.yaml", "tests/params/by-epochs.yaml"] {
         keys.extend(leaves(&Params::load(&project().join(file)).unwrap()));
@@ -41,7 +41,7 @@ fn known_keys() -> BTreeSet<String> {
         keys.extend(leaves(&config).into_iter().filter(|key| !key.starts_with("data.classes.")));
     }
     keys.insert("data.classes".to_owned());
-    // To the stages these sections are closed; the programs that read them know their keys.
+    // The stages do not read these sections; the programs that read them know their keys.
     for section in ["registry", "promotion", "serve"] {
         keys.remove(section);
     }

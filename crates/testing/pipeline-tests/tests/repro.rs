@@ -1,6 +1,6 @@
 //! The whole pipeline, run by dvc with the real programs on a small sample.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use walkdir::WalkDir;
 const STAGES: [&str; 8] =
     ["programs", "ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
 
-/// What a change of the training's parameters leads to.
+/// The stages that run again after a change of the training's parameters.
 const FROM_TRAINING_ON: [&str; 4] = ["train", "select", "calibrate", "evaluate"];
 
-/// Every file below the folders that the stages make, but for those that DVC does not track.
+/// Every file below the folders that the stages write, except those that DVC does not track.
 fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
     [
         "artifacts/base_model",
@@ -104,7 +104,7 @@ fn scores_and_plots_are_shown() {
 
     let metrics = sandbox.dvc(&["metrics", "show", "--json"]).output;
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
-    // Experiments are ranked by these, which know nothing of the test split.
+    // Experiments are ranked by these metrics, which do not use the test split.
     let files: Vec<_> = metrics[""]["data"].as_object().unwrap().keys().collect();
     assert_eq!(files, ["model/metrics.json"]);
     let scores = &metrics[""]["data"]["model/metrics.json"]["data"];
@@ -122,47 +122,4 @@ fn scores_and_plots_are_shown() {
         let drawn = plots["data"][plot][0]["content"]["data"]["values"].as_array().unwrap();
         assert!(drawn.len() >= rows, "{plot} shows {} rows", drawn.len());
     }
-}
-
-#[test]
-fn a_profile_runs_in_a_dvc_root_of_its_own() {
-    let sandbox = Sandbox::new();
-    sandbox.dvc(&["repro", "ingest"]);
-    sandbox.commit("the sample");
-    // The sample's images serve as somebody's scans: class folders without splits.
-    let scans = sandbox.beside("scans");
-    for class in ["adenocarcinoma", "normal"] {
-        fs::create_dir_all(scans.join(class)).unwrap();
-        for entry in WalkDir::new(sandbox.root().join("artifacts/data_ingestion/train").join(class))
-        {
-            let path = entry.unwrap().into_path();
-            if path.is_file() {
-                fs::copy(&path, scans.join(class).join(path.file_name().unwrap())).unwrap();
-            }
-        }
-    }
-    let profile = sandbox.root().join("profiles/flat-two-class");
-    fs::copy(sandbox.root().join("params.yaml"), profile.join("params.yaml")).unwrap();
-    std::os::unix::fs::symlink(&scans, profile.join("data")).unwrap();
-
-    assert_eq!(dvc_in(&profile, &["repro"]).stages_run(), STAGES);
-    assert_eq!(dvc_in(&profile, &["repro"]).stages_run(), [""; 0]);
-    // The project above it is as it was.
-    let status = sandbox.dvc(&["status", "ingest"]).output;
-    assert!(status.contains("up to date"), "{status}");
-
-    // Weights that are brought are seen through the link to the folder they lie in.
-    let prepare_base = || dvc_in(&profile, &["status", "prepare-base"]).output;
-    assert!(prepare_base().contains("up to date"), "{}", prepare_base());
-    let weights = sandbox.root().join("weights/vgg16.safetensors");
-    fs::write(&weights, b"any").unwrap();
-    assert!(prepare_base().contains("weights"), "{}", prepare_base());
-    fs::remove_file(&weights).unwrap();
-    assert!(prepare_base().contains("up to date"), "{}", prepare_base());
-
-    // The link is followed: one image less is another data set.
-    let removed = fs::read_dir(scans.join("normal")).unwrap().next().unwrap().unwrap().path();
-    fs::remove_file(removed).unwrap();
-    let again = dvc_in(&profile, &["repro"]);
-    assert_eq!(again.stages_run().first(), Some(&"ingest"));
 }

@@ -1,6 +1,6 @@
 //! The scripts behind `make repro` and `make control`, run on a small sample.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Output;
 
 use pipeline_tests::{Sandbox, text};
 
-/// What a script wrote, standard output before standard error.
+/// A script's output, standard output before standard error.
 fn said(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat()
 }
@@ -40,7 +40,7 @@ fn a_control_of_nothing_says_what_to_run_first() {
     assert!(said(&control).contains("first: make repro"), "{}", said(&control));
 }
 
-/// A server that nobody needs: nothing is told to it.
+/// A server that is not needed: nothing is logged to it.
 const SERVER: (&str, &str) = ("MLFLOW_TRACKING_URI", "http://127.0.0.1:9");
 
 #[test]
@@ -72,23 +72,4 @@ fn a_key_that_dvc_does_not_look_at_is_refused_before_it_says_up_to_date() {
     assert!(!refused.status.success(), "{}", said(&refused));
     assert!(said(&refused).contains("learning_rat"), "{}", said(&refused));
     assert!(!said(&refused).contains("Running stage"), "{}", said(&refused));
-}
-
-#[test]
-fn a_new_profile_has_a_registered_model_of_its_own() {
-    let sandbox = Sandbox::new();
-    let config = |name: &str| text(sandbox.root().join("profiles").join(name).join("config.yaml"));
-    for name in ["brain-mri", "chest-ct", "chest-ct-binary", "flat-two-class"] {
-        assert!(config(name).contains(&format!("  model: {name} ")), "{}", config(name));
-    }
-    let made = std::process::Command::new(sandbox.root().join("scripts/profile"))
-        .args(["my-scans", "chest-ct"])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", said(&made));
-    assert!(
-        config("my-scans").contains("registry:\n  model: my-scans\n"),
-        "{}",
-        config("my-scans")
-    );
 }

@@ -1,6 +1,6 @@
-//! One pipeline run is one run on an MLflow server, and costs `dvc` nothing.
+//! One pipeline run is one run on an MLflow server, and has no effect on `dvc`.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 #[path = "../../../tracking/mlflow/tests/support/mod.rs"]
@@ -32,7 +32,7 @@ const PICTURES: [&str; 3] = [
     "evaluation/predictions/sheet_1.png",
 ];
 
-/// Every file that DVC or git keep, but for the configuration itself.
+/// Every file in DVC or git, except the configuration itself.
 fn locked(sandbox: &Sandbox) -> (String, String) {
     let scores = text(sandbox.root().join("artifacts/evaluation/scores.json"));
     (text(sandbox.root().join("dvc.lock")), scores)
@@ -92,17 +92,17 @@ fn training_and_evaluation_are_one_run_and_dvc_notices_nothing() {
     }
     assert_eq!(run["inputs"].as_array().unwrap().len(), 2, "training and test images");
 
-    // Neither git nor DVC sees what is kept for the server, and off or on is all the same.
+    // Neither git nor DVC sees the files kept for the server, and tracking makes no difference.
     let before = locked(&sandbox);
     let changed = sandbox.git(&["status", "--porcelain", "artifacts/tracking"]).output;
     assert_eq!(changed, "");
     sandbox.git(&["checkout", "--quiet", "config.yaml"]);
     assert_eq!(sandbox.dvc(&["repro"]).stages_run(), [""; 0]);
-    // The same again without tracking makes the same bytes.
+    // The same again without tracking gives the same bytes.
     sandbox.dvc(&["repro", "--force", "--single-item", "--no-run-cache", "train", "evaluate"]);
     assert_eq!(locked(&sandbox), before);
 
-    // An experiment is a run of its own, of its own name.
+    // An experiment is a separate run, with its own name.
     track(&sandbox, &server.url());
     sandbox.commit("tracked");
     sandbox.dvc(&["exp", "run", "--name", "slower", "-S", "train.seed=18"]);

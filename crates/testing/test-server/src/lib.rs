@@ -1,5 +1,5 @@
 //! An HTTP/1.1 server for tests. It listens on a free port of this machine, answers each request
-//! through a closure, remembers what it was asked, and stops when it is dropped.
+//! through a closure, records the requests, and stops when it is dropped.
 //!
 //! ```
 //! use test_server::{Response, TestServer};
@@ -53,7 +53,7 @@ impl TestServer {
                     }
                     let Ok(stream) = stream else { continue };
                     let (shared, respond) = (Arc::clone(&shared), Arc::clone(&respond));
-                    // A client that hangs up is its own affair.
+                    // A client that hangs up is not an error here.
                     thread::spawn(move || serve(stream, &shared, &*respond));
                 }
             })
@@ -66,7 +66,7 @@ impl TestServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// What it was asked so far, in order of arrival.
+    /// The requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -83,7 +83,7 @@ impl Drop for TestServer {
     }
 }
 
-/// An address of this machine where nobody listens.
+/// An address of this machine without a listener.
 ///
 /// # Panics
 /// When no port is free.

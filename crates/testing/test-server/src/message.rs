@@ -1,6 +1,6 @@
 use std::io::{self, BufRead, Write};
 
-/// What a client asked.
+/// A client's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET`, `HEAD`, …
@@ -45,7 +45,7 @@ impl Request {
     }
 }
 
-/// What the server answers.
+/// A server's answer.
 #[derive(Debug, Clone)]
 pub struct Response {
     status: u16,
@@ -70,8 +70,8 @@ impl Response {
         Self::status(302).with_header("Location", url)
     }
 
-    /// A file, or the range of it that was asked for (206, or 416 for one outside). An `If-Range`
-    /// other than the ETag set by [`file_with_etag`](Self::file_with_etag) gets the whole file.
+    /// A file, or the requested range of it (206, or 416 for one outside). An `If-Range` other than
+    /// the ETag set by [`file_with_etag`](Self::file_with_etag) gets the whole file.
     pub fn file(request: &Request, content: &[u8]) -> Self {
         let Some((first, last)) = request.range(content.len()) else {
             return Self::body(content).with_header("Accept-Ranges", "bytes");
@@ -84,7 +84,7 @@ impl Response {
             .with_header("Content-Range", &format!("bytes {first}-{last}/{}", content.len()))
     }
 
-    /// [`file`](Self::file) of a version that has a mark; `If-Range` with another mark gets the
+    /// [`file`](Self::file) with an ETag for the version; `If-Range` with another ETag gets the
     /// whole file, `If-Match` with another gets 412.
     pub fn file_with_etag(request: &Request, content: &[u8], etag: &str) -> Self {
         if request.header("if-match").is_some_and(|mark| mark != etag) {

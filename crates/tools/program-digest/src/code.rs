@@ -1,22 +1,24 @@
-//! The tokens of a Rust file, less what decides no result: comments, documentation, tests.
+//! The tokens of a Rust file, without those that cannot affect a result: comments, documentation,
+//! tests.
 
 use std::str::FromStr;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// What a file says to the compiler.
+/// The code of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Code {
     /// Its tokens, one after the other.
     pub(crate) tokens: Vec<u8>,
-    /// Modules in files of their own that only tests have: `#[cfg(test)] mod tests;`.
+    /// Modules in their own files that only tests use: `#[cfg(test)] mod tests;`.
     pub(crate) test_modules: Vec<String>,
-    /// Files that become a part of the program: `include_str!("page.css")`, `#[path = "a.rs"] mod a;`.
+    /// Files that become a part of the program: `include_str!("page.css")`, `#[path = "a.rs"] mod
+    /// a;`.
     pub(crate) included: Vec<String>,
 }
 
 impl Code {
-    /// Reads Rust. None for a text that is no Rust.
+    /// Reads Rust. None for a text that is not Rust.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let stream = TokenStream::from_str(text).ok()?;
         let mut code = Self::default();
@@ -66,7 +68,7 @@ impl Code {
                 let mut bytes = [0; 4];
                 self.tokens.extend(punct.as_char().encode_utf8(&mut bytes).bytes());
             }
-            // A space ends each word, as none has one, and each literal.
+            // A space ends each word and each literal, since no word contains one.
             TokenTree::Ident(word) => self.tokens.extend(format!("{word} ").into_bytes()),
             TokenTree::Literal(literal) => self.tokens.extend(format!("{literal} ").into_bytes()),
         }
@@ -74,13 +76,13 @@ impl Code {
 }
 
 enum Attribute {
-    /// `#[doc = "…"]`, which is what `///` stands for.
+    /// `#[doc = "…"]`, the long form of `///`.
     Doc,
     /// `#[cfg(test)]`.
     CfgTest,
 }
 
-/// The attribute that the trees begin with, if it is one of these, and of how many trees.
+/// The attribute at the start of the trees, if it is one of these, and its number of trees.
 fn attribute(trees: &[TokenTree]) -> Option<(usize, Attribute)> {
     let (length, content) = any_attribute(trees)?;
     match content.as_slice() {
@@ -114,7 +116,7 @@ fn any_attribute(trees: &[TokenTree]) -> Option<(usize, Vec<TokenTree>)> {
     is_attribute.then(|| (length, group.stream().into_iter().collect()))
 }
 
-/// Of how many trees the item is that they begin with. None for what is no item that is known here.
+/// The number of trees of the item at their start. None if it is not a known item.
 fn item(trees: &[TokenTree]) -> Option<usize> {
     let mut at = 0;
     while let Some((length, _)) = any_attribute(&trees[at..]) {
@@ -154,7 +156,7 @@ fn module_file(item: &[TokenTree]) -> Option<String> {
     }
 }
 
-/// The path in `include_str!("path")`, of the other two macros of the kind, or in `#[path = "path"]`.
+/// The path in `include_str!("path")`, in the two similar macros, or in `#[path = "path"]`.
 fn included(trees: &[TokenTree]) -> Option<String> {
     if let Some((_, content)) = any_attribute(trees)
         && let [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Literal(path)] =
@@ -187,7 +189,7 @@ mod tests {
             "//! A file.\n\n/// Two.\n// why\npub fn two()\n  -> u8 {\n    1 /* one */ + 1\n}";
         assert_eq!(tokens(dressed), tokens(bare));
         assert_ne!(tokens("pub fn two() -> u8 { 1 + 2 }"), tokens(bare));
-        // Two words are not one, and what is in a text is no comment.
+        // Two words differ from one, and the content of a string is not a comment.
         assert_ne!(tokens("a b"), tokens("ab"));
         assert_ne!(tokens(r#"x("// 1")"#), tokens(r#"x("// 2")"#));
     }
@@ -209,7 +211,7 @@ mod tests {
         {
             assert_ne!(tokens(text), tokens(bare), "{text}");
         }
-        // A field or a statement is no item: it counts, and so does all that follows it.
+        // A field or a statement is not an item: it counts, and so does everything after it.
         let field = tokens("struct A { #[cfg(test)] b: u8, c: u8 }");
         assert_ne!(field, tokens("struct A { #[cfg(test)] b: u8, c: u16 }"));
     }

@@ -1,4 +1,4 @@
-//! What the program of each stage is made of, so that DVC reruns a stage only when its result can
+//! The digest of each stage's program, so that DVC runs a stage again only when its result can
 //! change.
 //!
 //! ```text
@@ -10,8 +10,8 @@
 //! <program>.txt ─ a line for each crate, one for libraries, one for the build
 //! ```
 //!
-//! What is not understood counts: a file that does not parse is taken byte by byte. So a change can
-//! rerun a stage for nothing, and never leaves a stale result.
+//! Unknown code counts: the bytes of a file that cannot be parsed are used. So a change can make a
+//! stage run again without need, but never leaves a stale result.
 
 mod code;
 mod lock;

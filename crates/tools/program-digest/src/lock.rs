@@ -1,4 +1,4 @@
-//! `Cargo.lock`: which libraries the programs are built with.
+//! `Cargo.lock`: the libraries that the programs are built with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,15 +18,15 @@ pub(crate) struct Lock {
 struct Package {
     name: String,
     version: String,
-    /// What its archive has to be; none for a crate of the workspace.
+    /// The required digest of its archive; none for a crate of the workspace.
     checksum: Option<String>,
-    /// `name`, or `name version` where there are several.
+    /// `name`, or `name version` if there are several.
     dependencies: Vec<String>,
 }
 
 impl Lock {
     /// # Errors
-    /// When the file is missing or is no lock file.
+    /// When the file is missing or is not a lock file.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let table: Table = artifact::read_text(path)?
             .parse()
@@ -52,7 +52,7 @@ impl Lock {
         Ok(Self { packages })
     }
 
-    /// The digest of these packages and all that they are built with.
+    /// The digest of these packages and all of their dependencies.
     pub(crate) fn digest<'a>(&'a self, direct: impl IntoIterator<Item = &'a str>) -> Digest {
         let mut found: BTreeSet<&Package> = BTreeSet::new();
         let mut open: Vec<&str> = direct.into_iter().collect();

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use program_digest::Workspace;
 
@@ -27,6 +27,10 @@ struct Arguments {
     #[arg(required = true, value_name = "PROGRAM")]
     programs: Vec<String>,
 
+    /// The source tree that the programs are of
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    workspace: PathBuf,
+
     /// Write the files into this folder
     #[arg(long, value_name = "FOLDER", default_value = "artifacts/programs")]
     output: PathBuf,
@@ -36,7 +40,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the exit code is all there is.
+            // If standard error cannot be written, only the exit code reports the failure.
             let _ = writeln!(std::io::stderr(), "program-digest: failed to {error:#}");
             ExitCode::FAILURE
         }
@@ -44,10 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    // A profile has a link to the crates; the manifest lies beside what it points to.
-    let crates = std::fs::canonicalize("crates").context("find crates/; run it in a DVC root")?;
-    let root = crates.parent().context("find the folder that holds crates/")?;
-    let workspace = Workspace::read(root)?;
+    let workspace = Workspace::read(&arguments.workspace)?;
     let digests = workspace.digests(&arguments.programs)?;
     artifact::create_folder(&arguments.output)?;
     for (program, text) in &digests {

@@ -1,4 +1,4 @@
-//! The sources of a crate that can decide a result.
+//! The sources of a crate that can affect a result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use walkdir::WalkDir;
 
 use crate::code::Code;
 
-/// Which of a package's sources are meant.
+/// Which of a package's sources to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Its program, with its library.
     Program,
-    /// Its library alone, which another crate links.
+    /// Only its library, which another crate links.
     Library,
 }
 
-/// The digest of a package's sources, less tests, comments and documentation.
+/// The digest of a package's sources, without tests, comments and documentation.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -31,8 +31,8 @@ pub(crate) fn digest(package: &Path, target: Target) -> Result<Digest> {
     Ok(Digest::of_fields(fields))
 }
 
-/// What each file says, by its path in the package. A file that a macro includes from elsewhere is
-/// among them.
+/// The code of each file, by its path in the package, including files outside of it that a macro
+/// includes.
 fn contents(package: &Path, target: Target) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut of_tests = BTreeSet::new();
@@ -63,7 +63,7 @@ fn contents(package: &Path, target: Target) -> Result<BTreeMap<PathBuf, Vec<u8>>
 
 fn files(package: &Path, target: Target) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    // The build script is `build.rs`, or lies in `build/`.
+    // The build script is `build.rs`, or is in `build/`.
     let roots = ["build.rs", "build", "src"].map(|name| package.join(name));
     let entries = roots.iter().filter(|root| root.exists());
     for entry in entries.flat_map(|root| WalkDir::new(root).sort_by_file_name()) {
@@ -77,7 +77,8 @@ fn files(package: &Path, target: Target) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Where the modules lie that a file declares: beside `mod.rs`, else in a folder of the file's name.
+/// The folder of the modules that a file declares: beside `mod.rs`, otherwise a folder with the
+/// file's name.
 fn folder_of_children(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     match file.file_stem().and_then(|stem| stem.to_str()) {

@@ -11,10 +11,10 @@ use toml::{Table, Value};
 use crate::lock::Lock;
 use crate::sources::{self, Target};
 
-/// Sections of a package's manifest that decide what is built.
+/// Sections of a package's manifest that affect the build.
 const BUILT_FROM: [&str; 5] = ["dependencies", "build-dependencies", "features", "lib", "target"];
 
-/// Files beside the manifests that decide how it is built, where they are there.
+/// Files beside the manifests that affect the build, if they exist.
 const SETTINGS: [&str; 2] = [".cargo/config.toml", "rust-toolchain.toml"];
 
 /// The manifests and the lock file of a Cargo workspace.
@@ -37,7 +37,7 @@ impl Workspace {
     /// Reads the manifests below the workspace's root folder.
     ///
     /// # Errors
-    /// When a file is missing or is not what it should be.
+    /// When a file is missing or invalid.
     pub fn read(root: &Path) -> Result<Self> {
         let manifest = table(&root.join("Cargo.toml"))?;
         let patterns = manifest.get("workspace").and_then(|it| it.get("members"));
@@ -59,8 +59,8 @@ impl Workspace {
         Ok(Self { root: root.to_owned(), manifest, lock, members })
     }
 
-    /// For each of these programs what it is made of: a line for each crate, one for libraries, one
-    /// for the build.
+    /// The content of each of these programs: a line for each crate, one for libraries, one for the
+    /// build.
     ///
     /// Programs that are built together share the features of their libraries, so the last two lines
     /// are those of all these programs.
@@ -95,7 +95,7 @@ impl Workspace {
                 if name != program {
                     libraries.insert(name, digest);
                 }
-                // A string takes whatever is written to it.
+                // Writing to a string cannot fail.
                 let _ = writeln!(text, "{digest} {name}");
             }
             texts.insert(program.clone(), text + &common);
@@ -103,7 +103,7 @@ impl Workspace {
         Ok(texts)
     }
 
-    /// The crates of the workspace that a program is linked from, itself among them.
+    /// The crates of the workspace that a program links, including itself.
     pub fn linked<'a>(&'a self, program: &'a str) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::new();
         let mut open = vec![program];
@@ -115,7 +115,7 @@ impl Workspace {
         found
     }
 
-    /// Names under which a member depends on crates and libraries, of builds too and not of tests.
+    /// Names of the crates and libraries that a member depends on, for builds but not for tests.
     fn dependencies(&self, member: &str) -> impl Iterator<Item = &str> {
         let manifest = &self.members[member].manifest;
         let of_target = manifest.get("target").and_then(Value::as_table);
@@ -140,7 +140,7 @@ impl Workspace {
             .collect()
     }
 
-    /// What `workspace.dependencies` says of a library: version, features, package.
+    /// The entry of `workspace.dependencies` for a library: version, features, package.
     fn specification(&self, name: &str) -> Option<&Value> {
         self.manifest.get("workspace")?.get("dependencies")?.get(name)
     }
@@ -153,7 +153,7 @@ impl Workspace {
         }
         let workspace = self.manifest.get("workspace");
         fields.extend(workspace.and_then(|it| it.get("resolver")).map(text));
-        // Outputs name the version, and code of another edition means something else.
+        // Outputs contain the version, and the edition changes the meaning of code.
         for key in ["edition", "version"] {
             fields.extend(workspace.and_then(|it| it.get("package")?.get(key)).map(text));
         }
@@ -161,7 +161,7 @@ impl Workspace {
             let manifest = &self.members[*name].manifest;
             fields.push(name.as_bytes().to_vec());
             fields.extend(BUILT_FROM.iter().filter_map(|section| manifest.get(*section).map(text)));
-            // Where a crate of ours lies decides nothing.
+            // The folder of one of our crates has no effect.
             let libraries =
                 self.dependencies(name).filter(|name| !self.members.contains_key(*name));
             fields.extend(libraries.filter_map(|name| self.specification(name).map(text)));

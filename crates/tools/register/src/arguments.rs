@@ -1,4 +1,4 @@
-//! The command line, and what it changes in the two configuration files.
+//! The command line, and its effect on the two configuration files.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -87,7 +87,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Arguments {
-    /// Both configuration files with the flags laid over them, checked.
+    /// Both configuration files, changed by the flags and checked.
     pub(crate) fn settings(&self) -> Result<(Settings, Services), ConfigError> {
         let mut settings = self.common.settings()?;
         let mut services = Services::load(&self.common.config)?;

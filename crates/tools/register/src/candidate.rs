@@ -1,4 +1,4 @@
-//! The model that is registered, and what is known of it.
+//! The model to register, and its data.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 const SCORES_FILE: &str = "scores.json";
 
-/// What `evaluate` said of a model: as much as decides or is shown.
+/// The scores of a model from `evaluate`: those that are used or displayed.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Scores {
     model: Digest,
@@ -50,12 +50,12 @@ pub(crate) struct Candidate {
     pub(crate) test: TestSet,
     pub(crate) predictions: Vec<Prediction>,
     pub(crate) classes: dataset::ClassIndices,
-    /// How often the test images were scored, where that is known.
+    /// How often the test images were scored, if known.
     pub(crate) looks: Option<TestSetLooks>,
 }
 
 impl Candidate {
-    /// The package alone, of a model that is to be kept: no image is predicted.
+    /// Only the package, for a model to keep: no image is predicted.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare).
@@ -68,11 +68,11 @@ impl Candidate {
         Ok(Package::new(&settings.config.paths.model, scores_file, &trained_on)?)
     }
 
-    /// Loads the model, and has it predict the test images.
+    /// Loads the model, and predicts the test images with it.
     ///
     /// # Errors
-    /// When the model was trained on other images than the present ones, its scores are of another
-    /// model, or something is missing.
+    /// When the model was trained on other images than the present ones, its scores are those of
+    /// another model, or something is missing.
     pub(crate) fn prepare(settings: &Settings) -> Result<Self> {
         let paths = &settings.config.paths;
         let model = Model::load(&paths.model, settings.params.evaluate.device)
@@ -95,8 +95,8 @@ impl Candidate {
         Ok(Self { package, scores, validated, test, predictions, classes, looks })
     }
 
-    /// The test images that training of the candidate has no copy of, by place; of these, with
-    /// `others`, those that another training has none of either.
+    /// The positions of the test images without a copy in the candidate's training and, with
+    /// `others`, without one in another training either.
     pub(crate) fn unseen_images(&self, others: Option<&BTreeSet<Digest>>) -> Vec<usize> {
         let seen_groups = others.map(|others| self.groups_with(others)).unwrap_or_default();
         let known = self.validated.by_path();
@@ -108,7 +108,7 @@ impl Candidate {
         })
     }
 
-    /// The groups of copies that have one of these images among them.
+    /// The groups of copies that contain one of these images.
     fn groups_with(&self, images: &BTreeSet<Digest>) -> BTreeSet<dataset::GroupNumber> {
         let records = self.validated.records().iter();
         let seen = records.filter(|record| images.contains(&record.image.sha256));
@@ -133,7 +133,7 @@ fn images(settings: &Settings, description: &ModelDescription) -> Result<Validat
     Ok(validated)
 }
 
-/// The scores, which must be of this model on these images; and their file.
+/// The scores, which must be those of this model on these images; and their file.
 fn scores(
     settings: &Settings,
     description: &ModelDescription,
@@ -159,7 +159,7 @@ fn read_scores(settings: &Settings) -> Result<(Scores, Vec<u8>)> {
     Ok((scores, bytes))
 }
 
-/// The digests of the images that were trained on.
+/// The digests of the training images.
 fn training_images(validated: &ValidatedManifest) -> BTreeSet<Digest> {
     let included = validated.records().iter().filter(|record| record.excluded.is_none());
     let training = included.filter(|record| record.image.split == Split::Train);

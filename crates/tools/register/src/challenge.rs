@@ -1,4 +1,4 @@
-//! A model against the champion, on images that neither was trained on.
+//! Compares a model with the champion, on images that neither was trained on.
 
 use anyhow::Result;
 use metrics::Bootstrap;
@@ -9,7 +9,7 @@ use crate::candidate::Candidate;
 use crate::champion::ChampionAnswers;
 use crate::gate::{Challenge, Champion, Gate, Verdict};
 
-/// Holds a model against the champion's answers.
+/// Compares a model with the champion's answers.
 pub(crate) fn challenge(
     gate: &Gate,
     candidate: &Candidate,
@@ -39,7 +39,7 @@ pub(crate) fn challenge(
     Ok(gate.judge(&Challenge { predictions: &own, beats_baselines, champion }))
 }
 
-/// The rules that the configuration asks for.
+/// The rules from the configuration.
 pub(crate) fn gate(settings: &Settings, promotion: &PromotionConfig) -> Gate {
     let bootstrap = Bootstrap::of_seed(settings.params.evaluate.seed);
     Gate { promotion: *promotion, bootstrap }

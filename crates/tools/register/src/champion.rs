@@ -14,20 +14,20 @@ use scoring::{Prediction, predict};
 use crate::candidate::Candidate;
 use crate::gate::ChampionName;
 
-/// The champion's answers on the images that it can be compared on.
+/// The champion's answers on the images that allow a comparison.
 #[derive(Debug)]
 pub(crate) struct ChampionAnswers {
     pub(crate) name: ChampionName,
-    /// The places of these images in the test set.
+    /// The positions of these images in the test set.
     pub(crate) places: Vec<usize>,
     /// An answer for each of them.
     pub(crate) predictions: Vec<Prediction>,
 }
 
-/// Fetches the champion and has it predict the test images that neither training has a copy of.
+/// Fetches the champion and predicts the test images without a copy in either training.
 ///
 /// # Errors
-/// When it cannot be fetched or run, or knows other classes.
+/// When it cannot be fetched or run, or has other classes.
 pub(crate) fn fetched(
     client: &Client,
     version: &ModelVersion,
@@ -43,7 +43,7 @@ pub(crate) fn fetched(
     answers(name, folder.path(), &trained, candidate, device)
 }
 
-/// As [`fetched`], of a model that was kept in a folder.
+/// As [`fetched`], for a model that was kept in a folder.
 pub(crate) fn kept(
     folder: &Path,
     candidate: &Candidate,
@@ -53,8 +53,8 @@ pub(crate) fn kept(
     answers(ChampionName::Kept, &model, &trained, candidate, device)
 }
 
-/// What the model in a folder says of the images that it was not trained on, and the candidate
-/// was not either.
+/// The predictions of the model in a folder for the images that neither it nor the candidate was
+/// trained on.
 fn answers(
     name: ChampionName,
     folder: &Path,

@@ -1,27 +1,32 @@
-//! A registered model in place of the pipeline's own.
+//! Puts a registered model in place of the pipeline's own.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use classifier::calibration::Calibration;
-use classifier::description::ModelDescription;
 use classifier::model::Model;
 use classifier::registered::Registered;
 use config::DeviceChoice;
 use mlflow::{Client, ModelReference};
-use program::{Settings, UsageError};
+use program::{CommonArguments, Settings, UsageError};
+use serde_json::json;
+
+use crate::outcome::print;
 
 /// Downloads a version of a registered model, checks it, and makes it the model.
 ///
 /// # Errors
-/// When there is no such version, it was not registered by this project, a file is not the one
-/// that was registered, the server cannot be reached, or the folder cannot be written. The model
-/// folder is then as it was before.
-pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<ExitCode> {
+/// When there is no such version, it was not registered by this project, a file is not the
+/// registered one, the server cannot be reached, or the folder cannot be written. The model folder
+/// is then unchanged.
+pub(crate) fn fetch(
+    reference: &ModelReference,
+    settings: &Settings,
+    common: &CommonArguments,
+) -> Result<ExitCode> {
     let server = tracking::demanded_server(&settings.config.tracking, mlflow::environment)
         .map_err(|error| UsageError(error.to_string()))?;
-    // A server that is down is told at once, and not after all the retries of a first request.
+    // A server that is down is reported at once, and not after all the retries of a first request.
     Client::without_retries(&server)?.health()?;
     let client = Client::new(&server)?;
     let Some(version) = client.model_version(reference)? else {
@@ -31,22 +36,26 @@ pub(crate) fn fetch(reference: &ModelReference, settings: &Settings) -> Result<E
     let folder = &settings.config.paths.model;
     let staged = classifier::model_folder::staged_in_place_of(folder)?;
     let fetched = registered_model::fetch(&client, &version, staged.path())?;
-    // What cannot be used must not take the place of what can.
+    // An unusable model must not replace a usable one.
     let model = Model::load(staged.path(), DeviceChoice::Cpu)?;
     Calibration::read(staged.path(), model.description())?;
     let name = version.name.to_string();
     let weights = model.description().digests.weights;
     Registered { name, version: version.version, weights }.write(staged.path())?;
     staged.publish()?;
-    writeln!(
-        terminal::Printed,
-        "fetched {} version {}: {} files, each the one that was registered\nwrote {}\n{}",
+    let text = format!(
+        "fetched {} version {}: {} files, each the one that was registered\nwrote {}",
         version.name,
         version.version,
         fetched.files.len(),
-        folder.display(),
-        ModelDescription::NOTICE
-    )
-    .context("print what was fetched")?;
+        folder.display()
+    );
+    let facts = json!({
+        "outcome": "fetched",
+        "model": version.name.to_string(),
+        "version": version.version,
+        "folder": folder,
+    });
+    print(common, &text, facts)?;
     Ok(ExitCode::SUCCESS)
 }

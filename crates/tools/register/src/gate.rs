@@ -9,36 +9,36 @@ use metrics::{
 };
 use services::{BaselineRule, PromotionConfig, PromotionMetric, PromotionTest};
 
-/// What is known of the model that wants to become the champion.
+/// The data of the model that may become the champion.
 #[derive(Debug)]
 pub(crate) struct Challenge<'a> {
-    /// Its predictions of images that it was not trained on, or on copies of.
+    /// Its predictions for images without copies in its training.
     pub(crate) predictions: &'a Predictions,
     /// Whether it beat every baseline.
     pub(crate) beats_baselines: bool,
-    /// The present champion, where there is one.
+    /// The present champion, if there is one.
     pub(crate) champion: Option<Champion<'a>>,
 }
 
 /// The present champion, on images that neither was trained on.
 #[derive(Debug)]
 pub(crate) struct Champion<'a> {
-    /// Which model it is.
+    /// Its identity.
     pub(crate) name: ChampionName,
     /// Its predictions.
     pub(crate) predictions: &'a Predictions,
-    /// The challenger's predictions of the same images.
+    /// The challenger's predictions for the same images.
     pub(crate) challenger: &'a Predictions,
     /// Which of them belong together: one number for each image.
     pub(crate) groups: &'a [u32],
 }
 
-/// How a champion is called.
+/// The name of a champion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChampionName {
     /// A version of the registered model.
     Version(u64),
-    /// The model that was kept to be compared with.
+    /// The model that was kept for comparison.
     Kept,
 }
 
@@ -58,15 +58,15 @@ pub(crate) struct Gate {
     pub(crate) bootstrap: Bootstrap,
 }
 
-/// What the gate says.
+/// The gate's decision.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) outcome: Outcome,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub(crate) reason: String,
     /// The model's own score, on the images it was not trained on.
     pub(crate) score: Option<f64>,
-    /// How the two compare, where there is a champion.
+    /// The comparison of the two, if there is a champion.
     pub(crate) comparison: Option<Comparison>,
 }
 
@@ -74,6 +74,16 @@ pub(crate) struct Verdict {
 pub(crate) enum Outcome {
     Promoted,
     Challenger,
+}
+
+impl Outcome {
+    /// As `--json` prints it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::Challenger => "challenger",
+        }
+    }
 }
 
 /// Two models on the same images.
@@ -86,13 +96,13 @@ pub(crate) struct Comparison {
     pub(crate) gain: Option<f64>,
     pub(crate) interval: Option<Interval>,
     pub(crate) p_value: Option<f64>,
-    /// The smallest gain of accuracy, in images, that could pass with so many; none where none
-    /// could.
+    /// The smallest gain of accuracy, in images, that could pass with this many images; none if
+    /// none could.
     pub(crate) smallest_passing_gain: Option<u64>,
 }
 
 impl Gate {
-    /// Holds a model against the minimum, the baselines and the champion.
+    /// Compares a model with the minimum, the baselines and the champion.
     pub(crate) fn judge(&self, challenge: &Challenge<'_>) -> Verdict {
         let score = self.score(&Scorer::new(challenge.predictions));
         let comparison = challenge.champion.as_ref().map(|champion| self.compare(champion));
@@ -235,8 +245,8 @@ impl Gate {
         }
     }
 
-    /// The smallest number of images by which a model could pass that is right on all the champion
-    /// is right on, each in a group of its own as far as there are groups.
+    /// The smallest number of images by which a model could pass that is right on all images that
+    /// the champion is right on; each image is in a separate group as far as there are groups.
     fn smallest_passing_gain(&self, groups: &[u32]) -> Option<u64> {
         let alpha = self.promotion.alpha;
         if self.promotion.test == PromotionTest::Mcnemar {
@@ -256,12 +266,12 @@ impl Gate {
             let difference = self.bootstrap.differences(&groups, share, nothing)[0];
             difference.p_value.is_some_and(|p_value| p_value <= alpha)
         };
-        // It takes a handful; where that many do not do, groups are so few that none will.
+        // A handful is enough; if this many are not, there are too few groups for any number.
         const MOST_TRIED: usize = 50;
         (1..=order.len().min(MOST_TRIED)).find(passes).map(|won| won as u64)
     }
 
-    /// The score's name, as it stands in config.yaml but with spaces.
+    /// The score's name in config.yaml, with spaces.
     pub(crate) fn metric(&self) -> &'static str {
         match self.promotion.metric {
             PromotionMetric::Accuracy => "accuracy",
@@ -291,7 +301,8 @@ impl Gate {
     }
 }
 
-/// What it takes to pass: `with 88 images, a gain in accuracy below 0.045 (4 images) cannot pass`.
+/// The condition for passing: `with 88 images, a gain in accuracy below 0.045 (4 images) cannot
+/// pass`.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let images = self.images;
@@ -310,7 +321,7 @@ fn hits(predictions: &Predictions) -> impl Iterator<Item = bool> {
     (0..predictions.len()).map(|image| predictions.predicted(image) == predictions.actual(image))
 }
 
-/// All images, such that the first ones are of different groups.
+/// All images, ordered so that the first ones are of different groups.
 fn spread_over(groups: &[u32]) -> Vec<usize> {
     let mut seen: HashMap<u32, usize> = HashMap::new();
     let mut order: Vec<(usize, usize)> = Vec::with_capacity(groups.len());
@@ -337,7 +348,7 @@ mod tests {
 
     use super::*;
 
-    /// Two classes in turn; the first `right` images are predicted rightly.
+    /// Two classes in turn; the first `right` images are predicted correctly.
     fn predictions(images: usize, right: impl Fn(usize) -> bool) -> Predictions {
         let row = |image: usize| {
             let actual = image % 2;

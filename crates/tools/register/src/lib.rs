@@ -1,4 +1,5 @@
-//! The model as a version of a registered model, and the gate that a champion has to pass.
+//! Registers the model as a version of a registered model, and decides whether it becomes the
+//! champion.
 //!
 //! Outside the pipeline: a lost gate must never fail `dvc repro`, and nothing here is a DVC param.
 //!
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use mlflow::{Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
 use program::{Settings, UsageError};
+use serde_json::json;
 use services::Services;
 
 mod arguments;
@@ -42,10 +44,10 @@ use outcome::print;
 use turn::QueuePlace;
 use version::champion_alias;
 
-/// How often a champion may be exchanged by hand while we compare with it.
+/// How often a champion may be replaced by hand during a comparison.
 const MOST_COMPARISONS: usize = 3;
 
-/// Registers the model, decides whether it becomes the champion, and prints why.
+/// Registers the model, decides whether it becomes the champion, and prints the reason.
 ///
 /// # Errors
 /// When the configuration, the model, its scores or the test images cannot be used, or the server
@@ -54,21 +56,27 @@ const MOST_COMPARISONS: usize = 3;
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (settings, services) = arguments.settings()?;
     if let Some(reference) = &arguments.fetch {
-        return fetch::fetch(reference, &settings);
+        return fetch::fetch(reference, &settings, &arguments.common);
     }
     if let Some(folder) = &arguments.keep {
-        return kept::keep(&settings, folder);
+        return kept::keep(&settings, folder, &arguments.common);
     }
     if let Some(folder) = &arguments.against {
-        return kept::hold_against(&settings, &services.promotion, folder);
+        return kept::hold_against(&settings, &services.promotion, folder, &arguments.common);
     }
     let registration = Registration::connect(&settings, &services)?;
     let candidate = Candidate::prepare(&settings)?;
     if let Some(champion) = registration.champion_is(&candidate)? {
-        print(&format!(
+        let text = format!(
             "version {} of {} is this very model, and the champion: nothing to do",
             champion.version, champion.name
-        ))?;
+        );
+        let facts = json!({
+            "model": champion.name.to_string(),
+            "version": champion.version,
+            "outcome": "champion_already",
+        });
+        print(&arguments.common, &text, facts)?;
         return Ok(ExitCode::SUCCESS);
     }
     let version = registration.create_version(&candidate)?;
@@ -79,11 +87,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     drop(turn);
     let verdict = decided.inspect_err(|_| registration.tag_as_failed(&version))?;
     let mut text = version::in_words(&registration.gate, &version, &verdict);
+    let facts = json!({
+        "model": version.name.to_string(),
+        "version": version.version,
+        "outcome": verdict.outcome.name(),
+        "reason": verdict.reason,
+        "score": verdict.score,
+    });
     if let Some(looks) = candidate.looks {
-        // The gate decides by the same test images, so it is a look as well.
+        // The gate uses the same test images, so it counts as a look too.
         text += &format!("\nlooks: {looks}");
     }
-    print(&text)?;
+    print(&arguments.common, &text, facts)?;
     Ok(match verdict.outcome {
         Outcome::Promoted => ExitCode::SUCCESS,
         Outcome::Challenger => ExitCode::from(NOT_PROMOTED),
@@ -105,7 +120,8 @@ impl<'a> Registration<'a> {
             .map_err(|error| UsageError(error.to_string()))?;
         let name = ModelName::new(services.registry.model.clone())
             .map_err(|error| UsageError(format!("name the model: {error}")))?;
-        // A server that is down is told at once, and not after all the retries of a first request.
+        // A server that is down is reported at once, and not after all the retries of a first
+        // request.
         Client::without_retries(&server)?.health()?;
         let client = Client::new(&server)?;
         let experiment = client.experiment(&server.experiment)?;
@@ -117,7 +133,7 @@ impl<'a> Registration<'a> {
         Ok(self.client.model_version(&ModelReference::Alias(self.name.clone(), alias))?)
     }
 
-    /// The champion, if it is made of the very same files.
+    /// The champion, if it consists of the same files.
     fn champion_is(&self, candidate: &Candidate) -> Result<Option<ModelVersion>> {
         let digest = candidate.package.digest().to_string();
         let is_same = |champion: &ModelVersion| {
@@ -146,7 +162,7 @@ impl<'a> Registration<'a> {
         Ok(runs.into_iter().next().map(|run| run.id))
     }
 
-    /// Decides about a version whose turn it is, and sets its alias and tags.
+    /// Decides on a version whose turn it is, and sets its alias and tags.
     fn decide(
         &self,
         candidate: &Candidate,

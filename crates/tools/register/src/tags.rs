@@ -1,17 +1,17 @@
-//! What the tags of a version say.
+//! The tags of a version.
 
 use std::fmt;
 
 use mlflow::{Client, Key, ModelName, ModelVersion, Tag};
 
-/// How far the decision about a version is.
+/// The state of the decision on a version.
 pub(crate) const OUTCOME: &str = "promotion.outcome";
-/// Changes while somebody is at work on the decision.
+/// Changes while a program is working on the decision.
 pub(crate) const HEARTBEAT: &str = "promotion.heartbeat";
 /// The digest of the weights.
 pub(crate) const MODEL_DIGEST: &str = "model.digest";
 
-/// How far the decision about a version is.
+/// The state of the decision on a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutcomeTag {
     /// Not decided.
@@ -22,7 +22,7 @@ pub(crate) enum OutcomeTag {
     Challenger,
     /// The registration failed before it was decided.
     Failed,
-    /// The registration fell silent before it was decided.
+    /// The registration stopped reporting before it was decided.
     Abandoned,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for OutcomeTag {
     }
 }
 
-/// How far the decision about a version is; `None` where it was not made by `register`.
+/// The state of the decision on a version; `None` if `register` did not make it.
 pub(crate) fn outcome(version: &ModelVersion) -> Option<OutcomeTag> {
     let tag = version.tags.get(OUTCOME)?;
     OutcomeTag::ALL.into_iter().find(|outcome| outcome.to_string() == *tag)

@@ -1,10 +1,10 @@
-//! Who decides next, where several register at once.
+//! The order of decisions, if several programs register at once.
 //!
-//! MLflow's aliases are set without a condition: of two models that beat the same champion, the
-//! later one would replace the earlier without having beaten it. So decisions are taken in the
-//! order of the versions, which the server numbers one by one. A version that is not decided says
-//! so by a tag, and by another one, which changes every few seconds, that somebody is at work on
-//! it. Who comes later waits, unless that falls silent.
+//! MLflow sets aliases without a condition: of two models that beat the same champion, the later
+//! one would replace the earlier without having beaten it. So decisions are made in the order of
+//! the versions, which the server numbers one by one. An undecided version has a tag for this, and
+//! another tag that changes every few seconds while a program is working on it. Later versions wait
+//! until it is decided or that tag stops changing.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -19,7 +19,7 @@ use crate::tags::{self, HEARTBEAT, OUTCOME, OutcomeTag};
 const BEAT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(500);
 
-/// A version's place in the order. While it lives, others see that somebody is at work.
+/// A version's place in the order. While it exists, others see that a program is working.
 pub(crate) struct QueuePlace<'a> {
     client: &'a Client,
     name: &'a ModelName,
@@ -28,7 +28,7 @@ pub(crate) struct QueuePlace<'a> {
 }
 
 impl<'a> QueuePlace<'a> {
-    /// Lines up a version that was created with the tag `pending`.
+    /// Puts a version that was created with the tag `pending` into the order.
     pub(crate) fn line_up(client: &'a Client, name: &'a ModelName, version: u64) -> Self {
         let (stop, stopped) = mpsc::channel();
         let (heart_client, heart_name) = (client.clone(), name.clone());
@@ -46,7 +46,7 @@ impl<'a> QueuePlace<'a> {
         Self { client, name, version, heart: Some((stop, heart)) }
     }
 
-    /// Waits until every earlier version is decided or given up.
+    /// Waits until every earlier version is decided or abandoned.
     ///
     /// # Errors
     /// When the server cannot be reached.
@@ -91,10 +91,10 @@ impl<'a> QueuePlace<'a> {
         Ok(tags::set_outcome(self.client, self.name, version, OutcomeTag::Abandoned)?)
     }
 
-    /// Makes sure that nobody has given this version up meanwhile.
+    /// Checks that no other program has marked this version as abandoned meanwhile.
     ///
     /// # Errors
-    /// When somebody has, or the server cannot be reached.
+    /// When one has, or the server cannot be reached.
     pub(crate) fn check(&self) -> Result<()> {
         let reference = ModelReference::Version(self.name.clone(), self.version);
         let present = self.client.model_version(&reference)?;
@@ -113,7 +113,7 @@ impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         if let Some((stop, heart)) = self.heart.take() {
             drop(stop);
-            // A panic in there has been reported by the thread itself.
+            // The thread has already reported its own panic.
             let _ = heart.join();
         }
     }

@@ -11,12 +11,12 @@ use registered_model::{Content, DIGESTS_TAG, Identity, Package, PackageFile};
 use crate::candidate::Candidate;
 use crate::tags;
 
-/// Uploads the model, unless the server has these very files, and shows it among the outputs of
-/// the run that trained it.
+/// Uploads the model, unless the server has the same files, and shows it among the outputs of the
+/// run that trained it.
 ///
 /// # Errors
-/// When the server refuses or cannot be reached. A logged model of which not every file arrived
-/// is marked as failed.
+/// When the server refuses or cannot be reached. A logged model with missing files is marked as
+/// failed.
 pub(crate) fn upload(
     client: &Client,
     experiment: &ExperimentId,
@@ -40,7 +40,7 @@ pub(crate) fn upload(
     })?;
     let uploaded = upload_files(client, &model, package, Identity { model: &model.id, run });
     if let Err(error) = uploaded {
-        // The first failure is the one to tell; that it cannot be noted there adds nothing.
+        // The first failure is the one to report; a failure to mark the model adds nothing.
         let _ = client.finalise_logged_model(&model.id, LoggedModelStatus::UploadFailed);
         return Err(error);
     }
@@ -52,7 +52,7 @@ pub(crate) fn upload(
     Ok(model)
 }
 
-/// A logged model of the same files, all of them there.
+/// A complete logged model with the same files.
 fn find(
     client: &Client,
     experiment: &ExperimentId,

@@ -15,7 +15,7 @@ use crate::candidate::Candidate;
 use crate::gate::{ChampionName, Gate, Outcome, Verdict};
 use crate::tags::{self, OUTCOME, OutcomeTag, tag};
 
-/// The scores that a version's page shows.
+/// The scores on a version's page.
 const SCORES: [&str; 8] = [
     "images",
     "accuracy",
@@ -27,7 +27,7 @@ const SCORES: [&str; 8] = [
     "expected_calibration_error",
 ];
 
-/// A version that is not decided yet.
+/// An undecided version.
 pub(crate) fn new(
     name: &ModelName,
     model: &LoggedModel,
@@ -67,7 +67,7 @@ fn first_tags(candidate: &Candidate) -> Vec<Tag> {
     tags
 }
 
-/// What a version's page says above its tags, in Markdown.
+/// The text above the tags on a version's page, in Markdown.
 fn description(candidate: &Candidate) -> String {
     let ModelDescription { notice, source, .. } = candidate.package.description();
     let mut text = format!(
@@ -112,9 +112,11 @@ pub(crate) fn settle(
     let description =
         format!("{before}\n\n**{heading}:** {}.", terminal::markdown(&verdict.reason));
     client.describe_model_version(name, number, &description)?;
-    // The alias before the outcome: who waits for the outcome finds the champion it made.
+    // The alias is set before the outcome, so that a program waiting for the outcome finds the new
+    // champion.
     client.set_alias(name, &alias, number)?;
-    // It is decided: that the tag lags behind does not undo it. Who comes next gives it up.
+    // The decision stands, even if setting the tag fails. The next program then marks the version
+    // as abandoned.
     if let Err(error) = tags::set_outcome(client, name, number, outcome) {
         tracing::warn!(
             "version {number} has its alias, but no tag that says so: failed to {error}"

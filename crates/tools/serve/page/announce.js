@@ -1,10 +1,10 @@
-// What a screen reader is told of changes that are only seen otherwise.
+// Announces changes to screen readers that are otherwise only visible.
 
 import { byId } from "./dom.js";
 
 /** @param {string} words */
 export function announce(words) {
   const region = byId("said");
-  // The same words twice would not be read twice.
+  // A repeated text would not be read again.
   region.textContent = region.textContent === words ? `${words}\u00a0` : words;
 }

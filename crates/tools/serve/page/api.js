@@ -1,9 +1,9 @@
-// Requests to the server: the key, and every failure as one of two errors that hold words.
+// Requests to the server: the key, and every failure as one of two errors with a text.
 
 import { askForKey, presentKey } from "./keys.js";
 import { serverAnswers, serverIsGone } from "./connection.js";
 
-/** The server answered, with a refusal. */
+/** The server answered with an error. */
 export class ServerError extends Error {
   /**
    * @param {number} status
@@ -19,7 +19,7 @@ export class ServerError extends Error {
   }
 }
 
-/** Nothing answered. */
+/** There was no answer. */
 export class Unreachable extends Error {}
 
 /**
@@ -31,7 +31,7 @@ export class Unreachable extends Error {}
  */
 
 /**
- * Asks, with the key if there is one; a 401 waits until a person gave another key.
+ * Sends a request, with the key if there is one; a 401 waits until the user has entered another key.
  * @param {string} path
  * @param {Options} [options]
  * @returns {Promise<Response>} with a status of success
@@ -68,7 +68,7 @@ async function refusal(response) {
     const answer = await response.json();
     if (typeof answer?.error?.message === "string") body = answer.error;
   } catch {
-    // A proxy in between may answer with a page of its own: the status is all there is.
+    // A proxy in between may answer with its own page; then only the status is known.
   }
   body.request_id ??= response.headers.get("x-request-id") ?? undefined;
   return new ServerError(response.status, body, retryAfter);

@@ -14,7 +14,7 @@ import { scansPlace } from "./scans.js";
 import { startTheme } from "./theme.js";
 import { trainingPlace } from "./training.js";
 
-// Without them every button still has its words.
+// Without them every button still has its text.
 loadIcons().catch(toldElsewhere);
 startTheme(/** @type {HTMLButtonElement} */ (byId("theme-switch")));
 startKeys();

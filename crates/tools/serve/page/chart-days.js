@@ -61,7 +61,7 @@ export function columnChart(description, days, layers, scale) {
  * @param {Description} description
  * @param {string[]} days
  * @param {(number | null)[]} values
- * @param {{ unit: string, finest?: number, words: (value: number) => string, colour: string }} scale the axis spans the values: drift is small beside them. Steps are no finer than what the words can tell apart
+ * @param {{ unit: string, finest?: number, words: (value: number) => string, colour: string }} scale the axis spans the values: drift is small beside them. Steps are no finer than the labels can distinguish
  */
 export function lineChart(description, days, values, scale) {
   const known = values.filter((value) => value !== null);

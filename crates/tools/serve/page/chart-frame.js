@@ -1,11 +1,11 @@
-// What every chart has: a title, a unit, a legend, a summary for those who do not see it, and its numbers as a table.
+// What every chart has: a title, a unit, a legend, a summary for users who do not see it, and its numbers as a table.
 
 import { h, s, unique } from "./dom.js";
 
 /**
  * @typedef {object} Description
  * @property {string} title
- * @property {string} summary one sentence: what the chart shows
+ * @property {string} summary the content of the chart in one sentence
  * @property {{ name: string, colour: string }[]} [legend] colour is a class of charts.css
  * @property {string[]} columns
  * @property {(string | number)[][]} rows the first cell names its row
@@ -27,7 +27,7 @@ export function chartFrame({ title, summary, legend = [], columns, rows, note },
         h("tbody", {}, ...rows.map(([first = "", ...cells]) => h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", { class: "number" }, cell)))))))));
 }
 
-/** A chart that has nothing to show yet. @param {string} title @param {string} words */
+/** A chart without data. @param {string} title @param {string} words */
 export function emptyChart(title, words) {
   return h("figure", { class: "chart none" }, h("figcaption", {}, h("h3", {}, title)), h("p", { class: "fine" }, words));
 }
@@ -43,7 +43,7 @@ export const chartWidth = () => (narrow.matches ? 300 : 440);
  * @param {number} least
  * @param {number} most
  * @param {number} wanted
- * @param {number} [finest] the smallest step: 1 for what is counted
+ * @param {number} [finest] the smallest step: 1 for counts
  * @returns {number[]}
  */
 export function ticks(least, most, wanted, finest = 1e-3) {

@@ -1,4 +1,4 @@
-// Charts with a row a class: bars, stacked bars, and ranges from one value to another.
+// Charts with one row for each class: bars, stacked bars, and ranges from one value to another.
 
 import { s } from "./dom.js";
 import { chartFrame, chartWidth, narrow, ticks } from "./chart-frame.js";
@@ -6,7 +6,7 @@ import { chartFrame, chartWidth, narrow, ticks } from "./chart-frame.js";
 /**
  * @import { Description } from "./chart-frame.js"
  * @typedef {{ label: string, parts: { value: number, colour: string }[], words: string }} BarRow
- * @typedef {{ unit: string, words: (value: number) => string, finest?: number }} Scale finest: 1 for what is counted
+ * @typedef {{ unit: string, words: (value: number) => string, finest?: number }} Scale finest: 1 for counts
  * @typedef {{ label: string, low: number, high: number, words: string }} RangeRow
  */
 
@@ -17,7 +17,7 @@ const TOP = 8;
 /** About the width of a letter. */
 const LETTER = 7.2;
 
-/** Where a row lies: its label left of the bar, or above it on a phone. @param {{ label: string }[]} rows */
+/** The position of a row: its label is left of the bar, or above it on a phone. @param {{ label: string }[]} rows */
 function layout(rows) {
   if (narrow.matches) return { labels: 14, row: 42, label: { x: 0, y: 8, anchor: "start" }, bar: 26 };
   const labels = Math.min(220, 16 + LETTER * Math.max(...rows.map((row) => row.label.length)));

@@ -1,4 +1,4 @@
-// The two checks that tell scans of the model's kind from foreign pictures, as words and as a gauge.
+// The two checks that distinguish scans of the model's kind from foreign pictures, as text and as a gauge.
 
 import { h, icon, s } from "./dom.js";
 import { decimal } from "./format.js";

@@ -42,6 +42,6 @@ function inWords(positive, strictest, firstClass) {
   if (strictest === null) return `Not positive: below every operating point (${points}, marked on the line).`;
   const verdict = `Positive at ${Math.round(100 * strictest)} % specificity (${points}, marked on the line)`;
   if (firstClass === null || positive.classes.includes(firstClass)) return `${verdict}.`;
-  // A threshold may lie far below one half: then both are true, and people must not have to guess why.
+  // A threshold may be far below one half: then both are true, which needs an explanation.
   return `${verdict}, although ${classTitle(firstClass)} is the most probable class: the threshold there is ${percent(Math.max(...positive.operating_points.filter((point) => point.reached).map((point) => point.threshold)))}, so that few findings are missed.`;
 }

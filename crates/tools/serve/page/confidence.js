@@ -1,10 +1,10 @@
-// The model's confidence in words. They speak of the model's answer, never of a patient.
+// The model's confidence in words. They describe the model's answer, never a patient.
 
 import { h } from "./dom.js";
 
 /**
- * From which probability of its first class the model is called what. A calibrated model that is
- * "fairly sure" is wrong about once in five times; the words say no more than that.
+ * The words for the model's confidence, by the probability of its first class. A calibrated model that
+ * is "fairly sure" is wrong about once in five times; the words must not promise more.
  * @type {readonly { from: number, words: string, meaning: string }[]}
  */
 export const SCALE = [

@@ -1,4 +1,4 @@
-// A question before something that changes the server.
+// A question before an action that changes the server.
 
 import { h } from "./dom.js";
 

@@ -1,11 +1,11 @@
-// Whether the server answers: a banner while it does not, and word to the parts when it does again.
+// Whether the server answers: shows a banner while it does not, and notifies the parts when it does again.
 
 import { announce } from "./announce.js";
 import { byId, h, icon } from "./dom.js";
 
 const LOOK_AGAIN_MS = 3000;
 
-/** Says "back" when the server answers after it did not. */
+/** Sends "back" when the server answers again. */
 export const connection = new EventTarget();
 
 /** @type {{ banner: HTMLElement, timer: ReturnType<typeof setTimeout> } | null} */

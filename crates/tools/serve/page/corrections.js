@@ -1,4 +1,4 @@
-// Corrections since the last training, and when they are enough for another.
+// Corrections since the last training, and whether they are enough for another one.
 
 import { h } from "./dom.js";
 import { className, counted, localTime, whole } from "./format.js";

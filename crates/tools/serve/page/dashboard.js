@@ -1,4 +1,4 @@
-// What the server has been asked, from its own store.
+// The server's requests, from its own store.
 
 import { askJson } from "./api.js";
 import { announce } from "./announce.js";

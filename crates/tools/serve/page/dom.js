@@ -50,7 +50,7 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /**
- * A picture of icons.svg, which icons.js brings into the document; for show only: what holds it has the words.
+ * A picture of icons.svg, which icons.js brings into the document; decorative only: its parent has the text.
  * @param {string} name
  */
 export function icon(name) {
@@ -68,7 +68,7 @@ export function byId(id) {
 }
 
 /**
- * A group of form fields' name that no other element has.
+ * A unique name for a group of form fields.
  * @param {string} stem
  */
 export function unique(stem) {

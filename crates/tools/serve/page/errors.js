@@ -1,9 +1,9 @@
-// Failures in words: what happened, what to do, and the number to quote.
+// Failures as text: what happened, what to do, and the request id to quote.
 
 import { ServerError, Unreachable } from "./api.js";
 import { h, icon } from "./dom.js";
 
-/** What a person can do, by the code of the server's error. @type {Record<string, string>} */
+/** What the user can do, by the code of the server's error. @type {Record<string, string>} */
 const ADVICE = {
   bad_request: "Check the file and send it again.",
   too_large: "Send a smaller picture: crop or scale it before, or ask whoever runs the server for a higher limit.",
@@ -30,9 +30,9 @@ const BY_STATUS = {
   503: "The server is starting or stopping. Try again in a moment.",
 };
 
-/** For a failure that something else tells of: a banner, words in place of a picture, the next try. */
+/** For a failure that is already shown elsewhere: by a banner, by a text in place of a picture, by the next attempt. */
 export function toldElsewhere() {
-  // So nothing is left to do.
+  // Nothing else needs to be done.
 }
 
 /** @param {unknown} error @returns {{ what: string, advice: string, requestId: string | undefined }} */
@@ -51,7 +51,7 @@ export function inWords(error) {
 /**
  * @param {string} heading
  * @param {unknown} error
- * @param {() => void} [again] what "Try again" does
+ * @param {() => void} [again] the action of "Try again"
  */
 export function failure(heading, error, again) {
   const { what, advice, requestId } = inWords(error);
@@ -64,7 +64,7 @@ export function failure(heading, error, again) {
       again && againButton(error, again)));
 }
 
-/** Presses itself where the server said when to come again. @param {unknown} error @param {() => void} again */
+/** Presses itself after the time that the server stated. @param {unknown} error @param {() => void} again */
 function againButton(error, again) {
   const button = h("button", { type: "button", onclick: again }, "Try again");
   const seconds = error instanceof ServerError && error.status === 429 ? error.retryAfterSeconds : null;
@@ -75,7 +75,7 @@ function againButton(error, again) {
     button.textContent = `Try again (by itself in ${Math.max(0, left)} s)`;
     if (left > 0 && !tried) return;
     clearInterval(timer);
-    // Nobody waits for what is no longer shown.
+    // The button is no longer shown.
     if (!tried && button.isConnected) again();
   };
   let tried = false;

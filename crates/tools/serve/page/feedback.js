@@ -1,4 +1,4 @@
-// "This is right", "this is wrong": what a person says of an answer.
+// "This is right", "this is wrong": the user's feedback on an answer.
 
 import { postJson } from "./api.js";
 import { announce } from "./announce.js";
@@ -13,7 +13,7 @@ const NOTE_LENGTH = 2000;
  * @typedef {object} Given
  * @property {string} class
  * @property {boolean} right
- * @property {string | null} [missing] what keeps a training from learning from it
+ * @property {string | null} [missing] why a training cannot use it
  *
  * @typedef {object} Subject
  * @property {string} predictionId

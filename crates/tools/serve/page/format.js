@@ -1,4 +1,4 @@
-// Numbers, times and names as people read them.
+// Numbers, times and names for display.
 
 const dateTime = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -13,7 +13,7 @@ export const classTitle = (name) => {
 };
 
 /**
- * A probability as per cent, never rounded to a certainty that it is not.
+ * A probability in per cent, never rounded to 0 % or 100 % if it is uncertain.
  * @param {number} probability
  */
 export function percent(probability) {
@@ -37,7 +37,7 @@ export const localTime = (time) => dateTime.format(new Date(time));
 /** @param {string} day `2026-11-20` */
 export const shortDay = (day) => date.format(new Date(`${day}T00:00:00Z`));
 
-/** The first 12 of 64 digits, as git does: enough to tell two apart. @param {string} digest */
+/** The first 12 of 64 digits, as in git: enough to distinguish two. @param {string} digest */
 export const shortDigest = (digest) => digest.slice(0, 12);
 
 /** @param {number} count @param {string} one @param {string} [many] */

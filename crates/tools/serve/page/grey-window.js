@@ -1,4 +1,4 @@
-// Window and level of an 8-bit picture: which grey values are spread from black to white.
+// Window and level of an 8-bit picture: the range of grey values shown from black to white.
 
 /** Centre and width, in grey values from 0 to 255. @typedef {{ centre: number, width: number }} GreyWindow */
 
@@ -6,7 +6,7 @@
 export const WHOLE_RANGE = { centre: 127.5, width: 255 };
 
 /**
- * For each grey value what is shown: linear between the window's edges, black below, white above.
+ * The displayed value of each grey value: linear between the window's edges, black below, white above.
  * @param {GreyWindow} window
  * @returns {Uint8ClampedArray} 256 values
  */
@@ -18,7 +18,7 @@ export function lookupTable({ centre, width }) {
 /**
  * @param {ImageData} source
  * @param {GreyWindow} window
- * @returns {ImageData} each channel through the window; opacity as it was
+ * @returns {ImageData} each channel through the window; opacity unchanged
  */
 export function windowed(source, window) {
   const table = lookupTable(window);
@@ -33,7 +33,7 @@ export function windowed(source, window) {
 }
 
 /**
- * How many pixels there are of each grey value (the mean of the channels), in 64 bins.
+ * The number of pixels of each grey value (the mean of the channels), in 64 bins.
  * @param {ImageData} source
  * @returns {number[]}
  */

@@ -1,4 +1,4 @@
-// What was asked before: filtered, a page at a time, newest first.
+// Earlier requests: filtered, a page at a time, newest first.
 
 import { askJson } from "./api.js";
 import { announce } from "./announce.js";
@@ -84,7 +84,7 @@ export function historyPlace() {
   } };
 }
 
-/** A day ends with its last moment, in the time of whoever looks. @type {Record<string, string>} */
+/** A day ends with its last moment, in the user's time zone. @type {Record<string, string>} */
 const CLOCKS = { since: "T00:00:00", until: "T23:59:59.999" };
 
 /** @param {() => void} changed */

@@ -1,4 +1,4 @@
-// Window of a DICOM scan in Hounsfield units: the server applies it, so a change asks it again.
+// Window of a DICOM scan in Hounsfield units: the server applies it, so a change sends a new request.
 
 import { h, unique } from "./dom.js";
 

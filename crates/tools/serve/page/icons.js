@@ -1,4 +1,4 @@
-// Brings icons.svg into the document, once: its pictures are then there even when the server is not.
+// Loads icons.svg into the document, once: its pictures then stay available even without the server.
 
 export async function loadIcons() {
   const response = await fetch("/assets/icons.svg");

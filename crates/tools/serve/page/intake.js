@@ -1,4 +1,4 @@
-// How scans come in: dropped anywhere on the page, pasted, or picked.
+// Accepts scans: dropped anywhere on the page, pasted, or picked.
 
 import { h, icon, unique } from "./dom.js";
 
@@ -17,7 +17,7 @@ export function picker(take, words, look) {
 
 /**
  * @param {Take} take
- * @param {() => void} shown makes the place visible where scans are seen
+ * @param {() => void} shown makes the place with the scans visible
  */
 export function startIntake(take, shown) {
   let inside = 0;

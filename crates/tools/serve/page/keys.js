@@ -1,14 +1,14 @@
-// The key that the server may want: asked for quietly, kept for this tab alone.
+// The key that the server may require: requested in the page, and kept only for this tab.
 
 import { announce } from "./announce.js";
 import { byId, h, unique } from "./dom.js";
 
 const NAME = "hounsfield-key";
 
-/** The key in use, if any. Where the browser keeps nothing it lasts as long as the page. */
+/** The key in use, if any. If the browser stores nothing it lasts as long as the page. */
 let key = stored();
 
-/** Answers whoever waits for a key; there is one question at a time. @type {Promise<void> | null} */
+/** Resolves when there is a key; only one question is open at a time. @type {Promise<void> | null} */
 let asked = null;
 
 function stored() {
@@ -26,7 +26,7 @@ function keep(next) {
     if (next === null) sessionStorage.removeItem(NAME);
     else sessionStorage.setItem(NAME, next);
   } catch {
-    // Kept in `key` alone.
+    // Kept only in `key`.
   }
   byId("key-change").hidden = next === null;
 }
@@ -34,8 +34,8 @@ function keep(next) {
 export const presentKey = () => key;
 
 /**
- * Asks for a key; done when there is one that was not `refused`.
- * @param {string | null} refused the key that the server did not take
+ * Asks for a key; resolves when there is one that was not `refused`.
+ * @param {string | null} refused the key that the server rejected
  * @returns {Promise<void>}
  */
 export function askForKey(refused) {
@@ -72,7 +72,7 @@ function question(wasRefused) {
   });
 }
 
-/** Lets a person take another key. */
+/** Lets the user enter another key. */
 export function startKeys() {
   const button = byId("key-change");
   button.hidden = key === null;

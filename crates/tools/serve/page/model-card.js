@@ -1,4 +1,4 @@
-// The model: what it is, what it was trained and tested on, what it may be used for; and the way back to the one before.
+// The model: its description, its training and test data, its permitted use; and the rollback to the previous one.
 
 import { postJson } from "./api.js";
 import { announce } from "./announce.js";

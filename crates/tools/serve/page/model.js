@@ -1,4 +1,4 @@
-// The model that the server speaks with, known to every part of the page.
+// The served model, shared by all parts of the page.
 
 import { askJson } from "./api.js";
 import { connection } from "./connection.js";
@@ -11,7 +11,7 @@ import { counted, shortDigest } from "./format.js";
 /** @type {Promise<Model> | null} */
 let asked = null;
 
-/** The model, asked for once. @returns {Promise<Model>} */
+/** The model, requested once. @returns {Promise<Model>} */
 export function presentModel() {
   asked ??= askJson("/v1/model").then(
     (model) => {
@@ -26,19 +26,19 @@ export function presentModel() {
   return asked;
 }
 
-/** Asks again: another model may have been swapped in. */
+/** Requests it again: another model may be served now. */
 export function freshModel() {
   asked = null;
   return presentModel();
 }
 
-/** @param {Model} model a model that an answer brought */
+/** @param {Model} model a model from an answer */
 export function modelIs(model) {
   asked = Promise.resolve(model);
   tell(model);
 }
 
-/** @param {Model} model What becomes of scans, in words. */
+/** @param {Model} model What the server does with scans, as text. */
 export function keepingInWords(model) {
   const days = counted(model.retention_days, "day");
   switch (model.store_images) {
@@ -58,9 +58,9 @@ function tell(model) {
   byId("model-line").textContent = `${model.name}${model.version ? ` version ${model.version}` : ""} · ${shortDigest(model.digest)}`;
 }
 
-/** Fills the footer's lines, again when the server is back. */
+/** Fills the footer's lines, and again when the server is back. */
 export function startModelLine() {
-  // A failure has its own banner, and every part that needs the model says so itself.
+  // A failure has its own banner, and every part that needs the model reports it itself.
   presentModel().catch(toldElsewhere);
   connection.addEventListener("back", () => {
     freshModel().catch(toldElsewhere);

@@ -8,7 +8,7 @@ import { connection } from "./connection.js";
  * @import { Scan } from "./scan.js"
  */
 
-/** The server packs batches from those who wait; more at once only fill its queue. */
+/** The server makes batches from waiting requests; more at once would only fill its queue. */
 const AT_ONCE = 3;
 const TRIES_WHEN_BUSY = 6;
 const PAUSE_UNLESS_TOLD_S = 2;
@@ -24,7 +24,7 @@ export function send(scan) {
   next();
 }
 
-/** A scan that was taken off the list is not sent. @param {Scan} scan */
+/** A scan that was removed from the list is not sent. @param {Scan} scan */
 export function forget(scan) {
   const at = waiting.indexOf(scan);
   if (at >= 0) waiting.splice(at, 1);

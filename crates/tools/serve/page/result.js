@@ -1,4 +1,4 @@
-// What the model says of one scan.
+// The model's answer for one scan.
 
 import { checkList } from "./checks.js";
 import { classBars, positiveScale } from "./class-bars.js";

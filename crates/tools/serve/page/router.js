@@ -15,7 +15,7 @@ let present = null;
 
 /**
  * @param {Record<string, () => Place>} places made when they are first entered
- * @param {string} first where an unknown address leads
+ * @param {string} first the place for an unknown address
  */
 export function startRouter(places, first) {
   /** @type {Map<string, Place>} */

@@ -60,7 +60,7 @@ function tile(sample, take) {
     try {
       take(await content, sample.name);
     } catch {
-      // Asked once more: the first time the server may have been away.
+      // Requested once more: the server may have been unreachable the first time.
       take(await askBlob(sample.url), sample.name);
     }
   } }, picture, h("span", { class: "sample-name" }, note, " ", classTitle(sample.class)));

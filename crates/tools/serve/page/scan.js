@@ -1,4 +1,4 @@
-// One scan that a person gave, and what became of it.
+// One scan from the user, and its state.
 
 import { ask } from "./api.js";
 import { unique } from "./dom.js";
@@ -13,15 +13,15 @@ import { unique } from "./dom.js";
  *   | { kind: "failed", error: unknown }} State
  */
 
-/** Says "change" when its state or its picture does. */
+/** Sends "change" when its state or its picture does. */
 export class Scan extends EventTarget {
   /** @type {State} */
   state = { kind: "waiting" };
-  /** The picture, null while it is read, "none" where neither browser nor server can draw it. @type {ImageBitmap | null | "none"} */
+  /** The picture, null while it is read, "none" if neither browser nor server can draw it. @type {ImageBitmap | null | "none"} */
   picture = null;
   /** Hounsfield units; null is the server's own choice. @type {Window | null} */
   window = null;
-  /** The class that a person gave, once the server has it. @type {{ class: string, right: boolean } | null} */
+  /** The class that the user gave, once the server has it. @type {{ class: string, right: boolean } | null} */
   feedback = null;
 
   /** @param {Blob} content @param {string} name */
@@ -54,12 +54,12 @@ export class Scan extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** What the browser draws by itself. */
+  /** The picture as drawn by the browser. */
   async #browsers() {
     return await createImageBitmap(this.content).catch(() => null);
   }
 
-  /** What the server draws: DICOM through a window, TIFF. @param {Window | null} window */
+  /** The picture as drawn by the server: DICOM through a window, TIFF. @param {Window | null} window */
   async #servers(window) {
     const query = window ? `?${new URLSearchParams({ window: `${window.centre},${window.width}` })}` : "";
     try {
@@ -67,12 +67,12 @@ export class Scan extends EventTarget {
       const drawn = await ask(`/v1/rendered${query}`, { method: "POST", body: this.content, headers });
       return await createImageBitmap(await drawn.blob());
     } catch {
-      // Its answer to the prediction says what is wrong with the file.
+      // Its answer to the prediction contains the error.
       return null;
     }
   }
 
-  /** Whether a window in Hounsfield units means anything to it. */
+  /** Whether a window in Hounsfield units applies to it. */
   async isDicom() {
     const head = new Uint8Array(await this.content.slice(128, 132).arrayBuffer());
     return String.fromCharCode(...head) === "DICM" || /\.(dcm|dicom)$/iu.test(this.name);

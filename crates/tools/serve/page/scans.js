@@ -1,4 +1,4 @@
-// The first place: scans in, answers out.
+// The first place: the user's scans and their answers.
 
 import { announce } from "./announce.js";
 import { h, s } from "./dom.js";
@@ -27,7 +27,7 @@ export function scansPlace() {
   });
   const keeping = h("p", { class: "fine" });
   presentModel().then((model) => {
-    // Where nothing is kept, the line at the foot says so and is enough.
+    // If nothing is stored, the line at the foot already says so.
     keeping.textContent = model.store_images === "never" ? "" : keepingInWords(model);
   }, toldElsewhere);
 
@@ -78,7 +78,7 @@ export function scansPlace() {
     drawPanel(scan);
   };
 
-  /** What the panel shows, so that a picture read later does not undo a half-filled form. @type {unknown} */
+  /** The panel's content, so that a picture read later does not reset a half-filled form. @type {unknown} */
   let drawn = null;
   /** @param {Scan} scan */
   const drawPanel = (scan) => {
@@ -126,7 +126,7 @@ export function scansPlace() {
   }, 500);
 
   return { title: "Scans", element, enter() {
-    // All of it is there already.
+    // Everything is already there.
   } };
 }
 

@@ -1,4 +1,4 @@
-// The middle of the page: the chosen scan's picture with what belongs to it.
+// The middle of the page: the chosen scan's picture and its controls.
 
 import { h, icon } from "./dom.js";
 import { className } from "./format.js";
@@ -25,9 +25,9 @@ export function scanStage(askAgain) {
 
   /** @type {Scan | null} */
   let shown = null;
-  /** The heat of which answer. @type {{ png: string, picture: ImageBitmap } | null} */
+  /** The heat, and the answer it belongs to. @type {{ png: string, picture: ImageBitmap } | null} */
   let decoded = null;
-  /** The window form stays as it is while the answer does. @type {Prediction | null} */
+  /** The window form is unchanged while the answer is the same. @type {Prediction | null} */
   let windowOf = null;
 
   /** @param {Scan} scan */

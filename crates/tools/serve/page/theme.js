@@ -27,7 +27,7 @@ export function startTheme(button) {
     try {
       localStorage.setItem("theme", theme);
     } catch {
-      // The choice then lasts as long as the page.
+      // Then the choice lasts as long as the page.
     }
     label();
   });

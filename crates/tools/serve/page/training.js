@@ -66,7 +66,7 @@ export function trainingPlace() {
       await read(present);
     } catch (error) {
       problem.replaceChildren(failure("The training was not started", error));
-      // Somebody else may have started one.
+      // Another user may have started one.
       if (error instanceof ServerError && error.status === 409) await read(present);
     }
   };

@@ -1,4 +1,4 @@
-// What is beside the picture: zoom buttons, window and level over the grey histogram, the heat's opacity.
+// The controls beside the picture: zoom buttons, window and level over the grey histogram, the heat's opacity.
 
 import { h, icon, s, unique } from "./dom.js";
 import { className } from "./format.js";
@@ -63,7 +63,7 @@ export function zoomBar(viewer) {
   return { element, tell };
 }
 
-/** Window and level of what the browser can draw. @param {Viewer} viewer */
+/** Window and level of pictures that the browser can draw. @param {Viewer} viewer */
 export function greyControls(viewer) {
   const band = s("rect", { class: "band", y: 0, height: 40 });
   const bars = s("path", { class: "bars" });
@@ -97,7 +97,7 @@ export function greyControls(viewer) {
     refresh() {
       if (viewer.pixels) {
         const counts = greyHistogram(viewer.pixels);
-        // Black borders are most of many scans: the root keeps the rest visible.
+        // Many scans are mostly black border: the square root keeps the rest visible.
         const roots = counts.map(Math.sqrt);
         const most = Math.max(...roots, 1);
         bars.setAttribute("d", roots.map((root, bin) => `M${bin * 4} 40v${-38 * root / most}h4v${38 * root / most}z`).join(""));
@@ -114,7 +114,7 @@ export function heatControl(viewer) {
     act: (value) => viewer.setHeat(value / 100) });
   return {
     element: h("div", { class: "heat-control" }, opacity.element, caption),
-    /** @param {string | null} of the class that the heat speaks of, null where the heat is empty */
+    /** @param {string | null} of the class that the heat is for, null if the heat is empty */
     refresh(of) {
       opacity.element.hidden = of === null;
       opacity.set(100 * viewer.heatOpacity);

@@ -1,4 +1,4 @@
-// The picture: its canvas, and how wheel, pointers and keys move it. What is beside it is viewer-controls.js.
+// The picture: its canvas, and how wheel, pointers and keys move it. Its controls are in viewer-controls.js.
 
 import { h } from "./dom.js";
 import { WHOLE_RANGE, windowed } from "./grey-window.js";
@@ -13,7 +13,7 @@ import { fitted, panned, zoomed } from "./viewpoint.js";
 const STEP = 1.25;
 const ARROW_PIXELS = 40;
 
-/** Says "view" when the magnification changes, "window" when a drag changes the grey window. */
+/** Sends "view" when the magnification changes, "window" when a drag changes the grey window. */
 export class Viewer extends EventTarget {
   canvas = h("canvas", { tabindex: 0, role: "application" });
   /** @type {Drag} */
@@ -28,7 +28,7 @@ export class Viewer extends EventTarget {
   #shown = new OffscreenCanvas(1, 1);
   /** @type {ImageBitmap | null} */
   #heat = null;
-  /** Pixels of the picture, or of the heat where there is no picture. */
+  /** Pixels of the picture, or of the heat if there is no picture. */
   #size = { width: 0, height: 0 };
   /** @type {Viewpoint | null} null shows the whole picture, whatever the frame's size. */
   #viewpoint = null;
@@ -58,7 +58,7 @@ export class Viewer extends EventTarget {
   /**
    * @param {ImageBitmap | null} picture
    * @param {ImageBitmap | null} heat
-   * @param {string} description for those who do not see it
+   * @param {string} description for users who do not see it
    */
   show(picture, heat, description) {
     const size = picture ?? heat ?? { width: 0, height: 0 };
@@ -174,7 +174,7 @@ export class Viewer extends EventTarget {
     action();
   }
 
-  /** Draws at the next frame, once however often it is asked. */
+  /** Draws at the next frame, once even after several calls. */
   draw() {
     if (this.#due) return;
     this.#due = true;
@@ -193,7 +193,7 @@ export class Viewer extends EventTarget {
     if (!context || this.#size.width === 0) return;
     const { scale, x, y } = this.#place();
     context.scale(density, density);
-    // Near enough to count pixels, they are shown as they are.
+    // At a high magnification pixels are shown without smoothing.
     context.imageSmoothingEnabled = scale < 8;
     context.imageSmoothingQuality = "high";
     const width = this.#size.width * scale;

@@ -1,4 +1,4 @@
-// Where a picture lies in the frame that shows it: its magnification and place. Pure sums, no drawing.
+// The position of a picture in its frame: its magnification and place. Only arithmetic, no drawing.
 
 /** @typedef {{ scale: number, x: number, y: number }} Viewpoint scale in frame pixels a picture pixel; x, y the picture's corner */
 /** @typedef {{ width: number, height: number }} Size */
@@ -12,7 +12,7 @@ export function fitted(frame, picture) {
 }
 
 /**
- * Magnified by `factor`, the point (x, y) of the frame staying where it is.
+ * Magnified by `factor`, keeping the point (x, y) of the frame in place.
  * @param {Viewpoint} from @param {number} factor @param {number} x @param {number} y @param {Size} frame @param {Size} picture
  * @returns {Viewpoint}
  */
@@ -28,7 +28,7 @@ export function panned(from, dx, dy, frame, picture) {
   return held({ scale: from.scale, x: from.x + dx, y: from.y + dy }, frame, picture);
 }
 
-/** A corner of the picture always stays in the frame. @param {Viewpoint} from @param {Size} frame @param {Size} picture @returns {Viewpoint} */
+/** Keeps a corner of the picture in the frame. @param {Viewpoint} from @param {Size} frame @param {Size} picture @returns {Viewpoint} */
 function held(from, frame, picture) {
   const margin = 48;
   const clamp = (/** @type {number} */ value, /** @type {number} */ length, /** @type {number} */ room) =>

@@ -1,4 +1,4 @@
-//! Who is let in: so many requests, and so many bytes of their bodies, at a time.
+//! Admits a limited number of requests, and a limited number of bytes of their bodies, at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use crate::error::{Code, Failure};
 /// Bodies may take as much memory as this many of the largest allowed.
 const LARGEST_BODIES: usize = 8;
 
-/// How long a client that is turned away should wait.
+/// How long a rejected client should wait.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Counts requests from before their body is read until they are answered.
 ///
-/// Where there are several keys, nobody takes more than is left for others: whoever has so many
-/// places gets another only while more than that are free. One busy key has half of the queue, two
+/// With several keys, no caller takes more than is left for others: a caller with some places gets
+/// another only while more places than that are free. So one busy key has half of the queue, two
 /// have a third each, and there is a place for the next one.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -24,14 +24,14 @@ pub(crate) struct Admission {
     taken: Arc<Mutex<HashMap<String, Taken>>>,
 }
 
-/// Places, and room for bodies.
+/// Places, and bytes of bodies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Taken {
     requests: usize,
     body_bytes: usize,
 }
 
-/// Who asks for a place.
+/// The caller that needs a place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Applicant<'a> {
     pub(crate) name: &'a str,
@@ -57,11 +57,11 @@ impl Admission {
         }
     }
 
-    /// Takes a place for a request whose body is announced to have so many bytes, or may have as
-    /// many as are allowed.
+    /// Takes a place for a request whose body has this announced number of bytes, or may have the
+    /// most allowed.
     ///
     /// # Errors
-    /// At once, when the queue or the caller's share of it is full, or the body too large.
+    /// At once, when the queue or the caller's share of it is full, or the body is too large.
     pub(crate) fn enter(
         &self,
         applicant: Applicant<'_>,

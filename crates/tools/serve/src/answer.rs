@@ -1,4 +1,4 @@
-//! What the server answers with.
+//! The server's answers.
 
 use std::time::Duration;
 

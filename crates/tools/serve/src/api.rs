@@ -32,7 +32,7 @@ use crate::server::Server;
 )]
 struct Description;
 
-/// How a request says who sends it.
+/// The authentication of a request.
 struct Keys;
 
 impl utoipa::Modify for Keys {
@@ -43,7 +43,7 @@ impl utoipa::Modify for Keys {
     }
 }
 
-/// Routes that need a role, by role; `None` needs no key.
+/// Routes by the role they need; `None` needs no key.
 pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Server>); 4] {
     let open = OpenApiRouter::new()
         .routes(routes!(health::alive))
@@ -79,7 +79,8 @@ pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Server>); 4] {
     ]
 }
 
-/// What any request may get, before its own route has a word: it lacks a key, comes too often, …
+/// The failures that any request may get before its route handles it: a missing key, too many
+/// requests, …
 fn failure() -> Response {
     let body = Content::new(Some(Ref::from_schema_name(ErrorAnswer::name())));
     ResponseBuilder::new()

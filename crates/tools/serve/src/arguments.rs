@@ -1,4 +1,4 @@
-//! The command line, and what it changes in config.yaml.
+//! The command line, and its effect on config.yaml.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ Examples (in a source tree, scripts/stage before the name):
   curl -F file=@a.png -F file=@b.dcm 'http://127.0.0.1:8080/v1/predict?explain=grad-cam'
 
 Everything else is set under serve: in config.yaml.
+
+Exit codes: 0 stopped as it was asked to, 1 failed, 2 bad usage or configuration.
 
 Research use only. Not a medical device.";
 
@@ -121,7 +123,7 @@ impl From<RoleArgument> for services::Role {
     }
 }
 
-/// config.yaml: what the pipeline and what the server reads.
+/// config.yaml: the settings of the pipeline and of the server.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
@@ -129,7 +131,7 @@ pub(crate) struct Settings {
 }
 
 impl Arguments {
-    /// config.yaml with the flags laid over it.
+    /// config.yaml, changed by the flags.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let (config, mut services) = (Config::load(&self.config)?, Services::load(&self.config)?);
         services.serve.address = self.address.unwrap_or(services.serve.address);

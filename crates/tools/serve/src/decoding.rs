@@ -1,8 +1,9 @@
-//! Images that are worked on at a time: nobody's heavy one keeps those of others waiting.
+//! Limits concurrent work on images, so that one caller's heavy images do not delay those of
+//! others.
 //!
-//! As many as there are cores are worked on, and no more of one caller. One that takes long gives
-//! its place back and goes on beside the others, but keeps its caller's: whoever sends heavy images
-//! waits for their own, and the threads of all share the cores.
+//! At most as many images as there are cores are processed at once, with a limit for each caller.
+//! An image that takes long gives its place back and continues beside the others, but keeps its
+//! caller's place. So a caller with heavy images waits for their own, and all share the cores.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -15,10 +16,10 @@ use tokio::time::timeout;
 use crate::error::{Code, Failure};
 use crate::guard::request_id;
 
-/// What takes longer is heavy. A large CT slice takes a tenth of it.
+/// Work that takes longer is heavy. A large CT slice takes a tenth of it.
 const LONG: Duration = Duration::from_millis(500);
 
-/// Callers beyond which those that have nothing under way are forgotten.
+/// Above this number of callers, those without running work are forgotten.
 const REMEMBERED: usize = 1000;
 
 /// Places for work on images.
@@ -41,8 +42,8 @@ impl Decoding {
         }
     }
 
-    /// Does the work on a thread of its own, when there is a place. It is done to its end, and
-    /// keeps its places until then, whether or not somebody still waits for it.
+    /// Does the work on its own thread, when there is a place. The work runs to its end, and keeps
+    /// its places until then, even if its result is no longer needed.
     ///
     /// # Errors
     /// When the work panicked.

@@ -1,9 +1,9 @@
-//! Pictures on their way to a browser.
+//! Encodes pictures for a browser.
 
 /// A PNG of 8-bit samples, row by row.
 ///
 /// # Errors
-/// When the samples do not fill the picture.
+/// When the number of samples does not match the picture.
 pub(crate) fn encode_png(
     width: u32,
     height: u32,

@@ -1,4 +1,4 @@
-//! One shape for every failure, rejections included.
+//! One format for all failures, rejections included.
 
 use std::time::Duration;
 
@@ -21,17 +21,17 @@ pub(crate) struct ErrorAnswer {
     error: ErrorBody,
 }
 
-/// A request that cannot be met.
+/// A request that cannot be fulfilled.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     code: Code,
     message: String,
     retry_after: Option<Duration>,
-    /// Of a foreign image.
+    /// The id and the checks of a foreign image.
     foreign: Option<(Uuid, Checks)>,
 }
 
-/// Why, for programs; each has its status.
+/// The reason, for programs; each has its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     BadRequest,
@@ -105,7 +105,7 @@ impl Failure {
         Self { code, message: message.into(), retry_after: None, foreign: None }
     }
 
-    /// Tells the client when to come again.
+    /// Adds the time after which the client should retry.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -122,7 +122,7 @@ impl Failure {
         )
     }
 
-    /// An image of another kind, under the id that its refusal is kept by.
+    /// An image of another kind, with the id of its recorded refusal.
     pub(crate) fn foreign(id: Uuid, checks: Checks) -> Self {
         let mut failed = Vec::new();
         if !checks.grey_histogram.passed {
@@ -148,7 +148,7 @@ impl Failure {
         &self.message
     }
 
-    /// As an item of several, or in an answer of its own.
+    /// The error, for one item of several or for a whole answer.
     pub(crate) fn body(&self) -> ErrorBody {
         ErrorBody {
             code: self.code.text(),
@@ -159,7 +159,7 @@ impl Failure {
         }
     }
 
-    /// Status and headers with another body, for clients that expect a shape of their own.
+    /// Status and headers with another body, for clients that expect their own format.
     pub(crate) fn response_with(&self, body: impl IntoResponse) -> Response {
         let mut response = (self.code.status(), body).into_response();
         if let Some(wait) = self.retry_after {
@@ -186,7 +186,7 @@ impl From<DecodeError> for Failure {
             DecodeError::TooLarge { .. }
             | DecodeError::TooMuchMemory(_)
             | DecodeError::TooCostly { .. } => Code::TooLarge,
-            // Sound, and of a kind that is not read here.
+            // Valid, but of an unsupported kind.
             DecodeError::Unsupported { .. } => Code::UnsupportedMediaType,
             DecodeError::NotAnImage { .. } | DecodeError::NoImage { .. } | DecodeError::Empty => {
                 Code::NotAnImage

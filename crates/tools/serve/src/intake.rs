@@ -1,4 +1,4 @@
-//! The way of a request that brings images: a place in the queue, its body, its pictures.
+//! Admits a request with images: a place in the queue, its body, its pictures.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use crate::error::{Code, Failure};
 use crate::guard::keys::{Caller, Keys};
 use crate::upload::UploadLimits;
 
-/// The rest of a body that is turned away is awaited for so long, and up to so many bytes.
+/// The rest of a rejected body is read for this long, and up to this many bytes.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 4 << 20;
 
-/// What a request needs before a model can be asked.
+/// The parts that handle a request before the model.
 #[derive(Debug)]
 pub(crate) struct Intake {
     admission: Admission,
-    /// Images that are worked on at a time.
+    /// Limits the images processed at a time.
     decoding: Decoding,
-    /// Whether there are others to leave places for.
+    /// Whether there are other callers to leave places for.
     keys: Arc<Keys>,
-    /// What a request may hold.
+    /// Limits on a request.
     pub(crate) limits: UploadLimits,
     /// The most pixels a picture may have.
     pub(crate) max_pixels: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// As the settings say, with a place for work on images for each core.
+    /// As configured, with a place for work on images for each core.
     pub(crate) fn new(settings: &ServeConfig, keys: Arc<Keys>, cores: usize) -> Self {
         let limits = &settings.limits;
         Self {
@@ -50,7 +50,7 @@ impl Intake {
     }
 
     /// Reads and answers a request that takes memory or the model's time: with a place in the
-    /// queue, and until the deadline, which `answer` is told.
+    /// queue, and until the deadline, which is passed to `answer`.
     ///
     /// # Errors
     /// When there is no place, the deadline passes, or `answer` fails.
@@ -79,7 +79,7 @@ impl Intake {
         })
     }
 
-    /// Decodes or encodes a picture beside the model's thread.
+    /// Decodes or encodes a picture on another thread than the model's.
     ///
     /// # Errors
     /// When the work panicked.
@@ -92,10 +92,10 @@ impl Intake {
     }
 }
 
-/// Reads on for a moment and keeps nothing. Were the connection closed on a body that is still
-/// coming, its client could lose the answer (RFC 9112, section 9.6).
+/// Reads for a moment and drops the bytes. If the connection were closed while a body is still
+/// arriving, its client could lose the answer (RFC 9112, section 9.6).
 async fn pass_over(request: Request) {
-    // Such a client sends its body only when it is asked to, which reading would do.
+    // Such a client sends its body only when asked, and reading would ask for it.
     if request.headers().contains_key(header::EXPECT) {
         return;
     }
@@ -108,11 +108,11 @@ async fn pass_over(request: Request) {
             left_bytes = left_bytes.saturating_sub(piece.len());
         }
     };
-    // Whoever is slower gets the answer now, and may lose it.
+    // A slower client gets the answer now, and may lose it.
     let _ = timeout(LINGER, rest).await;
 }
 
-/// What the head of a request says of its body.
+/// The length of the body according to the head of a request.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

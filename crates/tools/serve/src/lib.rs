@@ -1,17 +1,17 @@
 //! The prediction server and its page.
 //!
 //! ```text
-//! connection: silent, too many                                  listen
+//! connection: idle, too many                                    listen
 //! request ─ id, panics, headers, key, rate                        guard
 //!    ↓ a place in the queue, before its body is read              intake, admission
 //!    ↓ raw, multipart or JSON                                      upload
-//!    ↓ decoded and resized, beside the model's thread             decoding, scan
-//!    ↓ batches of whoever waits, on the thread that owns the nets model::engine
-//!    ↓ calibrated, checked for being foreign                      predict
+//!    ↓ decoded and resized, on other threads than the model's      decoding, scan
+//!    ↓ batches of waiting images, on the networks' own thread        model::engine
+//!    ↓ calibrated, checked for foreign images                     predict
 //! answer                                                          answer, error
 //! ```
 //!
-//! [`main`] loads the model, checks and warms it, and only then listens.
+//! [`main`] loads the model, checks it and predicts a first image, and only then listens.
 
 mod admission;
 mod answer;
@@ -71,7 +71,7 @@ use crate::records::{Records, retention};
 use crate::server::Server;
 use crate::training::{Training, refused};
 
-/// The program: exit code 0 when it was asked to stop, 1 when it failed, 2 for bad usage or
+/// The program: exit code 0 after a request to stop, 1 after a failure, 2 for bad usage or
 /// configuration.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
     program::finish("serve", run(&arguments))
 }
 
-/// Does what the arguments say; serving, until it is asked to stop.
+/// Does what the arguments request; serves until it is asked to stop.
 ///
 /// # Errors
 /// When the configuration is refused, the model cannot be used, or the address is taken.
@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         None => serve(arguments),
         Some(Command::Key { revoke: Some(name), .. }) => revoke_key(arguments, name),
         Some(Command::Key { name, role, .. }) => {
-            // clap asks for both where there is no --revoke.
+            // clap requires both without --revoke.
             let (name, role) = name.as_deref().zip(*role).context("make a key without a name")?;
             print_key(name, role.into())
         }
@@ -130,8 +130,8 @@ fn revoke_key(arguments: &Arguments, name: &str) -> Result<()> {
     .context("say so")
 }
 
-/// What this process writes from now on is for its own user alone: images, predictions, keys.
-/// Returns what was left out of rights before.
+/// From now on only its own user may read the files that this process writes: images, predictions,
+/// keys. Returns the file mode mask before.
 fn make_files_private() -> Mode {
     rustix::process::umask(Mode::from_bits_truncate(0o077))
 }
@@ -200,7 +200,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
     };
     let watch = runtime.block_on(async { KeyWatch::start(arguments.config.clone()) })?;
     let answered = runtime.block_on(answer(listener, &server, watch));
-    // What is still decoded is of nobody any more, and is not waited for.
+    // Images that are still being decoded are no longer needed, and are not waited for.
     runtime.shutdown_background();
     answered?;
     server.host.engine.stop();

@@ -1,17 +1,17 @@
-//! How far the server is in its life.
+//! The phase of the server.
 
 use tokio::sync::watch;
 
-/// Whether requests should come here.
+/// Whether the server accepts requests.
 #[derive(Debug)]
 pub(crate) struct Lifecycle(watch::Sender<Phase>);
 
-/// How far the server is in its life.
+/// The phase of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It answers.
+    /// It answers requests.
     Ready,
-    /// It ends what is in flight.
+    /// It finishes running requests.
     Stopping,
 }
 
@@ -30,9 +30,9 @@ impl Lifecycle {
         self.0.send_replace(Phase::Stopping);
     }
 
-    /// Until the server is asked to stop.
+    /// Waits until the server is asked to stop.
     pub(crate) async fn stopped(&self) {
-        // The sender is this value's own, so that waiting cannot fail.
+        // This value owns the sender, so that waiting cannot fail.
         let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Stopping).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines on standard error. They never hold an image, a key, or a file's name.
+//! Log lines on standard error. They never contain an image, a key, or a file's name.
 
 use std::io::{self, IsTerminal};
 
@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, LogFormat};
 
-/// Starts the log. `HOUNSFIELD_LOG` takes a filter such as `debug`, and wins over the flags.
+/// Starts the log. `HOUNSFIELD_LOG` takes a filter such as `debug`, and overrides the flags.
 pub(crate) fn start(arguments: &Arguments) {
     let level = match (arguments.quiet, arguments.verbose) {
         (true, _) => "warn",
@@ -23,12 +23,12 @@ pub(crate) fn start(arguments: &Arguments) {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    // What cannot be logged is not reported there either: that would be a panic.
+    // A failure to log is not reported on standard error either: that would be a panic.
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .log_internal_errors(false);
-    // A second start (in a test) is refused and the first one stays.
+    // A second start (in a test) fails, and the first one stays.
     let _ = if is_json {
         lines.json().flatten_event(true).with_target(false).try_init()
     } else {

@@ -1,4 +1,4 @@
-//! What `/metrics` tells: counts and times, in the format of Prometheus.
+//! The metrics of `/metrics`: counts and times, in the format of Prometheus.
 
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -30,9 +30,9 @@ const IMAGES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    /// One of a few, whatever the client says: a series is kept for good.
+    /// One of a few known values, whatever the client sends, because a series is kept for ever.
     method: &'static str,
-    /// The route as it is written in the API, so that ids do not multiply the series.
+    /// The route pattern of the API, so that ids do not multiply the series.
     route: String,
     status: u16,
 }
@@ -45,7 +45,7 @@ struct RouteLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PredictionLabels {
     class: String,
-    /// `true`, `false`, or `unknown` where nobody calibrated.
+    /// `true`, `false`, or `unknown` without a calibration.
     accepted: &'static str,
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// Counts and times every request, and writes a line of log for it.
+/// Counts and times every request, and logs a line for it.
 pub(crate) async fn layer(
     State(meters): State<Arc<Meters>>,
     path: Option<MatchedPath>,
@@ -186,7 +186,7 @@ pub(crate) async fn layer(
     response
 }
 
-/// Counts down when the request ends, or its client leaves.
+/// Counts down when the request ends, or its client disconnects.
 struct InFlight<'a>(&'a Gauge<i64, AtomicI64>);
 
 impl<'a> InFlight<'a> {

@@ -1,7 +1,7 @@
-//! Work that is done to its end, whether or not its client still waits.
+//! Work that runs to its end, whether or not its client still waits.
 //!
-//! A handler is dropped where it stands when its client hangs up. What changes anything must not be:
-//! it would be half done, and nobody would know.
+//! A handler is dropped in the middle when its client hangs up. This must not happen to a handler
+//! that changes anything: the change would be half done without any report.
 
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
@@ -9,17 +9,17 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Code, Failure};
 use crate::guard::request_id;
 
-/// The tasks of such work. A server that stops waits for them: with their clients gone, no
-/// connection is left that would hold it up.
+/// The tasks of such work. A stopping server waits for them: their clients are gone, so that no
+/// connection is left to wait for.
 #[derive(Debug, Default)]
 pub(crate) struct OwnTasks(TaskTracker);
 
 impl OwnTasks {
-    /// Does the work in a task of its own, which has the request's id too. Locks and places that
-    /// the work takes are the task's, and are given back when it ends.
+    /// Does the work in its own task, which has the request's id too. The task owns the locks and
+    /// places that the work takes, and returns them when it ends.
     ///
     /// # Errors
-    /// Those of the work, or that it panicked.
+    /// The errors of the work, or a panic in it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
@@ -33,7 +33,7 @@ impl OwnTasks {
         })
     }
 
-    /// Waits until every task has ended. No request may come any more.
+    /// Waits until every task has ended. No request may arrive any more.
     pub(crate) async fn end_by(&self, deadline: Instant) {
         self.0.close();
         if timeout_at(deadline, self.0.wait()).await.is_err() {

@@ -37,8 +37,8 @@ fn file(path: &str, headers: &HeaderMap) -> Response {
     }
 }
 
-/// Asked again at every visit, and sent again only when it has changed: a page of one version never
-/// meets scripts of another.
+/// The browser asks again at every visit, and gets the file only when it has changed: a page of one
+/// version never runs scripts of another.
 fn serve(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
     let digest = file.metadata.sha256_hash();
     let tag =

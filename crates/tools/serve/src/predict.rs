@@ -32,16 +32,16 @@ use crate::upload::Upload;
 /// Pixels of an explanation's longer side: a map of at most 14×14 cells shows no more.
 const EXPLANATION_SIDE: u32 = 448;
 
-/// What a request wants beside a class.
+/// The options of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PredictionOptions {
     pub(crate) explain: bool,
-    /// What grey DICOM images are seen through, where not as usual.
+    /// The window for grey DICOM images, if not the default.
     pub(crate) window: Option<Window>,
     pub(crate) deadline: Instant,
 }
 
-/// What it takes to answer with a prediction.
+/// The parts needed for a prediction.
 #[derive(Debug, Clone)]
 pub(crate) struct Predictor {
     pub(crate) settings: Arc<ServeConfig>,
@@ -53,11 +53,11 @@ pub(crate) struct Predictor {
 }
 
 impl Predictor {
-    /// What the model says of an image. It is kept in the store, a refusal too.
+    /// The model's prediction for an image. It is stored, and so is a refusal.
     ///
     /// # Errors
-    /// When the bytes are no image that can be used, the image is foreign and foreign ones are refused,
-    /// or the deadline passed.
+    /// When the bytes are not a usable image, the image is foreign and foreign ones are refused, or
+    /// the deadline passed.
     pub(crate) async fn predict(
         &self,
         upload: Upload,
@@ -143,7 +143,7 @@ impl Predictor {
     }
 }
 
-/// The prediction as it is kept; of a refused image without what the model said.
+/// The prediction as stored; for a refused image without the model's answer.
 fn remembered(
     prediction: &Prediction,
     id: PredictionId,
@@ -225,7 +225,7 @@ fn positive(served: &ServedModel, probabilities: &[f64]) -> Option<Positive> {
     })
 }
 
-/// The heat alone, in the image's proportions, as a data URL.
+/// Only the heat, in the image's proportions, as a data URL.
 fn explanation(map: &Heatmap, width: u32, height: u32) -> Option<String> {
     let longest = width.max(height).max(1);
     let scaled = |side: u32| {

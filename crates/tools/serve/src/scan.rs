@@ -1,4 +1,5 @@
-//! A file's bytes become what the model sees. No torch here: this runs beside the model's thread.
+//! Turns a file's bytes into the model's input. No torch here: this runs on other threads than the
+//! model's.
 
 use artifact::Digest;
 use imaging::{DecodeError, DecodeOptions, GREY_BINS, Preprocessing};
@@ -15,10 +16,10 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Decodes, resizes and normalises as training did.
+    /// Decodes, resizes and normalises as in training.
     ///
     /// # Errors
-    /// When the bytes are no image, are damaged, or announce more pixels than are allowed.
+    /// When the bytes are not an image, are damaged, or announce more pixels than allowed.
     pub(crate) fn prepare(
         bytes: &[u8],
         preprocessing: &Preprocessing,

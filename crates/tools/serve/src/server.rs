@@ -1,5 +1,5 @@
-//! What requests share, in parts. A handler takes the parts that it needs, and no part knows the
-//! whole.
+//! The data that requests share, in parts. A handler takes the parts that it needs, and no part
+//! knows the whole.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     pub(crate) own_tasks: Arc<OwnTasks>,
 }
 
-/// A part is taken by `State<Arc<…>>`.
+/// A handler takes a part by `State<Arc<…>>`.
 macro_rules! parts {
     ($($field:ident: $part:ty),* $(,)?) => {
         $(impl FromRef<Server> for Arc<$part> {
@@ -59,7 +59,7 @@ parts! {
     own_tasks: OwnTasks,
 }
 
-/// Several parts that belong together, each by its own name.
+/// Several parts that belong together, each under its own name.
 macro_rules! joined {
     ($($joined:ident { $($field:ident),* })*) => {
         $(impl FromRef<Server> for $joined {

@@ -1,4 +1,4 @@
-//! The images of a request, in whichever of the three ways they were sent.
+//! The images of a request, sent in one of three ways.
 
 mod image;
 mod json_images;
@@ -21,7 +21,7 @@ pub(crate) use crate::upload::json_images::JsonImages;
 /// Reads every image of a request.
 ///
 /// # Errors
-/// When the body is too large, cannot be understood, or holds no image or too many.
+/// When the body is too large, cannot be parsed, or holds no image or too many.
 pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<Upload>, Failure> {
     let uploads = match media_type(request.headers()).as_deref() {
         Some("application/json") => {
@@ -29,7 +29,7 @@ pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<U
         }
         Some("multipart/form-data") => from_multipart(request, limits).await?,
         None
-        // The last is what curl calls a body when nobody tells it otherwise.
+        // The last is curl's default type for a body.
         | Some(
             "application/octet-stream" | "application/dicom" | "application/x-www-form-urlencoded",
         ) => {
@@ -53,7 +53,7 @@ pub(crate) async fn read(request: Request, limits: UploadLimits) -> Result<Vec<U
     Ok(uploads)
 }
 
-/// The whole body, as far as it is allowed.
+/// The whole body, up to the limit.
 ///
 /// # Errors
 /// When it is too large, or the client broke off.
@@ -90,7 +90,7 @@ async fn from_multipart(request: Request, limits: UploadLimits) -> Result<Vec<Up
     })?;
     let mut uploads = Vec::new();
     while let Some(field) = form.next_field().await.map_err(refuse)? {
-        // A plain field of a form, such as a note, is no image.
+        // A plain field of a form, such as a note, is not an image.
         let file = field.file_name().map(str::to_owned);
         let is_image = file.is_some() || field.content_type().is_some();
         let bytes = field.bytes().await.map_err(refuse)?;

@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::{Credentials, Secret};
 
-/// Where an MLflow server answers: `http://127.0.0.1:5000`, `https://host.example/ml`. Holds no
-/// user, password, query or fragment, so it may be shown anywhere.
+/// The address of an MLflow server: `http://127.0.0.1:5000`, `https://host.example/ml`. It has no
+/// user, password, query or fragment, so it may be displayed anywhere.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ServerAddress(Url);
@@ -18,7 +18,7 @@ pub enum InvalidAddress {
     /// Not a URL.
     #[error("not a valid address ({0}); expected one such as http://127.0.0.1:5000")]
     NotAUrl(String),
-    /// A store that only the Python client opens without a server.
+    /// A store that only the Python client can open without a server.
     #[error(
         "{0}: addresses are not served, only http: and https:; \
          start a server on that store (make mlflow, or mlflow server) and name its address"
@@ -27,10 +27,10 @@ pub enum InvalidAddress {
 }
 
 impl ServerAddress {
-    /// Parses an address, and takes the user and password out of it, where it has them.
+    /// Parses an address, and separates its user and password, if it has them.
     ///
     /// # Errors
-    /// When it is no URL, or is not `http:` or `https:`.
+    /// When it is not a URL, or is not `http:` or `https:`.
     pub fn parse(text: &str) -> Result<(Self, Credentials), InvalidAddress> {
         let mut url = Url::parse(text.trim())
             .map_err(|reason| InvalidAddress::NotAUrl(reason.to_string()))?;
@@ -53,8 +53,8 @@ impl ServerAddress {
         Ok((Self(url), credentials))
     }
 
-    /// The address of something on this server, by the segments of its path below the server's
-    /// own; each is encoded.
+    /// The address of something on this server, by the segments of its path below the server's own;
+    /// each is encoded.
     pub(crate) fn join<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.0.clone();
         url.path_segments_mut()
@@ -69,7 +69,7 @@ impl ServerAddress {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// Whether it is this very machine.
+    /// Whether it is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         match self.0.host() {
             Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -110,7 +110,7 @@ impl TryFrom<String> for ServerAddress {
     }
 }
 
-/// An address as it may be shown: without user, password, query and fragment, which may hold a
+/// An address as it may be displayed: without user, password, query and fragment, which may hold a
 /// key or a signature.
 pub(crate) fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What a server says when it does not do what it was asked: JSON from MLflow, plain text from
-//! its login and host checks, HTML from its router and from proxies.
+//! The errors of a server: JSON from MLflow, plain text from its login and host checks, HTML from
+//! its router and from proxies.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::retry_after::asked_pause;
 use crate::{Credentials, ServerAddress};
 
-/// The longest text of a server that is repeated.
+/// The longest text of a server that is quoted.
 const LONGEST_MESSAGE_CHARACTERS: usize = 300;
 
 /// An answer whose status is not a success.
@@ -25,7 +25,7 @@ pub(crate) struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// What it means to someone who logged in with `credentials`.
+    /// The meaning for a user who logged in with `credentials`.
     pub(crate) fn explain(&self, server: &ServerAddress, credentials: &Credentials) -> Failure {
         let (code, message) = self.words();
         let message = credentials.hide_in(&message);
@@ -46,7 +46,7 @@ impl Refusal<'_> {
             return (None, shortened(&without_tags(&text)));
         };
         let field = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        // `detail` is what the artifact router calls it.
+        // The artifact router calls it `detail`.
         let message = field("message").or_else(|| field("detail"));
         (field("error_code"), shortened(&message.unwrap_or_else(|| text.into_owned())))
     }
@@ -122,7 +122,7 @@ fn variables(credentials: &Credentials) -> &'static str {
     }
 }
 
-/// The words of a page. Its head says it in short, if it has a title.
+/// The text of a page. The title of its head, if there is one, is a short form.
 fn without_tags(text: &str) -> String {
     if !text.trim_start().starts_with('<') {
         return text.to_owned();
@@ -137,7 +137,7 @@ fn without_tags(text: &str) -> String {
     tag.replace_all(text, " ").into_owned()
 }
 
-/// On one line, and not too long.
+/// On one line, and shortened.
 fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= LONGEST_MESSAGE_CHARACTERS {

@@ -2,14 +2,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where an artifact lies below the folder of its run or model: `plots/loss.png`. Its segments
-/// are separated by `/`; none is empty, `.` or `..`, and there is no `\`, `#`, `?`, `%` or control
-/// character in it. So it stays in its folder wherever it is taken to.
+/// The path of an artifact below the folder of its run or model: `plots/loss.png`. Its segments are
+/// separated by `/`; none is empty, `.` or `..`, and there is no `\`, `#`, `?`, `%` or control
+/// character in it. So it stays inside its folder on any machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ArtifactPath(String);
 
-/// A path that no artifact can have.
+/// An invalid path for an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no path of an artifact: it is relative, such as plots/loss.png, without empty \
@@ -18,7 +18,7 @@ pub struct ArtifactPath(String);
 pub struct InvalidArtifactPath(pub String);
 
 impl ArtifactPath {
-    /// Takes a path as it is.
+    /// Checks a path.
     ///
     /// # Errors
     /// When it could leave its folder, or the server would refuse it.
@@ -26,7 +26,7 @@ impl ArtifactPath {
         let path = path.into();
         let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
         let is_odd = |character: char| {
-            // The server decodes what is encoded twice, so `%` would not survive.
+            // The server decodes twice, so `%` would be changed.
             matches!(character, '\\' | '#' | '?' | '%') || character.is_control()
         };
         // `c:` would be a drive, `file:` a scheme.

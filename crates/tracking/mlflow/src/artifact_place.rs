@@ -1,4 +1,4 @@
-//! Where artifacts lie.
+//! The storage of artifacts.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::{ArtifactPath, LoggedModelId, RunId, ServerAddress};
 
 const SERVICE: &str = "mlflow-artifacts/artifacts";
 
-/// A kind of place, with what it takes to reach it.
+/// A kind of storage, with the data needed to reach it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ArtifactPlace {
     /// Behind the server.
@@ -48,7 +48,7 @@ impl Proxy {
     }
 }
 
-/// Whose artifacts they are.
+/// The owner of the artifacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ArtifactOwner {
     Run(RunId),
@@ -58,7 +58,7 @@ pub(crate) enum ArtifactOwner {
 }
 
 impl ArtifactPlace {
-    /// Reads the place from its URI, or says why it cannot be reached.
+    /// Reads the storage from its URI, or returns why it cannot be reached.
     pub(crate) fn of(
         uri: &str,
         owner: ArtifactOwner,
@@ -90,7 +90,7 @@ impl ArtifactPlace {
     }
 }
 
-/// The address that artifacts pass through: at our server, or at the one that the URI names.
+/// The address that artifacts pass through: on our server, or on the one that the URI names.
 fn service(uri: &Url, server: &ServerAddress) -> Result<Url, String> {
     let mut service = server.join("api/2.0".split('/').chain(SERVICE.split('/')));
     if let Some(host) = uri.host_str().filter(|host| !host.is_empty()) {
@@ -109,8 +109,8 @@ fn segments(path: &str) -> Vec<String> {
         .collect()
 }
 
-/// A folder of the server, if it is one of ours too: on another machine, a folder of the same name
-/// would swallow the files, and nobody would find them.
+/// A folder of the server, if it is also one of this machine's. On another machine, files would go
+/// to a local folder of the same name, and nobody would find them.
 fn on_this_machine(folder: PathBuf, server: &ServerAddress) -> Result<ArtifactPlace, String> {
     // `<root>/<experiment>/<run>/artifacts`
     let is_shared =
@@ -136,7 +136,7 @@ pub(crate) fn shown(uri: &str) -> String {
     Url::parse(uri).map_or_else(
         |_| uri.to_owned(),
         |mut url| {
-            // A URL that cannot have them has none to lose.
+            // A URL that cannot have them has nothing to remove.
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.set_query(None);
@@ -186,7 +186,7 @@ mod tests {
         let shared = tempfile::tempdir().unwrap();
         let uri = format!("{}/1/r/artifacts", shared.path().display());
         assert_eq!(place(&uri, "http://host.example"), Ok(ArtifactPlace::Folder(uri.into())));
-        // The root of all folders is on every machine.
+        // The root folder exists on every machine.
         assert!(place("/1/r/artifacts", "http://host.example").is_err());
     }
 

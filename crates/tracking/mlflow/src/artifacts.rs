@@ -21,10 +21,9 @@ const LIST: &str = "list the artifacts";
 
 /// The folder of artifacts of a run, a logged model, or a version of a registered model.
 ///
-/// Three kinds of places are served: those that the server passes files on to and from
-/// (`mlflow-artifacts:`, what `mlflow server` does by default), folders on this machine
-/// (`file:`), and, for uploads only, cloud stores that the server signs addresses for (`s3:` and
-/// others).
+/// Three kinds of storage are supported: storage that the server passes files to and from
+/// (`mlflow-artifacts:`, the default of `mlflow server`), folders on this machine (`file:`), and,
+/// for uploads only, cloud stores that the server signs addresses for (`s3:` and others).
 #[derive(Debug)]
 pub struct Artifacts<'a> {
     client: &'a Client,
@@ -35,9 +34,9 @@ pub struct Artifacts<'a> {
 /// A file or folder among the artifacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// Where it lies.
+    /// Its path.
     pub path: ArtifactPath,
-    /// Its length in bytes; of a folder, nothing.
+    /// Its length in bytes; none for a folder.
     pub kind: ArtifactKind,
 }
 
@@ -72,7 +71,7 @@ impl Client {
     /// The artifacts of a run.
     ///
     /// # Errors
-    /// When they lie where this client cannot reach them.
+    /// When this client cannot reach their storage.
     pub fn run_artifacts(&self, run: &Run) -> Result<Artifacts<'_>> {
         self.artifacts(&run.artifact_uri, ArtifactOwner::Run(run.id.clone()))
     }
@@ -80,16 +79,15 @@ impl Client {
     /// The files of a logged model.
     ///
     /// # Errors
-    /// When they lie where this client cannot reach them.
+    /// When this client cannot reach their storage.
     pub fn model_artifacts(&self, model: &LoggedModel) -> Result<Artifacts<'_>> {
         self.artifacts(&model.artifact_uri, ArtifactOwner::Model(model.id.clone()))
     }
 
-    /// The files of a version of a registered model, wherever it was made from.
+    /// The files of a version of a registered model, whatever it was made from.
     ///
     /// # Errors
-    /// When the server refuses or cannot be reached, or they lie where this client cannot reach
-    /// them.
+    /// When the server refuses or cannot be reached, or this client cannot reach their storage.
     pub fn version_artifacts(&self, version: &ModelVersion) -> Result<Artifacts<'_>> {
         #[derive(Deserialize)]
         struct ArtifactPlace {
@@ -103,7 +101,7 @@ impl Client {
         self.artifacts(&artifact_uri, ArtifactOwner::Version)
     }
 
-    /// The artifacts of a run whose place is known.
+    /// The artifacts of a run whose storage is known.
     pub(crate) fn artifacts_at(&self, uri: &str, run: &RunId) -> Result<Artifacts<'_>> {
         self.artifacts(uri, ArtifactOwner::Run(run.clone()))
     }
@@ -117,12 +115,12 @@ impl Client {
 }
 
 impl Artifacts<'_> {
-    /// Where they lie, as it may be shown.
+    /// Their URI, as it may be displayed.
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// Uploads a file. One that is there already is replaced.
+    /// Uploads a file, and replaces an existing one.
     ///
     /// # Errors
     /// When the file cannot be read, or the server refuses or cannot be reached.
@@ -150,8 +148,8 @@ impl Artifacts<'_> {
         self.upload(path, file.path())
     }
 
-    /// The files and folders in a folder, in order of their names; `None` is the folder of all.
-    /// What is not there has nothing in it.
+    /// The files and folders in a folder, in order of their names; `None` is the root folder. A
+    /// missing folder counts as empty.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached, or names a path outside the folder.
@@ -165,8 +163,8 @@ impl Artifacts<'_> {
         Ok(found)
     }
 
-    /// Downloads a file: under a temporary name beside `to`, renamed when it is whole. Returns its
-    /// length in bytes.
+    /// Downloads a file: under a temporary name beside `to`, renamed when it is complete. Returns
+    /// its length in bytes.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached, or the file cannot be written.
@@ -183,7 +181,8 @@ impl Artifacts<'_> {
     /// Downloads every file, into the same folders below `to`. Returns their paths, in order.
     ///
     /// # Errors
-    /// As [`list`](Self::list) and [`download`](Self::download). Files that came before stay.
+    /// As [`list`](Self::list) and [`download`](Self::download). Files downloaded before the error
+    /// stay.
     pub fn download_all(&self, to: &Path) -> Result<Vec<ArtifactPath>> {
         let mut files = Vec::new();
         let mut folders = vec![None];
@@ -224,7 +223,7 @@ impl Artifacts<'_> {
             .collect()
     }
 
-    /// An address that takes one upload, and the headers that belong to it.
+    /// A signed address for one upload, with its headers.
     fn signed(
         &self,
         path: &ArtifactPath,
@@ -244,7 +243,7 @@ impl Artifacts<'_> {
         };
         let call = Call::post(ACTION, "artifacts/presigned-upload-url").json(&body);
         let signed: Signed = self.client.transport.send(&call).map_err(|error| {
-            // A server before MLflow 3.12, or a store that nobody can sign addresses for.
+            // A server before MLflow 3.12, or a store without signed addresses.
             if matches!(error.status(), Some(404 | 405 | 501)) {
                 self.cannot(UPLOAD)
             } else {

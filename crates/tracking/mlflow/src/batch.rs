@@ -4,15 +4,15 @@ use crate::client::{Client, Done};
 use crate::transport::Call;
 use crate::{Metric, Param, Result, RunId, Tag};
 
-/// What a request may hold, as the server counts.
+/// Limits of the server on a request.
 const MOST_METRICS: usize = 1000;
 const MOST_PARAMS: usize = 100;
 const MOST_TAGS: usize = 100;
 const MOST_ENTRIES: usize = 1000;
-/// Of the megabyte that the server takes, what is left beside the frame.
+/// The part of the server's limit of a megabyte that remains beside the frame.
 const MOST_BYTES: usize = 900_000;
 
-/// Metrics, parameters and tags of one run, as many as you like.
+/// Metrics, parameters and tags of one run, any number of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Points of metrics.
@@ -27,17 +27,17 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many metrics, parameters and tags are in it.
+    /// Number of metrics, parameters and tags in it.
     pub fn len(&self) -> usize {
         self.metrics.len() + self.params.len() + self.tags.len()
     }
 
-    /// Adds what is in another one, after what is in this one.
+    /// Appends another batch.
     pub fn append(&mut self, mut other: Self) {
         self.metrics.append(&mut other.metrics);
         self.params.append(&mut other.params);
@@ -56,8 +56,8 @@ impl Batch {
         params.chain(tags).chain(metrics)
     }
 
-    /// Parts that each fit into one request, in order. A parameter or tag that is there twice,
-    /// which a request must not hold, begins a new part.
+    /// Parts that each fit into one request, in order. A parameter or tag that appears twice begins
+    /// a new part, because a request may contain it only once.
     fn parts(&self) -> Vec<Part<'_>> {
         let mut parts = Parts::default();
         for param in &self.params {
@@ -103,7 +103,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Sees to it that the open part takes one more entry of so many bytes.
+    /// Makes sure that the open part can hold one more entry with this many bytes.
     fn part_for(&mut self, bytes: usize, takes_more: impl Fn(&Part<'a>) -> bool) {
         let fits = self.open.len() < MOST_ENTRIES
             && self.open_bytes + bytes <= MOST_BYTES
@@ -122,19 +122,19 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Bytes on the way, with the comma.
+/// Bytes in a request, including the comma.
 fn encoded_length(entry: &impl Serialize) -> usize {
-    // Nothing of ours has keys that are not text, the one thing that cannot be written.
+    // All our keys are text; other keys are the only thing that cannot be written.
     serde_json::to_vec(entry).expect("an entry can be written as JSON").len() + 1
 }
 
 impl Client {
-    /// Logs metrics, parameters and tags, in as many requests as they need. To send a batch again
-    /// is safe: identical points and parameters are kept once.
+    /// Logs metrics, parameters and tags, in as many requests as needed. A batch can be sent again
+    /// safely: identical points and parameters are stored once.
     ///
     /// # Errors
-    /// When the server refuses or cannot be reached; with status 400 where a parameter has
-    /// another value already. What was sent before stays.
+    /// When the server refuses or cannot be reached; with status 400 if a parameter already has
+    /// another value. Entries sent before stay.
     pub fn log_batch(&self, run: &RunId, batch: &Batch) -> Result<()> {
         #[derive(Serialize)]
         struct Body<'a> {

@@ -7,27 +7,27 @@ use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use crate::{Result, ServerAddress, Settings};
 
-/// An answer in which nothing is of interest but that it came.
+/// An answer whose content does not matter.
 pub(crate) type Done = IgnoredAny;
 
-/// Speaks to one MLflow server. To clone it is cheap: clones share their connections.
+/// A client of one MLflow server. Cloning is cheap: clones share their connections.
 ///
-/// Every request is tried again, as [`Settings::retries`](crate::Settings) says, after a failure
-/// that may pass. What makes something new each time it is sent (a run, a logged model, a model
-/// version) carries a mark, and is looked for by it before it is sent again. That leaves one gap:
-/// a server that finishes the first request after it was asked whether it had.
+/// Every request is retried, according to [`Settings::retries`](crate::Settings), after a failure
+/// that may pass. Requests that create something new each time (a run, a logged model, a model
+/// version) carry a mark, and the client searches for it before sending them again. One gap
+/// remains: a server that finishes the first request after it was asked for the mark.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) transport: Arc<Transport>,
 }
 
-/// What a server says about itself.
+/// A server's information about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ServerInfo {
     /// The kind of its store: `SqlStore`.
     #[serde(default)]
     pub store_type: Option<String>,
-    /// Whether it takes uploads in parts.
+    /// Whether it accepts uploads in parts.
     #[serde(default)]
     pub multipart_uploads_enabled: bool,
 }
@@ -41,7 +41,7 @@ impl Client {
         Ok(Self { transport: Arc::new(Transport::new(settings)?) })
     }
 
-    /// A client that makes one attempt of each request and no more.
+    /// A client that makes only one attempt for each request.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -54,15 +54,15 @@ impl Client {
         &self.transport.server
     }
 
-    /// Asks the server whether it is well: one request, which needs no login.
+    /// Checks the server's health: one request, which needs no login.
     ///
     /// # Errors
-    /// When it cannot be reached or is not well.
+    /// When it cannot be reached or is not healthy.
     pub fn health(&self) -> Result<()> {
         self.transport.text("ask for the health of the server", "health").map(drop)
     }
 
-    /// Asks the server about itself. Servers before MLflow 3 do not answer that.
+    /// Requests the server's information. Servers before MLflow 3 do not answer this.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -71,7 +71,7 @@ impl Client {
         self.transport.send(&call)
     }
 
-    /// Makes something that must be made once: before a second attempt it is looked for.
+    /// Creates something that must exist only once: before a second attempt it is searched for.
     pub(crate) fn make_once<T>(
         &self,
         make: impl Fn() -> Result<T>,

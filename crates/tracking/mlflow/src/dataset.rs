@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Dataset(Fields);
 
-/// What a dataset is made of; [`Dataset::new`] checks it.
+/// The parts of a dataset; [`Dataset::new`] checks them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Fields {
     /// Its name: 1 to 500 characters.
     pub name: String,
-    /// What tells its content apart: 1 to 36 characters. Of a SHA-256 digest, take the first.
+    /// The digest of its content: 1 to 36 characters. For a SHA-256 digest, the first ones.
     pub digest: String,
     /// The kind of place it comes from: `local`, `http`, `s3`.
     pub source_type: String,
@@ -22,22 +22,22 @@ pub struct Fields {
     /// Its numbers, as JSON: `{"images": 944, "classes": 4}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// What the run used it for: `training`, `evaluation`.
+    /// The purpose that the run used it for: `training`, `evaluation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
 }
 
-/// A dataset that MLflow does not take.
+/// A dataset that MLflow rejects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the dataset's {field} has {found} characters; MLflow takes {least} to {most}")]
 pub struct InvalidDataset {
-    /// The part at fault.
+    /// The wrong part.
     pub field: &'static str,
     /// Its length.
     pub found: usize,
-    /// The least that is taken.
+    /// The smallest length allowed.
     pub least: usize,
-    /// The most that is taken.
+    /// The largest length allowed.
     pub most: usize,
 }
 
@@ -64,7 +64,7 @@ impl Dataset {
         }
     }
 
-    /// What it is made of.
+    /// Its parts.
     pub fn fields(&self) -> &Fields {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Brings a spool to the server: in order, each thing once.
+//! Delivers a spool to the server: in order, each entry once.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -12,18 +12,18 @@ use crate::{ArtifactPath, Batch, Error, NewRun, Result, RunId, RunStatus, Timest
 /// How many lines are read, and values sent, at a time.
 const MOST_AT_ONCE: usize = 1000;
 
-/// One spool on its way to the server. Holds the folder's delivery lock.
+/// The delivery of one spool. Holds the folder's delivery lock.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     folder: SpoolFolder,
     client: Client,
     state: State,
-    /// How much the server refused for good.
+    /// How many entries the server refused for good.
     pub(crate) refused: usize,
     _lock: File,
 }
 
-/// What a step did.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Something was delivered.
@@ -33,7 +33,7 @@ pub(crate) enum Step {
 }
 
 impl Delivery {
-    /// Claims a spool; `None` where another program delivers it.
+    /// Claims a spool; `None` if another program delivers it.
     pub(crate) fn open(folder: &SpoolFolder, client: &Client) -> Result<Option<Self>> {
         let Some(lock) = folder.lock_delivery()? else { return Ok(None) };
         let state = folder.state()?;
@@ -63,15 +63,15 @@ impl Delivery {
         self.state.delivered_bytes
     }
 
-    /// The run, once it is created.
+    /// The run, once it has been created.
     pub(crate) fn run(&self) -> Option<&RunPlace> {
         self.state.run.as_ref()
     }
 
-    /// Delivers what comes next.
+    /// Delivers the next entries.
     ///
     /// # Errors
-    /// When it is not delivered; it stays the next.
+    /// When they are not delivered; they stay the next ones.
     pub(crate) fn step(&mut self) -> Result<Step> {
         let lines = spool::read(&self.folder.events(), self.state.delivered_bytes, MOST_AT_ONCE)?;
         let Some(first) = lines.first() else { return self.retry_postponed() };
@@ -112,7 +112,7 @@ impl Delivery {
         Ok(Step::Delivered)
     }
 
-    /// Creates the run, finds it, joins the one that was named, or says that it is at work again.
+    /// Creates the run, finds it, joins the named one, or sets it to running again.
     fn begin(&mut self, begin: &RunBeginning, time: Timestamp) -> Result<()> {
         if let Some(run) = &self.state.run {
             if let Some(other) = begin.join.as_ref().filter(|other| **other != run.id) {
@@ -133,7 +133,7 @@ impl Delivery {
             None => {
                 let experiment = self.client.experiment(&begin.experiment)?;
                 match self.client.find_run(&experiment, &begin.mark)? {
-                    // The answer that told its ID was lost.
+                    // The answer with its ID was lost.
                     Some(run) => run,
                     None => self.client.create_run(&NewRun {
                         experiment,
@@ -171,7 +171,7 @@ impl Delivery {
             Err(error) if is_refusal(&error) => self.refuse_a_deleted_run(&run)?,
             answer => return answer,
         }
-        // Which of them is it? The others are delivered.
+        // Sent one by one to find the refused one. The others are delivered.
         for single in batch.singles() {
             let sent = self.client.log_batch(&run, &single);
             self.or_set_aside(&Event::Values(single), sent)?;
@@ -185,9 +185,9 @@ impl Delivery {
         self.client.artifacts_at(&place.artifact_uri, &place.id)?.upload(path, &file)
     }
 
-    /// Uploads an artifact; returns its content if the spool is done with it. One that the server
-    /// does not take now is postponed, so that it holds up nothing that comes after it: the store
-    /// of artifacts may be out of order, or a proxy find it too large, while all else works.
+    /// Uploads an artifact; returns its content if the spool no longer needs it. An artifact that
+    /// the server does not accept now is postponed, so that it does not block later entries: the
+    /// artifact store may be down, or a proxy may find it too large, while everything else works.
     fn artifact(&mut self, path: &ArtifactPath, content: &Content) -> Result<Option<Content>> {
         let postponed = PostponedArtifact { path: path.clone(), content: content.clone() };
         match self.upload(path, content) {
@@ -206,7 +206,7 @@ impl Delivery {
         }
     }
 
-    /// What was to be sent earlier under the name of something newer is out of date.
+    /// Removes postponed content that a newer artifact of the same name replaces.
     fn drop_postponed(&mut self, path: &ArtifactPath) {
         let (old, others) = std::mem::take(&mut self.state.postponed)
             .into_iter()
@@ -215,7 +215,7 @@ impl Delivery {
         old.iter().for_each(|earlier| self.folder.forget(&earlier.content));
     }
 
-    /// Sends a postponed artifact again. One that fails goes to the end of the queue.
+    /// Sends a postponed artifact again. If that fails it goes to the end of the queue.
     fn retry_postponed(&mut self) -> Result<Step> {
         let Some(PostponedArtifact { path, content }) = self.state.postponed.pop_front() else {
             return Ok(Step::UpToDate);
@@ -233,7 +233,8 @@ impl Delivery {
         }
     }
 
-    /// Of an artifact that was taken, or refused for good: the content to remove, if it was taken.
+    /// For an artifact that was accepted, or refused for good: the content to remove, if it was
+    /// accepted.
     fn settle(&mut self, event: &Event, sent: Result<()>) -> Result<Option<Content>> {
         let was_taken = sent.is_ok();
         self.or_set_aside(event, sent)?;
@@ -243,8 +244,8 @@ impl Delivery {
         }
     }
 
-    /// Keeps an event that will never be taken where a person finds it; other errors are handed
-    /// back.
+    /// Records an event that will never be accepted in a file for the user; other errors are
+    /// returned.
     fn or_set_aside(&mut self, event: &Event, sent: Result<()>) -> Result<()> {
         let Err(error) = sent else { return Ok(()) };
         if !is_refusal(&error) {
@@ -261,7 +262,7 @@ impl Delivery {
         self.folder.set_aside(event, &error)
     }
 
-    /// A run in the bin refuses everything, and may be restored.
+    /// A deleted run refuses everything, and may be restored.
     fn refuse_a_deleted_run(&self, run: &RunId) -> Result<()> {
         if !self.client.run(run)?.is_deleted {
             return Ok(());
@@ -274,7 +275,8 @@ impl Delivery {
     }
 }
 
-/// Whether an error is about what was sent, and not about the server, the way to it or our login.
+/// Whether an error is about the request's content, and not about the server, the connection or our
+/// login.
 fn is_refusal(error: &Error) -> bool {
     match error {
         Error::File { .. } | Error::ArtifactStore { .. } => true,
@@ -282,7 +284,7 @@ fn is_refusal(error: &Error) -> bool {
     }
 }
 
-/// The values at the head, as one batch, and where they end.
+/// The leading values, as one batch, and their end position.
 fn leading_values(lines: &[Line]) -> (Batch, u64) {
     let mut batch = Batch::default();
     let mut end = 0;

@@ -1,4 +1,4 @@
-//! What is logged to a run: metrics, parameters, tags.
+//! Entries logged to a run: metrics, parameters, tags.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -50,13 +50,13 @@ pub struct Param {
 }
 
 impl Param {
-    /// A parameter. Of a value longer than 6,000 characters, which MLflow would cut in silence,
-    /// the beginning stays, with `… [cut: N characters]` at its end.
+    /// A parameter. A value longer than 6,000 characters, which MLflow would silently cut, is
+    /// shortened to its beginning, with `… [cut: N characters]` at its end.
     pub fn new(key: Key, value: impl Into<String>) -> Self {
         Self { key, value: fitted(value.into(), LONGEST_PARAM_CHARACTERS) }
     }
 
-    /// Its value, as it is sent.
+    /// Its value, as sent.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -71,18 +71,18 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// A tag. Of a value longer than 8,000 characters the beginning stays, with
-    /// `… [cut: N characters]` at its end.
+    /// A tag. A value longer than 8,000 characters is shortened to its beginning, with `… [cut: N
+    /// characters]` at its end.
     pub fn new(key: Key, value: impl Into<String>) -> Self {
         Self { key, value: fitted(value.into(), LONGEST_TAG_CHARACTERS) }
     }
 
-    /// One of MLflow's own tags, or of ours, whose names are known to be right.
+    /// One of MLflow's own tags, or of ours, whose names are known to be valid.
     pub(crate) fn known(name: &'static str, value: impl Into<String>) -> Self {
         Self::new(Key::cleaned(name), value)
     }
 
-    /// Its value, as it is sent.
+    /// Its value, as sent.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -97,8 +97,8 @@ fn fitted(value: String, limit: usize) -> String {
     value.chars().take(limit - mark.chars().count()).chain(mark.chars()).collect()
 }
 
-/// A number that may be NaN or infinite: MLflow takes those as text only, and would read anything
-/// else as 0.
+/// A number that may be NaN or infinite: MLflow accepts these only as text, and would read any
+/// other form as 0.
 pub(crate) mod number {
     use super::*;
 

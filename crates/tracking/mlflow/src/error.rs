@@ -8,85 +8,85 @@ use crate::{InvalidArtifactPath, InvalidDataset, InvalidKey, InvalidName, Settin
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Something that the server or this machine did not do. One line, with the cause and, where a
-/// setting may be at fault, the variable to look at; never a secret. Reads after "failed to …".
+/// A failure of the server or of this machine. One line, with the cause and, if a setting may be
+/// wrong, the variable to check; never a secret. Reads after "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A variable cannot be used as it is.
+    /// A variable has an unusable value.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// Encrypted connections cannot be set up.
     #[error("set up encrypted connections: {reason}")]
     Tls {
-        /// What is wrong, with the variable it came from.
+        /// The error, with the variable it came from.
         reason: String,
     },
     /// A request failed.
     #[error("{action} at {address}: {failure}")]
     Request {
-        /// What was to be done: "create a run".
+        /// The action: "create a run".
         action: &'static str,
         /// The endpoint.
         address: String,
         /// What happened.
         failure: Box<Failure>,
     },
-    /// A name that MLflow does not take for a metric, parameter or tag.
+    /// A name that MLflow rejects for a metric, parameter or tag.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// A name that MLflow does not take for a model, an alias, a run, or a model's address.
+    /// A name that MLflow rejects for a model, an alias, a run, or a model's address.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A path that no artifact can have.
+    /// An invalid path for an artifact.
     #[error(transparent)]
     ArtifactPath(#[from] InvalidArtifactPath),
-    /// A dataset that MLflow does not take.
+    /// A dataset that MLflow rejects.
     #[error(transparent)]
     Dataset(#[from] InvalidDataset),
-    /// The artifacts lie where this client cannot reach them.
+    /// This client cannot reach the storage of the artifacts.
     #[error("{action} in {location}: {reason}")]
     ArtifactStore {
-        /// What was to be done: "upload an artifact".
+        /// The action: "upload an artifact".
         action: &'static str,
-        /// Where they lie.
+        /// Their storage.
         location: String,
-        /// Why it cannot be done, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
     /// A file on this machine cannot be read or written.
     #[error(transparent)]
     File(#[from] artifact::IoError),
-    /// A spool that cannot be delivered as things are.
+    /// A spool that cannot be delivered in its present state.
     #[error("deliver {}: {reason}", folder.display())]
     Spool {
         /// The spool's folder.
         folder: PathBuf,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
 }
 
-/// What happened to a request.
+/// The failure of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No connection: no such host, nobody listens, or another certificate than expected.
+    /// No connection: no such host, no server listens, or another certificate than expected.
     #[error("{reason}; {advice}")]
     Unreachable {
-        /// What the operating system or the TLS library said.
+        /// The message of the operating system or the TLS library.
         reason: String,
-        /// What to look at.
+        /// What to check.
         advice: &'static str,
     },
     /// No answer came in time.
     #[error("no answer within {} s (MLFLOW_HTTP_REQUEST_TIMEOUT)", after.as_secs())]
     TimedOut {
-        /// How long was waited.
+        /// How long the client waited.
         after: Duration,
     },
     /// The connection broke.
     #[error("the connection broke: {reason}")]
     Broken {
-        /// What the operating system or the protocol says.
+        /// The message of the operating system or the protocol.
         reason: String,
     },
     /// The server refused, or failed.
@@ -98,21 +98,21 @@ pub enum Failure {
         code: Option<String>,
         /// The server's own words, shortened.
         message: String,
-        /// What to look at.
+        /// What to check.
         advice: Option<String>,
         /// The pause it asks for.
         retry_after: Option<Duration>,
     },
-    /// The server has it, but it cannot be used.
+    /// The server has it, but it is unusable.
     #[error("{reason}")]
     Unusable {
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
-    /// The answer was a success, but not one that can be understood.
+    /// The answer was a success, but cannot be parsed.
     #[error("the server's answer is not that of MLflow: {reason}; check MLFLOW_TRACKING_URI")]
     Unreadable {
-        /// What does not fit.
+        /// The part that does not fit.
         reason: String,
     },
 }
@@ -139,7 +139,7 @@ fn described(
     text
 }
 
-/// Whether an answer says that the same request may succeed later.
+/// Whether a status means that the same request may succeed later.
 fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
@@ -156,7 +156,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the server's answer, where there was one.
+    /// The HTTP status of the server's answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self.failure()? {
             Failure::Answered { status, .. } => Some(status.as_u16()),
@@ -172,12 +172,12 @@ impl Error {
         }
     }
 
-    /// Whether what was asked for is not there.
+    /// Whether the requested object does not exist.
     pub fn is_missing(&self) -> bool {
         self.code() == Some("RESOURCE_DOES_NOT_EXIST")
     }
 
-    /// Whether what was to be created is there already.
+    /// Whether the object to create already exists.
     pub fn is_already_there(&self) -> bool {
         self.code() == Some("RESOURCE_ALREADY_EXISTS")
     }
@@ -199,7 +199,7 @@ impl Error {
         }
     }
 
-    /// Whether a server was reached, and did not do what it was asked.
+    /// Whether a server answered, and did not do what was requested.
     pub(crate) fn was_reached(&self) -> bool {
         self.failure().is_some() && !self.is_unreachable()
     }

@@ -23,7 +23,7 @@ struct Created {
     experiment_id: ExperimentId,
 }
 
-/// The tag that says what an experiment is for, and MLflow's value for trained models
+/// The tag for the purpose of an experiment, and MLflow's value for trained models
 /// (`mlflow/utils/mlflow_tags.py` and the page's `ExperimentKind`).
 const EXPERIMENT_KIND: &str = "mlflow.experimentKind";
 const CUSTOM_MODEL_DEVELOPMENT: &str = "custom_model_development";
@@ -31,7 +31,7 @@ const CUSTOM_MODEL_DEVELOPMENT: &str = "custom_model_development";
 const FIND: &str = "find the experiment";
 
 impl Client {
-    /// The ID of an experiment, which is created if it has a name and is missing.
+    /// The ID of an experiment, which is created if it has a name and does not exist.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached, or the experiment of that name was deleted.
@@ -64,14 +64,14 @@ impl Client {
     }
 
     fn create_experiment(&self, name: &str) -> Result<ExperimentId> {
-        // MLflow's page opens an experiment as it is meant by its kind: this one on its training runs,
-        // not on traces of a language model.
+        // The kind decides which view MLflow's page opens: this experiment shows its training runs,
+        // not traces of a language model.
         let kind = json!({ "key": EXPERIMENT_KIND, "value": CUSTOM_MODEL_DEVELOPMENT });
         let body = json!({ "name": name, "tags": [kind] });
         let call = Call::post("create an experiment", "experiments/create").json(&body);
         match self.transport.send::<Created>(&call) {
             Ok(created) => Ok(created.experiment_id),
-            // Someone else was faster, or our own first request after all arrived.
+            // Another client was faster, or our own first request arrived after all.
             Err(error) if error.is_already_there() => self.experiment_by_name(name)?.ok_or(error),
             Err(error) => Err(error),
         }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What the server calls an experiment: a number, as text.
+/// The server's ID of an experiment: a number, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ExperimentId(pub(crate) String);
@@ -26,20 +26,20 @@ impl fmt::Display for ExperimentId {
     }
 }
 
-/// Which experiment new runs belong to.
+/// The experiment that new runs belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExperimentChoice {
-    /// The one of this name, which is created if it is missing.
+    /// The one with this name, which is created if it does not exist.
     Name(String),
-    /// The one of this ID.
+    /// The one with this ID.
     Id(ExperimentId),
-    /// Nobody said: the server's own, which is called `Default`.
+    /// Not specified: the server's own, which is called `Default`.
     Unspecified,
 }
 
 impl ExperimentChoice {
-    /// This choice, or the experiment of a name where there is none.
+    /// This choice, or the experiment with a name if there is none.
     #[must_use]
     pub fn or_name(self, name: &str) -> Self {
         match self {

@@ -19,7 +19,7 @@ impl Gpus {
         Some(Self { library, count })
     }
 
-    /// Values by name. What a GPU does not tell is left out.
+    /// Values by name. Values that a GPU does not report are left out.
     pub(crate) fn measure(&self) -> Vec<(String, f64)> {
         let mut values = Vec::new();
         for number in 0..self.count {

@@ -7,7 +7,7 @@ use crate::transport::Call;
 use crate::{Dataset, Result, RunId};
 
 impl Client {
-    /// Logs datasets as inputs of a run. To log one again changes nothing.
+    /// Logs datasets as inputs of a run. Logging one again changes nothing.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.

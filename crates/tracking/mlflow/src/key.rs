@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The longest name of a metric, parameter or tag.
 const LONGEST_KEY_CHARACTERS: usize = 250;
 
-/// What MLflow takes: letters and digits of any script, `_`, `-`, `.`, space, `:` and `/`.
+/// The characters that MLflow accepts: letters and digits of any script, `_`, `-`, `.`, space, `:`
+/// and `/`.
 static ALLOWED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}_\-. :/]+$").expect("the pattern is valid"));
 static REFUSED: LazyLock<Regex> =
@@ -20,7 +21,7 @@ static REFUSED: LazyLock<Regex> =
 #[serde(into = "String", try_from = "String")]
 pub struct Key(String);
 
-/// A name that MLflow does not take.
+/// A name that MLflow rejects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{name:?} is no name for a metric, parameter or tag: {reason}; MLflow takes up to 250 \
@@ -29,12 +30,12 @@ pub struct Key(String);
 pub struct InvalidKey {
     /// The name.
     pub name: String,
-    /// What is wrong with it.
+    /// The error.
     pub reason: &'static str,
 }
 
 impl Key {
-    /// Takes a name as it is.
+    /// Checks a name.
     ///
     /// # Errors
     /// When MLflow would refuse it.
@@ -46,9 +47,9 @@ impl Key {
         }
     }
 
-    /// The name that comes closest: what is not allowed becomes `_`, a segment that a path could
-    /// do without goes, and of a name that is too long the beginning stays, with the CRC-32 of
-    /// the whole behind it. Two names may become one: `a@b` and `a%b` are both `a_b`.
+    /// The closest valid name: invalid characters become `_`, redundant path segments are removed,
+    /// and a name that is too long is shortened to its beginning, followed by the CRC-32 of the
+    /// whole. Two names may become the same: `a@b` and `a%b` both become `a_b`.
     pub fn cleaned(name: &str) -> Self {
         if reason_to_refuse(name).is_none() {
             return Self(name.to_owned());
@@ -138,7 +139,7 @@ mod tests {
             ("..hidden", "_..hidden"),
             ("..", "_"),
             ("", "_"),
-            // An accent that is a character of its own is neither a letter nor a digit.
+            // An accent that is a separate character is neither a letter nor a digit.
             ("e\u{301}", "e_"),
         ];
         for (name, expected) in cases {

@@ -8,16 +8,16 @@ use crate::transport::Call;
 use crate::wire;
 use crate::{ExperimentId, Key, LoggedModelId, Mark, Metric, Param, Result, RunId, Tag, Timestamp};
 
-/// Whether a logged model's files are all there.
+/// Whether a logged model's files are complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoggedModelStatus {
     /// Not yet.
     #[serde(rename = "LOGGED_MODEL_PENDING")]
     Pending,
-    /// They are.
+    /// They are complete.
     #[serde(rename = "LOGGED_MODEL_READY")]
     Ready,
-    /// They will not come.
+    /// They will not become complete.
     #[serde(rename = "LOGGED_MODEL_UPLOAD_FAILED")]
     UploadFailed,
 }
@@ -27,7 +27,7 @@ pub enum LoggedModelStatus {
 pub struct NewLoggedModel {
     /// The experiment it belongs to.
     pub experiment: ExperimentId,
-    /// Its name, as the UI shows it; not one of a kind.
+    /// Its name in the UI; it need not be unique.
     pub name: String,
     /// The kind of model: `classifier`.
     pub model_type: Option<String>,
@@ -37,11 +37,11 @@ pub struct NewLoggedModel {
     pub params: Vec<Param>,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// What it is found by if the answer is lost.
+    /// The mark to find it by if the answer is lost.
     pub mark: Mark,
 }
 
-/// A logged model, as the server knows it.
+/// A logged model, as returned by the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "WireModel")]
 pub struct LoggedModel {
@@ -51,9 +51,9 @@ pub struct LoggedModel {
     pub experiment: ExperimentId,
     /// Its name.
     pub name: String,
-    /// Where its files lie.
+    /// The URI of its files.
     pub artifact_uri: String,
-    /// Whether they are all there.
+    /// Whether they are complete.
     pub status: LoggedModelStatus,
     /// The run that trained it.
     pub source_run: Option<String>,
@@ -105,7 +105,7 @@ impl From<WireModel> for LoggedModel {
     }
 }
 
-/// How many scores a request may hold.
+/// How many scores a request may contain.
 const MOST_SCORES: usize = 500;
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +122,7 @@ struct Page {
 impl Client {
     /// Creates a logged model, once, however often the request had to be sent. Its files are
     /// uploaded to [`model_artifacts`](Self::model_artifacts); then
-    /// [`finalise_logged_model`](Self::finalise_logged_model) says that they are there.
+    /// [`finalise_logged_model`](Self::finalise_logged_model) marks them as complete.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -166,7 +166,7 @@ impl Client {
     /// The logged models of an experiment that a filter selects, such as
     /// `tags.digest = 'abc'`; the newest first.
     ///
-    /// # Errors
+    /// When the server refuses, for example a filter it cannot parse, or cannot be reached.
     /// When the server refuses, as for a filter it cannot read, or cannot be reached.
     pub fn search_logged_models(
         &self,
@@ -217,7 +217,7 @@ impl Client {
         self.transport.send::<One>(&call).map(|one| one.model)
     }
 
-    /// Says whether a logged model's files are there.
+    /// Sets whether a logged model's files are complete.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -246,7 +246,7 @@ impl Client {
         self.transport.send::<Done>(&call).map(drop)
     }
 
-    /// Shows a logged model as an output of a run, at a step. To do it again changes nothing.
+    /// Shows a logged model as an output of a run, at a step. Doing it again changes nothing.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -254,7 +254,7 @@ impl Client {
         let body = json!({ "run_id": run, "models": [{ "model_id": id, "step": step }] });
         let call = Call::post("link the logged model to its run", "runs/outputs").json(&body);
         match self.transport.send::<Done>(&call) {
-            // The store's own words for a link that is there.
+            // The store's message for a link that already exists.
             Err(error) if error.status() == Some(400) && error.to_string().contains("UNIQUE") => {
                 Ok(())
             }

@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Tag;
 
-/// The tag that carries a [`Mark`].
+/// The tag of a [`Mark`].
 const MARK_TAG: &str = "client.request_id";
 
-/// A number of our own, unlike any other, that a run, a logged model or a model version is
-/// created with (as the tag `client.request_id`), so that it can be found again when the answer
-/// was lost.
+/// A unique number of our own, with which a run, a logged model or a model version is created (as
+/// the tag `client.request_id`), so that it can be found again when the answer was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mark(String);
@@ -24,7 +23,7 @@ impl Mark {
         Tag::known(MARK_TAG, &self.0)
     }
 
-    /// What selects it in a search.
+    /// The filter that selects it in a search.
     pub(crate) fn filter(&self) -> String {
         format!("tags.`{MARK_TAG}` = '{}'", self.0)
     }

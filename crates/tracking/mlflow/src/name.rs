@@ -3,19 +3,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A name that MLflow does not take.
+/// A name that MLflow rejects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is no {kind}: {reason}")]
 pub struct InvalidName {
     /// The name.
     pub name: String,
-    /// What it was to be: "run ID".
+    /// The kind of name: "run ID".
     pub kind: &'static str,
-    /// What is wrong with it.
+    /// The error.
     pub reason: &'static str,
 }
 
-/// A text that was checked once and can be trusted from then on.
+/// A text that was checked once and is valid from then on.
 macro_rules! checked_name {
     ($(#[$documentation:meta])* $name:ident, $kind:literal, $reason_to_refuse:ident) => {
         $(#[$documentation])*
@@ -24,7 +24,7 @@ macro_rules! checked_name {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a text as it is.
+            /// Checks a text.
             ///
             /// # Errors
             /// When MLflow would refuse it.
@@ -73,11 +73,11 @@ macro_rules! checked_name {
 }
 
 checked_name! {
-    /// What the server calls a run: letters, digits, `_` and `-`.
+    /// The server's ID of a run: letters, digits, `_` and `-`.
     RunId, "run ID", reason_to_refuse_id
 }
 checked_name! {
-    /// What the server calls a logged model: `m-` and 32 digits.
+    /// The server's ID of a logged model: `m-` and 32 digits.
     LoggedModelId, "ID of a logged model", reason_to_refuse_id
 }
 checked_name! {
@@ -134,9 +134,9 @@ fn reason_to_refuse_alias(name: &str) -> Option<&'static str> {
 /// A version of a registered model: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelReference {
-    /// The version an alias points to.
+    /// The version that an alias points to.
     Alias(ModelName, Alias),
-    /// The version of a number.
+    /// The version with a number.
     Version(ModelName, u64),
 }
 

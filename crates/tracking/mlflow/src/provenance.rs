@@ -1,4 +1,4 @@
-//! Where a run comes from: the tags that make it look native in MLflow's pages.
+//! The origin of a run: the tags that MLflow's pages show for its own runs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{Credentials, Settings, Tag};
 
-/// Who started what, from which state of the source.
+/// The user, the program and the state of the source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Provenance {
     /// The user.
@@ -25,9 +25,9 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// Asks the environment for the user, and `git` for the state of the source around `folder`.
-    /// What cannot be found out is left out. The user is the one of the login to the server, if
-    /// there is a login, as it is for the Python client.
+    /// Reads the user from the environment, and the state of the source around `folder` from `git`.
+    /// Unknown values are left out. The user is the one of the login to the server, if there is a
+    /// login, as in the Python client.
     pub fn find(
         source_name: &str,
         folder: &Path,
@@ -45,7 +45,7 @@ impl Provenance {
         Self { user, ..Self::of_source(source_name, folder) }
     }
 
-    /// Asks `git` for the state of the source around `folder`, and nobody for the user.
+    /// Reads the state of the source around `folder` from `git`, without a user.
     pub fn of_source(source_name: &str, folder: &Path) -> Self {
         let git =
             |arguments: &[&str]| output(Command::new("git").arg("-C").arg(folder).args(arguments));
@@ -65,7 +65,7 @@ impl Provenance {
         }
     }
 
-    /// The tags, on the names that the Python client uses.
+    /// The tags, with the names of the Python client.
     pub fn tags(&self) -> Vec<Tag> {
         let dirty = self.git_is_dirty.map(|is_dirty| is_dirty.to_string());
         let optional = [
@@ -89,7 +89,7 @@ fn status(folder: &Path) -> Option<bool> {
     output.status.success().then_some(!output.stdout.is_empty())
 }
 
-/// The first output of a program that succeeds and says something.
+/// The first output of a program that succeeds and prints something.
 fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
@@ -97,16 +97,16 @@ fn output(command: &mut Command) -> Option<String> {
 }
 
 /// A repository's address without user, password and query, any of which may be a token.
-/// `git@host:path` stays as it is: what stands before the `@` is no secret there.
+/// `git@host:path` is unchanged: the part before the `@` is not a secret there.
 fn without_login(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else {
         return address.to_owned();
     };
     if url.cannot_be_a_base() {
-        // `host:path`, which reads like a URL of the scheme `host`.
+        // `host:path`, which reads like a URL with the scheme `host`.
         return address.to_owned();
     }
-    // A URL that cannot have them has none to lose.
+    // A URL that cannot have them has nothing to remove.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);

@@ -13,21 +13,21 @@ use crate::{Alias, Error, LoggedModelId, Mark, ModelName, ModelReference, Result
 /// A version of a registered model to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewModelVersion {
-    /// The registered model, which must be there.
+    /// The registered model, which must exist.
     pub name: ModelName,
-    /// The logged model whose files it is.
+    /// The logged model that owns the files.
     pub model: LoggedModelId,
     /// The run that trained it.
     pub run: Option<RunId>,
-    /// What there is to say about it.
+    /// Its description.
     pub description: Option<String>,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// What it is found by if the answer is lost.
+    /// The mark to find it by if the answer is lost.
     pub mark: Mark,
 }
 
-/// A version of a registered model, as the server knows it.
+/// A version of a registered model, as returned by the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ModelVersion {
     /// The registered model.
@@ -35,19 +35,19 @@ pub struct ModelVersion {
     /// Its number, from 1.
     #[serde(deserialize_with = "version_number")]
     pub version: u64,
-    /// Where its files come from: `models:/m-…`.
+    /// The source of its files: `models:/m-…`.
     #[serde(default)]
     pub source: String,
     /// The run that trained it.
     #[serde(default, rename = "run_id", deserialize_with = "wire::optional_text")]
     pub run: Option<String>,
-    /// What there is to say about it.
+    /// Its description.
     #[serde(default, deserialize_with = "wire::optional_text")]
     pub description: Option<String>,
     /// Its tags.
     #[serde(default, deserialize_with = "wire::map")]
     pub tags: BTreeMap<String, String>,
-    /// Its aliases. Searches leave them out.
+    /// Its aliases. Searches do not return them.
     #[serde(default)]
     pub aliases: Vec<String>,
 }
@@ -71,11 +71,11 @@ struct Page {
     next_page_token: Option<String>,
 }
 
-/// How many versions are asked for at a time.
+/// How many versions are requested at a time.
 const PAGE_VERSIONS: &str = "1000";
 
 impl Client {
-    /// Sees to it that a registered model of this name is there.
+    /// Creates a registered model with this name if there is none.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -119,7 +119,7 @@ impl Client {
         )
     }
 
-    /// A version of a registered model; `None` where there is no such model, version or alias.
+    /// A version of a registered model; `None` if there is no such model, version or alias.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -169,7 +169,7 @@ impl Client {
         Ok(found)
     }
 
-    /// Says what there is to say about a version of a registered model.
+    /// Sets the description of a version of a registered model.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -203,7 +203,7 @@ impl Client {
         self.transport.send::<Done>(&call).map(drop)
     }
 
-    /// Points an alias to a version; from one it pointed to before it is taken away.
+    /// Points an alias to a version, and removes it from the version it pointed to before.
     ///
     /// # Errors
     /// When there is no such version, or the server refuses or cannot be reached.
@@ -213,7 +213,7 @@ impl Client {
         self.transport.send::<Done>(&call).map(drop)
     }
 
-    /// Takes an alias away. One that is not there is none already.
+    /// Removes an alias. A missing alias is fine.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -233,13 +233,13 @@ fn version_search(filter: &str) -> Call<'_> {
         .query("max_results", PAGE_VERSIONS)
 }
 
-/// A filter knows no escapes: a name with one kind of quote in it stands in the other.
+/// A filter has no escapes: a name with one kind of quote in it is put in the other.
 fn name_filter(name: &ModelName) -> String {
     let quote = if name.as_str().contains('\'') { '"' } else { '\'' };
     format!("name = {quote}{name}{quote}")
 }
 
-/// A missing alias is a bad request to MLflow.
+/// MLflow reports a missing alias as a bad request.
 fn is_missing_alias(error: &Error) -> bool {
     error.status() == Some(400)
         && error.to_string().contains("alias")

@@ -2,18 +2,18 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// No pause is longer than this, and a server that asks for a longer one is not waited for.
+/// No pause is longer than this; if a server asks for a longer one, the request fails.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
-/// What is tried again after a failure that may pass, and with which pauses: as urllib3 does for
-/// the Python client.
+/// How often a request is retried after a failure that may pass, and with which pauses: as urllib3
+/// does for the Python client.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
-    /// How many further attempts are made.
+    /// Number of further attempts.
     pub max_retries: u32,
     /// The pauses are 0, 2, 4, 8, … times this many seconds.
     pub backoff_factor: f64,
-    /// Up to so many seconds, drawn anew each time, are added to every pause but the first.
+    /// Up to this many seconds, drawn anew each time, are added to every pause except the first.
     pub backoff_jitter_seconds: f64,
 }
 
@@ -24,12 +24,12 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One attempt and no more.
+    /// Only one attempt.
     pub const NEVER: Self =
         Self { max_retries: 0, backoff_factor: 0.0, backoff_jitter_seconds: 0.0 };
 
-    /// Makes attempts until one succeeds, fails for good, or no more are allowed. An attempt is
-    /// told how many failed before it.
+    /// Makes attempts until one succeeds, fails for good, or no more are allowed. An attempt gets
+    /// the number of failures before it.
     pub(crate) fn run<T>(&self, mut attempt: impl FnMut(u32) -> Result<T>) -> Result<T> {
         let mut failed = 0;
         loop {
@@ -49,7 +49,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The pause after so many failures in a row; `drawn` is between 0 and 1.
+    /// The pause after this many failures in a row; `drawn` is between 0 and 1.
     pub(crate) fn pause(&self, failed: u32, drawn: f64) -> Duration {
         if failed <= 1 {
             return Duration::ZERO;

@@ -8,15 +8,15 @@ use crate::transport::Call;
 use crate::wire;
 use crate::{ExperimentId, Mark, Result, RunId, Tag, Timestamp};
 
-/// How far a run has come.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RunStatus {
-    /// At work.
+    /// Running.
     Running,
     /// Waits to be started.
     Scheduled,
-    /// Came to its end.
+    /// Finished.
     Finished,
     /// Ended with an error.
     Failed,
@@ -29,17 +29,17 @@ pub enum RunStatus {
 pub struct NewRun {
     /// The experiment it belongs to.
     pub experiment: ExperimentId,
-    /// Its name; the server makes one up where there is none.
+    /// Its name; the server makes one up if there is none.
     pub name: Option<String>,
     /// When it started.
     pub start: Timestamp,
     /// Its first tags.
     pub tags: Vec<Tag>,
-    /// What it is found by if the answer is lost.
+    /// The mark to find it by if the answer is lost.
     pub mark: Mark,
 }
 
-/// A run, as the server knows it.
+/// A run, as returned by the server.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "WireRun")]
 pub struct Run {
@@ -49,17 +49,17 @@ pub struct Run {
     pub experiment: ExperimentId,
     /// Its name.
     pub name: String,
-    /// How far it has come.
+    /// Its state.
     pub status: RunStatus,
-    /// Whether it lies in the server's bin.
+    /// Whether it is in the server's bin.
     pub is_deleted: bool,
-    /// Where its artifacts lie.
+    /// The URI of its artifacts.
     pub artifact_uri: String,
     /// Its parameters.
     pub params: BTreeMap<String, String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Of each metric, the last value and its step.
+    /// The last value of each metric and its step.
     pub latest: BTreeMap<String, (f64, i64)>,
 }
 
@@ -133,7 +133,7 @@ struct Page {
     next_page_token: Option<String>,
 }
 
-/// How many runs are asked for at a time.
+/// How many runs are requested at a time.
 const PAGE_RUNS: usize = 1000;
 
 impl Client {
@@ -185,7 +185,7 @@ impl Client {
         self.transport.send::<One>(&call).map(|one| one.run)
     }
 
-    /// Says how far a run has come, and when it ended, if it has.
+    /// Sets the state of a run, and its end time, if it has ended.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
@@ -198,11 +198,11 @@ impl Client {
         self.transport.send::<Done>(&call).map(drop)
     }
 
-    /// The runs of experiments that a filter selects, such as
-    /// `tags.data = 'abc' and metrics.loss < 1`; newest first, at most so many.
+    /// The runs of experiments that a filter selects, such as `tags.data = 'abc' and metrics.loss <
+    /// 1`; newest first, up to a maximum number.
     ///
     /// # Errors
-    /// When the server refuses, as for a filter it cannot read, or cannot be reached.
+    /// When the server refuses, for example a filter it cannot parse, or cannot be reached.
     pub fn search_runs(
         &self,
         experiments: &[ExperimentId],

@@ -3,15 +3,15 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-/// What stands in the place of a secret.
+/// The text displayed in place of a secret.
 const HIDDEN: &str = "[hidden]";
 
-/// A password or token. Shown, however it is shown, as `[hidden]`.
+/// A password or token. It is always displayed as `[hidden]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a secret out of sight.
+    /// Hides a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -33,16 +33,16 @@ impl fmt::Display for Secret {
     }
 }
 
-/// How a client tells the server who it is.
+/// How a client logs in to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// It does not.
+    /// Without a login.
     None,
     /// HTTP Basic.
     Basic {
         /// The user's name.
         username: String,
-        /// The password, or the access token that hosted servers take for one.
+        /// The password, or the access token that hosted servers accept as one.
         password: Secret,
     },
     /// `Authorization: Bearer`.
@@ -62,8 +62,8 @@ impl Credentials {
         }
     }
 
-    /// A text from outside, such as the error page of a proxy that quotes the request, without
-    /// the secrets in it.
+    /// Removes the secrets from a text from outside, such as the error page of a proxy that quotes
+    /// the request.
     pub(crate) fn hide_in(&self, text: &str) -> String {
         let header = self.header();
         let encoded = header.as_deref().and_then(|header| header.split_once(' '));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::retry::RetryPolicy;
 use crate::{Credentials, ExperimentChoice, RunId, Secret, ServerAddress, SettingsError};
 
-/// Which server, who we are to it, where runs go, and how patient we are: what the environment
-/// variables of the Python client say.
+/// The server, the login, the place of runs, and the timeouts: the environment variables of the
+/// Python client.
 ///
 /// | variable | meaning |
 /// |---|---|
@@ -23,47 +23,47 @@ use crate::{Credentials, ExperimentChoice, RunId, Secret, ServerAddress, Setting
 /// | `MLFLOW_HTTP_REQUEST_BACKOFF_JITTER` | up to so many seconds are added to each: 1 |
 /// | `MLFLOW_HTTP_REQUEST_TIMEOUT` | seconds to wait for an answer: 120 |
 ///
-/// An empty variable counts as one that is not set. A user and password in the address itself
-/// win over the variables, as they do in Python.
+/// An empty variable counts as unset. A user and password in the address itself override the
+/// variables, as in Python.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The server.
     pub server: ServerAddress,
     /// The login.
     pub credentials: Credentials,
-    /// Whom to trust on an encrypted connection.
+    /// The certificates to trust on an encrypted connection.
     pub tls: Tls,
-    /// Our own certificate and key, for servers that ask for one.
+    /// Our own certificate and key, for servers that require one.
     pub client_certificate: Option<PathBuf>,
     /// The experiment that new runs belong to.
     pub experiment: ExperimentChoice,
-    /// The run to go on with, instead of a new one.
+    /// The run to continue, instead of a new one.
     pub run: Option<RunId>,
-    /// What is tried again, and how often.
+    /// How often requests are retried.
     pub retries: RetryPolicy,
     /// The longest wait for an answer.
     pub timeout: Duration,
 }
 
-/// Which certificates a server may show.
+/// The certificates accepted from a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
-    /// Those the system trusts.
+    /// Those that the system trusts.
     Verified,
-    /// Those in a PEM file, and no others.
+    /// Only those in a PEM file.
     Only(PathBuf),
-    /// Any: for a server with a certificate of its own making, in a network that can be trusted.
+    /// Any: for a server with a self-signed certificate, in a trusted network.
     Unverified,
 }
 
 impl Settings {
-    /// What the variables say; `None` where `MLFLOW_TRACKING_URI` is not set, which is to say
-    /// that nobody asked for tracking.
+    /// The settings from the variables; `None` if `MLFLOW_TRACKING_URI` is not set, which means
+    /// that tracking was not requested.
     ///
-    /// `lookup` brings a variable's value; [`environment`] is the one for programs.
+    /// `lookup` returns a variable's value; programs use [`environment`].
     ///
     /// # Errors
-    /// When a variable cannot be used as it is.
+    /// When a variable has an unusable value.
     pub fn from_environment(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, SettingsError> {
@@ -73,11 +73,11 @@ impl Settings {
         }
     }
 
-    /// As [`from_environment`](Self::from_environment), for a server that is named elsewhere than
-    /// in `MLFLOW_TRACKING_URI`.
+    /// Like [`from_environment`](Self::from_environment), for a server that is named in another
+    /// place than `MLFLOW_TRACKING_URI`.
     ///
     /// # Errors
-    /// When the address or a variable cannot be used as it is.
+    /// When the address or a variable has an unusable value.
     pub fn for_server(
         uri: &str,
         lookup: impl Fn(&str) -> Option<String>,
@@ -149,7 +149,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         Err(SettingsError { variable, reason })
     }
 
-    /// What goes into a header.
+    /// A value that goes into a header.
     fn line(&self, variable: &'static str) -> Result<Option<String>, SettingsError> {
         match self.text(variable) {
             Some(value) if value.contains(char::is_control) => Err(SettingsError {
@@ -260,7 +260,7 @@ mod tests {
         let login = [(USERNAME, "ada"), (PASSWORD, "hush"), (TOKEN, "t")];
         let ada = Credentials::Basic { username: "ada".into(), password: Secret::new("hush") };
         assert_eq!(read(&login).unwrap().credentials, ada);
-        // A user without a password is no login, as in Python.
+        // A user without a password does not count as a login, as in Python.
         let token = Credentials::Bearer(Secret::new("t"));
         assert_eq!(read(&[(USERNAME, "ada"), (TOKEN, "t")]).unwrap().credentials, token);
         let address = (URI, "http://bob:shh@host.example");

@@ -1,9 +1,9 @@
-/// A variable that cannot be used as it is.
+/// A variable with an unusable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read {variable}: {reason}")]
 pub struct SettingsError {
     /// Its name.
     pub variable: &'static str,
-    /// What is wrong with it.
+    /// The error.
     pub reason: String,
 }

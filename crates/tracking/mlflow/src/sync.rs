@@ -1,4 +1,4 @@
-//! Delivers what programs left behind.
+//! Delivers spools that programs could not deliver.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,41 +12,41 @@ use crate::{Error, Result, RunId, RunStatus, ServerAddress, Settings};
 
 const SYNC_LOCK: &str = "sync.lock";
 
-/// What became of a spool.
+/// The result for a spool.
 #[derive(Debug)]
 pub struct SyncedRun {
     /// The spool's folder.
     pub folder: PathBuf,
-    /// Its run, if it has one by now.
+    /// Its run, if it has been created.
     pub run: Option<RunId>,
-    /// What was done.
+    /// The outcome.
     pub outcome: SyncOutcome,
-    /// How much the server refused for good; it is kept in `refused.jsonl`.
+    /// How many entries the server refused for good; they are kept in `refused.jsonl`.
     pub refused: usize,
 }
 
-/// What was done with a spool.
+/// The outcome for a spool.
 #[derive(Debug)]
 pub enum SyncOutcome {
-    /// Something was left, and the server has it now.
+    /// There were entries left, and the server has them now.
     Delivered,
     /// The server had everything.
     NothingLeft,
-    /// A program is at work on the run, and delivers it itself.
+    /// A running program works on the run, and delivers it itself.
     InUse,
-    /// It is not, or not all, delivered.
+    /// It was not delivered, or not completely.
     Failed(Error),
 }
 
-/// Delivers all spools in a folder, in the order in which their runs began. A run whose program
-/// died without a word is ended as [`Killed`](RunStatus::Killed), at the time of its last word;
-/// if it is resumed, it is at work again.
+/// Delivers all spools in a folder, in the order in which their runs began. If a run's program died
+/// without ending it, the run is ended as [`Killed`](RunStatus::Killed), at the time of its last
+/// event; if it is resumed, it is running again.
 ///
-/// To break it off at any moment is safe, and so is to do it again.
+/// It can be interrupted at any moment, and repeated safely.
 ///
 /// # Errors
-/// When the server is not well, another sync is at work, or the folder cannot be read. What
-/// happens to a single spool stands in its outcome.
+/// When the server is not healthy, another sync is running, or the folder cannot be read. Errors of
+/// a single spool are in its outcome.
 pub fn sync(folder: &Path, settings: &Settings) -> Result<Vec<SyncedRun>> {
     let spools = spools(folder)?;
     if spools.is_empty() {
@@ -56,34 +56,34 @@ pub fn sync(folder: &Path, settings: &Settings) -> Result<Vec<SyncedRun>> {
         let reason = "another sync is at work in it".to_owned();
         return Err(Error::Spool { folder: folder.to_path_buf(), reason });
     };
-    // A server that is down is told at once, and not after all the retries of a first request.
+    // A server that is down is reported at once, and not after all the retries of a first request.
     Client::without_retries(settings)?.health()?;
     let client = Client::new(settings)?;
     Ok(spools.iter().map(|spool| sync_one(spool, &client)).collect())
 }
 
-/// The run that a spool belongs to, if the server has said its ID.
+/// The run that a spool belongs to, if the server has returned its ID.
 ///
 /// # Errors
-/// When the spool is there and cannot be read.
+/// When the spool exists and cannot be read.
 pub fn spooled_run(folder: &Path) -> Result<Option<RunId>> {
     Ok(SpoolFolder::new(folder).state()?.run.map(|run| run.id))
 }
 
-/// What a spool says of its run.
+/// The state of a spool's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolStatus {
     /// The server that has the run, if one has it.
     pub server: Option<ServerAddress>,
-    /// How the last program that worked on the run ended it; `None` where one is at work, or died
-    /// without a word.
+    /// How the last program that worked on the run ended it; `None` if one is running, or died
+    /// without ending it.
     pub end: Option<RunStatus>,
 }
 
-/// What the spool in a folder says of its run; `None` where there is no spool.
+/// The state of the run of a folder's spool; `None` if there is no spool.
 ///
 /// # Errors
-/// When the spool is there and cannot be read.
+/// When the spool exists and cannot be read.
 pub fn spool_status(folder: &Path) -> Result<Option<SpoolStatus>> {
     let spool = SpoolFolder::new(folder);
     if !spool.is_spool() {
@@ -155,7 +155,7 @@ fn deliver(spool: &SpoolFolder, delivery: &mut Delivery) -> Result<SyncOutcome> 
     Ok(outcome)
 }
 
-/// Writes the end of a run whose program could not.
+/// Records the end of a run whose program died before it could.
 fn end_if_dead(spool: &SpoolFolder) -> Result<()> {
     if let Some(last) = index(spool)?.open_since {
         let event = Event::End { status: RunStatus::Killed };
@@ -232,7 +232,7 @@ mod tests {
         let settings = Settings::for_server(&test_server::closed_address(), |_| None).unwrap();
         let message = sync(folder.path(), &settings).unwrap_err().to_string();
         assert!(message.contains("make mlflow") && !message.contains('\n'), "{message}");
-        // Where nothing is left, no server is needed.
+        // If nothing is left, no server is needed.
         assert!(sync(&folder.path().join("nowhere"), &settings).unwrap().is_empty());
     }
 }

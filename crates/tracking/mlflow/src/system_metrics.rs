@@ -1,4 +1,4 @@
-//! The machine's load while a run is at work, on the names that the Python client uses.
+//! The machine's load during a run, with the names of the Python client.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -12,13 +12,13 @@ use crate::tracker::shared::Shared;
 use crate::units::{megabytes, percentage, rounded};
 use crate::{Key, Metric, Timestamp};
 
-/// What all names begin with.
+/// The prefix of all names.
 const PREFIX: &str = "system/";
 
-/// A run that ends sooner after the last sample gets no further one.
+/// A run that ends sooner than this after the last sample gets no further one.
 const SHORTEST_SAMPLE: Duration = Duration::from_secs(1);
 
-/// Measures at intervals, in a thread of its own, until it is dropped.
+/// Measures at intervals, in its own thread, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     /// Closed to stop.
@@ -27,7 +27,7 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Starts to measure; `None`, with a warning, where no thread can be had.
+    /// Starts measuring; `None`, with a warning, if no thread can be started.
     pub(crate) fn start(shared: &Arc<Shared>, every: Duration) -> Option<Self> {
         let (stop, stopped) = mpsc::channel();
         let shared = Arc::clone(shared);
@@ -60,7 +60,7 @@ impl Drop for Monitor {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A sample that panicked is none.
+            // A sample that panicked does not count.
             let _ = thread.join();
         }
     }
@@ -77,7 +77,7 @@ fn metrics(values: Vec<(String, f64)>, step: i64) -> Vec<Metric> {
     values.into_iter().map(metric).collect()
 }
 
-/// The means to measure, with what has to be known from the time before.
+/// The sources of the measurements, with the values of the time before.
 struct Load {
     system: System,
     networks: Networks,
@@ -118,7 +118,7 @@ impl Load {
     }
 }
 
-/// As psutil counts: what only the administrator may fill is neither used nor free.
+/// As psutil counts: space reserved for the administrator is neither used nor free.
 fn disk_use(disk: &rustix::fs::StatVfs) -> [(&'static str, f64); 3] {
     let bytes = |blocks: u64| blocks as f64 * disk.f_frsize as f64;
     let used = bytes(disk.f_blocks.saturating_sub(disk.f_bfree));

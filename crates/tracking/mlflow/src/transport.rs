@@ -1,4 +1,4 @@
-//! Requests and answers, before they mean anything.
+//! Sends requests and reads answers, without interpreting them.
 
 use std::error::Error as _;
 use std::fs::{self, File};
@@ -22,27 +22,27 @@ use crate::error::Failure;
 use crate::retry::RetryPolicy;
 use crate::{Credentials, Error, Result, ServerAddress, Settings, Tls};
 
-/// The slowest line that an upload still gets through: 128 KiB a second.
+/// The slowest connection on which an upload still succeeds: 128 KiB a second.
 const SLOWEST_UPLOAD_BYTES_PER_SECOND: u64 = 128 * 1024;
 
-/// The longest refusal that is read.
+/// The longest error body that is read.
 const LONGEST_REFUSAL_BYTES: u64 = 64 * 1024;
 
-/// The longest answer in JSON that is read: a page of a thousand runs is a tenth of it.
+/// The longest JSON answer that is read: a page of a thousand runs is a tenth of it.
 const LONGEST_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The longest text that is read, such as a version.
 const LONGEST_TEXT_BYTES: u64 = 64 * 1024;
 
-/// The largest file that is fetched: a hundred times a model.
+/// The largest file that is downloaded: a hundred times a model.
 const LARGEST_FILE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
 /// A connection to one server.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    /// Follows no redirect: a POST would arrive as a GET.
+    /// Does not follow redirects: a POST would arrive as a GET.
     api: Client,
-    /// Follows them, as to the place where a server keeps its artifacts.
+    /// Follows redirects, for example to a server's artifact store.
     downloads: Client,
     pub(crate) server: ServerAddress,
     pub(crate) credentials: Credentials,
@@ -61,7 +61,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// `path` lies below `api/2.0/mlflow`, and its segments are separated by `/`.
+    /// `path` is below `api/2.0/mlflow`, and its segments are separated by `/`.
     pub(crate) fn get(action: &'static str, path: &'a str) -> Self {
         Self::new(action, Method::GET, path)
     }
@@ -89,7 +89,7 @@ impl<'a> Call<'a> {
         Self { action, method: Method::GET, path, query: Vec::new(), body: None }
     }
 
-    /// One more segment of the path, whatever is in it.
+    /// One more segment of the path, with any content.
     #[must_use]
     pub(crate) fn segment(mut self, segment: &'a str) -> Self {
         self.path.push(segment);
@@ -104,7 +104,7 @@ impl<'a> Call<'a> {
 
     #[must_use]
     pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
-        // Nothing of ours has keys that are not text, the one thing that cannot be written.
+        // All our keys are text; other keys are the only thing that cannot be written.
         self.body = Some(serde_json::to_vec(body).expect("a request can be written as JSON"));
         self
     }
@@ -137,7 +137,7 @@ impl Transport {
         self.retries.run(|_| self.send_once(call))
     }
 
-    /// Sends a request that must not be repeated blindly, because each makes something new.
+    /// Sends a request that must not be repeated blindly, because each one creates something new.
     pub(crate) fn send_once<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T> {
         let mut url = self.server.join(call.path.iter().copied());
         if !call.query.is_empty() {
@@ -150,7 +150,7 @@ impl Transport {
         self.json(call.action, &url, request)
     }
 
-    /// Reads JSON from anywhere.
+    /// Reads JSON from any address.
     pub(crate) fn get_json<T: DeserializeOwned>(
         &self,
         action: &'static str,
@@ -190,7 +190,7 @@ impl Transport {
         })
     }
 
-    /// Sends a file to a signed address elsewhere, which must not see our login.
+    /// Sends a file to a signed address elsewhere, without our login.
     pub(crate) fn put_file_signed(
         &self,
         action: &'static str,
@@ -216,8 +216,8 @@ impl Transport {
         Ok(request.body(Body::sized(file, length)).timeout(self.timeout + patience))
     }
 
-    /// Brings a file: under a temporary name beside `to`, renamed when it is whole. Returns its
-    /// length in bytes.
+    /// Downloads a file: under a temporary name beside `to`, renamed when it is complete. Returns
+    /// its length in bytes.
     pub(crate) fn get_file(&self, action: &'static str, url: &Url, to: &Path) -> Result<u64> {
         self.retries.run(|_| {
             let mut response = self.exchange(action, url, self.downloads.get(url.clone()))?;
@@ -225,7 +225,7 @@ impl Transport {
         })
     }
 
-    /// Passes a body on; tells the server's failures from those of our disk.
+    /// Copies a body; distinguishes failures of the server from those of our disk.
     fn copy(
         &self,
         action: &'static str,
@@ -267,7 +267,7 @@ impl Transport {
                 value.set_sensitive(true);
                 request.header(AUTHORIZATION, value)
             }
-            // A token with a line break in it: the server will say what it thinks of no login.
+            // A token with a line break in it: the server will report the missing login.
             Some(Err(_)) | None => request,
         };
         let response = request.send().map_err(|error| self.lost(action, url, &error))?;
@@ -280,14 +280,14 @@ impl Transport {
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        // A refusal that breaks off is one all the same.
+        // An error body that breaks off is still an error.
         let _ = response.take(LONGEST_REFUSAL_BYTES).read_to_end(&mut body);
         let refusal = Refusal { status, headers: &headers, body: &body };
         let failure = refusal.explain(&self.server, &self.credentials);
         Err(Error::request(action, shown(url), failure))
     }
 
-    /// An answer, of which no more is kept than is usual: who answers is not always who should.
+    /// Reads an answer up to a limit, since it may not come from the expected server.
     fn read_up_to(
         &self,
         most: u64,
@@ -312,7 +312,7 @@ impl Transport {
         Ok(bytes)
     }
 
-    /// A request that got no answer, or not all of it.
+    /// A request without an answer, or with an incomplete one.
     fn lost(&self, action: &'static str, url: &Url, error: &reqwest::Error) -> Error {
         let reason = self.credentials.hide_in(&root_cause(error));
         let failure = if error.is_connect() {
@@ -327,7 +327,7 @@ impl Transport {
 }
 
 fn client(settings: &Settings) -> Result<ClientBuilder> {
-    // reqwest is built without ciphers of its own. Whoever comes second finds them installed.
+    // reqwest is built without ciphers of its own. A second call finds them installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
         .user_agent(concat!("hounsfield/", env!("CARGO_PKG_VERSION")))
@@ -376,8 +376,8 @@ fn advice(reason: &str) -> &'static str {
     }
 }
 
-/// The innermost cause: what the operating system or the protocol says, without the layers (and
-/// the address, which may hold a signature) around it.
+/// The innermost cause: the message of the operating system or the protocol, without the layers
+/// around it (and without the address, which may hold a signature).
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(deeper) = cause.and_then(std::error::Error::source) {

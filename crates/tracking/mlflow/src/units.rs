@@ -1,4 +1,4 @@
-//! Units in which the load of a machine is told, as in the Python client.
+//! Units of a machine's load, as in the Python client.
 
 /// Of a million bytes.
 pub(crate) fn megabytes(bytes: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! What servers write in more than one way.
+//! Values that servers write in more than one way.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(
     Ok(pairs.into_iter().map(|pair| (pair.key, pair.value)).collect())
 }
 
-/// An integer of 64 bits: a number with MLflow, text by the rules of protobuf.
+/// An integer of 64 bits: a number in MLflow's JSON, text by the rules of protobuf.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Integer {
@@ -47,7 +47,7 @@ pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(
     Option::<Integer>::deserialize(deserializer)?.map(Integer::value).transpose()
 }
 
-/// Text that is left out or empty where there is none.
+/// Text that may be missing or empty.
 pub(crate) fn optional_text<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {

@@ -1,6 +1,6 @@
-//! What the client writes to a real server, read back through MLflow's own Python client.
+//! Data that the client writes to a real server, read back through MLflow's own Python client.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 mod support;
@@ -139,7 +139,7 @@ fn values_of_every_kind_arrive(client: &Client, run: &Run, python: &mut Python) 
         .map(|step| json!([step, f64::from(step) / 3.0, 1_700_000_000_000_i64 + i64::from(step)]))
         .collect();
     assert_eq!(read["history"].as_array().unwrap(), &expected);
-    // SQLite keeps infinities as the largest numbers.
+    // SQLite stores infinities as the largest numbers.
     let largest = "1.7976931348623157e+308";
     let minus = format!("-{largest}");
     assert_eq!(read["odd"], json!(["nan", largest, minus, "0.30000000000000004", "5e-324"]));
@@ -181,7 +181,7 @@ fn runs_are_updated_and_found(client: &Client, run: &Run, experiment: &Experimen
     assert_eq!(none, []);
 }
 
-/// Bytes that no compression makes smaller, the same each time.
+/// Bytes that compression cannot reduce, the same each time.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let word = || {
@@ -275,7 +275,7 @@ fn a_folder_that_is_shared_is_written_directly(client: &Client, python: &mut Pyt
 
 const NAME: &str = "Prüf modell";
 
-/// The least that Python loads and calls.
+/// The smallest model that Python can load and call.
 const MLMODEL: &str = "\
 flavors:
   python_function:
@@ -359,7 +359,7 @@ fn a_model_is_logged_and_registered(
     assert_eq!(predicted["tags"]["accuracy"], "0.75");
     assert_eq!(predicted["outputs"], json!([[model.id.as_str(), 6]]));
 
-    // A newer version takes the alias, and gives it back.
+    // A newer version gets the alias, and gives it back.
     assert_eq!(new_version(client, &name, &model, &run.id), 2);
     client.set_alias(&name, &champion, 2).unwrap();
     assert_eq!(client.model_version(&reference).unwrap().unwrap().version, 2);
@@ -394,7 +394,7 @@ fn a_version_is_downloaded_as_it_was_uploaded(client: &Client) {
     assert_eq!(fs::read_to_string(folder.path().join("MLmodel")).unwrap(), MLMODEL);
 }
 
-/// The server does what it is asked, but its answer is lost.
+/// The server does what was requested, but its answer is lost.
 fn what_makes_something_new_makes_it_once(
     proxy: &FaultyProxy,
     experiment: &ExperimentId,
@@ -462,7 +462,7 @@ fn refusals_say_what_is_wrong(server: &MlflowServer, client: &Client, run: &Run)
     let wrong = Client::new(&settings(&elsewhere, &[])).unwrap().run(&run.id).unwrap_err();
     assert!(wrong.to_string().contains("check MLFLOW_TRACKING_URI"), "{wrong}");
 
-    // The server does not know itself by this address.
+    // The server does not know this address as its own.
     let proxy = FaultyProxy::start_at("127.0.0.2", server.port());
     let host = Client::new(&settings(&proxy.url(), &[])).unwrap().run(&run.id).unwrap_err();
     assert!(host.to_string().contains("--allowed-hosts 127.0.0.2 "), "{host}");

@@ -1,4 +1,4 @@
-//! Servers that answer without end.
+//! Servers with endless answers.
 
 #![cfg(test)]
 

@@ -1,7 +1,7 @@
-//! A tracker before a real server that dies, is slow, or refuses; read back through MLflow's own
+//! A tracker with a real server that dies, is slow, or refuses; read back through MLflow's own
 //! Python client.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 mod support;
@@ -76,7 +76,7 @@ fn read(python: &mut Python, name: &str) -> Value {
     python.read_run(EXPERIMENT, name)
 }
 
-/// What [`log_epoch`] leaves of some epochs.
+/// The data that [`log_epoch`] logs for some epochs.
 fn losses(epochs: impl IntoIterator<Item = i64>) -> Value {
     epochs.into_iter().map(|epoch| json!([epoch, 1.0 / epoch as f64])).collect()
 }
@@ -116,7 +116,7 @@ fn a_run_looks_native_and_has_everything(
         ..DatasetFields::default()
     };
     tracker.dataset(Dataset::new(fields).unwrap());
-    // A sample of the machine's load is on its way.
+    // Wait for a sample of the machine's load.
     while tracker.next_step("system/") == 0 {
         std::thread::yield_now();
     }
@@ -209,7 +209,7 @@ fn a_resumed_training_repeats_no_step(server: &MlflowServer, python: &mut Python
     first.finish(RunStatus::Killed, PATIENCE);
     assert_eq!(read(python, "resumed")["status"], "KILLED");
 
-    // Epoch 3 was not kept, and is done again: to the same loss, in another time.
+    // Epoch 3 was not kept, and is repeated: with the same loss, in a different time.
     let (log, _listening) = Log::listen(Level::INFO);
     let second = start(&server.url(), &spool);
     second.params([("train.epochs", 4)]);
@@ -293,7 +293,7 @@ fn faults_on_the_way_lose_and_repeat_nothing(
         assert_eq!(log.count("tracking is behind"), 1, "{text}");
         assert!(text.contains(message) && !text.contains("hush"), "{text}");
     }
-    // A server that is slow is no fault.
+    // A slow server is not an error.
     let (log, _listening) = Log::listen(Level::INFO);
     let proxy = FaultyProxy::start(server.port());
     proxy.set(Fault::Delay(Duration::from_millis(200)));
@@ -321,7 +321,7 @@ fn a_dead_server_is_synced_with_later(server: &MlflowServer, python: &mut Python
     assert_eq!(log.count("make mlflow-sync"), 2, "{}", log.text());
     assert!(log.count("tracking is behind") <= 2, "{}", log.text());
 
-    // A program that is at work delivers its spool itself.
+    // A running program delivers its spool itself.
     let running = start(&server.url(), &spools.join("running"));
     while running.run_id().is_none() {
         std::thread::yield_now();
@@ -347,7 +347,7 @@ fn a_dead_server_is_synced_with_later(server: &MlflowServer, python: &mut Python
     for run in sync(&spools, &settings).unwrap() {
         assert!(matches!(run.outcome, SyncOutcome::NothingLeft), "{run:?}");
     }
-    // Runs stay where they are.
+    // Runs stay on their server.
     let proxy = FaultyProxy::start(server.port());
     let moved = sync(&spools, &support::settings(&proxy.url(), &[])).unwrap();
     let SyncOutcome::Failed(error) = &moved[0].outcome else { panic!("{moved:?}") };
@@ -362,12 +362,12 @@ fn every_end_is_told(server: &MlflowServer, python: &mut Python, folder: &Path) 
         panic!("on purpose");
     }));
     assert!(outcome.is_err());
-    // On a busy machine, what the panic did not wait for is left to the sync.
+    // On a busy machine, the sync delivers what the panic did not wait for.
     let settings = settings(&server.url(), &[]);
     while matches!(sync(&spools, &settings).unwrap()[0].outcome, SyncOutcome::InUse) {}
     assert_eq!(read(python, "panic")["status"], "FAILED");
 
-    // As a thread does that waits for a signal.
+    // As in a thread that waits for a signal.
     let tracker = start(&server.url(), &folder.join("signal"));
     log_epoch(&tracker, 1);
     let hook = tracker.end_hook();
@@ -433,7 +433,7 @@ fn what_is_refused_holds_up_nothing(server: &MlflowServer, python: &mut Python, 
     while tracker.run_id().is_none() {
         std::thread::yield_now();
     }
-    // The store of artifacts is out of order, and somebody else has set a parameter.
+    // The artifact store is down, and another client has set a parameter.
     proxy.set(Fault::AnswerIf("PUT", "503 Service Unavailable"));
     let id = tracker.run_id().unwrap();
     python.run(&format!("client.log_param('{id}', 'width', 'theirs')"));
@@ -444,7 +444,7 @@ fn what_is_refused_holds_up_nothing(server: &MlflowServer, python: &mut Python, 
     fs::write(&changing, "after").unwrap();
     tracker.params([("depth", "3"), ("width", "ours")]);
     log_epoch(&tracker, 1);
-    // What comes after them is there before they are.
+    // Later entries arrive before them.
     while read(python, "refused")["metrics"]["valid/loss"].is_null() {}
     let run = read(python, "refused");
     assert_eq!(run["params"], json!({ "depth": "3", "width": "theirs" }));

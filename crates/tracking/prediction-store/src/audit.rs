@@ -3,26 +3,27 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::{parsed, storable};
 use crate::{AuditId, Cursor, PageLimit, PredictionStore, Result, StoreError};
 
-/// What someone with a key did.
+/// An act of someone with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditEntry {
-    /// When.
+    /// Its time.
     pub created_at: Timestamp,
-    /// The name of the key; `None` where no keys are configured.
+    /// The name of the key; `None` if no keys are configured.
     pub key_name: Option<String>,
-    /// The role it was done in.
+    /// The role it needed.
     pub role: String,
-    /// What was done: `train`, `rollback`, …
+    /// The action: `train`, `rollback`, …
     pub action: String,
-    /// To what, in words.
+    /// Its object, in words.
     pub detail: String,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: String,
-    /// The request it came with.
+    /// The request's id.
     pub request_id: String,
 }
 
@@ -31,17 +32,17 @@ pub struct AuditEntry {
 pub struct AuditRow {
     /// Its id.
     pub id: AuditId,
-    /// What it says.
+    /// Its content.
     #[serde(flatten)]
     pub entry: AuditEntry,
 }
 
-/// Which audit rows to list. The default is the first page of all.
+/// The audit rows to list. The default is the first page of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Rows to a page.
     pub limit: PageLimit,
-    /// Where the page before ended.
+    /// The end of the page before.
     pub cursor: Option<Cursor>,
     /// Only those of this time or later.
     pub since: Option<Timestamp>,
@@ -59,7 +60,7 @@ pub struct AuditPage {
 }
 
 impl PredictionStore {
-    /// Says how it ended, of a row that was recorded before it was done.
+    /// Sets the outcome of a row that was recorded before its act.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -77,8 +78,8 @@ impl PredictionStore {
         self.within_patience("close an audit row", work).await
     }
 
-    /// Records what someone did, or is about to do: then [`close_audit`](Self::close_audit) says how
-    /// it ended. There is no other way to change it here, and none to remove it.
+    /// Records an act, or an act that is about to begin: then [`close_audit`](Self::close_audit)
+    /// records its outcome. There is no other way to change a row here, and none to remove it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -140,16 +141,17 @@ impl PredictionStore {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    created_at_us: i64,
-    key_name: Option<String>,
-    role: String,
-    action: String,
-    detail: String,
-    outcome: String,
-    request_id: String,
+row! {
+    struct Stored {
+        id: String,
+        created_at_us: i64,
+        key_name: Option<String>,
+        role: String,
+        action: String,
+        detail: String,
+        outcome: String,
+        request_id: String,
+    }
 }
 
 impl TryFrom<Stored> for AuditRow {

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::parsed;
 use crate::{PredictionId, PredictionStore, Result};
@@ -10,17 +11,17 @@ use crate::{PredictionId, PredictionStore, Result};
 /// A prediction whose last feedback names another class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Correction {
-    /// Which prediction.
+    /// The prediction.
     pub prediction_id: PredictionId,
     /// The file's name as the caller gave it.
     pub file: Option<String>,
     /// SHA-256 of the image.
     pub image_sha256: Digest,
-    /// Whether the image store holds it.
+    /// Whether the image store has it.
     pub image_stored: bool,
     /// SHA-256 of the weights that were wrong.
     pub model_digest: Digest,
-    /// The predicted class; `None` where a foreign image was refused.
+    /// The predicted class; `None` if a foreign image was refused.
     pub predicted: Option<String>,
     /// The right class.
     pub corrected: String,
@@ -35,19 +36,19 @@ pub struct FeedbackSummary {
     pub total: u64,
     /// Those of them whose last feedback names another class.
     pub wrong: u64,
-    /// Those whose last feedback names another class and was given later than the time asked about,
-    /// and whose image is kept: a training can learn from them.
+    /// Those whose last feedback names another class and is later than the given time, and whose
+    /// image is kept: a training can use them.
     pub corrections_since: u64,
-    /// As many more have no image that is kept.
+    /// The same, without a kept image.
     pub without_image_since: u64,
-    /// Which classes were taken for which, most often first.
+    /// Which classes were confused with which, most frequent first.
     pub by_class: Vec<ClassChange>,
 }
 
-/// How often one class was taken for another.
+/// How often one class was confused with another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassChange {
-    /// The predicted class; `None` where a foreign image was refused.
+    /// The predicted class; `None` if a foreign image was refused.
     pub predicted: Option<String>,
     /// The right class.
     pub corrected: String,
@@ -55,14 +56,14 @@ pub struct ClassChange {
     pub count: u64,
 }
 
-/// Predictions that are wrong by the feedback that counts, later than `$1`.
+/// Predictions whose last feedback names another class, later than `$1`.
 const WRONG_SINCE: &str = "FROM predictions p JOIN feedback f ON f.id = p.feedback_id \
     WHERE (p.class IS NULL OR f.class <> p.class) AND f.created_at_us > $1";
 const ALWAYS: i64 = i64::MIN;
 
 impl PredictionStore {
     /// Predictions whose last feedback, later than `since`, names another class: oldest feedback
-    /// first. An image that was sent twice may be there twice.
+    /// first. An image that was sent twice may appear twice.
     ///
     /// # Errors
     /// [`StoreError::InvalidRow`](crate::StoreError::InvalidRow) or
@@ -84,7 +85,7 @@ impl PredictionStore {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// How much feedback there is, and how many corrections came later than `since`, with an image
+    /// How much feedback there is, and how many corrections are later than `since`, with an image
     /// and without.
     ///
     /// # Errors
@@ -126,7 +127,7 @@ impl PredictionStore {
                 count: count.unsigned_abs(),
             })
             .collect();
-        // Here, because the databases order text by different rules.
+        // Sorted here, because the databases order text by different rules.
         by_class.sort_by(|a, b| {
             b.count
                 .cmp(&a.count)
@@ -142,16 +143,17 @@ impl PredictionStore {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    file: Option<String>,
-    image_sha256: String,
-    image_stored: bool,
-    model_digest: String,
-    predicted: Option<String>,
-    corrected: String,
-    created_at_us: i64,
+row! {
+    struct Stored {
+        id: String,
+        file: Option<String>,
+        image_sha256: String,
+        image_stored: bool,
+        model_digest: String,
+        predicted: Option<String>,
+        corrected: String,
+        created_at_us: i64,
+    }
 }
 
 impl TryFrom<Stored> for Correction {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::database::on;
 use crate::filter::IS_RIGHT;
+use crate::row::row;
 use crate::timestamp::{DAY_US, from_microseconds};
 use crate::{PredictionStore, Result};
 
@@ -108,7 +109,7 @@ pub struct Day {
 
 const IN_PERIOD: &str = "p.created_at_us >= $1 AND p.created_at_us < $2";
 
-/// What the database answers.
+/// The rows that the database returns.
 struct Answers {
     shares: Vec<(String, i64, Option<f64>)>,
     mean_probabilities: Vec<(String, f64)>,
@@ -118,18 +119,19 @@ struct Answers {
     day_classes: Vec<(i64, String, i64)>,
 }
 
-/// One day that has predictions.
-#[derive(sqlx::FromRow)]
-struct DayCounts {
-    day: i64,
-    accepted: i64,
-    refused: i64,
-    mean_confidence: Option<f64>,
-    mean_feature_distance: Option<f64>,
+row! {
+    /// One day that has predictions.
+    struct DayCounts {
+        day: i64,
+        accepted: i64,
+        refused: i64,
+        mean_confidence: Option<f64>,
+        mean_feature_distance: Option<f64>,
+    }
 }
 
 impl PredictionStore {
-    /// The figures of the last `days` days in UTC, the day of `now` included, all of one moment.
+    /// The figures of the last `days` days in UTC, including the day of `now`, all of one moment.
     ///
     /// # Errors
     /// [`StoreError::InvalidRow`](crate::StoreError::InvalidRow) or
@@ -154,7 +156,8 @@ impl PredictionStore {
     }
 
     async fn ask(&self, from: i64, until: i64) -> sqlx::Result<Answers> {
-        // The same moment for all: SQLite's transactions see one, PostgreSQL's if told to.
+        // All queries see the same moment: always in SQLite's transactions, in PostgreSQL's on
+        // request.
         let begin = self.read.either("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         let json_entries =
             self.read.either("json_each(p.probabilities)", "json_each_text(p.probabilities::json)");
@@ -261,7 +264,7 @@ impl Answers {
         latency
     }
 
-    /// The day that is so many days after 1970-01-01.
+    /// The date this many days after 1970-01-01.
     fn day(&self, day: i64) -> Result<Day> {
         let date = from_microseconds(day * DAY_US)?.to_zoned(TimeZone::UTC).date();
         let counts = self.days.iter().find(|counts| counts.day == day);

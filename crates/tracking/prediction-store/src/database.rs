@@ -10,7 +10,7 @@ use sqlx::sqlite::{
 /// How long SQLite waits for another process, and PostgreSQL for a lock or a free connection.
 pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Connections that read at a time. SQLite reads beside its one writer.
+/// Number of connections that read. SQLite can read while its one writer works.
 const READERS: u32 = 4;
 /// Connections to PostgreSQL, readers and writers.
 const POSTGRES_CONNECTIONS: u32 = 10;
@@ -42,12 +42,12 @@ macro_rules! on {
 pub(crate) use on;
 
 impl Pool {
-    /// Ends all connections, once those in use are given back.
+    /// Closes all connections, once those in use are returned.
     pub(crate) async fn close(&self) {
         on!(self, pool => pool.close().await);
     }
 
-    /// What differs between the databases, where it does.
+    /// Chooses the value that differs between the databases.
     pub(crate) fn either(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self {
             Self::Sqlite(_) => sqlite,
@@ -56,19 +56,19 @@ impl Pool {
     }
 }
 
-/// How SQLite is opened. Every commit is synced before it is acknowledged.
+/// The options for opening SQLite. Every commit is synced before it is acknowledged.
 pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        // What is forgotten is overwritten, not merely marked as free.
+        // Removed data is overwritten, not merely marked as free.
         .pragma("secure_delete", "on")
         .busy_timeout(LOCK_PATIENCE)
 }
 
 /// SQLite has one writer, and with its write-ahead log no reader waits for it. A pool of one makes
-/// writers of this process wait in order, without polling for the lock; the connection never ends,
+/// writers of this process wait in order, without polling for the lock; the connection stays open,
 /// so that the write-ahead log stays.
 pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
@@ -77,9 +77,9 @@ pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool,
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(LOCK_PATIENCE)
-        // A COMMIT that fails, as on a full disk, ends the transaction, and sqlx goes on as if it were
-        // open: what it calls the next transactions are then savepoints in one that nobody commits.
-        // Such a connection is not used again. The ping waits for a rollback that is on its way.
+        // A COMMIT that fails, as on a full disk, ends the transaction, but sqlx continues as if it
+        // were open: its next transactions would be savepoints in one that is never committed. Such
+        // a connection is not used again. The ping waits for a pending rollback.
         .after_release(|connection, _| {
             Box::pin(async move {
                 connection.ping().await?;
@@ -91,8 +91,8 @@ pub(crate) async fn sqlite_writer(options: SqliteConnectOptions) -> Result<Pool,
     Ok(Pool::Sqlite(pool))
 }
 
-/// Connections that cannot write. One stays open, so that the index of the write-ahead log does too:
-/// on a full disk it could not be made anew, and nothing that is kept could be read.
+/// Connections that cannot write. One stays open, so that the index of the write-ahead log stays
+/// too: on a full disk it could not be created again, and no data could be read.
 pub(crate) async fn sqlite_readers(options: SqliteConnectOptions) -> Result<Pool, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
         .min_connections(1)
@@ -105,7 +105,7 @@ pub(crate) async fn sqlite_readers(options: SqliteConnectOptions) -> Result<Pool
     Ok(Pool::Sqlite(pool))
 }
 
-/// Connections to PostgreSQL that give up waiting for locks and for slow queries.
+/// Connections to PostgreSQL with timeouts for locks and slow queries.
 pub(crate) async fn postgres(options: PgConnectOptions) -> Result<Pool, sqlx::Error> {
     let milliseconds = LOCK_PATIENCE.as_millis().to_string();
     let pool = PgPoolOptions::new()
@@ -119,8 +119,8 @@ pub(crate) async fn postgres(options: PgConnectOptions) -> Result<Pool, sqlx::Er
     Ok(Pool::Postgres(pool))
 }
 
-/// The file of SQLite as it was when it was opened. A file that was removed can still be written
-/// through an open connection, and all is lost when that ends, so its place is looked at.
+/// The SQLite file that was opened. A removed file can still be written through an open connection,
+/// but everything is lost when that closes, so its path is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpenFile {
     path: PathBuf,

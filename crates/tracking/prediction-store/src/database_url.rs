@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
-/// Which database: `sqlite:<path>` or `postgres://…`. Shown without its password.
+/// The database: `sqlite:<path>` or `postgres://…`. Displayed without its password.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(crate) Address);
 
@@ -14,7 +14,7 @@ pub(crate) enum Address {
     Postgres(Box<PgConnectOptions>),
 }
 
-/// Text that names no database. The text itself is left out: it may hold a password.
+/// Text that is not a database address. The text itself is left out: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the database address {reason}; expected sqlite:<path of a file> or postgres://user@host/name"
@@ -50,7 +50,8 @@ impl FromStr for DatabaseUrl {
                 path if path.contains('?') => Err(invalid("has options after a '?'")),
                 path => Ok(Self::sqlite(path)),
             },
-            // PgConnectOptions reads PGHOST, PGPASSWORD and their like for what the address omits.
+            // PgConnectOptions reads PGHOST, PGPASSWORD and similar variables for missing parts of
+            // the address.
             "postgres" | "postgresql" => match text.parse::<PgConnectOptions>() {
                 Ok(options) => Ok(Self(Address::Postgres(Box::new(options)))),
                 Err(error) => Err(InvalidDatabaseUrl {

@@ -5,19 +5,19 @@ use crate::{InvalidCursor, PredictionId, TrainingId};
 /// Shorthand for results of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// What the store could not do. Reads after "failed to …".
+/// A failure of the store. Reads after "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused, or did not answer.
     #[error("{action} in {database}: {fault} ({source})")]
     Database {
-        /// What was being done: "record a prediction".
+        /// The action.
         action: &'static str,
-        /// Which database, without its password.
+        /// The database, without its password.
         database: String,
-        /// What kind of trouble it is, and what to do.
+        /// The kind of fault, and what to do.
         fault: Fault,
-        /// What the database said.
+        /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database was last written by a newer release.
@@ -26,19 +26,19 @@ pub enum StoreError {
          {known}; use the newer release, or another database"
     )]
     NewerSchema {
-        /// Which database.
+        /// The database.
         database: String,
         /// The version it has.
         found: i64,
         /// The newest version known here.
         known: i64,
     },
-    /// The database's tables are not those that this release makes.
+    /// The database's tables are not those of this release.
     #[error("open {database}: {what}; it is not a database of this server, so name another")]
     ForeignSchema {
-        /// Which database.
+        /// The database.
         database: String,
-        /// What differs.
+        /// The difference.
         what: String,
     },
     /// There is no such prediction.
@@ -47,7 +47,7 @@ pub enum StoreError {
     /// There is no such training, or it has ended.
     #[error("finish the training {0}: no such training is running")]
     UnknownTraining(TrainingId),
-    /// One runs, and a second may not start.
+    /// A training is running, and a second one may not start.
     #[error("start a training: one is running; wait for its end")]
     TrainingRuns,
     /// A cursor of another listing.
@@ -56,7 +56,7 @@ pub enum StoreError {
     /// A value that the database cannot hold.
     #[error("record a prediction: {what} is {value}, not a number that can be stored")]
     NotFinite {
-        /// Which value.
+        /// The value's name.
         what: &'static str,
         /// Not a number, or infinite.
         value: f64,
@@ -64,13 +64,13 @@ pub enum StoreError {
     /// A row that this release did not write.
     #[error("read a row of the database: {what} cannot be; restore the database from a backup")]
     InvalidRow {
-        /// What is wrong with it.
+        /// The error.
         what: String,
     },
 }
 
 impl StoreError {
-    /// What kind of trouble the database is in; `None` where it is not the database's.
+    /// The fault of the database; `None` if it is not the database's.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Database { fault, .. } => Some(*fault),
@@ -79,7 +79,7 @@ impl StoreError {
     }
 }
 
-/// The kinds of trouble of a database. Shown with what to do.
+/// The kinds of database faults. Displayed with what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// It cannot be reached, or refuses the login.
@@ -94,9 +94,9 @@ pub enum Fault {
     ReadOnly,
     /// Its file was removed or replaced while it was open.
     Missing,
-    /// Its content is damaged, or is no database.
+    /// Its content is damaged, or is not a database.
     Corrupt,
-    /// Anything else; the source says what.
+    /// Anything else; see the source error.
     Other,
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Tells what kind of trouble `error` is.
+/// The fault of `error`.
 pub(crate) fn fault_of(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Io(_)
@@ -166,7 +166,7 @@ fn fault_of_postgres(code: &str) -> Fault {
         "53300" | "3D000" => Fault::Unavailable, // too_many_connections, no such database
         "XX001" | "XX002" => Fault::Corrupt,  // data_corrupted, index_corrupted
         "58030" => Fault::Disk,               // io_error
-        // connection exceptions, logins refused, the server shutting down
+        // connection exceptions, refused logins, a server that is shutting down
         _ if ["08", "28", "57P"].iter().any(|class| code.starts_with(class)) => Fault::Unavailable,
         _ => Fault::Other,
     }

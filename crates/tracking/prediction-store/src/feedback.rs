@@ -5,16 +5,16 @@ use crate::database::on;
 use crate::values::storable;
 use crate::{FeedbackId, PredictionId, PredictionStore, Result, StoreError};
 
-/// What a reader says of a prediction.
+/// A reader's feedback on a prediction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFeedback {
-    /// Of which prediction.
+    /// The prediction.
     pub prediction_id: PredictionId,
-    /// The right class, in the reader's opinion. Whether the model knows it is for the caller to check.
+    /// The right class, in the reader's opinion. The caller checks whether the model knows it.
     pub class: String,
-    /// Anything else.
+    /// An optional note.
     pub note: Option<String>,
-    /// The name of the key it came with; `None` where no keys are configured.
+    /// The name of the key it came with; `None` if no keys are configured.
     pub key_name: Option<String>,
     /// When it was given.
     pub created_at: Timestamp,
@@ -27,7 +27,7 @@ pub struct Feedback {
     pub id: FeedbackId,
     /// The right class.
     pub class: String,
-    /// Anything else that was said.
+    /// An optional note.
     pub note: Option<String>,
     /// The name of the key it came with.
     pub key_name: Option<String>,
@@ -38,7 +38,7 @@ pub struct Feedback {
 }
 
 impl PredictionStore {
-    /// Records feedback. All of it is kept; what is recorded last counts.
+    /// Records feedback. All of it is kept; the last one counts.
     ///
     /// # Errors
     /// [`StoreError::UnknownPrediction`], or [`StoreError::Database`].

@@ -5,18 +5,18 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use crate::{Cursor, InvalidCursor, PageLimit, PredictionRow};
 
-/// Which predictions to list. The default is the first page of all.
+/// The predictions to list. The default is the first page of all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     /// Rows to a page.
     pub limit: PageLimit,
-    /// Where the page before ended.
+    /// The end of the page before.
     pub cursor: Option<Cursor>,
     /// Only this predicted class.
     pub class: Option<String>,
     /// Only those that passed the checks, or only those that did not.
     pub accepted: Option<bool>,
-    /// Only by what feedback says.
+    /// Only predictions with this kind of feedback.
     pub feedback: Option<FeedbackFilter>,
     /// Only those made at this time or later.
     pub since: Option<Timestamp>,
@@ -26,7 +26,7 @@ pub struct Filter {
     pub model: Option<Digest>,
 }
 
-/// What feedback says of a prediction.
+/// The feedback on a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedbackFilter {
@@ -49,11 +49,11 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// Whether the feedback that counts (`f`) names the class that was predicted (`p`).
+/// Whether the last feedback (`f`) names the class that was predicted (`p`).
 pub(crate) const IS_RIGHT: &str = "(p.class IS NOT NULL AND f.class = p.class)";
 
 impl Filter {
-    /// Adds `WHERE` with what is asked of `predictions p LEFT JOIN feedback f`.
+    /// Adds `WHERE` with the conditions on `predictions p LEFT JOIN feedback f`.
     pub(crate) fn push_conditions<DB: Database>(
         &self,
         query: &mut QueryBuilder<DB>,

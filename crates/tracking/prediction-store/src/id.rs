@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid, Version};
 
-/// Makes the ids of one process rise, also where the clock stands still or falls back.
+/// Makes the ids of one process increase, even if the clock stops or goes back.
 static SEQUENCE: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 fn uuid_at(now: Timestamp) -> Uuid {
@@ -37,7 +37,7 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id, greater than every one this process made before, whatever `now` says.
+            /// A new id, greater than every earlier one of this process, whatever `now` is.
             pub fn new(now: Timestamp) -> Self {
                 Self(uuid_at(now))
             }
@@ -88,19 +88,19 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a prediction.
+    /// Identifies a prediction.
     PredictionId
 }
 id! {
-    /// Names one feedback on a prediction.
+    /// Identifies one feedback on a prediction.
     FeedbackId
 }
 id! {
-    /// Names an audit row.
+    /// Identifies an audit row.
     AuditId
 }
 id! {
-    /// Names a training.
+    /// Identifies a training.
     TrainingId
 }
 
@@ -123,7 +123,7 @@ mod tests {
     fn only_the_one_spelling_is_an_id() {
         let drawn = PredictionId::new(Timestamp::UNIX_EPOCH);
         assert_eq!(drawn.to_string().parse(), Ok(drawn));
-        // One with letters: what was drawn may have none, and is then the same in capitals.
+        // One with letters: a random one may have none, and is then the same in capitals.
         let id: PredictionId = "01a22683-df72-7594-a330-af89173b01f7".parse().unwrap();
         for wrong in [
             id.to_string().to_uppercase(),

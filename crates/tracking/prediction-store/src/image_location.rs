@@ -4,18 +4,18 @@ use std::str::FromStr;
 
 use url::Url;
 
-/// Where images are kept: a folder, `s3://bucket/prefix` or `gs://bucket/prefix`.
+/// The storage of images: a folder, `s3://bucket/prefix` or `gs://bucket/prefix`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageLocation {
-    /// A folder, made where it is missing.
+    /// A folder, created if it is missing.
     Folder(PathBuf),
-    /// A bucket of S3, or of what speaks its language.
+    /// A bucket of S3, or of a compatible store.
     S3(Url),
     /// A bucket of Google Cloud Storage.
     GoogleCloud(Url),
 }
 
-/// Text that names no place for images.
+/// Text that is not a storage for images.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the place for images {reason}; expected a folder, s3://bucket/prefix or gs://bucket/prefix"
@@ -51,7 +51,7 @@ impl FromStr for ImageLocation {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(invalid("names no bucket"));
         }
-        // Credentials come from the environment, where they are not shown.
+        // Credentials come from the environment, where they are not displayed.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(invalid("holds credentials; leave them to the environment"));
         }

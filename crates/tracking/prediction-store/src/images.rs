@@ -17,7 +17,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, RetryConfig};
 
 use crate::{Fault, ImageLocation, PageLimit};
 
-/// How long a bucket that fails is tried again.
+/// How long a failing bucket is retried.
 const RETRIES: RetryConfig = RetryConfig {
     backoff: object_store::BackoffConfig {
         init_backoff: Duration::from_millis(100),
@@ -28,16 +28,16 @@ const RETRIES: RetryConfig = RetryConfig {
     retry_timeout: Duration::from_secs(15),
 };
 
-/// Images by the SHA-256 of their bytes: `ab/abcdef…`. No name says anything else.
+/// Images by the SHA-256 of their bytes: `ab/abcdef…`. The names hold no other information.
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     objects: Arc<dyn ObjectStore>,
-    /// Where the objects are files.
+    /// The folder, if the objects are files.
     folder: Option<Arc<Path>>,
     shown_as: Arc<str>,
 }
 
-/// One image that is kept.
+/// A stored image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredImage {
     /// SHA-256 of its bytes.
@@ -53,34 +53,34 @@ pub struct StoredImage {
 pub struct ImagePage {
     /// The images.
     pub images: Vec<StoredImage>,
-    /// Where the next page starts; `None` on the last.
+    /// The start of the next page; `None` on the last.
     pub next: Option<Digest>,
 }
 
-/// What could not be done with images. Reads after "failed to …".
+/// A failure of the image store. Reads after "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The folder or bucket refused, or did not answer.
     #[error("{action} in {location}: {fault} ({source})")]
     Store {
-        /// What was being done: "store an image".
+        /// The action: "store an image".
         action: &'static str,
-        /// Where.
+        /// The place.
         location: String,
-        /// What kind of trouble it is, and what to do.
+        /// The kind of fault, and what to do.
         fault: Fault,
-        /// What was said.
+        /// The error.
         source: Box<dyn Error + Send + Sync>,
     },
     /// It was never stored, or was removed.
     #[error("find the image {0}: it is not stored")]
     Unknown(Digest),
-    /// What is stored under the digest is something else.
+    /// The content stored under the digest is something else.
     #[error("read the image {digest} of {location}: its bytes have changed; remove it")]
     Damaged {
         /// The digest it is stored under.
         digest: Digest,
-        /// Where.
+        /// The place.
         location: String,
     },
 }
@@ -88,11 +88,12 @@ pub enum ImageError {
 type Result<T> = std::result::Result<T, ImageError>;
 
 impl ImageStore {
-    /// Opens the folder, which is made, or the bucket, with the credentials and endpoints that the
-    /// environment names: `AWS_…`, `GOOGLE_…`. A bucket is not asked before it is needed.
+    /// Opens the folder, which is created if missing, or the bucket, with the credentials and
+    /// endpoints from the environment: `AWS_…`, `GOOGLE_…`. A bucket is not contacted before it is
+    /// needed.
     ///
     /// # Errors
-    /// [`ImageError::Store`] where the folder cannot be made or the settings do not fit.
+    /// [`ImageError::Store`] if the folder cannot be made or the settings do not fit.
     pub fn open(location: &ImageLocation) -> Result<Self> {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
@@ -103,7 +104,7 @@ impl ImageStore {
     }
 
     /// Like [`ImageStore::open`], with these settings in place of the environment's, under the same
-    /// names. Names that say nothing to the kind of bucket are passed over.
+    /// names. Names that the kind of bucket does not use are ignored.
     ///
     /// # Errors
     /// As [`ImageStore::open`].
@@ -119,7 +120,7 @@ impl ImageStore {
             source,
         };
         let settings = settings.into_iter().map(|(name, value)| (name.to_lowercase(), value));
-        // reqwest is built without ciphers of its own. Whoever comes second finds them installed.
+        // reqwest is built without ciphers of its own. A second call finds them installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (objects, folder): (Arc<dyn ObjectStore>, _) = match location {
             ImageLocation::Folder(folder) => {
@@ -155,8 +156,9 @@ impl ImageStore {
         Ok(Self { objects, folder, shown_as: shown_as.into() })
     }
 
-    /// Keeps an image and says its digest. One that is kept already stays, and its time of keeping
-    /// starts anew. Killed half-way, it leaves the image whole or not there.
+    /// Stores an image and returns its digest. An image that is already stored stays, and its
+    /// storage time starts again. If the process is killed, the image is stored completely or not
+    /// at all.
     ///
     /// # Errors
     /// [`ImageError::Store`].
@@ -186,7 +188,7 @@ impl ImageStore {
         }
     }
 
-    /// Removes an image. One that is not there is fine.
+    /// Removes an image. A missing image is fine.
     ///
     /// # Errors
     /// [`ImageError::Store`].
@@ -205,7 +207,7 @@ impl ImageStore {
         let limit = limit.get() as usize;
         let first_shard = from.map_or(0, |digest| digest.as_bytes()[0]);
         let mut images = Vec::new();
-        // Folders are not listed in order; a shard is small enough to be put in order here.
+        // Folders are not listed in order; a shard is small enough to be sorted here.
         for shard in first_shard..=u8::MAX {
             let prefix = Key::from(format!("{shard:02x}"));
             let mut some: Vec<StoredImage> = self
@@ -227,11 +229,11 @@ impl ImageStore {
         Ok(ImagePage { images, next: None })
     }
 
-    /// Removes the images that were stored last before `cutoff`, and says which. What was not put
-    /// here is left alone.
+    /// Removes the images that were last stored before `cutoff`, and returns them. Other objects
+    /// are left alone.
     ///
     /// # Errors
-    /// [`ImageError::Store`]; what was removed until then is.
+    /// [`ImageError::Store`]; images removed before the error stay removed.
     pub async fn remove_older_than(&self, cutoff: Timestamp) -> Result<Vec<Digest>> {
         let failed = |error| self.failed("remove old images", error);
         let mut removed = Vec::new();
@@ -240,7 +242,7 @@ impl ImageStore {
             let Some(image) = stored_image(&object).filter(|image| image.stored_at < cutoff) else {
                 continue;
             };
-            // It may have been stored again since it was listed.
+            // It may have been stored again since the listing.
             let again = match self.objects.head(&object.location).await {
                 Err(object_store::Error::NotFound { .. }) => continue,
                 found => stored_image(&found.map_err(failed)?),
@@ -257,7 +259,7 @@ impl ImageStore {
         Ok(removed)
     }
 
-    /// Whether the folder or bucket answers: for readiness.
+    /// Whether the folder or bucket answers: for the readiness check.
     ///
     /// # Errors
     /// [`ImageError::Store`].
@@ -272,7 +274,7 @@ impl ImageStore {
         }
     }
 
-    /// Removes what a process left that was killed while it stored an image.
+    /// Removes partial files of processes that were killed while they stored an image.
     async fn remove_unfinished(&self, folder: &Arc<Path>, cutoff: Timestamp) -> Result<()> {
         let folder = Arc::clone(folder);
         let removing = tokio::task::spawn_blocking(move || {
@@ -300,7 +302,7 @@ fn key(digest: &Digest) -> Key {
     Key::from(format!("{}/{name}", &name[..2]))
 }
 
-/// The image that an object is; `None` for what someone else put there.
+/// The image of an object; `None` for objects that were put there by others.
 fn stored_image(object: &ObjectMeta) -> Option<StoredImage> {
     let digest: Digest = object.location.filename()?.parse().ok()?;
     if object.location != key(&digest) {
@@ -310,8 +312,8 @@ fn stored_image(object: &ObjectMeta) -> Option<StoredImage> {
     Some(StoredImage { digest, bytes: object.size, stored_at })
 }
 
-/// Files that `LocalFileSystem` writes before it renames them, `<digest>#<number>`, and that have not
-/// been touched since `cutoff`.
+/// Files that `LocalFileSystem` writes before it renames them, `<digest>#<number>`, and that have
+/// not been changed since `cutoff`.
 fn unfinished(folder: &Path, cutoff: SystemTime) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for shard in std::fs::read_dir(folder)? {
@@ -335,7 +337,7 @@ fn unfinished(folder: &Path, cutoff: SystemTime) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// By the operating system's word, where it is the cause.
+/// The fault from the operating system's error, if that is the cause.
 fn fault_of(error: &(dyn Error + 'static)) -> Fault {
     let mut cause = Some(error);
     while let Some(error) = cause {

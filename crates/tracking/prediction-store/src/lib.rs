@@ -1,23 +1,23 @@
-//! What the prediction server remembers.
+//! The records of the prediction server.
 //!
-//! [`PredictionStore`] holds predictions, the feedback on them, an audit of what administrators did,
-//! and the trainings, in SQLite (the default: one file, nothing to install) or PostgreSQL.
-//! [`ImageStore`] holds the images themselves, where they are kept at all, in a folder, S3 or Google
-//! Cloud Storage.
+//! [`PredictionStore`] holds predictions, the feedback on them, an audit of the acts of
+//! administrators, and the trainings, in SQLite (the default: one file, nothing to install) or
+//! PostgreSQL. [`ImageStore`] holds the images themselves, if they are kept at all, in a folder, S3
+//! or Google Cloud Storage.
 //!
-//! # What is promised
-//! - **Acknowledged is kept.** When a `record_…` has returned, the row survives `kill -9` and, as far
-//!   as the disk keeps its word, the loss of power.
-//! - **Recording twice is recording once.** A prediction has its id before it is recorded, so a
-//!   batch whose acknowledgement was lost can be sent again.
+//! # Guarantees
+//! - **Acknowledged data is kept.** When a `record_…` has returned, the row survives `kill -9` and,
+//!   if the disk syncs as it should, a power cut.
+//! - **Recording twice has no effect.** A prediction has its id before it is recorded, so a batch
+//!   whose acknowledgement was lost can be sent again.
 //! - **Never hangs.** A locked, full, vanished or unreachable database is an error within
-//!   [`PATIENCE`], and [`Fault`] says which.
-//! - **Clocks may jump.** Every time is given by the caller. Ids made by one process rise even when its
-//!   clock falls back, so nothing is listed twice or skipped between pages. After a restart with an
-//!   earlier clock, new ids sort below old ones: they are unique still, and listed among rows of
-//!   that time. Of two feedbacks the one recorded last counts, whatever their clocks said.
+//!   [`PATIENCE`], and [`Fault`] names the kind.
+//! - **Clocks may jump.** The caller gives every time. Ids made by one process increase even when
+//!   its clock goes back, so nothing is listed twice or skipped between pages. After a restart with
+//!   an earlier clock, new ids sort below old ones: they are still unique, and listed among rows of
+//!   that time. Of two feedbacks the one recorded last counts, whatever their times.
 //!
-//! Times are kept to the microsecond.
+//! Times have microsecond precision.
 
 mod audit;
 mod corrections;
@@ -34,6 +34,7 @@ mod page;
 mod prediction;
 mod predictions;
 mod retention;
+mod row;
 mod schema;
 mod store;
 mod timestamp;
@@ -60,6 +61,6 @@ pub use prediction::{
 pub use store::{PATIENCE, PredictionStore};
 pub use training::{NewTraining, Training, TrainingOutcome, TrainingState};
 
-// What the calls are made of.
+// Types used in the calls.
 pub use artifact::Digest;
 pub use jiff::Timestamp;

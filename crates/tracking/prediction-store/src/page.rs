@@ -10,7 +10,7 @@ use crate::{AuditId, PredictionId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimit(u32);
 
-/// A page of none, or of more than anyone would read.
+/// A page size of none, or of more than the maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a page of {0} rows cannot be had; ask for 1 to {max}", max = PageLimit::MAX)]
 pub struct InvalidPageLimit(u32);
@@ -24,7 +24,7 @@ impl PageLimit {
         self.0
     }
 
-    /// One more than a page: tells whether another follows.
+    /// One more than a page, which shows whether another page follows.
     pub(crate) fn and_one(self) -> i64 {
         i64::from(self.0) + 1
     }
@@ -45,7 +45,7 @@ impl TryFrom<u32> for PageLimit {
     }
 }
 
-/// Where a page ended. Its text says nothing to the caller, who hands it back for the next page.
+/// The end of a page. Its text is opaque to the caller, who passes it back for the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(After);
 
@@ -55,7 +55,7 @@ enum After {
     Audit(AuditId),
 }
 
-/// Text that no page ended with, or a cursor of another listing.
+/// Text that is not a cursor, or is a cursor of another listing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor is not one of this listing; leave it out to start from the first page")]
 pub struct InvalidCursor;

@@ -11,19 +11,19 @@ pub struct Prediction {
     pub id: PredictionId,
     /// When it was made.
     pub created_at: Timestamp,
-    /// The name of the key it was asked with; `None` where no keys are configured.
+    /// The name of the key of the request; `None` if no keys are configured.
     pub key_name: Option<String>,
-    /// The file's name as the caller gave it; `None` where it gave none, or once it was forgotten.
+    /// The file's name as the caller gave it; `None` if there was none, or after it was removed.
     pub file: Option<String>,
     /// The model that made it.
     pub model: ModelIdentity,
-    /// What was sent.
+    /// The image that was sent.
     pub image: ImageFacts,
-    /// The predicted class; `None` where a foreign image was refused.
+    /// The predicted class; `None` if a foreign image was refused.
     pub class: Option<String>,
-    /// Its probability, 0 to 1; `None` where a foreign image was refused.
+    /// Its probability, 0 to 1; `None` if a foreign image was refused.
     pub confidence: Option<f64>,
-    /// Every class with its probability, in class order; none where a foreign image was refused.
+    /// Every class with its probability, in class order; none if a foreign image was refused.
     pub probabilities: Vec<ClassProbability>,
     /// Whether the image passed the checks, or there were none.
     pub accepted: bool,
@@ -35,18 +35,18 @@ pub struct Prediction {
     pub timings_ms: TimingsMs,
 }
 
-/// Which model.
+/// The identity of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     /// Its name in the registry.
     pub name: String,
-    /// Its version in the registry, where it has one.
+    /// Its version in the registry, if it has one.
     pub version: Option<String>,
     /// SHA-256 of its weights.
     pub digest: Digest,
 }
 
-/// What was sent, without its pixels.
+/// The image that was sent, without its pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// SHA-256 of the bytes that were sent.
@@ -57,16 +57,16 @@ pub struct ImageFacts {
     pub width: u32,
     /// Rows of pixels.
     pub height: u32,
-    /// As Pillow names it: `L`, `RGB`, …
+    /// By Pillow's names: `L`, `RGB`, …
     pub colour_mode: String,
-    /// The intensity window a DICOM image was seen through.
+    /// The intensity window of a DICOM image.
     pub window: Option<IntensityWindow>,
-    /// Whether the image store holds it. For what becomes of it later see
+    /// Whether the image store has it. For later changes see
     /// [`PredictionStore::image_was_stored`](crate::PredictionStore::image_was_stored).
     pub stored: bool,
 }
 
-/// The Hounsfield units that are shown from black to white.
+/// The range of Hounsfield units displayed, from black to white.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct IntensityWindow {
     /// The middle, in Hounsfield units.
@@ -75,7 +75,7 @@ pub struct IntensityWindow {
     pub width: f64,
 }
 
-/// Where the time went, in milliseconds.
+/// The time of each step, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TimingsMs {
     /// Decoding and resizing.
@@ -88,7 +88,7 @@ pub struct TimingsMs {
     pub total: f64,
 }
 
-/// One class's share.
+/// One class's probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassProbability {
     /// The class.
@@ -97,7 +97,7 @@ pub struct ClassProbability {
     pub probability: f64,
 }
 
-/// A prediction with the feedback that counts.
+/// A prediction with its last feedback.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PredictionRow {
     /// The prediction.

@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::QueryBuilder;
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::{parsed, storable};
 use crate::{
@@ -20,11 +21,11 @@ const COLUMNS: &str = "p.id, p.created_at_us, p.key_name, p.file, p.model_name, 
     f.key_name AS feedback_key_name, f.class AS feedback_class, f.note AS feedback_note";
 const TABLES: &str = "predictions p LEFT JOIN feedback f ON f.id = p.feedback_id";
 
-/// Rows of one INSERT: 25 values each, and SQLite takes 32 766.
+/// Rows of one INSERT: 25 values each, and SQLite accepts 32 766.
 const ROWS_AT_ONCE: usize = 500;
 
 impl PredictionStore {
-    /// Records a prediction. One that is recorded already stays as it is.
+    /// Records a prediction. One that is already recorded is unchanged.
     ///
     /// # Errors
     /// [`StoreError::NotFinite`] for NaN and infinities, [`StoreError::Database`].
@@ -32,8 +33,8 @@ impl PredictionStore {
         self.record_predictions(std::slice::from_ref(prediction)).await
     }
 
-    /// Records predictions, all or none, in one transaction: one wait for the disk for all of them.
-    /// Those that are recorded already stay as they are.
+    /// Records predictions, all or none, in one transaction, which waits for the disk once. Those
+    /// that are already recorded are unchanged.
     ///
     /// # Errors
     /// [`StoreError::NotFinite`] for NaN and infinities, [`StoreError::Database`].
@@ -92,7 +93,7 @@ impl PredictionStore {
         self.within_patience("record predictions", work).await
     }
 
-    /// One prediction, with the feedback that counts.
+    /// One prediction, with its last feedback.
     ///
     /// # Errors
     /// [`StoreError::UnknownPrediction`], [`StoreError::InvalidRow`] or [`StoreError::Database`].
@@ -158,7 +159,7 @@ fn check_numbers(prediction: &Prediction) -> Result<()> {
         .map_or(Ok(()), |(what, value)| Err(StoreError::NotFinite { what, value }))
 }
 
-/// An object, so that each database can take it apart; in class order.
+/// An object, so that each database can read its entries; in class order.
 fn probabilities_to_json(shares: &[ClassProbability]) -> String {
     let entry = |share: &ClassProbability| (storable(&share.class), Value::from(share.probability));
     Value::Object(shares.iter().map(entry).collect()).to_string()
@@ -176,39 +177,40 @@ fn probabilities_from_json(text: &str) -> Result<Vec<ClassProbability>> {
         .collect()
 }
 
-/// The columns of [`COLUMNS`].
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    created_at_us: i64,
-    key_name: Option<String>,
-    file: Option<String>,
-    model_name: String,
-    model_version: Option<String>,
-    model_digest: String,
-    image_sha256: String,
-    image_format: String,
-    image_width: i64,
-    image_height: i64,
-    image_colour_mode: String,
-    image_window_centre: Option<f64>,
-    image_window_width: Option<f64>,
-    image_stored: bool,
-    class: Option<String>,
-    confidence: Option<f64>,
-    probabilities: String,
-    accepted: bool,
-    grey_correlation: Option<f64>,
-    feature_distance: Option<f64>,
-    decode_ms: f64,
-    wait_ms: f64,
-    inference_ms: f64,
-    total_ms: f64,
-    feedback_id: Option<String>,
-    feedback_created_at_us: Option<i64>,
-    feedback_key_name: Option<String>,
-    feedback_class: Option<String>,
-    feedback_note: Option<String>,
+row! {
+    /// The columns of [`COLUMNS`].
+    struct Stored {
+        id: String,
+        created_at_us: i64,
+        key_name: Option<String>,
+        file: Option<String>,
+        model_name: String,
+        model_version: Option<String>,
+        model_digest: String,
+        image_sha256: String,
+        image_format: String,
+        image_width: i64,
+        image_height: i64,
+        image_colour_mode: String,
+        image_window_centre: Option<f64>,
+        image_window_width: Option<f64>,
+        image_stored: bool,
+        class: Option<String>,
+        confidence: Option<f64>,
+        probabilities: String,
+        accepted: bool,
+        grey_correlation: Option<f64>,
+        feature_distance: Option<f64>,
+        decode_ms: f64,
+        wait_ms: f64,
+        inference_ms: f64,
+        total_ms: f64,
+        feedback_id: Option<String>,
+        feedback_created_at_us: Option<i64>,
+        feedback_key_name: Option<String>,
+        feedback_class: Option<String>,
+        feedback_note: Option<String>,
+    }
 }
 
 impl TryFrom<Stored> for PredictionRow {

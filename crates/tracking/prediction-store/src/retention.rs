@@ -1,4 +1,4 @@
-//! What is forgotten, and when. The caller decides the times.
+//! Which data is removed, and when. The caller decides the times.
 
 use artifact::Digest;
 use jiff::Timestamp;
@@ -7,15 +7,16 @@ use sqlx::QueryBuilder;
 use crate::database::on;
 use crate::{PredictionStore, Result};
 
-/// Rows of one step: so few that writers who wait for their turn do not notice.
+/// Rows of one step: few enough that waiting writers do not notice.
 const ROWS_AT_ONCE: i64 = 1000;
 
 impl PredictionStore {
-    /// Forgets the file names of predictions made before `cutoff`: names tell of persons. The rows
-    /// stay. Says how many names went.
+    /// Removes the file names of predictions made before `cutoff`, since names may identify
+    /// persons. The rows stay. Returns how many names were removed.
     ///
     /// # Errors
-    /// [`StoreError::Database`](crate::StoreError::Database); what was forgotten until then is.
+    /// [`StoreError::Database`](crate::StoreError::Database); names removed before the error stay
+    /// removed.
     pub async fn forget_file_names(&self, cutoff: Timestamp) -> Result<u64> {
         self.in_steps(
             "forget file names",
@@ -26,11 +27,12 @@ impl PredictionStore {
         .await
     }
 
-    /// Forgets the notes of feedback given before `cutoff`: they are free text about a scan. The
-    /// classes that were named stay. Says how many notes went.
+    /// Removes the notes of feedback given before `cutoff`, since they are free text about a scan.
+    /// The named classes stay. Returns how many notes were removed.
     ///
     /// # Errors
-    /// [`StoreError::Database`](crate::StoreError::Database); what was forgotten until then is.
+    /// [`StoreError::Database`](crate::StoreError::Database); notes removed before the error stay
+    /// removed.
     pub async fn forget_notes(&self, cutoff: Timestamp) -> Result<u64> {
         self.in_steps(
             "forget notes",
@@ -41,11 +43,12 @@ impl PredictionStore {
         .await
     }
 
-    /// Removes predictions made before `cutoff` with all feedback on them. Says how many predictions
-    /// went.
+    /// Removes predictions made before `cutoff` with all feedback on them. Returns how many
+    /// predictions were removed.
     ///
     /// # Errors
-    /// [`StoreError::Database`](crate::StoreError::Database); what was removed until then is.
+    /// [`StoreError::Database`](crate::StoreError::Database); rows removed before the error stay
+    /// removed.
     pub async fn remove_predictions(&self, cutoff: Timestamp) -> Result<u64> {
         self.in_steps(
             "remove old predictions",
@@ -56,7 +59,7 @@ impl PredictionStore {
         .await
     }
 
-    /// Notes that the image store holds this image now, for every prediction on it.
+    /// Records that the image store has this image now, for every prediction on it.
     ///
     /// # Errors
     /// [`StoreError::Database`](crate::StoreError::Database).
@@ -64,8 +67,8 @@ impl PredictionStore {
         self.note_stored(&[image], true).await
     }
 
-    /// Notes that the image store holds these images no longer:
-    /// what [`ImageStore::remove_older_than`](crate::ImageStore::remove_older_than) removed.
+    /// Records that the image store no longer has these images, which
+    /// [`ImageStore::remove_older_than`](crate::ImageStore::remove_older_than) removed.
     ///
     /// # Errors
     /// [`StoreError::Database`](crate::StoreError::Database).

@@ -1,4 +1,4 @@
-//! The tables, version by version. A version that was released is never changed: add the next.
+//! The tables, version by version. A released version is never changed: add the next one.
 
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -19,12 +19,13 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(VERSIONS.into_iter().map(migration).collect())
 }
 
-/// Brings the tables to [`NEWEST`], and checks that those it finds are ours.
+/// Migrates the tables to [`NEWEST`], and checks that existing tables are ours.
 pub(crate) async fn bring_up_to_date(pool: &Pool) -> Result<(), MigrateError> {
     let migrator = migrator();
     let outcome = on!(pool, pool => migrator.run(pool).await);
-    // PostgreSQL lets in one at a time. SQLite has no such lock, so that of two that open a new
-    // file at once, one may find the other's tables half-way. Looked at again, they are whole.
+    // PostgreSQL admits one process at a time. SQLite has no such lock: if two processes open a new
+    // file at once, one may see the other's tables half finished. A second look finds them
+    // complete.
     match (outcome, pool) {
         (
             Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)),
@@ -34,7 +35,7 @@ pub(crate) async fn bring_up_to_date(pool: &Pool) -> Result<(), MigrateError> {
     }
 }
 
-/// The version of the tables that a database has.
+/// The version of a database's tables.
 pub(crate) async fn version(pool: &Pool) -> Result<i64, sqlx::Error> {
     on!(pool, pool => {
         sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")

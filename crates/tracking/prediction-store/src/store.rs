@@ -10,14 +10,14 @@ use crate::database_url::Address;
 use crate::error::fault_of;
 use crate::{DatabaseUrl, Fault, Result, StoreError, schema};
 
-/// The longest that one call takes, whatever state the database is in. Removing old rows is done in
-/// many steps, each of them within this.
+/// The longest time of one call, in any state of the database. Old rows are removed in many steps,
+/// each of them within this time.
 pub const PATIENCE: Duration = LOCK_PATIENCE.saturating_mul(2);
 
-/// How long [`PredictionStore::can_be_written`] waits: whoever asks for readiness waits no longer.
+/// How long [`PredictionStore::can_be_written`] waits: readiness checks do not wait longer.
 const READINESS_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Between two tries to open a file that others open too.
+/// The pause between two attempts to open a file that other processes open too.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// Predictions, feedback, audit and trainings. Cheap to clone; all clones share the connections.
@@ -30,12 +30,12 @@ pub struct PredictionStore {
 }
 
 impl PredictionStore {
-    /// Opens the database, makes what is missing (SQLite's file and its folder, the tables), and brings
-    /// older tables up to date.
+    /// Opens the database, creates missing parts (SQLite's file and its folder, the tables), and
+    /// migrates older tables.
     ///
     /// # Errors
-    /// [`StoreError::NewerSchema`] where a newer release wrote it, [`StoreError::ForeignSchema`] where
-    /// someone else did, [`StoreError::Database`] where it cannot be opened.
+    /// [`StoreError::NewerSchema`] if a newer release wrote it, [`StoreError::ForeignSchema`] if
+    /// another program did, [`StoreError::Database`] if it cannot be opened.
     pub async fn open(url: &DatabaseUrl) -> Result<Self> {
         let shown_as = url.to_string();
         let refuse = |fault, source| StoreError::Database {
@@ -50,7 +50,7 @@ impl PredictionStore {
                 Address::Postgres(options) => {
                     let pool = database::postgres(options.as_ref().clone())
                         .await
-                        // Refused connections are tried again until the time is over.
+                        // Refused connections are retried until the time is over.
                         .map_err(|error| match error {
                             sqlx::Error::PoolTimedOut => refuse(Fault::Unavailable, error.into()),
                             error => refuse(fault_of(&error), error.into()),
@@ -71,10 +71,10 @@ impl PredictionStore {
         }
     }
 
-    /// Whether the database answers and its file is in place: for readiness.
+    /// Whether the database answers and its file is in place: for the readiness check.
     ///
     /// # Errors
-    /// What is the matter.
+    /// The fault.
     pub async fn is_alive(&self) -> Result<()> {
         let look = async {
             on!(&self.read, pool => {
@@ -84,15 +84,15 @@ impl PredictionStore {
         self.within_patience("look", look).await
     }
 
-    /// Whether something can be written and kept at this moment: for readiness. It writes, so that
-    /// a full disk is told from one that is nearly so, but changes nothing that anybody reads.
+    /// Whether data can be written and kept now: for the readiness check. It writes, because only
+    /// this distinguishes a full disk from a nearly full one, but it changes no data.
     ///
     /// # Errors
-    /// What is the matter, within two seconds.
+    /// The fault, within two seconds.
     pub async fn can_be_written(&self) -> Result<()> {
         let write = async {
             match &self.write {
-                // A page of the file, through the write-ahead log and to the disk.
+                // Writes a page of the file, through the write-ahead log and to the disk.
                 Pool::Sqlite(pool) => {
                     sqlx::query("PRAGMA user_version = 0").execute(pool).await.map(|_| ())
                 }
@@ -115,15 +115,15 @@ impl PredictionStore {
         self.within_patience("write", in_time).await
     }
 
-    /// Ends the connections, once the calls that run have ended. What was acknowledged is kept
-    /// without this too; SQLite's file is then one file again.
+    /// Closes the connections, once running calls have ended. Acknowledged data is also kept
+    /// without this; SQLite's data is then in one file again.
     pub async fn close(self) {
         self.read.close().await;
         self.write.close().await;
     }
 
-    /// Does `work`, and says what failed in which database. A result counts only while SQLite's file
-    /// is where it was: what is written to a removed file is lost.
+    /// Does `work`, and adds the action and the database to an error. A result only counts if
+    /// SQLite's file is still in its place: data written to a removed file is lost.
     pub(crate) async fn within_patience<T>(
         &self,
         action: &'static str,
@@ -141,7 +141,8 @@ impl PredictionStore {
         Err(StoreError::Database { action, database: self.shown_as.clone(), fault, source })
     }
 
-    /// SQLite's connections run out when its lock is held, PostgreSQL's when it is gone.
+    /// A timeout for a connection means a held lock in SQLite, and an unreachable server in
+    /// PostgreSQL.
     fn fault_of(&self, error: &sqlx::Error) -> Fault {
         match (error, &self.file) {
             (sqlx::Error::PoolTimedOut, None) => Fault::Unavailable,
@@ -150,8 +151,8 @@ impl PredictionStore {
     }
 }
 
-/// While one process makes the file, or the last one that had it closes it, SQLite tells others that
-/// it is locked at once, whatever patience it was told to have.
+/// While one process creates the file, or the last process closes it, SQLite reports a lock to
+/// others at once, whatever timeout is set.
 async fn open_sqlite_patiently(path: &Path, shown_as: &str) -> Result<PredictionStore> {
     let began = Instant::now();
     loop {
@@ -183,7 +184,7 @@ async fn open_sqlite(path: &Path, shown_as: &str) -> Result<PredictionStore> {
         .await
         .map_err(by_database)?;
     prepare(&first, shown_as).await?;
-    // From here on a missing file is an error, not a reason to begin anew.
+    // From here on a missing file is an error, not a reason to create a new one.
     let write = database::sqlite_writer(options.clone()).await.map_err(by_database)?;
     first.close().await;
     let file = OpenFile::at(path).map_err(|error| refuse(Fault::Missing, error.into()))?;
@@ -195,8 +196,8 @@ async fn open_sqlite(path: &Path, shown_as: &str) -> Result<PredictionStore> {
     })
 }
 
-/// The file is for its owner alone, and SQLite makes those beside it as it is. One that others could
-/// read is closed to them; one that belongs to somebody else is left to them.
+/// Only the owner may read the file, and SQLite gives the files beside it the same rights. A file
+/// that others could read is closed to them; a file of another owner is left as it is.
 fn make_private(path: &Path) -> std::io::Result<()> {
     const OWNER: u32 = 0o600;
     let name = path.as_os_str();
@@ -208,7 +209,7 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     for file in std::iter::once(name.to_owned()).chain(beside) {
         match std::fs::metadata(&file) {
             Ok(there) if there.is_file() && there.mode() & 0o077 != 0 => {
-                // Whoever may write it may not be its owner.
+                // A user who may write it may not be its owner.
                 let _ = std::fs::set_permissions(&file, Permissions::from_mode(OWNER));
             }
             _ => {}
@@ -221,7 +222,7 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Brings the tables up to date.
+/// Migrates the tables.
 async fn prepare(pool: &Pool, shown_as: &str) -> Result<()> {
     let database = || shown_as.to_owned();
     let failed = |error: sqlx::Error| StoreError::Database {

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::database::on;
+use crate::row::row;
 use crate::timestamp::from_microseconds;
 use crate::values::{parsed, parsed_digest, storable};
 use crate::{PageLimit, PredictionStore, Result, StoreError, TrainingId};
@@ -12,45 +13,45 @@ use crate::{PageLimit, PredictionStore, Result, StoreError, TrainingId};
 pub struct NewTraining {
     /// When it starts.
     pub started_at: Timestamp,
-    /// The name of the key it was asked for with.
+    /// The name of the key of the request.
     pub key_name: Option<String>,
-    /// SHA-256 of the weights that serve while it runs.
+    /// SHA-256 of the weights served while it runs.
     pub model_before: Digest,
 }
 
 /// How a training ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrainingOutcome {
-    /// A model came of it, and serves now.
+    /// It made a model, which is served now.
     Promoted {
         /// SHA-256 of its weights.
         model_after: Digest,
-        /// Why it was let in.
+        /// Why it was accepted.
         reason: String,
     },
-    /// A model came of it, and the old one serves on.
+    /// It made a model, but the old one is still served.
     Kept {
         /// SHA-256 of the new model's weights.
         model_after: Digest,
-        /// Why it was not let in.
+        /// Why it was not accepted.
         reason: String,
     },
-    /// No model came of it.
+    /// It made no model.
     Failed {
-        /// What went wrong.
+        /// The error.
         reason: String,
     },
 }
 
-/// What state a training is in.
+/// The state of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingState {
-    /// It runs.
+    /// It is running.
     Running,
-    /// A model came of it.
+    /// It made a model.
     Succeeded,
-    /// No model came of it.
+    /// It made no model.
     Failed,
 }
 
@@ -63,17 +64,17 @@ pub struct Training {
     pub started_at: Timestamp,
     /// When it ended; `None` while it runs.
     pub finished_at: Option<Timestamp>,
-    /// The name of the key it was asked for with.
+    /// The name of the key of the request.
     pub key_name: Option<String>,
-    /// What state it is in.
+    /// Its state.
     pub state: TrainingState,
-    /// SHA-256 of the weights that served when it started.
+    /// SHA-256 of the weights served when it started.
     pub model_before: Digest,
-    /// SHA-256 of the weights that came of it.
+    /// SHA-256 of the weights that it made.
     pub model_after: Option<Digest>,
-    /// Whether those serve since; `None` while it runs.
+    /// Whether those are served since; `None` while it runs.
     pub promoted: Option<bool>,
-    /// Why it ended as it did; `None` while it runs.
+    /// The reason for its outcome; `None` while it runs.
     pub reason: Option<String>,
 }
 
@@ -81,10 +82,10 @@ const COLUMNS: &str = "id, started_at_us, finished_at_us, key_name, state, model
     model_after, promoted, reason";
 
 impl PredictionStore {
-    /// Records that a training starts. One runs at a time, over all servers of this database.
+    /// Records that a training starts. Only one runs at a time, over all servers of this database.
     ///
     /// # Errors
-    /// [`StoreError::TrainingRuns`] where one runs, [`StoreError::Database`].
+    /// [`StoreError::TrainingRuns`] if one runs, [`StoreError::Database`].
     pub async fn start_training(&self, training: &NewTraining) -> Result<TrainingId> {
         let id = TrainingId::new(training.started_at);
         let work = async {
@@ -111,7 +112,7 @@ impl PredictionStore {
     /// Records how the running training `id` ended.
     ///
     /// # Errors
-    /// [`StoreError::UnknownTraining`] where it does not run, [`StoreError::Database`].
+    /// [`StoreError::UnknownTraining`] if it is not running, [`StoreError::Database`].
     pub async fn finish_training(
         &self,
         id: TrainingId,
@@ -150,8 +151,8 @@ impl PredictionStore {
         }
     }
 
-    /// Records that whatever training runs has failed: for a server that starts and finds one of which
-    /// nothing is left. Says whether there was one.
+    /// Records that any running training has failed: for a server that starts and finds a training
+    /// without processes. Returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -223,17 +224,18 @@ impl TrainingState {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Stored {
-    id: String,
-    started_at_us: i64,
-    finished_at_us: Option<i64>,
-    key_name: Option<String>,
-    state: String,
-    model_before: String,
-    model_after: Option<String>,
-    promoted: Option<bool>,
-    reason: Option<String>,
+row! {
+    struct Stored {
+        id: String,
+        started_at_us: i64,
+        finished_at_us: Option<i64>,
+        key_name: Option<String>,
+        state: String,
+        model_before: String,
+        model_after: Option<String>,
+        promoted: Option<bool>,
+        reason: Option<String>,
+    }
 }
 
 impl TryFrom<Stored> for Training {

@@ -1,10 +1,10 @@
-//! Values as both databases hold them.
+//! Values in the form that both databases can store.
 
 use artifact::Digest;
 
 use crate::{Result, StoreError};
 
-/// Text that both databases hold: PostgreSQL has no NUL in its text.
+/// Text that both databases can store: PostgreSQL has no NUL in its text.
 pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -1,11 +1,11 @@
-//! What Python needs to load the model: three files, because MLflow knows three ways.
+//! The Python environment for loading the model: three files, because MLflow supports three ways.
 
 use serde_json::json;
 
-/// The Python that the loader is tested with.
+/// The Python version that the loader is tested with.
 pub(crate) const PYTHON: &str = "3.11";
 
-/// The packages that the loader imports. `tests/registry` holds them against those that it is
+/// The packages that the loader imports. `tests/registry` compares them with those that it is
 /// tested with.
 pub(crate) const REQUIREMENTS: &str = "\
 mlflow>=3

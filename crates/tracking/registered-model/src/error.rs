@@ -24,10 +24,10 @@ pub enum Error {
     Foreign {
         /// The version.
         version: String,
-        /// The tag that it lacks.
+        /// The missing tag.
         tag: &'static str,
     },
-    /// A file is not the one that was registered.
+    /// A file is not the registered one.
     #[error(
         "trust {file} of {version}: its SHA-256 is {found}, registered was {recorded}; the \
          server's file was changed or damaged"
@@ -39,7 +39,7 @@ pub enum Error {
         file: String,
         /// The digest that was registered.
         recorded: Digest,
-        /// The digest of the file that came.
+        /// The digest of the downloaded file.
         found: Digest,
     },
     /// The list of files is not one of ours.
@@ -49,7 +49,7 @@ pub enum Error {
         version: String,
         /// The file among its artifacts.
         file: String,
-        /// What is wrong with it.
+        /// The error.
         reason: String,
     },
 }

@@ -1,4 +1,5 @@
-//! The input example: a drawn picture. A scan would be somebody's, and registries are read by many.
+//! The input example: a drawn picture. A scan would belong to a person, and many people read
+//! registries.
 
 use std::io::Cursor;
 
@@ -31,7 +32,7 @@ fn encoded(image_size: u32) -> String {
     STANDARD.encode(png.into_inner())
 }
 
-/// An ellipse with two darker ones in it, on black: the outline of a chest, and no more.
+/// An ellipse with two darker ones in it, on black: the outline of a chest.
 fn drawing(image_size: u32) -> GrayImage {
     let inside = |x: f32, y: f32, [centre, width, height]: [f32; 3]| {
         ((x - centre) / width).powi(2) + ((y - 0.5) / height).powi(2) < 1.0

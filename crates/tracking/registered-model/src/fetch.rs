@@ -1,4 +1,4 @@
-//! A version's files, from the server to a folder.
+//! Downloads a version's files from the server to a folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use crate::package::{
 };
 use crate::{Error, Result};
 
-/// What was fetched.
+/// The fetched files.
 #[derive(Debug)]
 pub struct Fetched {
     /// The model folder's files.
     pub files: Vec<String>,
-    /// What the digests of all files of the version come to.
+    /// The digest of the digests of all files of the version.
     pub digest: Digest,
 }
 
-/// Downloads a version into a folder, as the model folder that was registered: every file is held
-/// against the digest that the version was registered with.
+/// Downloads a version into a folder, as the model folder that was registered: every file is
+/// checked against the digest that the version was registered with.
 ///
 /// # Errors
-/// When the version is not one of `register`'s, a file is missing or not the one that was
-/// registered, the server cannot be reached, or a file cannot be written. Files that came before
-/// stay.
+/// When the version was not registered by `register`, a file is missing or is not the registered
+/// one, the server cannot be reached, or a file cannot be written. Files downloaded before the
+/// error stay.
 pub fn fetch(client: &Client, version: &ModelVersion, folder: &Path) -> Result<Fetched> {
     let download = Download::begin(client, version)?;
     let mut files = Vec::new();
@@ -43,7 +43,7 @@ pub fn fetch(client: &Client, version: &ModelVersion, folder: &Path) -> Result<F
 /// The digests of the images that a version was trained on.
 ///
 /// # Errors
-/// As [`fetch`], and when the list is not one of digests.
+/// As [`fetch`], and when the list does not consist of digests.
 pub fn training_images(client: &Client, version: &ModelVersion) -> Result<BTreeSet<Digest>> {
     let download = Download::begin(client, version)?;
     let bytes = download.bytes(TRAINING_IMAGES_FILE)?;
@@ -54,11 +54,11 @@ pub fn training_images(client: &Client, version: &ModelVersion) -> Result<BTreeS
     })
 }
 
-/// The model folder in what [`Package::write`](crate::Package::write) wrote, and the digests of
+/// The model folder in the output of [`Package::write`](crate::Package::write), and the digests of
 /// the images that the model was trained on.
 ///
 /// # Errors
-/// When the list of images is missing or not one of digests.
+/// When the list of images is missing or does not consist of digests.
 pub fn kept(folder: &Path) -> Result<(PathBuf, BTreeSet<Digest>)> {
     let file = folder.join(TRAINING_IMAGES_FILE);
     let images = digests_of(&artifact::read_bytes(&file)?).map_err(|error| Error::List {
@@ -73,7 +73,7 @@ fn digests_of(lines: &[u8]) -> std::result::Result<BTreeSet<Digest>, InvalidDige
     String::from_utf8_lossy(lines).lines().map(str::parse).collect()
 }
 
-/// A version whose list of digests is there and right.
+/// A version whose list of digests exists and is valid.
 struct Download<'a> {
     artifacts: Artifacts<'a>,
     name: String,
@@ -99,7 +99,7 @@ impl<'a> Download<'a> {
         Ok(download)
     }
 
-    /// Downloads a file, which must be the one that was registered.
+    /// Downloads a file, which must be the registered one.
     fn file(&self, path: &str, to: &Path) -> Result<()> {
         let list_error = |reason: String| Error::List {
             version: self.name.clone(),

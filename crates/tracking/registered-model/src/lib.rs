@@ -1,18 +1,18 @@
 //! The model folder as a version of a registered model of MLflow, and back.
 //!
 //! ```text
-//! MLmodel                              what MLflow reads: flavor, signature, example   mlmodel
+//! MLmodel                              flavor, signature, example for MLflow           mlmodel
 //! requirements.txt, conda.yaml, …      what the loader needs                           environment
 //! code/hounsfield_model.py             the loader, for mlflow.pyfunc                   hounsfield_model.py
 //! data/…                               the model folder, byte by byte                  package
-//! evaluation/scores.json               what evaluate said of it
-//! input_example.json, …                a drawn picture, nobody's scan                  example
-//! training_images.txt                  digests of what it was trained on               package
+//! evaluation/scores.json               the scores of evaluate
+//! input_example.json, …                a drawn picture, not a scan                     example
+//! training_images.txt                  digests of the training images                  package
 //! digests.json                         SHA-256 of each of these but MLmodel            package
 //! ```
 //!
-//! A version carries the digest of `digests.json` as a tag, so that what [`fetch()`] brings is what
-//! was registered, whatever happened to the server's files since.
+//! A version has the digest of `digests.json` as a tag, so that [`fetch()`] returns exactly the
+//! registered files, whatever happened to the server's files since.
 
 mod environment;
 mod error;

@@ -1,4 +1,4 @@
-//! `MLmodel`, by which MLflow knows a model: flavors, signature, example.
+//! `MLmodel`, MLflow's description of a model: flavors, signature, example.
 //!
 //! Format: <https://mlflow.org/docs/latest/ml/model/#storage-format>, and what
 //! `mlflow.models.Model.to_yaml` of MLflow 3.17 writes.
@@ -15,7 +15,7 @@ pub(crate) const FILE: &str = "MLmodel";
 /// The module that `mlflow.pyfunc` imports.
 pub(crate) const LOADER_MODULE: &str = "hounsfield_model";
 
-/// What the server calls a model.
+/// The server's IDs for a model.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
     /// The logged model.
@@ -75,7 +75,7 @@ fn signature(description: &ModelDescription) -> Value {
         .into_iter()
         .chain(probabilities)
         .collect();
-    // Each list is text within the YAML: that is how MLflow writes it.
+    // Each list is text within the YAML: that is MLflow's format.
     json!({
         "inputs": json!([column("binary", "image")]).to_string(),
         "outputs": Value::from(outputs).to_string(),

@@ -15,7 +15,7 @@ use crate::environment::{self, CONDA_FILE, REQUIREMENTS, REQUIREMENTS_FILE, VIRT
 use crate::example::{self, EXAMPLE_FILE, SERVING_FILE};
 use crate::mlmodel::{self, Identity};
 
-/// The digests of all files but `MLmodel`, which names the model that the files make.
+/// The digests of all files except `MLmodel`, which contains the model's ID.
 pub const DIGESTS_FILE: &str = "digests.json";
 /// The tag of a logged model and its versions that holds the digest of [`DIGESTS_FILE`].
 pub const DIGESTS_TAG: &str = "hounsfield.digests";
@@ -24,11 +24,11 @@ pub(crate) const TRAINING_IMAGES_FILE: &str = "training_images.txt";
 /// The folder that holds the model folder's files.
 pub(crate) const DATA_FOLDER: &str = "data";
 
-/// The module that `MLmodel` names, and what is in it.
+/// The module that `MLmodel` names, and its content.
 const LOADER_FILE: &str = "code/hounsfield_model.py";
 const LOADER: &str = include_str!("hounsfield_model.py");
 
-/// The files of the model folder, and whether a model can do without.
+/// The files of the model folder, and whether they are required.
 pub(crate) const MODEL_FILES: [(&str, Need); 7] = [
     (ModelDescription::FILE, Need::Always),
     (ModelDescription::WEIGHTS_FILE, Need::Always),
@@ -46,7 +46,7 @@ pub(crate) enum Need {
     WhereThere,
 }
 
-/// Everything that is uploaded, in the order of its paths.
+/// All files to upload, in the order of their paths.
 #[derive(Debug)]
 pub struct Package {
     description: ModelDescription,
@@ -57,27 +57,27 @@ pub struct Package {
 /// One of its files.
 #[derive(Debug)]
 pub struct PackageFile {
-    /// Where it lies among the artifacts.
+    /// Its path among the artifacts.
     pub path: ArtifactPath,
-    /// What is in it.
+    /// Its content.
     pub content: Content,
 }
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Debug)]
 pub enum Content {
-    /// The same as in a file of this machine.
+    /// The content of a file on this machine.
     File(PathBuf),
     /// These bytes.
     Bytes(Vec<u8>),
 }
 
 impl Package {
-    /// Packs a model folder, with the scores that `evaluate` gave it and the digests of the images
-    /// that it was trained on.
+    /// Packs a model folder, with the scores from `evaluate` and the digests of the images that it
+    /// was trained on.
     ///
     /// # Errors
-    /// When a file is missing or cannot be read, or the folder holds no model.
+    /// When a file is missing or cannot be read, or the folder does not contain a model.
     pub fn new(model: &Path, scores: Vec<u8>, training_images: &BTreeSet<Digest>) -> Result<Self> {
         let description = ModelDescription::read(model)?;
         let mut contents: BTreeMap<String, Content> = written(&description, scores)
@@ -110,17 +110,17 @@ impl Package {
         Ok(Self { description, files, digest })
     }
 
-    /// What `model.json` says.
+    /// The content of `model.json`.
     pub fn description(&self) -> &ModelDescription {
         &self.description
     }
 
-    /// All files but `MLmodel`.
+    /// All files except `MLmodel`.
     pub fn files(&self) -> &[PackageFile] {
         &self.files
     }
 
-    /// Writes all files but `MLmodel` below a folder.
+    /// Writes all files except `MLmodel` below a folder.
     ///
     /// # Errors
     /// When a file cannot be read or written.
@@ -137,7 +137,7 @@ impl Package {
         Ok(())
     }
 
-    /// `MLmodel`, once the server has said what it calls the model.
+    /// `MLmodel`, once the server has returned the model's ID.
     pub fn mlmodel(&self, identity: Identity<'_>) -> PackageFile {
         PackageFile {
             path: ArtifactPath::new(mlmodel::FILE).expect("the name is plain"),
@@ -145,8 +145,8 @@ impl Package {
         }
     }
 
-    /// The digest of [`DIGESTS_FILE`], and so of every file but `MLmodel`. The same model, scores
-    /// and training images have the same one.
+    /// The digest of [`DIGESTS_FILE`], and so of every file except `MLmodel`. The same model,
+    /// scores and training images give the same digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -161,7 +161,7 @@ impl Content {
     }
 }
 
-/// The files that are written for the package.
+/// The files written for the package.
 fn written(description: &ModelDescription, scores: Vec<u8>) -> [(&'static str, Vec<u8>); 7] {
     let image_size = description.preprocessing.image_size;
     [
@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// A model folder that was never calibrated; the package does not look into the weights.
+    /// A model folder that was never calibrated; the package does not read the weights.
     fn model_folder() -> tempfile::TempDir {
         let digest = Digest::of(b"x");
         let description = json!({

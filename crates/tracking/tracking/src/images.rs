@@ -9,10 +9,10 @@ use mlflow::{Dataset, DatasetFields};
 use serde_json::{Value, json};
 use url::Url;
 
-/// The longest digest that MLflow takes.
+/// The longest digest that MLflow accepts.
 const DIGEST_CHARACTERS: usize = 36;
 
-/// What images are used for.
+/// The purpose of the images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataUse {
     /// The training and validation images.
@@ -37,10 +37,10 @@ impl DataUse {
     }
 }
 
-/// The images of a manifest that are used, with their numbers by split and class.
+/// The images in use of a manifest, with their numbers by split and class.
 ///
-/// Two data sets of one name and digest are one to the server, which keeps what the first said. So
-/// the digest is that of the images that are used, not of them all.
+/// The server treats two data sets with the same name and digest as one, and keeps the first. So
+/// the digest is that of the images in use, not of all images.
 pub(crate) fn dataset(
     data: &DataConfig,
     manifest: &Manifest,
@@ -79,8 +79,8 @@ fn kind(source: &SourceConfig) -> &'static str {
     }
 }
 
-/// A name to know the images by, and where they come from. Without login and query of an address,
-/// and without a link that is all it takes to get the file: either may be a secret.
+/// A name for the images, and their source. Without login and query of an address, and without a
+/// link that gives access to the file: any of these may be a secret.
 fn place(source: &SourceConfig) -> (String, Value) {
     match source {
         SourceConfig::Sample {} => ("synthetic sample".into(), json!({ "kind": "sample" })),
@@ -104,7 +104,7 @@ fn file_stem(path: &Path) -> String {
 
 fn public_part(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else { return "http:".to_owned() };
-    // An address that can have none of them has none to lose.
+    // An address that cannot have them has nothing to remove.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);

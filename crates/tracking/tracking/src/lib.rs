@@ -1,4 +1,4 @@
-//! What the stages tell an MLflow server of their runs, if anybody asked them to.
+//! Logs the stages' runs to an MLflow server, if tracking was requested.
 //!
 //! ```text
 //! config.yaml, MLFLOW_… ─ which server, if any        server
@@ -9,8 +9,8 @@
 //!   ↑ Ctrl-C                                           interruption
 //! ```
 //!
-//! Nothing here can fail a stage, hold it up, or change what it makes: see [`mlflow::Tracker`].
-//! Training and evaluation meet in one run through the spool, which is named after the training.
+//! Nothing here can make a stage fail, delay it, or change its output: see [`mlflow::Tracker`].
+//! Training and evaluation use one run through the spool, which is named after the training.
 
 mod images;
 mod interruption;

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// The program that works on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// Goes on with the run of a training that was broken off, and otherwise begins one.
+    /// Continues the run of an interrupted training, and otherwise begins one.
     Train,
     /// Adds to the run of the training.
     Evaluate,
@@ -19,8 +19,8 @@ impl Program {
         }
     }
 
-    /// The sections of `params.yaml` that decide what it makes, and that no earlier program of the
-    /// run has told.
+    /// The sections of `params.yaml` that affect its result, and that no earlier program of the run
+    /// has logged.
     pub(crate) fn sections(self, params: &Params) -> Vec<(&'static str, Value)> {
         let sections: &[&str] = match self {
             Self::Train => &["ingest", "validation", "prepare_base", "train"],
@@ -30,7 +30,7 @@ impl Program {
         sections.iter().map(|section| (*section, params[*section].take())).collect()
     }
 
-    /// An epoch that is done again comes to the same; scores may be other ones.
+    /// A repeated epoch has the same values; scores may differ.
     pub(crate) fn repeated(self) -> RepeatedPoint {
         match self {
             Self::Train => RepeatedPoint::KeepFirst,

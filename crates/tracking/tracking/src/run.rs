@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::interruption::end_on_interruption;
 use crate::{DataUse, Program, images, server, spools, values};
 
-/// How long a program that is done waits until the server has everything. One that is down is not
-/// waited for.
+/// How long a finished program waits until the server has everything. It does not wait for a server
+/// that is down.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A run on an MLflow server, or nothing at all where nobody asked for tracking. Dropped before
+/// A run on an MLflow server, or nothing if tracking was not requested. If it is dropped before
 /// [`finish`](Self::finish), it ends as failed; Ctrl-C and SIGTERM end it as killed.
 #[derive(Debug)]
 pub struct TrackedRun {
@@ -29,9 +29,8 @@ impl TrackedRun {
         Self { tracker: Tracker::off() }
     }
 
-    /// Begins or goes on with the run of a training, which its id tells apart, if the settings or
-    /// the environment ask for it. What cannot be used as it is turns the tracking off, with a
-    /// warning.
+    /// Begins or continues the run of a training, which is identified by its id, if the settings or
+    /// the environment request it. Unusable settings turn the tracking off, with a warning.
     pub fn begin(settings: &Settings, program: Program, training: &impl fmt::Display) -> Self {
         let tracking = match server(&settings.config.tracking, mlflow::environment) {
             Ok(None) => return Self::off(),
@@ -56,7 +55,7 @@ impl TrackedRun {
         }
     }
 
-    /// Logs the images that are used.
+    /// Logs the images in use.
     pub fn images(&self, settings: &Settings, manifest: &Manifest, of: DataUse) {
         match images::dataset(&settings.config.data, manifest, of) {
             Ok(dataset) => self.tracker.dataset(dataset),
@@ -79,12 +78,12 @@ impl TrackedRun {
         self.tracker.tags([(name, terminal::shown_lines(&value.to_string()))]);
     }
 
-    /// Sets the run's description, in Markdown: what its page shows first.
+    /// Sets the run's description, in Markdown, at the top of its page.
     pub fn describe(&self, markdown: &str) {
         self.tag("mlflow.note.content", &markdown);
     }
 
-    /// Logs a file as it is now.
+    /// Logs a file in its present state.
     pub fn file(&self, path: &str, file: &Path) {
         self.tracker.artifact(path, ArtifactSource::Copy(file));
     }
@@ -94,8 +93,8 @@ impl TrackedRun {
         self.tracker.artifact(path, ArtifactSource::Bytes(text.as_bytes()));
     }
 
-    /// Logs a file that is made for this alone: not at all where nothing is tracked. Of one that
-    /// cannot be made there is a warning and no more.
+    /// Logs a file that is made only for this; it is not made if nothing is tracked. If it cannot
+    /// be made, there is only a warning.
     pub fn bytes<E: fmt::Display>(&self, path: &str, make: impl FnOnce() -> Result<Vec<u8>, E>) {
         if !self.tracker.is_on() {
             return;
@@ -106,9 +105,9 @@ impl TrackedRun {
         }
     }
 
-    /// Ends the run, and gives the server a moment to take what it does not have yet.
+    /// Ends the run, and gives the server a moment to receive the rest.
     pub fn finish(self) {
-        // What is not delivered waits, and the tracker has said so.
+        // Undelivered entries stay in the spool, and the tracker has reported this.
         let _ = self.tracker.finish(RunStatus::Finished, PATIENCE);
     }
 }
@@ -142,14 +141,14 @@ fn tag(name: &str, value: &str) -> Tag {
     Tag::new(Key::cleaned(name), terminal::shown(value))
 }
 
-/// What `dvc` tells the commands that it runs.
+/// The environment that `dvc` gives to the commands it runs.
 #[derive(Debug)]
 struct Dvc {
     /// The experiment's name, under `dvc exp run`.
     experiment: Option<String>,
     /// The commit that the experiment starts from.
     baseline: Option<String>,
-    /// Whether `dvc` runs us at all.
+    /// Whether `dvc` runs this program at all.
     is_there: bool,
 }
 
@@ -163,7 +162,7 @@ impl Dvc {
         }
     }
 
-    /// `dvc.revision` is the commit that `dvc` knows the work by: that of the experiment's
+    /// `dvc.revision` is the commit that `dvc` uses for the work: that of the experiment's
     /// baseline, or under `dvc repro` the one that is checked out.
     fn tags(&self, checked_out: Option<&str>) -> Vec<Tag> {
         let checked_out = checked_out.filter(|_| self.is_there);

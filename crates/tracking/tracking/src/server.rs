@@ -1,14 +1,13 @@
 use config::TrackingConfig;
 use mlflow::{Settings, SettingsError};
 
-/// The server that runs are tracked on, and how to speak to it; `None` where nobody asked for
-/// tracking.
+/// The settings of the server that runs are tracked on; `None` if tracking was not requested.
 ///
-/// Asked for is it by `MLFLOW_TRACKING_URI`, which names the server too, or by `tracking.enabled`.
-/// `lookup` brings the value of an environment variable.
+/// It is requested by `MLFLOW_TRACKING_URI`, which also names the server, or by `tracking.enabled`.
+/// `lookup` returns the value of an environment variable.
 ///
 /// # Errors
-/// When a variable cannot be used as it is.
+/// When a variable has an unusable value.
 pub fn server(
     config: &TrackingConfig,
     lookup: impl Fn(&str) -> Option<String>,
@@ -24,7 +23,7 @@ pub fn server(
     }))
 }
 
-/// The server, for a program that is there to speak to it: to run the program is to ask for it.
+/// The server, for a program whose purpose is to contact it: running the program is the request.
 ///
 /// # Errors
 /// As [`server`].

@@ -1,7 +1,7 @@
-//! Which spool a program goes on with.
+//! Chooses the spool that a program continues.
 //!
-//! The first run of a training lies in `<training>`, further ones in `<training>-2` and so on: the
-//! same inputs may be trained again, once the first run is finished, or for another server.
+//! The first run of a training is in `<training>`, further ones in `<training>-2` and so on: the
+//! same inputs may be trained again, after the first run is finished, or for another server.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ pub(crate) fn choose(
     unreachable!("one of all numbers is free")
 }
 
-/// Whether the program goes on with a run. What another server has stays there.
+/// Whether the program continues a run. A run on another server stays there.
 fn goes_on(program: Program, status: &SpoolStatus, server: &ServerAddress) -> bool {
     let is_there = status.server.as_ref().is_none_or(|known| known == server);
     is_there
@@ -57,7 +57,7 @@ mod tests {
         Settings::for_server(&test_server::closed_address(), |_| None).unwrap()
     }
 
-    /// What a program leaves that could not reach its server.
+    /// Leaves a spool as a program that could not reach its server.
     fn leave(spool: &Path, status: RunStatus) {
         let tracking = Tracking {
             settings: server(),

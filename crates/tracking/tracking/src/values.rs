@@ -1,4 +1,4 @@
-//! Settings and scores, as MLflow keeps them: flat.
+//! Settings and scores in MLflow's flat form.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(crate) fn params(section: &str, settings: &impl Serialize) -> Vec<(String, S
 }
 
 /// Every number in a tree of scores, by its path: `test/classes/normal/recall`. Lists, words and
-/// what is undefined are left out.
+/// undefined values are left out.
 pub(crate) fn scores(prefix: &str, scores: &impl Serialize) -> Vec<(String, f64)> {
     leaves(prefix, '/', scores)
         .into_iter()

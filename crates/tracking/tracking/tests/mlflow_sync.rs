@@ -1,6 +1,6 @@
 //! The real program in a temporary folder.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 use std::fs;
@@ -20,7 +20,7 @@ fn sync(folder: &Path, server: &str) -> Output {
         .unwrap()
 }
 
-/// What a program leaves that could not reach its server.
+/// Leaves a spool as a program that could not reach its server.
 fn leave(spool: &Path, server: &str) {
     let tracking = mlflow::Tracking {
         settings: mlflow::Settings::for_server(server, |_| None).unwrap(),

@@ -20,8 +20,8 @@ impl Params {
 }
 
 impl Params {
-    /// A head that is solved and one that learns by epochs have keys of their own; those without
-    /// effect are refused, so that nobody tunes them in vain.
+    /// A head that is solved and one that learns by epochs have different keys. Keys without effect
+    /// are refused, so that nobody tunes them in vain.
     pub(crate) fn check_head_and_training(&self) -> Result<(), Refusal> {
         let PrepareBaseParams { head, freeze, .. } = &self.prepare_base;
         let TrainParams { solve, descent, .. } = &self.train;
@@ -208,7 +208,7 @@ impl DescentParams {
         self.check_augmentation()
     }
 
-    /// What fine-tuning adds.
+    /// Checks what fine-tuning adds.
     fn check_recipe(&self) -> Result<(), Refusal> {
         let key = |name| format!("train.descent.{name}");
         let (rising, epochs) = (self.warm_up_epochs, self.epochs);

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 /// Section `train`.
 ///
-/// A head is either solved or learns by epochs ([`HeadKind::is_solved`](crate::HeadKind::is_solved)),
-/// and each way has its own keys. Those of the other way must be null, so that no key stands there
-/// without effect.
+/// A head is either solved or learns by epochs
+/// ([`HeadKind::is_solved`](crate::HeadKind::is_solved)), and each way has its own keys. The keys
+/// of the other way must be null, so that every key has an effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainParams {
-    /// Decides the folds of the cross-validation, the order of the images, augmentation, dropout.
+    /// Seed of the folds of the cross-validation, the order of the images, augmentation and
+    /// dropout.
     pub seed: u64,
     /// What cross-validation chooses from, for heads that are solved.
     pub solve: Option<SolveParams>,
@@ -21,23 +22,23 @@ pub struct TrainParams {
     pub class_weights: ClassWeights,
     /// Number format of the base's forward pass.
     pub precision: Precision,
-    /// Where the model runs.
+    /// The device that the model runs on.
     pub device: DeviceChoice,
-    /// What the base sees: how pixels become numbers.
+    /// The input of the base: how pixels become numbers.
     pub normalisation: NormalisationChoice,
-    /// The control: shuffles the training labels, so that nothing true can be learnt. What a model
-    /// scores with this on is what a score is worth without learning.
+    /// The control: shuffles the training labels, so that there is nothing true to learn. The score
+    /// of such a model is what a score is worth without learning.
     pub permute_labels: bool,
 }
 
-/// What a solved head has to choose, and how it is chosen: by cross-validation on the training
-/// split alone, whose folds keep groups (patients, scans, copies) whole.
+/// The choices for a solved head. Cross-validation on the training split alone decides between
+/// them; its folds keep groups (patients, scans, copies) whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SolveParams {
-    /// Parts into which the training images are cut.
+    /// Number of parts that the training images are cut into.
     pub folds: u32,
-    /// How much an error costs, as scikit-learn's `C`: the higher, the closer the fit.
+    /// The cost of an error, as scikit-learn's `C`: the higher, the closer the fit.
     pub strengths: Vec<f64>,
     /// How far a training image's influence reaches, for a kernel head: its gamma is
     /// 1 / (width × features). 1 is scikit-learn's `gamma="scale"`. Empty for a linear head.
@@ -46,7 +47,7 @@ pub struct SolveParams {
     pub cuts: Vec<Vec<String>>,
 }
 
-/// How to go down the gradient. A key that is left out has its default.
+/// How to descend the gradient. A missing key has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DescentParams {
@@ -65,17 +66,17 @@ pub struct DescentParams {
     /// How the learning rate changes over the epochs. Default constant.
     pub schedule: Schedule,
     /// Epochs in which the learning rate rises to its full size before the schedule starts, so that
-    /// the first steps do not spoil what is there. Default 0.
+    /// the first steps do not spoil pretrained weights. Default 0.
     pub warm_up_epochs: u32,
-    /// Discriminative rates: each block of the base that learns has the rate of the one above it
+    /// Discriminative rates: each block of the base that learns has the rate of the block above it
     /// times this, in (0, 1]; the head has the full rate (Howard & Ruder 2018). Default 1.
     pub rate_of_block_below: f64,
-    /// Weight averaging: what is scored and kept is a running average of the weights, of which each
-    /// step keeps this share, in [0, 1). Default 0: the weights themselves.
+    /// Weight averaging: a running average of the weights is scored and kept, and each step keeps
+    /// this share of it, in [0, 1). Default 0: the weights themselves.
     pub average: f64,
-    /// Parts of a grouped cross-validation of the whole training on the training split, which says
-    /// after how many epochs to stop and, where layers below a solved head learn, whether that
-    /// beats the solved head. It takes as long as so many trainings. Default 0: none.
+    /// Number of parts of a grouped cross-validation of the whole training, on the training split.
+    /// It finds after how many epochs to stop and, where layers below a solved head learn, whether
+    /// that beats the solved head. It takes as long as that many trainings. Default 0: none.
     pub folds: u32,
     /// Share of the target spread evenly over all classes, in [0, 1). Default 0.
     pub label_smoothing: f64,
@@ -175,7 +176,7 @@ pub struct EarlyStopping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Bf16 on a GPU; on a processor what its kind was found to be faster in.
+    /// Bf16 on a GPU; on a processor the format that was measured to be faster on its kind.
     Auto,
     /// 32-bit floating point.
     Fp32,
@@ -183,15 +184,15 @@ pub enum Precision {
     Bf16,
 }
 
-/// Where a model runs: `auto` (the first GPU, else the CPU), `cpu`, or `cuda:N`.
+/// The device that a model runs on: `auto` (the first GPU, else the CPU), `cpu`, or `cuda:N`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DeviceChoice {
-    /// The first CUDA device where there is one, else the CPU.
+    /// The first CUDA device if there is one, else the CPU.
     Auto,
     /// The CPU.
     Cpu,
-    /// One CUDA device; an error where it is missing.
+    /// One CUDA device; an error if it is missing.
     Cuda(usize),
 }
 
@@ -233,18 +234,18 @@ impl From<DeviceChoice> for String {
     }
 }
 
-/// How pixels become numbers. Weights that were trained before want what they were trained with:
-/// anything else is refused.
+/// How pixels become numbers. Pretrained weights need the normalisation they were trained with: any
+/// other is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NormalisationChoice {
-    /// What the base's weights want; as `imagenet` where they were drawn and want nothing.
+    /// What the base's weights need; `imagenet` for random weights, which need none in particular.
     Auto,
     /// In [0, 1].
     Unit,
     /// In [0, 1], then torchvision's ImageNet mean and standard deviation per channel.
     Imagenet,
-    /// From 0 to 255, less Caffe's ImageNet mean per channel, as Keras' VGG16 wants it.
+    /// From 0 to 255, less Caffe's ImageNet mean per channel, as Keras' VGG16 needs it.
     Caffe,
 }
 
@@ -261,21 +262,21 @@ pub struct Augmentation {
     pub height_shift: f64,
     /// Shears by up to this many degrees either way.
     pub shear_degrees: f64,
-    /// Scales by a factor in [1 − zoom, 1 + zoom], for each axis by itself.
+    /// Scales by a factor in [1 − zoom, 1 + zoom], for each axis separately.
     pub zoom: f64,
-    /// Mirrors half of the images. Swaps left and right of a chest: off unless you mean it.
+    /// Mirrors half of the images. Swaps left and right of a chest: off by default.
     pub horizontal_flip: bool,
-    /// What stands where the changed image has no pixels.
+    /// Fills the parts of the changed image that have no pixels.
     pub fill_mode: FillMode,
     /// The value for `fill_mode: constant`, in [0, 1].
     pub fill_value: f64,
-    /// Different views of each image, drawn once and used in turn over the epochs, so that a
-    /// frozen base sees each once. 0 draws a fresh view every epoch.
+    /// Number of different views of each image, drawn once and used in turn over the epochs, so
+    /// that a frozen base computes each view once. 0 draws a fresh view every epoch.
     pub views: u32,
 }
 
 impl Augmentation {
-    /// The image as it is.
+    /// Leaves the image as it is.
     pub const NONE: Self = Self {
         rotation_degrees: 0.0,
         width_shift: 0.0,
@@ -302,14 +303,14 @@ impl Augmentation {
             .any(|amount| *amount != 0.0)
     }
 
-    /// Whether views come again in later epochs, so that what was computed of them is worth
-    /// keeping: not where every epoch draws fresh ones.
+    /// Whether the same views come again in later epochs, so that their features are worth keeping.
+    /// They do not if every epoch draws fresh views.
     pub fn draws_the_same_again(&self) -> bool {
         !self.is_on() || self.views > 0
     }
 }
 
-/// What stands where a changed image has no pixels.
+/// How to fill the parts of a changed image that have no pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FillMode {

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidationParams {
-    /// Decides a new split, and the random parts of the baselines.
+    /// Seed of a new split, and of the random parts of the baselines.
     pub seed: u64,
-    /// Splits the whole set anew, with the shares of `ingest.split`, no group in two splits. The
-    /// split that the images had stays as a column of the manifest.
+    /// Splits the whole set anew, with the shares of `ingest.split` and no group in two splits. The
+    /// original split stays as a column of the manifest.
     pub resplit: bool,
     /// What each kind of finding leads to.
     pub policy: ValidationPolicy,
@@ -36,33 +36,33 @@ pub struct ValidationPolicy {
     pub same_scan: NoticePolicy,
     /// Files that `ingest` left out because they could not be decoded.
     pub unreadable: NoticePolicy,
-    /// Classes with many times the images of others.
+    /// Classes with many more images than others.
     pub class_imbalance: NoticePolicy,
-    /// Classes that can be told apart without looking at the anatomy.
+    /// Classes that can be distinguished without looking at the anatomy.
     pub shortcuts: NoticePolicy,
 }
 
-/// What a finding about single images leads to.
+/// The consequence of a finding about single images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingPolicy {
-    /// It is in the report, and that is all.
+    /// It is in the report only.
     Ignore,
-    /// It is told.
+    /// It is logged as a warning.
     Warn,
-    /// The training images concerned take no part; their files stay.
+    /// The training images concerned are not used; their files stay.
     Drop,
     /// The stage fails.
     Fail,
 }
 
-/// What a finding leads to that leaving images out could not mend.
+/// The consequence of a finding that leaving images out cannot fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NoticePolicy {
-    /// It is in the report, and that is all.
+    /// It is in the report only.
     Ignore,
-    /// It is told.
+    /// It is logged as a warning.
     Warn,
     /// The stage fails.
     Fail,

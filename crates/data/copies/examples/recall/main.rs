@@ -1,5 +1,5 @@
-//! How many copies are found among phantoms, how many strangers are mistaken for copies, and what
-//! that costs.
+//! Counts how many copies are found among phantoms and how many unrelated phantoms are mistaken for
+//! copies, and measures the cost.
 //!
 //! ```sh
 //! cargo run --release -p copies --example recall                    # 10,000 phantoms, minutes
@@ -7,8 +7,8 @@
 //! cargo run --release -p copies --example recall -- --copies 0 --costs
 //! ```
 //!
-//! Phantoms are drawn independently and resized to 224 × 224; of some, copies are made in each way
-//! and encoded as files. Drawing and decoding are no part of the times that are printed.
+//! Phantoms are drawn independently and resized to 224 × 224. Of some, copies are made in each way
+//! and encoded as files. The printed times exclude drawing and decoding.
 
 mod ways;
 
@@ -52,7 +52,7 @@ struct Arguments {
 /// Signatures of phantoms, then of the copies made in each way in turn.
 struct Signed {
     signatures: Vec<Signature>,
-    /// What all signatures took, on one thread.
+    /// The time of all signatures, on one thread.
     signing: Duration,
 }
 
@@ -76,7 +76,7 @@ impl Arguments {
         Ok(picture)
     }
 
-    /// The phantom of which a picture is a copy, or which it is.
+    /// The phantom that a picture is, or is a copy of.
     fn origin(&self, position: usize) -> usize {
         position.checked_sub(self.phantoms).map_or(position, |copy| copy % self.phantoms)
     }
@@ -194,15 +194,15 @@ fn print_strangers(arguments: &Arguments, pairs: &[Pair]) {
     copies.iter().chain(&scans).take(20).for_each(|pair| println!("  {pair:?}"));
 }
 
-/// The most memory this process has held so far, where the system says so.
+/// The most memory this process has held so far, if the system reports it.
 fn memory_mb() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1000)
 }
 
-/// Seconds that processors worked for this process so far, where the system says so: what a busy
-/// machine does not change much.
+/// Processor seconds that this process has used so far, if the system reports them. A busy machine
+/// changes this figure little.
 fn processor_seconds() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = status.rsplit_once(')')?;

@@ -1,4 +1,4 @@
-//! Ways to make a copy of a picture, as people make them, knowingly or not.
+//! Ways in which people make a copy of a picture, knowingly or not.
 
 use std::io::Cursor;
 
@@ -12,11 +12,11 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A way to make a copy.
 pub(crate) struct Way {
-    /// What is done, in words.
+    /// Its name for people.
     pub(crate) name: &'static str,
     /// Makes the file of a copy.
     pub(crate) make: fn(&GrayImage, &mut Draws) -> Result<Vec<u8>>,
-    /// What should be said of it.
+    /// The changes that should be reported.
     pub(crate) changes: &'static [Change],
 }
 

@@ -1,7 +1,7 @@
 use super::AffineDraw;
 
-/// Where a pixel of the view comes from: `(x, y) → linear · (x, y) + offset`, in pixels of the
-/// image, x along the width and y along the height, (0, 0) the middle of the first pixel.
+/// The origin of a pixel of the view: `(x, y) → linear · (x, y) + offset`, in pixels of the image,
+/// x along the width and y along the height, (0, 0) the middle of the first pixel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Affine {
     pub(super) linear: [[f64; 2]; 2],

@@ -2,21 +2,21 @@ use config::Augmentation;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-/// Names one random view of one image.
+/// Identifies one random view of one image.
 ///
-/// It is the only source of randomness: the same view of the same image is the same on every
-/// machine, whichever thread draws it and whatever was drawn before.
+/// It is the only source of randomness: a view of an image is the same on every machine, whatever
+/// thread draws it and whatever was drawn before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct View {
     /// The run's seed.
     pub seed: u64,
-    /// Which view: the epoch, or its number among the views that are used in turn.
+    /// The view's number: the epoch, or its number among the views that are used in turn.
     pub number: u64,
     /// SHA-256 of the image's content.
     pub image: [u8; 32],
 }
 
-/// What was drawn for one view. Keras' names and units.
+/// The values drawn for one view, with Keras' names and units.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AffineDraw {
     /// Rotation in degrees.
@@ -31,13 +31,13 @@ pub struct AffineDraw {
     pub zx: f64,
     /// Pixels of the image for one pixel of the view, along the height: below 1 magnifies.
     pub zy: f64,
-    /// Whether left and right change places, after everything else.
+    /// Whether left and right are exchanged, after everything else.
     pub horizontal_flip: bool,
 }
 
 impl View {
-    /// A generator of its own: the image's digest, changed by the seed, is the ChaCha key, and the
-    /// view's number the stream.
+    /// Its own generator: the image's digest, changed by the seed, is the ChaCha key, and the
+    /// view's number is the stream.
     fn random(&self) -> ChaCha12Rng {
         let mut key = self.image;
         key.iter_mut().zip(self.seed.to_le_bytes()).for_each(|(byte, seed)| *byte ^= seed);
@@ -48,14 +48,14 @@ impl View {
 }
 
 impl AffineDraw {
-    /// Nothing changes.
+    /// No change.
     pub const IDENTITY: Self =
         Self { theta: 0.0, tx: 0.0, ty: 0.0, shear: 0.0, zx: 1.0, zy: 1.0, horizontal_flip: false };
 
     /// Draws for an image of `size` × `size` pixels.
     ///
-    /// All seven values are drawn whether they are switched on or not, so that switching on one
-    /// leaves the others as they were.
+    /// All seven values are drawn whether they are switched on or not, so that switching one on
+    /// does not change the others.
     pub fn new(augmentation: &Augmentation, size: u32, view: &View) -> Self {
         let mut random = view.random();
         let mut either_way = |most: f64| most * (2.0 * random.random::<f64>() - 1.0);

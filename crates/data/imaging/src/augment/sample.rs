@@ -6,7 +6,7 @@ use super::AffineDraw;
 use super::affine::Affine;
 
 impl AffineDraw {
-    /// Applies what was drawn to `[3, size, size]` planes: the affine map, then the flip.
+    /// Applies the drawn values to `[3, size, size]` planes: the affine map, then the flip.
     ///
     /// # Panics
     /// When `planes` does not hold `3 × size × size` values.
@@ -57,7 +57,7 @@ fn seen_through(
     view
 }
 
-/// `None` where nothing but the fill value is seen.
+/// `None` if only the fill value is visible.
 fn taps([x, y]: [f64; 2], size: usize, fill: FillMode) -> Option<Taps> {
     let last = size as f64 - 1.0;
     let inside = |at: f64| (0.0..=last).contains(&at);
@@ -79,15 +79,15 @@ fn taps([x, y]: [f64; 2], size: usize, fill: FillMode) -> Option<Taps> {
     })
 }
 
-/// The whole number at or below, and what is left over. `f64::floor` is a call where the processor
-/// need not have SSE 4.1, and this runs for every pixel.
+/// The whole number at or below, and the remainder. `f64::floor` is a function call on processors
+/// without SSE 4.1, and this runs for every pixel.
 fn cell(at: f64) -> (i64, f32) {
     let truncated = at as i64;
     let below = truncated - i64::from(at < truncated as f64);
     (below, (at - below as f64) as f32)
 }
 
-/// The pixel of a row or column that stands at `at`, which may lie outside.
+/// The pixel of a row or column for position `at`, which may lie outside.
 fn neighbour(at: i64, size: usize, fill: FillMode) -> usize {
     let length = size as i64;
     if (0..length).contains(&at) {

@@ -1,4 +1,4 @@
-//! What a DICOM file says of itself, found in one walk that reads no pixel.
+//! The attributes of a DICOM file, found in one walk that reads no pixel.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,9 +15,9 @@ use super::refusal::{damaged, truncated, unsupported};
 use super::walk::Walk;
 use crate::{DecodeError, PictureFormat};
 
-/// The attributes that were asked for, and where the pixels are.
+/// The requested attributes, and the position of the pixels.
 pub(super) struct Attributes<'a> {
-    /// UID of the transfer syntax, which tells the byte order and the compression.
+    /// UID of the transfer syntax, which defines the byte order and the compression.
     pub(super) transfer_syntax: String,
     pub(super) big_endian: bool,
     pub(super) pixels: Option<PixelData>,
@@ -26,7 +26,7 @@ pub(super) struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// Walks through a file. `most_bytes` bounds what a deflated one may become.
+    /// Walks through a file. `most_bytes` limits the size of an inflated one.
     pub(super) fn read(
         bytes: &'a [u8],
         wanted: &[Tag],
@@ -38,7 +38,7 @@ impl<'a> Attributes<'a> {
         if data_set.len() < LEAST_ELEMENT {
             return Err(truncated());
         }
-        // What is deflated is explicit and little endian.
+        // A deflated data set is explicit and little endian.
         let data_set = if transfer_syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
             inflate(data_set, most_bytes, extent)?
         } else {
@@ -69,12 +69,12 @@ impl<'a> Attributes<'a> {
         self.values.get(&(place, tag)).map(|value| (self.bytes(&value.range), value.vr))
     }
 
-    /// Text without what fills it up; of several values the first. None where there is none.
+    /// Text without padding; the first of several values. None if there is none.
     pub(super) fn text(&self, tag: Tag) -> Option<String> {
         self.text_at(Place::File, tag)
     }
 
-    /// As [`text`](Self::text), from a certain place.
+    /// Like [`text`](Self::text), from a given place.
     pub(super) fn text_at(&self, place: Place, tag: Tag) -> Option<String> {
         let text = readable(self.value_at(place, tag)?.0);
         let first = text.split('\\').next().unwrap_or_default();
@@ -82,12 +82,12 @@ impl<'a> Attributes<'a> {
         (!first.is_empty()).then(|| first.to_owned())
     }
 
-    /// A number that is written in digits; of several the first.
+    /// A number that is written in digits; the first of several.
     pub(super) fn decimal(&self, tag: Tag) -> Result<Option<f64>, DecodeError> {
         self.decimal_at(Place::File, tag)
     }
 
-    /// As [`decimal`](Self::decimal), from a certain place.
+    /// Like [`decimal`](Self::decimal), from a given place.
     pub(super) fn decimal_at(&self, place: Place, tag: Tag) -> Result<Option<f64>, DecodeError> {
         let Some(text) = self.text_at(place, tag) else { return Ok(None) };
         match text.parse::<f64>() {
@@ -96,17 +96,18 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Whether a sequence of the file, or of its functional groups, has an item with this.
+    /// Whether a sequence of the file, or of its functional groups, has an item with this
+    /// attribute.
     pub(super) fn has(&self, place: Place, tag: Tag) -> bool {
         self.values.contains_key(&(place, tag))
     }
 
-    /// A number of 16 bits, signed or not: its bits.
+    /// A number of 16 bits, signed or not, as its bits.
     pub(super) fn word(&self, tag: Tag) -> Option<u16> {
         self.words(Place::File, tag).next()
     }
 
-    /// Numbers of 16 bits: their bits.
+    /// Numbers of 16 bits, as their bits.
     pub(super) fn words(&self, place: Place, tag: Tag) -> impl Iterator<Item = u16> {
         let word = if self.big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
         let bytes = self.value_at(place, tag).map_or(&[][..], |(bytes, _)| bytes);
@@ -119,8 +120,8 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// UTF-8 where it is that, else one character a byte. Which letters are meant does not matter
-/// here, only that different bytes stay different.
+/// UTF-8 if it is valid, else one character a byte. The exact letters do not matter here, only that
+/// different bytes stay different.
 fn readable(bytes: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(bytes) {
         Ok(text) => text.into(),
@@ -128,8 +129,8 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Undoes the compression of a data set, in at most `most_bytes`; what is beyond them is left out
-/// where the walk does not go to the pixels.
+/// Inflates a data set to at most `most_bytes`. Bytes beyond are left out, or are an error if the
+/// walk goes to the pixels.
 fn inflate(
     deflated: &[u8],
     most_bytes: usize,

@@ -1,30 +1,31 @@
-//! What a JPEG 2000 codestream announces (ITU-T T.800 annex A), read before its decoder starts.
+//! The sizes that a JPEG 2000 codestream announces (ITU-T T.800 annex A), read before its decoder
+//! starts.
 
 use std::borrow::Cow;
 
 use crate::limits::{FEW_CODING_UNITS, FEW_TILES, LEAST_CODING_UNIT_SAMPLES, LEAST_TILE_PIXELS};
 
-/// The size and cost of what it holds.
+/// The size and cost of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Codestream {
     pub(super) components: usize,
-    /// Bits of a sample, and whether they have a sign; `None` where components differ in it.
+    /// Bits of a sample, and whether they have a sign; `None` if components differ.
     pub(super) depth: Option<(u8, bool)>,
     size: [u64; 2],
     tile: [u64; 2],
     tiles: u64,
     coding: Vec<Coding>,
-    /// Where a tile part says that it goes on to the end: its length is written as 0 there.
+    /// Position of a tile part that goes on to the end: its length is written as 0 there.
     open_part_at: Option<usize>,
 }
 
-/// How a tile is cut: from a COD or COC segment. Exponents of two.
+/// How a tile is divided: from a COD or COC segment. Exponents of two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Coding {
     layers: u64,
     levels: u8,
     block: [u8; 2],
-    /// Of each resolution, both sides; missing ones are not cut.
+    /// Both sides for each resolution; missing ones are not divided.
     precincts: Vec<[u8; 2]>,
 }
 
@@ -36,22 +37,22 @@ const START_OF_DATA: u8 = 0x93;
 const END: [u8; 2] = [0xff, 0xd9];
 
 impl Codestream {
-    /// Whether a frame is one, without a container around it.
+    /// Whether a frame is a codestream, without a container around it.
     pub(super) fn starts(frame: &[u8]) -> bool {
         frame.starts_with(&START)
     }
 
-    /// Walks through all headers. `None` where they end too early or contradict themselves.
+    /// Walks through all headers. `None` if they end too early or contradict themselves.
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         let mut found = Self::of_size(bytes.get(4..)?)?;
         let mut at = 4 + word(bytes, 4)?;
-        // Each tile part: where it starts, and how many bytes it says it has.
+        // Each tile part: its start, and its stated number of bytes.
         let mut part: Option<(usize, usize)> = None;
         let mut layers = 1;
         while let Some([0xff, marker]) = bytes.get(at..).and_then(|it| it.first_chunk::<2>()) {
             let segment = bytes.get(at + 2..)?;
             match *marker {
-                // These stand alone.
+                // These have no content.
                 0x30..=0x3f => at += 2,
                 START_OF_DATA => {
                     let (start, length) = part?;
@@ -59,7 +60,7 @@ impl Codestream {
                         found.open_part_at = Some(start);
                         break;
                     }
-                    // Of damaged lengths nothing but progress is asked.
+                    // A damaged length must still move the position forward.
                     at = start.checked_add(length)?.max(at + 2);
                 }
                 0xd9 => break,
@@ -108,7 +109,7 @@ impl Codestream {
         })
     }
 
-    /// Why decoding it would cost more than a picture of its size does, if it would.
+    /// The reason why decoding would cost more than a picture of its size should, if it would.
     pub(super) fn excess(&self) -> Option<String> {
         let pixels = self.size[0].saturating_mul(self.size[1]);
         let [width, height] = self.size;
@@ -131,10 +132,10 @@ impl Codestream {
         })
     }
 
-    /// The same with the length of each tile part: one of 0, which is legal in the last, means all
-    /// up to the end mark, and the decoder counts that mark in.
+    /// The same with the length of each tile part. A length of 0, which is legal in the last part,
+    /// means all bytes up to the end mark, but the decoder would include that mark.
     pub(super) fn closed<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        /// From the marker of a tile part to its length.
+        /// Offset of a tile part's length from its marker.
         const LENGTH_AT: usize = 6;
         let end = bytes.windows(END.len()).rposition(|pair| pair == END);
         let Some((start, end)) = self.open_part_at.zip(end) else { return bytes.into() };
@@ -152,7 +153,7 @@ impl Coding {
         Self::of(segment.get(7..)?, *segment.get(2)?, layers)
     }
 
-    /// From a COC segment, A.6.2, whose number of a component has `wide` bytes.
+    /// From a COC segment, A.6.2, whose component number has `wide` bytes.
     fn of_component(segment: &[u8], wide: usize, layers: u64) -> Option<Self> {
         Self::of(segment.get(3 + wide..)?, *segment.get(2 + wide)?, layers)
     }
@@ -181,7 +182,7 @@ impl Coding {
             let halvings = self.levels - resolution;
             let sides = tile.map(|side| parts(side, halvings));
             let precinct = self.precincts.get(usize::from(resolution)).copied().unwrap_or(NOT_CUT);
-            // All resolutions but the lowest have three bands of half their sides.
+            // All resolutions except the lowest have three bands of half their sides.
             let (bands, half) = if resolution == 0 { (1, 0) } else { (3, 1) };
             let (mut precincts, mut blocks) = (1_u64, 1_u64);
             for axis in 0..2 {
@@ -238,7 +239,7 @@ mod tests {
         assert_eq!(cut(12, 5, 8).excess(), None);
         assert!(cut(32, 2, 15).excess().unwrap().contains("code blocks"));
         assert!(cut(1, 6, 0).excess().unwrap().contains("precincts"));
-        // A tile may cut itself otherwise than the others.
+        // Tiles may be divided differently from each other.
         let mut two = cut(1, 6, 15);
         two.coding.extend(cut(1, 6, 0).coding);
         assert!(two.excess().is_some());

@@ -1,4 +1,4 @@
-//! Colours of DICOM files, as ultrasound and screen shots have them.
+//! Colours of DICOM files, as in ultrasound and screen shots.
 
 use fast_image_resize::pixels::{U8x3, U16x3};
 
@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::layout::Colours;
 use crate::picture::Samples;
 
-/// Pixels of 8 bits where the file has no more, else of 16.
+/// Pixels of 8 bits if the file has no more, else of 16.
 pub(super) fn rgb(frame: &Frame) -> Samples {
     let layout = &frame.layout;
     let highest = u32::from(u16::MAX >> (16 - layout.bits_stored));

@@ -1,22 +1,22 @@
-//! The headers of data elements (DICOM PS3.5 section 7), as files have them and not only as the
-//! standard says: what pydicom reads is read.
+//! The headers of data elements (DICOM PS3.5 section 7), as they occur in real files and not only
+//! in the standard: whatever pydicom reads is read.
 
 use dicom_core::Tag;
 
-/// Reads headers from a place on.
+/// Reads headers from a given position on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Elements<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) big_endian: bool,
 }
 
-/// What precedes a value.
+/// The part before a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) tag: Tag,
-    /// Missing where it is implicit, and in the frames of sequences.
+    /// Missing if it is implicit, and in the frames of sequences.
     pub(super) vr: Option<[u8; 2]>,
-    /// Bytes of the value; `None` where a delimiter ends it.
+    /// Bytes of the value; `None` if a delimiter ends it.
     pub(super) length: Option<usize>,
     pub(super) value_at: usize,
 }
@@ -25,10 +25,10 @@ pub(super) const ITEM: Tag = Tag(0xFFFE, 0xE000);
 pub(super) const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 pub(super) const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 
-/// Of these the length has four bytes, after two of zero. PS3.5 section 7.1.2.
+/// For these the length has four bytes, after two of zero. PS3.5 section 7.1.2.
 const LONG: [&[u8; 2]; 13] =
     [b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"];
-/// Of these it has two.
+/// For these it has two.
 const SHORT: [&[u8; 2]; 21] = [
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
@@ -51,22 +51,21 @@ impl Elements<'_> {
         Some(Tag(self.word(at)?, self.word(at + 2)?))
     }
 
-    /// The VR where two capital letters stand for one.
+    /// The VR, if two capital letters stand here.
     fn vr(&self, at: usize) -> Option<[u8; 2]> {
         let vr = *self.bytes.get(at + 4..)?.first_chunk::<2>()?;
         vr.iter().all(u8::is_ascii_uppercase).then_some(vr)
     }
 
-    /// Whether a data set that starts here writes VRs, whatever its transfer syntax says.
+    /// Whether a data set that starts here writes VRs, whatever its transfer syntax is.
     pub(super) fn is_explicit(&self, at: usize) -> bool {
         self.vr(at).is_some()
     }
 
-    /// The header that starts here. `None` where the bytes end.
+    /// The header that starts here. `None` if the bytes end.
     ///
-    /// An element without a VR among others that have one is implicit. A VR that nobody knows has
-    /// two bytes of length, as in pydicom, unless they are zero and only four lead to a next
-    /// element.
+    /// An element without a VR among others that have one is implicit. An unknown VR has two bytes
+    /// of length, as in pydicom, unless they are zero and only four lead to a next element.
     pub(super) fn header(&self, at: usize, implicit: bool) -> Option<Header> {
         let tag = self.tag(at)?;
         let of_four = |vr, length_at| {
@@ -86,11 +85,12 @@ impl Elements<'_> {
         Some(Header { tag, vr, length: Some(length), value_at: at + 8 })
     }
 
-    /// Whether some headers in a row, as many as there are up to five, are those of a data set:
-    /// in order, of the first groups that there are, and with values that fit.
+    /// Whether some headers in a row, up to five, look like a data set: in order, of the first
+    /// possible groups, and with values that fit.
     pub(super) fn look_like_a_data_set(&self) -> bool {
         const ENOUGH: usize = 5;
-        /// Attributes of groups 2 and 8 that files start with are shorter; sequences are not asked.
+        /// Attributes of groups 2 and 8 at the start of a file are shorter; this does not apply to
+        /// sequences.
         const LONGEST: usize = 4096;
         let implicit = !self.is_explicit(0);
         let (mut at, mut last) = (0, None);
@@ -100,13 +100,13 @@ impl Elements<'_> {
             let known = vr.is_none_or(|vr| LONG.contains(&&vr) || SHORT.contains(&&vr));
             let starts = number > 0 || matches!(tag, Tag(0x0002 | 0x0008, 0..=0x18));
             let plausible = starts && known && tag.group() <= 0x0032 && last < Some(tag);
-            // A sequence is where a look at the first headers ends.
+            // The check of the first headers ends at a sequence.
             let is_sequence = vr == Some(*b"SQ") || length.is_none();
             if !plausible || (is_sequence && number < 2) {
                 return false;
             }
             let Some(length) = length.filter(|_| !is_sequence) else { return true };
-            // In implicit files a long value and a sequence look alike.
+            // In implicit files a long value and a sequence look the same.
             if length % 2 == 1 || (length > LONGEST && number < 3) {
                 return false;
             }

@@ -15,15 +15,15 @@ use super::refusal::{damaged, truncated, unclear, unsupported};
 use super::{jpeg, jpeg2000, rle};
 use crate::DecodeError;
 
-/// The samples of the first frame, pixel by pixel, as they are stored: bits that do not count
-/// included, one byte widened to a word.
+/// The samples of the first frame, pixel by pixel, as they are stored: including unused bits, with
+/// bytes widened to words.
 pub(super) struct Frame {
     pub(super) samples: Vec<u16>,
-    /// As [`Layout`] has them, but for what a codec changed.
+    /// As in [`Layout`], except for the codec's changes.
     pub(super) layout: Layout,
 }
 
-/// The ways in which a frame may be compressed that are read here.
+/// The supported compressions of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Codec {
     RunLength,
@@ -32,7 +32,7 @@ enum Codec {
 }
 
 impl Codec {
-    /// The codec of a transfer syntax; `None` where it compresses nothing.
+    /// The codec of a transfer syntax; `None` if it has no compression.
     fn of(syntax: &str) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match syntax {
             uids::IMPLICIT_VR_LITTLE_ENDIAN
@@ -52,7 +52,7 @@ impl Codec {
         }))
     }
 
-    /// The codec that the first bytes of a frame belong to, where a transfer syntax says another.
+    /// The codec that the first bytes of a frame belong to, if it differs from the transfer syntax.
     fn seen(self, frame: &[u8]) -> Self {
         match frame {
             [0xff, 0xd8, 0xff, ..] => Self::Jpeg,
@@ -63,7 +63,7 @@ impl Codec {
 }
 
 impl Frame {
-    /// Decompresses the first frame. No codec gives more samples than `layout` announces.
+    /// Decompresses the first frame. No codec returns more samples than `layout` announces.
     pub(super) fn first(
         attributes: &Attributes<'_>,
         mut layout: Layout,
@@ -128,7 +128,7 @@ fn uncompressed(
     }
 }
 
-/// The coded bytes of the first frame, which may lie in several fragments: DICOM PS3.5 A.4.
+/// The coded bytes of the first frame, which may be in several fragments: DICOM PS3.5 A.4.
 fn first_frame<'a>(
     attributes: &'a Attributes<'_>,
     data: &PixelData,
@@ -140,11 +140,11 @@ fn first_frame<'a>(
     if fragments.is_empty() {
         return Err(if *ended { damaged("its pixel data is empty") } else { truncated() });
     }
-    // A file that ends without the delimiter may have lost frames; then it has lost its end.
+    // A file without the final delimiter may have lost frames, and counts as cut.
     if !ended && fragments.len() < frames {
         return Err(truncated());
     }
-    /// Each fragment follows the eight bytes of its item, which offsets count too.
+    /// Each fragment follows the eight bytes of its item, which the offsets include.
     const ITEM_HEADER: usize = 8;
     let fragments = match (fragments.as_slice(), second_offset(attributes, offsets)) {
         ([only], _) => std::slice::from_ref(only),
@@ -158,7 +158,7 @@ fn first_frame<'a>(
             &all[..of_first.count().max(1)]
         }
         (all, None) if all.len() == frames => &all[..1],
-        // One frame, or several of which none says where it ends: decoders stop at its end.
+        // One frame, or several without offsets: the decoder stops at the end of the first.
         (all, None) => all,
     };
     Ok(match fragments {
@@ -169,8 +169,8 @@ fn first_frame<'a>(
     })
 }
 
-/// Where the second frame starts, from the start of the first: of the basic offset table, or of
-/// the extended one with its eight bytes a number (PS3.3 C.7.6.3.1.8).
+/// The start of the second frame, relative to the first: from the basic offset table, or from the
+/// extended one with eight bytes a number (PS3.3 C.7.6.3.1.8).
 fn second_offset(attributes: &Attributes<'_>, offsets: &Range<usize>) -> Option<usize> {
     let basic = attributes.bytes(offsets).get(4..8).and_then(|bytes| bytes.first_chunk::<4>());
     if let Some(second) = basic {
@@ -195,12 +195,12 @@ fn native(bytes: &[u8], layout: &Layout, big_endian: bool) -> Result<Vec<u16>, D
     Ok(interleave(samples, layout))
 }
 
-/// Bytes in words of the other order.
+/// Words with their bytes exchanged.
 fn swapped(bytes: &[u8]) -> Vec<u8> {
     bytes.as_chunks().0.iter().flat_map(|[high, low]| [*low, *high]).collect()
 }
 
-/// Colour planes become pixels.
+/// Turns colour planes into pixels.
 fn interleave(samples: Vec<u16>, layout: &Layout) -> Vec<u16> {
     if !layout.planar || layout.colours.samples() == 1 {
         return samples;

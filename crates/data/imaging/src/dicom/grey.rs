@@ -1,4 +1,4 @@
-//! Stored values become grey: rescaled, and seen through a window.
+//! Turns stored values into grey: rescaled, and through a window.
 
 use dicom_dictionary_std::{tags, uids};
 use fast_image_resize::pixels::U16;
@@ -11,7 +11,7 @@ use super::place::{Place, name_of};
 use super::refusal::{damaged, unclear, unsupported};
 use crate::{DecodeError, SeenThrough, Window};
 
-/// Words that a sample can be.
+/// Number of possible words for a sample.
 const WORDS: usize = 1 << 16;
 
 /// From stored bits to grey, in the steps of DICOM PS3.3 C.11.
@@ -25,21 +25,21 @@ pub(super) struct GreyScale {
     inverted: bool,
 }
 
-/// From stored values to those that the device means: PS3.3 C.11.1.
+/// From stored values to the device's values: PS3.3 C.11.1.
 #[derive(Debug, Clone, PartialEq)]
 enum Modality {
     Rescale(Rescale),
     Lut(Lut),
 }
 
-/// From those to brightness: PS3.3 C.11.2.
+/// From the device's values to brightness: PS3.3 C.11.2.
 #[derive(Debug, Clone, PartialEq)]
 enum Seen {
     Window(Window, Curve),
     Lut(Lut),
 }
 
-/// Which bits of a word count, and whether they have a sign.
+/// Which bits of a word are used, and whether they have a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stored {
     bits: u16,
@@ -54,7 +54,7 @@ struct Rescale {
     intercept: f64,
 }
 
-/// How a window spreads values over greys: PS3.3 C.11.2.1.2 and C.11.2.1.3.
+/// How a window maps values to greys: PS3.3 C.11.2.1.2 and C.11.2.1.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Curve {
     Linear,
@@ -63,8 +63,8 @@ enum Curve {
 }
 
 impl GreyScale {
-    /// What a file is seen through: the window asked for; for CT the lung window; the file's own
-    /// table or window; or a window from the lowest to the highest value. Only what is used is
+    /// The window or table in use: the requested window; for CT the lung window; the file's own
+    /// table or window; or a window from the lowest to the highest value. Only the one in use is
     /// read.
     pub(super) fn of(
         attributes: &Attributes<'_>,
@@ -89,7 +89,7 @@ impl GreyScale {
             lowest_bit: layout.lowest_bit,
             signed: layout.signed,
         };
-        // Their bits, whatever sign they are written with, are those of a sample at bit 0.
+        // Whatever sign they are written with, their bits are those of a sample at bit 0.
         let pad = |bits: u16| Stored { lowest_bit: 0, ..stored }.value(bits);
         let padding = attributes.word(tags::PIXEL_PADDING_VALUE).map(|value| {
             let limit = attributes.word(tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(value);
@@ -100,18 +100,18 @@ impl GreyScale {
         Ok(Self { stored, modality, seen, through, padding, inverted })
     }
 
-    /// The same for samples that a codec laid out: at other bits than the file says.
+    /// The same for samples that a codec stored at other bits than the file states.
     pub(super) fn of_layout(&self, layout: &Layout) -> Self {
         let stored = Stored { lowest_bit: layout.lowest_bit, ..self.stored };
         Self { stored, ..self.clone() }
     }
 
-    /// What the picture is seen through.
+    /// The source of the window or table in use.
     pub(super) fn through(&self) -> SeenThrough {
         self.through
     }
 
-    /// The grey of each pixel, and the window it was seen through where it was one.
+    /// The grey of each pixel, and the window if one was used.
     pub(super) fn apply(&self, frame: &Frame) -> (Vec<U16>, Option<Window>) {
         let whole = || Seen::Window(self.whole_range(&frame.samples), Curve::Linear);
         let seen = self.seen.clone().unwrap_or_else(whole);
@@ -156,7 +156,7 @@ impl GreyScale {
             .map(|value| [value; 2])
             .reduce(|[low, high], [value, _]| [low.min(value), high.max(value)])
             .unwrap_or([0.0; 2]);
-        // Where the linear curve leaves black, and where it reaches white.
+        // The values where the linear curve leaves black and reaches white.
         Window::new(f64::midpoint(a, b) + 0.5, b - a + 1.0).unwrap_or(Window::LUNG)
     }
 }
@@ -201,7 +201,7 @@ impl Curve {
     }
 }
 
-/// How stored values are to be read, and whether they become Hounsfield units.
+/// How to interpret stored values, and whether they become Hounsfield units.
 fn modality(
     attributes: &Attributes<'_>,
     layout: &Layout,
@@ -232,8 +232,8 @@ fn modality(
     Ok((Modality::Rescale(rescale), are_there && is_hounsfield(unit, true)))
 }
 
-/// Both numbers are required of CT images. A screen shot that only says CT has neither; beside
-/// slices in Hounsfield units, a slice without them would be another picture of the same values.
+/// CT images must have both numbers. A screen shot with modality CT has neither. Among slices in
+/// Hounsfield units, a slice without them would be a different picture for the same values.
 fn refuse_scan_without_units(
     attributes: &Attributes<'_>,
     is_slope: bool,
@@ -249,7 +249,7 @@ fn refuse_scan_without_units(
     )))
 }
 
-/// PS3.3 C.11.6: the photometric interpretation says the same, or one of both is wrong.
+/// PS3.3 C.11.6: the photometric interpretation must agree, or one of them is wrong.
 fn refuse_presentation(attributes: &Attributes<'_>, layout: &Layout) -> Result<(), DecodeError> {
     let shape = attributes.text(tags::PRESENTATION_LUT_SHAPE);
     let is_inverse = match shape.as_deref() {

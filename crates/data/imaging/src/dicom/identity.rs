@@ -7,12 +7,12 @@ use super::place::Extent;
 use crate::contain::contained;
 use crate::{DecodeError, PictureFormat};
 
-/// How far a deflated file is inflated. What is asked for stands in its first kilobytes.
+/// How far a deflated file is inflated. The identity is in its first kilobytes.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Whose image a DICOM file holds, and which examination it is of.
+/// The patient of a DICOM image, and its examination.
 ///
-/// Debug output has no patient in it, so that logs cannot have one.
+/// Debug output leaves out the patient, so that logs never contain one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// PatientID (0010,0020).
@@ -25,10 +25,10 @@ pub struct Identity {
     pub modality: Option<String>,
 }
 
-/// Reads whose image a DICOM file holds. No pixel is looked at; what is empty is `None`.
+/// Reads the patient of a DICOM image. No pixel is read; an empty value is `None`.
 ///
 /// # Errors
-/// When the bytes are no DICOM file, end too early, or are damaged.
+/// When the bytes are not a DICOM file, end too early, or are damaged.
 pub fn identity(bytes: &[u8]) -> Result<Identity, DecodeError> {
     if !super::is_dicom(bytes) {
         return Err(DecodeError::not_an_image(bytes));

@@ -29,7 +29,7 @@ pub(super) fn decode(
     });
     decoder.read_info().map_err(explain)?;
     let info = decoder.info().ok_or_else(|| damaged("its JPEG has no frame"))?;
-    // What memory is taken follows from this.
+    // This check limits the memory that is reserved.
     refuse_other_size(&info, layout)?;
     let bytes = decoder.decode().map_err(explain)?;
     let samples: Vec<u16> = match info.pixel_format {
@@ -47,8 +47,8 @@ pub(super) fn decode(
     }
 }
 
-/// Whether three components are luminance and chrominance: as the stream says in its own markers,
-/// in the order of libjpeg; what DICOM says counts where they are silent. JFIF knows nothing else,
+/// Whether three components are luminance and chrominance: the stream's own markers decide, in the
+/// order of libjpeg; if there are none, DICOM decides. JFIF is always luminance and chrominance,
 /// and Adobe's marker has a number for it.
 fn is_ycbcr(markers: &Markers, named: Colours) -> bool {
     if markers.has_jfif {
@@ -80,7 +80,7 @@ fn refuse_other_size(info: &ImageInfo, layout: &Layout) -> Result<(), DecodeErro
 
 fn explain(error: Error) -> DecodeError {
     match error {
-        // The file itself is whole: its structure has been walked through.
+        // The file itself is complete: the walk through its structure reached the end.
         Error::Io(_) => damaged("its JPEG ends too early"),
         Error::Unsupported(feature) => unsupported(format!("JPEG with {feature:?}")),
         error => damaged(error.to_string().to_lowercase()),

@@ -8,12 +8,12 @@ use super::layout::Layout;
 use super::refusal::{damaged, too_costly, unsupported};
 use crate::DecodeError;
 
-/// Decodes a frame into samples, pixel by pixel; colour transforms are undone. Signed samples
+/// Decodes a frame into samples, pixel by pixel, and undoes colour transforms. Signed samples
 /// become the bits of two's complement.
 pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeError> {
     let settings = DecodeSettings {
         resolve_palette_indices: false,
-        // A frame that ends too early is refused and not filled up.
+        // A frame that ends too early is refused, not filled.
         strict: true,
         target_resolution: None,
     };
@@ -30,7 +30,7 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
     })?;
     let closed = codestream.closed(frame);
     let image = Image::new(&closed, &settings).map_err(explain)?;
-    // What memory is taken follows from this.
+    // This check limits the memory that is reserved.
     let found = (image.width(), image.height(), codestream.components);
     let due = (u32::from(layout.columns), u32::from(layout.rows), layout.colours.samples());
     if found != due {
@@ -47,7 +47,7 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
     {
         return Err(damaged("its JPEG 2000 components differ in size"));
     }
-    // The decoder takes all samples for unsigned and adds half their range.
+    // The decoder treats all samples as unsigned and adds half their range.
     let half = if signed { 1_i32 << (bits - 1) } else { 0 };
     let most = (1_i32 << bits) - 1;
     let sample = |plane: &hayro_jpeg2000::ComponentData, pixel: usize| {
@@ -58,7 +58,7 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, DecodeEr
         .collect())
 }
 
-/// DICOM allows no container around it: its boxes may say other colours than the file does.
+/// DICOM allows no container around it: its boxes could contradict the file's colours.
 fn not_a_codestream(frame: &[u8]) -> DecodeError {
     const CONTAINER: &[u8] = b"\0\0\0\x0cjP  ";
     if frame.starts_with(CONTAINER) {

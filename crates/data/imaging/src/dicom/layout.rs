@@ -15,16 +15,16 @@ pub(super) struct Layout {
     pub(super) colours: Colours,
     /// One byte a sample, or two.
     pub(super) bytes_per_sample: usize,
-    /// Bits of a sample that count, 1 to 16.
+    /// Bits of a sample that are used, 1 to 16.
     pub(super) bits_stored: u16,
-    /// How far those bits are from the lowest one.
+    /// Position of the lowest of those bits.
     pub(super) lowest_bit: u16,
     pub(super) signed: bool,
-    /// Each colour by itself, and not pixel by pixel.
+    /// Each colour as a plane, and not pixel by pixel.
     pub(super) planar: bool,
 }
 
-/// What the samples of a pixel mean.
+/// The meaning of a pixel's samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colours {
     /// Grey; the lowest value is black.
@@ -32,7 +32,7 @@ pub(super) enum Colours {
     /// Grey; the lowest value is white.
     Monochrome1,
     Rgb,
-    /// Luminance and chrominance; of half the width (4:2:2) only where JPEG says so itself.
+    /// Luminance and chrominance; of half the width (4:2:2) only if the JPEG itself says so.
     Ybr,
 }
 
@@ -74,12 +74,12 @@ impl Layout {
         if colours == Colours::Ybr && bits_stored > 8 {
             return Err(unsupported(format!("YBR of {bits_stored} bits")));
         }
-        // Where it is no number, the first frame is the only one that is known of.
+        // If it is not a number, only the first frame is known to exist.
         let frames = attributes.decimal(tags::NUMBER_OF_FRAMES).unwrap_or_default().unwrap_or(1.0);
         Ok(Self {
             columns,
             rows,
-            // What is below 1 means 1, as in files that say 0.
+            // Values below 1 mean 1, as in files with 0.
             frames: frames.max(1.0) as usize,
             colours,
             bytes_per_sample: usize::from(bits_allocated / 8),

@@ -7,7 +7,7 @@ use super::place::Place;
 use super::refusal::{damaged, unsupported};
 use crate::DecodeError;
 
-/// A table of values, the first and last of which stand for all beyond them.
+/// A table of values; the first and last also apply to all values beyond them.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lut {
     first: i32,
@@ -16,14 +16,14 @@ pub(super) struct Lut {
 }
 
 impl Lut {
-    /// The table of a sequence, if there is one. `signed` tells the sign of the first value
-    /// mapped where no VR does.
+    /// The table of a sequence, if there is one. `signed` is the sign of the first value mapped if
+    /// there is no VR.
     pub(super) fn of(
         attributes: &Attributes<'_>,
         place: Place,
         signed: bool,
     ) -> Result<Option<Self>, DecodeError> {
-        /// Entries where the descriptor, of 16 bits, says 0.
+        /// Entries if the descriptor, of 16 bits, is 0.
         const MOST_ENTRIES: usize = 1 << 16;
         if !attributes.has(place, tags::LUT_DATA) && !attributes.has(place, tags::LUT_DESCRIPTOR) {
             return Ok(None);
@@ -45,21 +45,21 @@ impl Lut {
         }))
     }
 
-    /// What the table has for a value; fractions of values are cut.
+    /// The table's entry for a value; fractions of values are cut off.
     pub(super) fn at(&self, value: f64) -> u16 {
         let place = (value - f64::from(self.first)).clamp(0.0, (self.entries.len() - 1) as f64);
         self.entries[place as usize]
     }
 
-    /// From 0, black, to 1, white, for what the table has for a value.
+    /// The table's entry for a value, from 0, black, to 1, white.
     pub(super) fn brightness(&self, value: f64) -> f64 {
         let white = u16::MAX >> (16 - self.bits);
         (f64::from(self.at(value)) / f64::from(white)).min(1.0)
     }
 }
 
-/// As many entries as the descriptor says: bytes, of 8 bits where there are not two for each, or
-/// words.
+/// As many entries as the descriptor states: bytes, of 8 bits, if there are not two for each;
+/// otherwise words.
 fn entries(
     attributes: &Attributes<'_>,
     place: Place,

@@ -1,16 +1,16 @@
-//! How a DICOM file is recognised.
+//! Recognises DICOM files.
 
 use super::elements::Elements;
 
-/// The mark of a DICOM file follows 128 bytes that mean nothing.
+/// The mark of a DICOM file follows 128 bytes without meaning.
 const PREAMBLE_BYTES: usize = 128;
 const MARK: &[u8] = b"DICM";
 
-/// Of how many bytes at the start it can be told whether a file is DICOM: those that have no mark
-/// are known by their first elements.
+/// Number of bytes at the start that are needed to recognise a DICOM file: files without a mark are
+/// recognised by their first elements.
 const HEAD_BYTES: usize = 1024;
 
-/// Whether a file's first bytes are those of a DICOM file, with its mark or without.
+/// Whether a file starts like a DICOM file, with its mark or without.
 pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
     has_mark(bytes)
@@ -19,7 +19,7 @@ pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
             .any(|big_endian| Elements { bytes: head, big_endian }.look_like_a_data_set())
 }
 
-/// Where the file meta information starts.
+/// The start of the file meta information.
 pub(super) fn past_mark(bytes: &[u8]) -> usize {
     if has_mark(bytes) { PREAMBLE_BYTES + MARK.len() } else { 0 }
 }

@@ -1,4 +1,4 @@
-//! The head of a DICOM file: what kind of object it is, and how it is written.
+//! The head of a DICOM file: its kind of object, and how it is written.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use super::mark::{is_dicom, past_mark};
 use super::refusal::truncated;
 use crate::DecodeError;
 
-/// Retired in 2007, but old files stay.
+/// Retired in 2007, but old files still exist.
 pub(super) const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
-/// The file meta information of DICOM PS3.10 section 7.1, and what follows it.
+/// The file meta information of DICOM PS3.10 section 7.1, and the part that follows it.
 pub(super) struct Meta<'a> {
     pub(super) transfer_syntax: Cow<'a, str>,
     pub(super) data_set: &'a [u8],
@@ -21,8 +21,9 @@ pub(super) struct Meta<'a> {
 }
 
 impl<'a> Meta<'a> {
-    /// Reads all elements of group 2. Where the group ends is seen and not believed: some files
-    /// say a wrong length, or none. A file without the group is written as its first element is.
+    /// Reads all elements of group 2. The end of the group is found from the elements, since some
+    /// files state a wrong length, or none. A file without the group is written as its first
+    /// element is.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         const GROUP: u16 = 2;
         let start = past_mark(bytes);
@@ -53,7 +54,7 @@ impl<'a> Meta<'a> {
         })
     }
 
-    /// What the file says it is, in its head or at the start of its data set.
+    /// The kind of object, from the head or from the start of the data set.
     fn sop_class(&self) -> Option<&'a str> {
         if self.sop_class.is_some() {
             return self.sop_class;
@@ -76,9 +77,9 @@ impl<'a> Meta<'a> {
     }
 }
 
-/// The transfer syntax of a data set that nobody named, as pydicom guesses it.
+/// The transfer syntax of a data set that does not name it, guessed as pydicom does.
 fn guess(data_set: &[u8]) -> &'static str {
-    /// No group with so high a number starts a data set; of one in the other byte order it does.
+    /// No data set starts with so high a group number, unless it is read in the wrong byte order.
     const IMPROBABLE_GROUP: u16 = 0x0400;
     let elements = Elements { bytes: data_set, big_endian: false };
     if !elements.is_explicit(0) {
@@ -90,8 +91,8 @@ fn guess(data_set: &[u8]) -> &'static str {
     }
 }
 
-/// What a DICOM file is, where its first bytes say that it is no image: a directory, a report, a
-/// plan. A kilobyte is enough to tell. `None` promises nothing.
+/// The kind of a DICOM file whose first bytes show that it has no image: a directory, a report, a
+/// plan. A kilobyte is enough. `None` does not promise an image.
 pub fn object_without_image(head: &[u8]) -> Option<&'static str> {
     /// Starts of SOP classes, from DICOM PS3.6 annex A.
     const WITHOUT_IMAGE: [(&str, &str); 9] = [
@@ -102,7 +103,7 @@ pub fn object_without_image(head: &[u8]) -> Option<&'static str> {
         ("1.2.840.10008.5.1.4.1.1.104.", "an encapsulated document"),
         (uids::RT_STRUCTURE_SET_STORAGE, "a radiotherapy structure set"),
         (uids::RT_PLAN_STORAGE, "a radiotherapy plan"),
-        // Masks have pixels, but show nothing.
+        // Masks have pixels, but no picture.
         ("1.2.840.10008.5.1.4.1.1.66.", "a registration or segmentation"),
         (uids::RAW_DATA_STORAGE, "raw data"),
     ];

@@ -1,12 +1,12 @@
-//! Where the attributes of a file stand, and where its pixels are.
+//! Positions of a file's attributes, and of its pixels.
 
 use std::ops::Range;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-/// Where an attribute stands. Of a sequence the first item counts, and only its own depth: what
-/// other objects inside say is not the picture's.
+/// Position of an attribute. Of a sequence only the first item counts, and only at its own depth:
+/// other objects inside do not describe the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// In the file itself.
@@ -19,36 +19,36 @@ pub(super) enum Place {
     VoiLut,
 }
 
-/// Where a value lies, and by which VR, where one is written.
+/// Position of a value, and its VR, if one is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Value {
     pub(super) range: Range<usize>,
     pub(super) vr: Option<[u8; 2]>,
 }
 
-/// Where the pixels of all frames are in the data set.
+/// Position of the pixels of all frames in the data set.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PixelData {
     Native {
         range: Range<usize>,
-        /// Written as words: two bytes each have the file's byte order, be samples bytes or not.
+        /// Written as words: every two bytes have the file's byte order, even if samples are bytes.
         in_words: bool,
     },
     Encapsulated {
         /// The basic offset table; often empty.
         offsets: Range<usize>,
         fragments: Vec<Range<usize>>,
-        /// Whether the delimiter that ends them is there.
+        /// Whether the delimiter that ends them exists.
         ended: bool,
     },
 }
 
-/// How far the walk goes.
+/// Where the walk ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// Up to and with this attribute.
+    /// After this attribute.
     Until(Tag),
-    /// To the pixels.
+    /// At the pixels.
     Pixels,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn name_of(tag: Tag) -> String {
     }
 }
 
-/// Where an attribute counts that stands inside of these sequences, from the outermost.
+/// The place of an attribute inside these sequences, from the outermost, if it counts there.
 pub(super) fn place_of(sequences: &[Tag]) -> Option<Place> {
     Some(match sequences {
         [] => Place::File,
@@ -79,7 +79,7 @@ pub(super) fn place_of(sequences: &[Tag]) -> Option<Place> {
     })
 }
 
-/// Whether something that counts may stand inside of these sequences, from the outermost.
+/// Whether an attribute that counts may be inside these sequences, from the outermost.
 pub(super) fn leads_on(sequences: &[Tag]) -> bool {
     matches!(
         sequences,

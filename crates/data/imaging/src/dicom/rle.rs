@@ -1,5 +1,5 @@
-//! RLE Lossless: DICOM PS3.5 annex G. dicom-rs has it too, but reserves memory by a number that
-//! the file gives.
+//! RLE Lossless: DICOM PS3.5 annex G. dicom-rs has it too, but reserves as much memory as the file
+//! states.
 
 use super::layout::Layout;
 use super::refusal::damaged;
@@ -61,7 +61,7 @@ fn unpack(mut packed: &[u8], samples: &mut [u16], shift: usize) -> Result<(), De
     Ok(())
 }
 
-/// The file itself is whole: its structure has been walked through.
+/// The file itself is complete: the walk through its structure reached the end.
 fn short() -> DecodeError {
     damaged("its run lengths end too early")
 }

@@ -1,6 +1,5 @@
 //! The walk through a data set: from element to element, into the sequences that matter and past
-//! all others. It keeps no value and calls itself for nothing, so that nothing a file announces
-//! takes memory.
+//! all others. It keeps no values and does not recurse, so that no announced size can take memory.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,13 +19,13 @@ pub(super) struct Walk<'a> {
     elements: Elements<'a>,
     wanted: &'a [Tag],
     at: usize,
-    /// VRs are missing in the file itself.
+    /// The file itself has no VRs.
     implicit: bool,
     path: Vec<Level>,
     values: Values,
 }
 
-/// What the walk is inside of; `end` is missing where a delimiter ends it.
+/// The level that the walk is in; `end` is missing if a delimiter ends it.
 #[derive(Debug)]
 enum Level {
     Sequence { tag: Tag, items: usize, end: Option<usize>, implicit: bool },
@@ -39,7 +38,7 @@ impl<'a> Walk<'a> {
         Self { elements, wanted, at: 0, implicit, path: Vec::new(), values: Values::new() }
     }
 
-    /// Finds what is wanted, and the pixels.
+    /// Finds the wanted attributes, and the pixels.
     pub(super) fn through(
         mut self,
         extent: Extent,
@@ -47,7 +46,7 @@ impl<'a> Walk<'a> {
         loop {
             self.leave_what_ended()?;
             if self.at >= self.elements.bytes.len() {
-                // The walk ends at the pixels, or where there are none.
+                // The walk ends at the pixels, or at the end if there are none.
                 return if self.path.is_empty() {
                     Ok((self.values, None))
                 } else {
@@ -81,7 +80,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Fewer bytes than a header has: zeros after the last element are filling.
+    /// Fewer bytes than a header has: zeros after the last element are padding.
     fn in_filling(self) -> Result<(Values, Option<PixelData>), DecodeError> {
         let rest = &self.elements.bytes[self.at..];
         if self.path.is_empty() && rest.iter().all(|byte| *byte == 0) {
@@ -114,8 +113,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Starts the next item of a sequence, or ends the sequence. One that lacks its delimiter ends
-    /// where something else follows.
+    /// Starts the next item of a sequence, or ends the sequence. A sequence without its delimiter
+    /// ends where another element follows.
     fn enter_item(&mut self) -> Result<(), DecodeError> {
         let header = self.elements.header(self.at, true).ok_or_else(truncated)?;
         match header.tag {
@@ -139,15 +138,15 @@ impl<'a> Walk<'a> {
         if let Some(Level::Sequence { items, .. }) = self.path.last_mut() {
             *items += 1;
         }
-        // In explicit files some writers leave VRs out inside of sequences.
+        // In explicit files some writers omit VRs inside sequences.
         let implicit = is_outer || !self.elements.is_explicit(header.value_at);
         self.push(Level::Item { end, implicit })?;
         self.at = header.value_at;
         Ok(())
     }
 
-    /// At a delimiter where an element could be: it ends an item, or the sequence around one whose
-    /// own delimiter is missing.
+    /// Handles a delimiter in place of an element: it ends an item, or the sequence around an item
+    /// without its own delimiter.
     fn leave(&mut self, header: Header) -> Result<(), DecodeError> {
         match (header.tag, self.path.pop()) {
             (ITEM_END | SEQUENCE_END, Some(Level::Item { .. })) => {}
@@ -160,7 +159,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Keeps an element that is wanted and goes on behind it, or inside of it.
+    /// Stores an element that is wanted and goes on after it, or inside it.
     fn pass(&mut self, header: Header) -> Result<(), DecodeError> {
         let Header { tag, vr, length, value_at } = header;
         let Some(length) = length else { return self.pass_undefined(header) };
@@ -188,7 +187,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Without a length it is a sequence, or fragments of pixels inside of another object.
+    /// An element without a length is a sequence, or fragments of pixels inside another object.
     fn pass_undefined(&mut self, header: Header) -> Result<(), DecodeError> {
         let Header { tag, vr, value_at, .. } = header;
         if matches!(vr, Some([b'O', _])) || tag == tags::PIXEL_DATA {
@@ -196,7 +195,7 @@ impl<'a> Walk<'a> {
             self.at = end.ok_or_else(truncated)?;
             return Ok(());
         }
-        // PS3.5 section 6.2.2: what is unknown and has no length is implicit inside.
+        // PS3.5 section 6.2.2: an unknown VR without a length is implicit inside.
         let implicit = self.is_implicit() || vr == Some(*b"UN");
         self.push(Level::Sequence { tag, items: 0, end: None, implicit })?;
         self.at = value_at;
@@ -213,7 +212,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The sequences around, from the outermost.
+    /// The enclosing sequences, from the outermost.
     fn sequences(&self) -> Vec<Tag> {
         let tag = |level: &Level| match level {
             Level::Sequence { tag, .. } => Some(*tag),
@@ -222,7 +221,7 @@ impl<'a> Walk<'a> {
         self.path.iter().filter_map(tag).collect()
     }
 
-    /// Whether this is the first item of each sequence around.
+    /// Whether this is the first item of each enclosing sequence.
     fn is_first(&self) -> bool {
         let is_first = |level: &Level| match level {
             Level::Sequence { items, .. } => *items == 1,
@@ -242,8 +241,8 @@ impl<'a> Walk<'a> {
         Ok(PixelData::Encapsulated { offsets, fragments, ended: end.is_some() })
     }
 
-    /// Items with coded bytes, PS3.5 A.4, and where they end. The delimiter may be missing where
-    /// the file ends with a whole fragment.
+    /// Items with coded bytes, PS3.5 A.4, and their end. The delimiter may be missing if the file
+    /// ends with a complete fragment.
     fn fragments(&self, mut at: usize) -> Result<(Vec<Range<usize>>, Option<usize>), DecodeError> {
         let mut fragments = Vec::new();
         while at < self.elements.bytes.len() {
@@ -271,7 +270,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Attributes of a data set stand in the order of their numbers.
+/// Whether the walk has passed its end: attributes of a data set are in the order of their numbers.
 fn is_beyond(tag: Tag, extent: Extent) -> bool {
     match extent {
         Extent::Until(last) => tag > last,
@@ -279,7 +278,7 @@ fn is_beyond(tag: Tag, extent: Extent) -> bool {
     }
 }
 
-/// Whether an attribute means anything in a place.
+/// Whether an attribute has a meaning in a place.
 fn counts(place: Place, tag: Tag) -> bool {
     let is_of_lut = matches!(tag, tags::LUT_DESCRIPTOR | tags::LUT_DATA | tags::MODALITY_LUT_TYPE);
     match place {

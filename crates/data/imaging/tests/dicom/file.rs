@@ -1,4 +1,4 @@
-//! A DICOM file in the making.
+//! Builds DICOM files.
 
 use dicom_core::header::Length;
 use dicom_core::value::{DataSetSequence, PixelFragmentSequence, Value};
@@ -134,7 +134,7 @@ impl File {
         let plain = self.bytes();
         let uid = uids::EXPLICIT_VR_LITTLE_ENDIAN.as_bytes();
         let at = plain.windows(uid.len()).position(|bytes| bytes == uid).unwrap();
-        // The UID grows from 20 bytes, one of them filling, to 22.
+        // The UID grows from 20 bytes, one of them padding, to 22.
         let (length_at, group_at) = (at - 2, 140);
         let mut bytes = plain[..at].to_vec();
         bytes[length_at] += 2;

@@ -1,4 +1,4 @@
-//! The ways in which pixels lie in a file.
+//! The ways in which a file can store pixels.
 
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
@@ -133,7 +133,7 @@ fn a_compressed_picture_of_another_size_is_refused_before_it_is_decoded() {
     );
 }
 
-/// What the pictures of 32 × 32 were drawn with: 12 bits.
+/// The values drawn into the pictures of 32 × 32: 12 bits.
 fn drawn(x: u16, y: u16) -> u16 {
     (x * 97 + y * 57) % 4096
 }

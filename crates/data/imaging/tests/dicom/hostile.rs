@@ -1,4 +1,4 @@
-//! Files that someone else made: whatever they hold, decoding ends with a picture or an error.
+//! Files from others: whatever they hold, decoding ends with a picture or an error.
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -11,10 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::file::File;
 use crate::mutate::{count_read, mutate, mutations};
 
-/// It means nothing: nearly all changes are made behind it.
+/// It has no meaning: nearly all changes are made after it.
 const PREAMBLE: usize = 132;
 
-/// One file of each kind that is read in a way of its own.
+/// One file of each kind with its own way of being read.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let words: Vec<i16> = (0..256).map(|place| place * 13 % 2000).collect();
     let ct = File::ct(16, 16, &words);
@@ -56,7 +56,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Where the data set starts.
+/// The start of the data set.
 fn meta_end(bytes: &[u8]) -> usize {
     144 + u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize
 }
@@ -87,7 +87,7 @@ fn no_mutation_of_a_file_ends_in_a_panic() {
             let _ = identity(bytes);
             decode_with(bytes, &options).is_ok()
         });
-        // Neither all nor none: the changes reach what matters, and do not only break the head.
+        // Neither all nor none: the changes reach the content, and do not only break the head.
         assert!((1..mutations).contains(&readable), "{name}: {readable} of {mutations}");
     }
 }

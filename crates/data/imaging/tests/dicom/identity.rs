@@ -1,4 +1,4 @@
-//! Whose picture it is.
+//! The patient of a picture.
 
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};

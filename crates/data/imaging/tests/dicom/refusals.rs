@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Which files are refused, and with which message.
 
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};

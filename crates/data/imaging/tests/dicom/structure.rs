@@ -1,4 +1,4 @@
-//! Files that bend the rules of how DICOM is written, and are read all the same, as pydicom does.
+//! Files that break rules of how DICOM is written, and are still read, as by pydicom.
 
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
@@ -27,12 +27,12 @@ fn assert_read(bytes: &[u8], what: &str) {
     assert_eq!(identity(bytes).unwrap().patient_id.as_deref(), Some("patient 17"), "{what}");
 }
 
-/// Where an element starts whose tag has these bytes.
+/// The start of the element with these tag bytes.
 fn place(bytes: &[u8], tag: [u8; 4]) -> usize {
     bytes.windows(4).position(|it| it == tag).unwrap()
 }
 
-/// Where the data set starts.
+/// The start of the data set.
 fn data_set_at(bytes: &[u8]) -> usize {
     let length = bytes[GROUP_LENGTH_AT..].first_chunk::<4>().unwrap();
     GROUP_LENGTH_AT + 4 + u32::from_le_bytes(*length) as usize
@@ -104,15 +104,15 @@ fn a_vr_that_nobody_knows_is_passed_over() {
     let at = place(&bytes, [0x20, 0, 0x13, 0]);
     bytes[at + 4..at + 6].copy_from_slice(b"XX");
     assert_read(&bytes, "a short length");
-    // As PS3.5 asks of VRs to come: two bytes of zero, and a length of four.
+    // As PS3.5 requires for future VRs: two bytes of zero, and a length of four.
     bytes.splice(at + 6..at + 8, [0, 0, 2, 0, 0, 0]);
     assert_read(&bytes, "a long length");
-    // And none at all: among explicit elements an implicit one.
+    // And no VR at all: an implicit element among explicit ones.
     bytes.splice(at + 4..at + 12, [2, 0, 0, 0]);
     assert_read(&bytes, "no VR");
 }
 
-/// A sequence of one item with one attribute, in bytes, with the delimiters that are asked for.
+/// A sequence of one item with one attribute, in bytes, with the requested delimiters.
 fn sequence(ends_item: bool, ends_sequence: bool) -> Vec<u8> {
     let mut bytes = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff".to_vec();
     bytes.extend(b"\xfe\xff\x00\xe0\xff\xff\xff\xff");
@@ -163,7 +163,7 @@ fn fragments_may_lack_their_delimiter_at_the_end_of_the_file() {
     let bytes = compressed().bytes();
     assert_read(&bytes, "whole");
     assert_read(&bytes[..bytes.len() - 8], "without delimiter");
-    // Where a frame is missing too, the end of the file is.
+    // If a frame is missing too, the end of the file is missing.
     let two = compressed().with_text(tags::NUMBER_OF_FRAMES, VR::IS, "2").bytes();
     let cut = decode(&two[..two.len() - 8]).unwrap_err();
     assert!(matches!(cut, DecodeError::Truncated(_)), "{cut}");

@@ -1,4 +1,5 @@
-//! Lookup tables and what else says how values are to be seen: followed, or refused by name.
+//! Lookup tables and other attributes that change how values are displayed: each is applied, or the
+//! file is refused with its name.
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -21,7 +22,7 @@ fn item(elements: Vec<Element>) -> InMemDicomObject {
     InMemDicomObject::from_element_iter(elements)
 }
 
-/// A table of as many bits, from `first` on.
+/// A table with this many bits, from `first` on.
 fn lut(first: u16, bits: u16, entries: &[u16]) -> InMemDicomObject {
     item(vec![
         words(tags::LUT_DESCRIPTOR, VR::US, &[entries.len() as u16, first, bits]),
@@ -45,7 +46,7 @@ fn values_of_interest_are_those_of_the_table() {
     assert_eq!(file.grey_levels(), [65_535, 65_535, 13_107, 0]);
     assert_eq!(file.picture().window(), None);
     assert_eq!(file.picture().seen_through(), Some(SeenThrough::OwnTable));
-    // It goes before the window of the file, and after that which is asked for.
+    // It has priority over the window of the file, and a requested window over both.
     let both = with_window(file, "250", "501");
     assert_eq!(both.grey_levels(), [65_535, 65_535, 13_107, 0]);
     assert_eq!(both.grey_levels_through("10.5,1"), [0, 0, 65_535, 65_535]);
@@ -116,7 +117,7 @@ fn tables_that_contradict_themselves_are_damage() {
     assert_eq!(file.error(), "damaged DICOM: 4 bytes of a lookup table where 8 are due");
     let deep = slice().with_sequence(tags::VOILUT_SEQUENCE, lut(0, 17, &[1]));
     assert!(deep.error().contains("a lookup table of 17 bits"), "{}", deep.error());
-    // Hounsfield units are seen through the lung window; what is not used refuses nothing.
+    // Hounsfield units use the lung window; an unused table refuses nothing.
     let unused = File::ct(1, 1, &[1024]).with_sequence(tags::VOILUT_SEQUENCE, lut(0, 17, &[1]));
     assert_eq!(unused.picture().seen_through(), Some(SeenThrough::Lung));
 }
@@ -200,7 +201,7 @@ fn a_value_that_is_not_used_refuses_nothing() {
     assert_eq!(used, "damaged DICOM: WindowCenter (0028,1050) is \"40,5\", which is no number");
 }
 
-/// Functional groups with what is given, in the shared ones.
+/// Functional groups with the given elements, in the shared ones.
 fn enhanced(elements: Vec<Element>) -> File {
     File::ct(2, 1, &[0, 1024])
         .without(tags::RESCALE_SLOPE)
@@ -239,7 +240,7 @@ fn functional_groups_count_only_in_their_own_sequence_and_depth() {
     ] {
         assert_eq!(enhanced(elements).grey_levels(), expected);
     }
-    // Alone, a decoy is nothing.
+    // A decoy alone has no effect.
     assert!(enhanced(vec![sequence(private, decoy())]).error().contains("RescaleSlope"));
     assert!(enhanced(vec![sequence(private, deeper)]).error().contains("RescaleSlope"));
 }

@@ -82,7 +82,7 @@ fn without_any_window_the_values_span_all_greys() {
     assert_eq!(file.grey_levels(), [0, 16_384, 65_535]);
     assert_eq!(file.picture().window(), Some(Window::new(1020.5, 41.0).unwrap()));
     assert_eq!(File::grey(2, 1, &[7, 7]).grey_levels(), [0, 0]);
-    // A falling slope turns them round.
+    // A negative slope reverses them.
     let falling = file.with_text(tags::RESCALE_SLOPE, VR::DS, "-1");
     assert_eq!(falling.grey_levels(), [65_535, 49_151, 0]);
 }
@@ -114,7 +114,7 @@ fn padding_is_black_and_sets_no_range() {
     assert_eq!(range.grey_levels(), [0, 0, 65_535, 0]);
     let inverted = range.with_text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
     assert_eq!(inverted.grey_levels(), [0, 65_535, 0, 0]);
-    // The same bits, of a signed file: −2000, above and not below the lung window once rescaled.
+    // The same bits in a signed file: −2000, below the lung window and not above it once rescaled.
     let signed = File::ct(2, 1, &[-2000, 1024])
         .with_text(tags::RESCALE_INTERCEPT, VR::DS, "3000")
         .with_word(tags::PIXEL_PADDING_VALUE, 63_536);
@@ -129,7 +129,7 @@ fn bits_that_are_not_stored_do_not_count() {
     let signed = unsigned.clone().with_word(tags::PIXEL_REPRESENTATION, 1);
     // 0, −2048, −1: 2048 / 2048, 0, 2047 / 2048.
     assert_eq!(signed.grey_levels(), [65_535, 0, 65_503]);
-    // The same twelve bits, pushed to the top.
+    // The same twelve bits, at the top of the word.
     let high =
         File::grey(3, 1, &[0x000A, 0x8005, 0xFFF0]).with_bits(16, 12).with_word(tags::HIGH_BIT, 15);
     assert_eq!(high.grey_levels(), [0, 32_776, 65_535]);

@@ -1,4 +1,4 @@
-//! Files as somebody else may have damaged them.
+//! Damaged files.
 
 use rand::{Rng, RngExt};
 
@@ -7,8 +7,8 @@ pub(crate) fn mutations() -> u64 {
     std::env::var("HOUNSFIELD_MUTATIONS").map_or(2000, |text| text.parse().unwrap())
 }
 
-/// Changes a few bytes, takes some out, repeats some, or cuts the end off. The first `spared` bytes
-/// stay, so that what they announce is still read.
+/// Changes a few bytes, removes some, repeats some, or cuts the end off. The first `spared` bytes
+/// stay, so that the format is still recognised.
 pub(crate) fn mutate(bytes: &mut Vec<u8>, spared: usize, random: &mut impl Rng) {
     for _ in 0..random.random_range(1..=4) {
         if bytes.len() <= spared {
@@ -36,13 +36,14 @@ pub(crate) fn mutate(bytes: &mut Vec<u8>, spared: usize, random: &mut impl Rng) 
 /// Decodes mutations of a file, and returns how many of them `is_read`.
 ///
 /// # Panics
-/// When one panics, or the process holds much more memory after all than after the first quarter.
+/// When one panics, or the process holds much more memory after all mutations than after the first
+/// quarter.
 pub(crate) fn count_read(
     name: &str,
     mutated: impl Fn(u64) -> Vec<u8>,
     is_read: impl Fn(&[u8]) -> bool + std::panic::RefUnwindSafe,
 ) -> u64 {
-    // Other tests of the same process take some as well.
+    // Other tests of the same process also take memory.
     const MOST_GROWTH_BYTES: u64 = 64 << 20;
     let (mut read, mut at_first) = (0, 0);
     let mutations = mutations();

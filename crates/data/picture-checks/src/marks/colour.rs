@@ -14,10 +14,10 @@ const GREY: u8 = 16;
 /// A coloured piece has at least this many pixels.
 const FEWEST_PIXELS: usize = 8;
 
-/// Where more than this share of the pixels is coloured, the picture itself is in colour.
+/// If more than this share of the pixels is coloured, the picture itself is in colour.
 const LARGEST_SHARE: f64 = 0.05;
 
-/// The coloured pieces of a picture that is otherwise grey, largest first.
+/// The coloured pieces of a grey picture, largest first.
 pub(super) fn find(picture: &Picture) -> Vec<Region> {
     let Some(chroma) = picture.chroma() else { return Vec::new() };
     let coloured = chroma.iter().filter(|chroma| **chroma >= COLOURED).count();

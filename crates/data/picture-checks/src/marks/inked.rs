@@ -6,13 +6,13 @@ use super::opening::open;
 /// The thickest ink, as a share of the shorter side: strokes of 1/30 of it still count as thin.
 const RADII_PER_SIDE: f64 = 60.0;
 
-/// A picture's brightness with what is thin in it, for one colour of ink.
+/// A picture's brightness and its thin parts, for one colour of ink.
 pub(super) struct Inked {
     pub(super) width: usize,
     pub(super) height: usize,
-    /// How strongly each pixel is ink: grey for white ink, 255 − grey for black.
+    /// The strength of the ink at each pixel: grey for white ink, 255 − grey for black.
     pub(super) strength: Vec<u8>,
-    /// How much stronger each pixel is than what is left when everything thin is taken away.
+    /// How much stronger each pixel is than it would be without everything thin.
     pub(super) thinness: Vec<u8>,
 }
 

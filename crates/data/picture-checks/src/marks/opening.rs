@@ -1,14 +1,13 @@
-//! Morphological opening: what is left of a picture when everything thin is taken away.
+//! Morphological opening: removes everything thin from a picture.
 
 /// The grey opening of `levels`, rows of `width`, by a square of `2 × radius + 1` pixels: the
-/// maximum over the square of the minimum over the square. Beyond the border lies nothing: the
-/// square is cut off there.
+/// maximum over the square of the minimum over the square. At the border the square is cut off.
 pub(super) fn open(levels: &[u8], width: usize, radius: usize) -> Vec<u8> {
     let eroded = over_square(levels, width, radius, u8::MAX, u8::min);
     over_square(&eroded, width, radius, u8::MIN, u8::max)
 }
 
-/// `pick` over the square around each pixel; `neutral` changes no pick.
+/// `pick` over the square around each pixel; `neutral` does not affect `pick`.
 fn over_square(
     levels: &[u8],
     width: usize,
@@ -30,8 +29,8 @@ fn over_square(
     rows.flat_map(|row| &row[..width]).copied().collect()
 }
 
-/// `pick` over the `window` values that lie `stride` apart from each on, by doubling: what covers
-/// `n` of them, paired with itself further on, covers up to `2n`.
+/// `pick` over the `window` values that lie `stride` apart, from each value on, by doubling: a
+/// result that covers `n` of them, paired with a later one, covers up to `2n`.
 fn over_window(
     mut levels: Vec<u8>,
     stride: usize,

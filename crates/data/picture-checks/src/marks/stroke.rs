@@ -7,7 +7,7 @@ use super::region::Region;
 /// Ink is at least this strong: nearly white, or nearly black.
 const INK: u8 = 240;
 
-/// What is thin stands out from what is left without it by this much.
+/// A thin part is this much stronger than the picture without it.
 const THIN: u8 = 60;
 
 /// A stroke is at least this long, as a share of the picture's shorter side.
@@ -16,15 +16,15 @@ const SHORTEST: f64 = 0.1;
 /// A stroke has at least this many pixels for each pixel of its length.
 const SPARSEST: f64 = 0.6;
 
-/// A stroke stands out from the ground two pixels away by this much.
+/// A stroke is this much stronger than the ground two pixels away.
 const CONTRAST: f64 = 80.0;
 
 /// A pixel this close to the border belongs to a frame.
 const FRAME: usize = 3;
 
-/// How even the ink is (standard deviation, in levels) and how much of its contrast is reached one
-/// pixel away, for which a line counts as drawn. Anatomy is blurred by the scanner: of 700
-/// slices, what is thin and bright reaches 0.3 to 0.8. The second pair allows for JPEG.
+/// A line counts as drawn by how even its ink is (standard deviation, in levels) and by how much of
+/// its contrast is reached one pixel away. Anatomy is blurred by the scanner: of 700 slices, thin
+/// bright parts reach 0.3 to 0.8. The second pair allows for JPEG.
 const DRAWN: [(f64, f64); 2] = [(1.0, 0.8), (5.0, 0.9)];
 
 /// The strokes of one colour of ink.
@@ -64,8 +64,7 @@ fn is_drawn(inked: &Inked, line: &Component) -> bool {
         })
 }
 
-/// The mean strength of what is no ink one and two pixels beside a line. `None` where there is
-/// none.
+/// The mean strength outside the ink, one and two pixels beside a line. `None` if there is none.
 fn rings(inked: &Inked, line: &Component) -> Option<[f64; 2]> {
     const REACH: usize = 2;
     let (left, top) = (line.left.saturating_sub(REACH), line.top.saturating_sub(REACH));

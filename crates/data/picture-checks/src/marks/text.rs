@@ -4,17 +4,17 @@ use super::component::Component;
 use super::inked::Inked;
 use super::region::Region;
 
-/// What is thin stands out from what is left without it by this much.
+/// A thin part is this much stronger than the picture without it.
 const THIN: u8 = 80;
 
-/// A character stands out from its ground by this much.
+/// A character is this much stronger than its ground.
 const CONTRAST: f64 = 80.0;
 
 /// The ground around a character varies by no more than this standard deviation, in levels. Text
 /// over anatomy is not found.
 const GROUND_DEVIATION: f64 = 14.0;
 
-/// Heights of characters, as shares of the picture's shorter side, and in pixels at least.
+/// Heights of characters, as shares of the picture's shorter side, and at least in pixels.
 const HEIGHTS: [(f64, usize); 2] = [(0.012, 5), (0.10, 14)];
 
 /// A character is at most this wide, in heights.
@@ -29,7 +29,7 @@ const FEWEST_CHARACTERS: usize = 3;
 /// The widest gap between characters, in heights: a space.
 const WIDEST_GAP: f64 = 1.3;
 
-/// How far base lines (of the first of both) and heights differ within a row, in heights.
+/// How far base lines (the first number) and heights differ within a row, in heights.
 const BASE_TOLERANCE: f64 = 0.15;
 const HEIGHT_TOLERANCE: f64 = 0.35;
 
@@ -62,7 +62,7 @@ pub(super) fn find(inked: &Inked) -> Vec<Region> {
     rows
 }
 
-/// The characters that follow the one at `first` on its line, and that one.
+/// The character at `first` and those that follow it on its line.
 fn row_from(characters: &[Character], first: usize) -> Vec<usize> {
     let start = &characters[first];
     let height = start.piece.height() as f64;
@@ -72,7 +72,7 @@ fn row_from(characters: &[Character], first: usize) -> Vec<usize> {
         if next.piece.left as f64 > end as f64 + WIDEST_GAP * height {
             break;
         }
-        // A column may be shared: slanted characters lean over each other.
+        // A column may be shared: slanted characters overlap.
         if next.piece.left + 1 >= end && are_of_one_line(start, next) {
             row.push(at);
             end = next.piece.right;
@@ -108,8 +108,8 @@ fn characters(inked: &Inked) -> Vec<Character> {
     pieces.into_iter().map(character).collect()
 }
 
-/// Whether what lies around a piece, further than a pixel from anything thin, is of one strength,
-/// and far from the piece's.
+/// Whether the surroundings of a piece, further than a pixel from anything thin, are of one
+/// strength, and far from the piece's.
 fn stands_on_even_ground(inked: &Inked, piece: &Component) -> bool {
     const MARGIN: usize = 2;
     const FEWEST_PIXELS: f64 = 4.0;

@@ -15,7 +15,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Those of a split that is there.
+    /// The sizes of a given split.
     pub(crate) fn of(labels: &[usize], splits: &[Split], classes: usize) -> Self {
         let mut places = vec![0; Split::ALL.len() * classes];
         for (label, split) in labels.iter().zip(splits) {
@@ -35,9 +35,9 @@ pub(crate) fn members(groups: impl Iterator<Item = GroupNumber>) -> Vec<Vec<usiz
 }
 
 /// Draws a split for each group: a place among those that are left for images of its classes, and
-/// the whole group goes there. Large groups draw first, while all places are left; a group that fits
-/// somewhere draws among the splits that it fits into. For groups of one image each this is a
-/// stratified random split of exactly these sizes; for larger ones the sizes are nearly these.
+/// the whole group goes there. Large groups draw first, while all places are free. A group that
+/// still fits into some splits draws among those. For groups of one image each this is a stratified
+/// random split of exactly these sizes; for larger ones the sizes are nearly these.
 pub(crate) fn draw(
     labels: &[usize],
     groups: &[Vec<usize>],
@@ -79,7 +79,7 @@ fn one_of(places: [usize; 3], random: &mut ChaCha8Rng) -> Split {
         }
         drawn -= places;
     }
-    // There are always places left while there are images left; if not, training can take more.
+    // While images are left, places are left; if not, training can take more.
     Split::Train
 }
 

@@ -1,4 +1,4 @@
-//! Finds the measurement that gives a class away.
+//! Finds the measurement that reveals a class.
 
 use dataset::ClassIndex;
 use imaging::GREY_BINS;
@@ -12,19 +12,18 @@ use crate::picture::LabelledPicture;
 use crate::significance::mann_whitney;
 use crate::words;
 
-/// A single measurement explains a shortcut from this AUROC on, on pictures that were not learnt
-/// from.
+/// A single measurement explains a shortcut from this AUROC on, on pictures outside of training.
 const LEAST_AUROC: f64 = 0.75;
 
-/// The mean grey is preferred to a bin of the histogram that tells no more than this beyond it:
-/// everyone knows what brighter means.
+/// The mean grey is preferred to a bin of the histogram whose AUROC is higher by no more than this:
+/// everyone understands "brighter".
 const SIMPLER: f64 = 0.03;
 
-/// A range is preferred to a threshold that tells this much less.
+/// A range is preferred to a threshold only if its AUROC is higher by more than this.
 const RANGE_ADVANTAGE: f64 = 0.05;
 
-/// What the best cell's neighbours tell, as a share of what it tells beyond chance, to be part of
-/// the same mark.
+/// The AUROC above chance of a cell beside the best one, as a share of the best one's, from which
+/// on it is part of the same mark.
 const OF_ONE_MARK: f64 = 0.6;
 
 /// A mark covers no more than this share of the frame.
@@ -36,7 +35,7 @@ pub(crate) struct ClassContrast<'a> {
     others: Vec<&'a Facts>,
 }
 
-/// A measurement that tells the class, as chosen on training pictures.
+/// A measurement that distinguishes the class, as chosen on training pictures.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     feature: Feature,
@@ -61,7 +60,7 @@ impl<'a> ClassContrast<'a> {
         sides
     }
 
-    /// How well a feature alone tells the class.
+    /// How well a feature alone distinguishes the class.
     fn auroc(&self, feature: Feature, direction: Direction) -> Option<f64> {
         let score = |facts: &&Facts| {
             let value = f64::from(feature.of(facts));
@@ -93,8 +92,8 @@ impl<'a> ClassContrast<'a> {
     }
 }
 
-/// Finds the measurement of those that `baseline` looks at which tells a class best in training, and
-/// says what it tells elsewhere. `None` where that is little.
+/// Finds the measurement used by `baseline` that distinguishes a class best in training, and scores
+/// it on the other pictures. `None` if it scores low there.
 pub(crate) fn find(
     baseline: Baseline,
     training: &ClassContrast<'_>,
@@ -125,7 +124,7 @@ pub(crate) fn find(
     })
 }
 
-/// The measurements that can explain what a baseline knows, simplest first.
+/// The measurements that can explain the result of a baseline, simplest first.
 fn explanations(baseline: Baseline, training: &ClassContrast<'_>) -> Vec<Feature> {
     let Baseline::Of(view, Learner::Forest) = baseline else { return Vec::new() };
     match view {
@@ -143,7 +142,8 @@ fn explanations(baseline: Baseline, training: &ClassContrast<'_>) -> Vec<Feature
     }
 }
 
-/// The candidate that tells most; of equals the first; the mean grey where it tells nearly as much.
+/// The candidate with the highest AUROC; of equals the first; the mean grey if it is nearly as
+/// good.
 fn best(candidates: &[Candidate]) -> Option<&Candidate> {
     let best =
         candidates.iter().reduce(|best, it| if it.auroc > best.auroc { it } else { best })?;
@@ -151,7 +151,7 @@ fn best(candidates: &[Candidate]) -> Option<&Candidate> {
     Some(mean_grey.filter(|it| it.auroc + SIMPLER >= best.auroc).unwrap_or(best))
 }
 
-/// Whether the best is a cell, and those that tell about as much are few.
+/// Whether the best is a cell, and few other cells are nearly as good.
 fn is_spot(best: &Candidate, candidates: &[Candidate]) -> bool {
     let tells = |it: &&Candidate| it.auroc - 0.5 >= OF_ONE_MARK * (best.auroc - 0.5);
     matches!(best.feature, Feature::Cell { .. })
@@ -168,7 +168,7 @@ mod tests {
         sizes.iter().map(|(width, height)| facts_of(*width, *height, |_, _| 0)).collect()
     }
 
-    /// Pictures of 32×32, of which one cell of the grid has a grey that goes with the number.
+    /// Pictures of 32×32, in which the grey of one cell of the grid depends on the number.
     fn with_cell(levels: &[u8], lit: impl Fn(u32, u32) -> bool + Copy) -> Vec<Facts> {
         let picture =
             |level: &u8| facts_of(32, 32, |x, y| if lit(x / 2, y / 2) { *level } else { 10 });

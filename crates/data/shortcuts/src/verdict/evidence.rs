@@ -1,4 +1,4 @@
-//! The judgement of a verdict.
+//! Makes the verdict.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::significance::mann_whitney;
 use crate::verdict::{PAIR_AUROC_LIMIT, PairVerdict, SIGNIFICANCE, Shortcut, Verdict};
 use crate::words;
 
-/// What a verdict is based on.
+/// The data for a verdict.
 pub(crate) struct Evidence<'a> {
     pub(crate) names: &'a ClassIndices,
     pub(crate) training: Vec<&'a LabelledPicture<'a>>,
@@ -23,13 +23,13 @@ pub(crate) struct Evidence<'a> {
     pub(crate) predictions: &'a [Prediction],
 }
 
-/// A pair of classes that a baseline tells apart.
+/// A pair of classes that a baseline distinguishes.
 struct ToldApart {
     classes: [ClassIndex; 2],
     auroc: f64,
 }
 
-/// A class and those that a baseline tells it from.
+/// A class and those that a baseline distinguishes it from.
 struct Star {
     class: ClassIndex,
     others: Vec<ClassIndex>,
@@ -89,7 +89,8 @@ impl Evidence<'_> {
         }
     }
 
-    /// How much each group of `class` looks like the first of `pair`, by the mean of its images.
+    /// How much each group of `class` resembles the first class of `pair`, by the mean of its
+    /// images.
     fn scores(
         &self,
         prediction: &Prediction,
@@ -131,8 +132,8 @@ impl Evidence<'_> {
     }
 }
 
-/// Gathers pairs around classes, most pairs first, so that few sentences tell all: "normal is told
-/// from every other class" rather than three pairs.
+/// Groups pairs around classes, most pairs first, so that few sentences report all: "normal is
+/// distinguished from every other class" rather than three pairs.
 fn stars(mut told_apart: Vec<ToldApart>) -> Vec<Star> {
     let mut stars = Vec::new();
     while !told_apart.is_empty() {
@@ -144,7 +145,7 @@ fn stars(mut told_apart: Vec<ToldApart>) -> Vec<Star> {
                 *auroc += pair.auroc;
             }
         }
-        // Of several with as many pairs the one told best; of equals the first.
+        // Of several with equally many pairs the one with the best scores; of equals the first.
         let best = degrees.into_iter().reduce(|best, it| {
             let ahead = it.1.0 > best.1.0 || (it.1.0 == best.1.0 && it.1.1 > best.1.1);
             if ahead { it } else { best }
@@ -214,7 +215,7 @@ mod tests {
         let pair = [ClassIndex(0), ClassIndex(1)];
         near(evidence.scores(&predictions[0], ClassIndex(0), pair), &[0.7, 0.6]);
         near(evidence.scores(&predictions[0], ClassIndex(1), pair), &[0.625, 1.0 / 9.0]);
-        // Of neither: as likely the one as the other.
+        // Of neither class: both are equally likely.
         near(evidence.scores(&predictions[0], ClassIndex(2), pair), &[0.5]);
 
         let verdict = evidence.verdict();

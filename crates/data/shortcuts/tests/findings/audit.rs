@@ -1,4 +1,4 @@
-//! What a split does to a score is found where it was put there, as large as it is, and not elsewhere.
+//! A split's effect on a score is found when there is one, with its true size, and not otherwise.
 
 use dataset::{AuditAmong, BaselineAudit, ClassIndices, Split};
 use image::GrayImage;
@@ -10,8 +10,8 @@ use crate::set::{Item, Set, split_of};
 const SCANS: usize = 400;
 const SLICES: usize = 3;
 
-/// Scans of three slices that look alike; which class a scan is of, nothing tells. The split keeps
-/// scans whole, three in five for training. `group` is what is known of them.
+/// Scans of three similar slices; nothing shows which class a scan is of. The split keeps scans
+/// whole, three in five for training. `group` is the known group of a slice.
 fn scans(group: impl Fn(usize, usize) -> Option<u32>) -> Set {
     let slice = |scan, slice| {
         let picture = noise::near_copy(scan, slice);
@@ -27,8 +27,8 @@ fn neighbour(among: &AuditAmong) -> &BaselineAudit {
     among.baselines.iter().find(|it| it.baseline == "thumbnail_neighbour").unwrap()
 }
 
-/// A slice's neighbour is one of its two others where one of these is in training, with 0.6 each; else
-/// it is a coin.
+/// A slice's nearest neighbour is one of its two other slices if one is in training, with
+/// probability 0.6 each; otherwise the guess is random.
 const UNDER_RANDOM_SPLITS: f64 = 1.0 - 0.4 * 0.4 / 2.0;
 
 #[test]
@@ -39,7 +39,8 @@ fn what_a_random_split_adds_is_recovered_where_groups_are_known() {
     assert_eq!((among.training_images, among.test_images, among.groups), (720, 240, 400));
     let found = neighbour(among);
     assert!((found.random.mean - UNDER_RANDOM_SPLITS).abs() < 0.02, "{found:?}");
-    // Coins for 80 scans: 0.5 with a standard deviation of 0.056; the mean of 20 draws is nearer.
+    // Random guesses for 80 scans: 0.5 with a standard deviation of 0.056; the mean of 20 draws is
+    // nearer.
     assert!((found.given - 0.5).abs() < 0.17, "{found:?}");
     assert!((found.grouped.mean - 0.5).abs() < 0.06, "{found:?}");
     let planted = UNDER_RANDOM_SPLITS - found.given;
@@ -61,7 +62,7 @@ fn groups_that_nobody_knows_of_show_as_well() {
     );
 }
 
-/// Pictures without any ties, of which the split was drawn at random.
+/// Pictures without groups, with a split drawn at random.
 fn alone(classes: usize, picture: impl Fn(usize) -> GrayImage + Sync) -> Set {
     let item = |number| {
         let class = noise::class_of(number, classes);
@@ -78,7 +79,7 @@ fn alone(classes: usize, picture: impl Fn(usize) -> GrayImage + Sync) -> Set {
 #[test]
 fn a_split_that_was_drawn_at_random_is_not_accused() {
     let noise = alone(2, noise::picture);
-    // Classes that brightness tells apart: right everywhere, whatever the split.
+    // Classes that differ in brightness: always right, whatever the split.
     let bright = alone(2, |number| {
         let mut picture = noise::picture(number);
         let add = 40 * noise::class_of(number, 2) as u8;
@@ -99,7 +100,7 @@ fn a_split_that_was_drawn_at_random_is_not_accused() {
 
 #[test]
 fn a_split_with_copies_on_both_sides_is_said_to_flatter() {
-    // Each test picture is a copy of a training picture, and nothing else has any.
+    // Each test picture is a copy of a training picture, and there are no other copies.
     let mut set = alone(2, noise::picture);
     let training: Vec<usize> = (0..600).filter(|at| set.items[*at].split == Split::Train).collect();
     let tested: Vec<usize> = (0..600).filter(|at| set.items[*at].split == Split::Test).collect();
@@ -128,7 +129,7 @@ fn positive_classes_are_audited_among_themselves() {
     let expected = (count(Split::Train), count(Split::Test));
     assert_eq!((among.training_images, among.test_images), expected);
     assert!(among.in_words.starts_with("Among a and c, a classifier that sees only"));
-    // One positive class, or all, is no other question.
+    // One positive class, or all classes, is not a different question.
     assert_eq!(set.audit(&[1], 1).among.len(), 1);
     assert_eq!(set.audit(&[0, 1, 2], 1).among.len(), 1);
 }

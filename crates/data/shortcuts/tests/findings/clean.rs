@@ -1,4 +1,4 @@
-//! Where there is no shortcut, none is claimed.
+//! No shortcut is claimed without one.
 
 use dataset::FittedOn;
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,7 @@ fn the_sample_set_is_not_accused() {
 
 #[test]
 fn shuffled_labels_are_never_told_apart() {
-    // Pictures that differ in all that baselines look at, so that there is much to learn by heart.
+    // Pictures that differ in everything that baselines use, so that there is much to memorise.
     let mut set = set(80, 21, |drawn| {
         if drawn.number % 2 == 0 {
             drawn.picture.pixels_mut().for_each(|pixel| pixel.0[0] /= 2);

@@ -1,5 +1,5 @@
-//! Baselines see every training image, however many there are. They once saw 2,000, in silence, and a
-//! model was called better than every baseline that was not.
+//! Baselines see every training image, however many there are. An earlier version silently used
+//! 2,000 of them, and a model was reported as better than every baseline although it was not.
 
 use dataset::{ClassIndices, Split};
 use rayon::prelude::*;
@@ -8,12 +8,12 @@ use shortcuts::{Baseline, Findings};
 use crate::noise;
 use crate::set::{Item, Set};
 
-/// More than any limit that there ever was.
+/// More than any earlier limit.
 const TRAINING: usize = 5_200;
 const TEST: usize = 300;
 
-/// Pictures whose class nothing but their own likeness tells, and test pictures made by `test` from
-/// the number of a training picture: those that a draw of 2,000 would mostly miss.
+/// Pictures whose class shows only in similar pictures, and test pictures made by `test` from the
+/// number of a training picture: mostly ones that a draw of 2,000 would miss.
 fn findings(test: impl Fn(usize) -> Item + Sync) -> Findings {
     let training =
         |number| Item::new(&noise::picture(number), noise::class_of(number, 2), Split::Train);
@@ -34,7 +34,7 @@ fn every_copy_is_found_among_more_images_than_any_limit() {
     let findings = findings(|number| {
         Item::new(&noise::near_copy(number, 0), noise::class_of(number, 2), Split::Test)
     });
-    // Of a draw of 2,000 it would be right on 2/5.2 of them, and on half of the others: 0.69.
+    // With a draw of 2,000 it would be right on 2/5.2 of them, and on half of the others: 0.69.
     let found = accuracy(&findings, Baseline::THUMBNAIL_NEIGHBOUR);
     assert!(found >= 0.99, "{found}");
     assert!(findings.report.baselines.iter().all(|it| it.fitted_on.is_all()));
@@ -47,7 +47,7 @@ fn where_there_are_no_copies_nothing_is_found() {
         Item::new(&noise::picture(fresh), noise::class_of(fresh, 2), Split::Test)
     });
     for baseline in Baseline::all() {
-        // A coin thrown 300 times: 0.5 with a standard deviation of 0.029.
+        // 300 random guesses: 0.5 with a standard deviation of 0.029.
         let found = accuracy(&findings, baseline);
         assert!((0.39..=0.61).contains(&found), "{baseline:?}: {found}");
     }

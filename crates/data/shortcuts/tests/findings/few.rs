@@ -1,4 +1,4 @@
-//! Sets too small or too odd to say anything: no panic, and words that say so.
+//! Sets that are too small or too odd for a result: no panic, and a message about it.
 
 use dataset::{ClassIndices, Split};
 use image::{GrayImage, Luma};
@@ -6,14 +6,14 @@ use shortcuts::FitError;
 
 use crate::set::{Item, Set};
 
-/// A grey ramp with a size and a slope of its own.
+/// A grey ramp with its own size and slope.
 fn picture(number: u32) -> GrayImage {
     GrayImage::from_fn(20 + number % 13, 20 + number % 7, |x, y| {
         Luma([((x * (number % 5 + 1) + y * 3 + number) % 256) as u8])
     })
 }
 
-/// A set of so many pictures of each class in each split.
+/// A set with this many pictures of each class in each split.
 fn set(names: &[&str], counts: &[(Split, &[usize])]) -> Set {
     let mut items = Vec::new();
     for (split, of_class) in counts {

@@ -1,4 +1,4 @@
-//! Copies and slices of one patient are not counted as if they were many.
+//! Copies and slices of one patient do not count as many.
 
 use dataset::{ClassIndices, Split};
 use image::{GrayImage, Luma};
@@ -6,7 +6,7 @@ use shortcuts::Baseline;
 
 use crate::set::{Item, Set};
 
-/// Two classes that differ in brightness and in nothing else.
+/// Two classes that only differ in brightness.
 fn bright_and_dark(of_each: usize, split: impl Fn(usize) -> Split) -> Set {
     let picture = |class: usize, number: usize| {
         GrayImage::from_fn(24, 24, |x, y| {
@@ -56,7 +56,7 @@ fn copies_of_training_images_are_scored_apart_and_judge_nothing() {
         })
         .collect();
     set.items.extend(copied);
-    // Copies of each other that training has nothing of stay.
+    // Copies of each other without a copy in training stay.
     for item in set.items.iter_mut().filter(|item| item.split == Split::Test).take(2) {
         (item.duplicate_group, item.group) = (Some(100), Some(100));
     }

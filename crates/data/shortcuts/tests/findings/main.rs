@@ -1,6 +1,6 @@
-//! What is found in whole data sets, and what is not.
+//! Which shortcuts are found in whole data sets, and which are not.
 
-// Always true here; it tells clippy that the modules' helpers are test code too.
+// Always true here; it marks the modules' helpers as test code for clippy.
 #![cfg(test)]
 
 mod audit;

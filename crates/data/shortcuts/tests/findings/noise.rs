@@ -1,10 +1,10 @@
-//! Pictures of noise, each like itself alone, and copies of them that differ a little.
+//! Pictures of noise, each similar only to itself, and copies of them that differ a little.
 
 use image::{GrayImage, Luma};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Small, for there are many of them.
+/// Small, because there are many of them.
 const SIDE: u32 = 16;
 
 fn numbers(seed: u64, stream: u64) -> impl FnMut(u64) -> u8 {
@@ -13,12 +13,12 @@ fn numbers(seed: u64, stream: u64) -> impl FnMut(u64) -> u8 {
     move |below| (random.next_u64() % below) as u8
 }
 
-/// A coin that is thrown once for each number: which of so many classes.
+/// A fixed random class for each number, out of this many classes.
 pub(crate) fn class_of(number: usize, classes: usize) -> usize {
     usize::from(numbers(77, number as u64)(classes as u64))
 }
 
-/// A picture like no other.
+/// A picture unlike any other.
 pub(crate) fn picture(number: usize) -> GrayImage {
     let mut level = numbers(1, number as u64);
     GrayImage::from_fn(SIDE, SIDE, |_, _| Luma([30 + level(180)]))

@@ -1,4 +1,4 @@
-//! Sets of phantoms: made so that nothing but the lesion tells the classes.
+//! Sets of phantoms in which only the lesion distinguishes the classes.
 
 use dataset::ClassIndices;
 use image::GrayImage;
@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use crate::set::{Item, Set, split_of};
 
-/// A phantom as it is about to be encoded.
+/// A phantom before it is encoded.
 pub(crate) struct Drawn {
     pub(crate) picture: GrayImage,
     pub(crate) class: SampleClass,
-    /// Which of its class it is.
+    /// Its number within its class.
     pub(crate) number: usize,
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn names() -> ClassIndices {
     ClassIndices::of_names(SampleClass::ALL.map(SampleClass::folder))
 }
 
-/// So many phantoms, the classes in turn, each changed by `change` before it is encoded.
+/// This many phantoms, the classes in turn, each changed by `change` before it is encoded.
 pub(crate) fn set(phantoms: usize, seed: u64, change: fn(&mut Drawn)) -> Set {
     let draw = |index: usize| {
         let classes = SampleClass::ALL.len();

@@ -1,4 +1,4 @@
-//! Shortcuts that were put there are found, and named.
+//! Shortcuts that were planted are found, and named.
 
 use image::imageops::{self, FilterType};
 use ingest::sample::SampleClass;
@@ -13,7 +13,7 @@ fn of_baseline(shortcuts: &[Shortcut], baseline: Baseline) -> Vec<&Shortcut> {
     shortcuts.iter().filter(|it| it.baseline == baseline).collect()
 }
 
-/// A white square, as of a label that was stamped on.
+/// A white square, like a label stamped on the picture.
 fn stamp(drawn: &mut Drawn) {
     let side = drawn.picture.width() / 16;
     for (x, y) in (0..side).flat_map(|x| (0..side).map(move |y| (x, y))) {
@@ -37,7 +37,7 @@ fn a_mark_in_a_corner_is_named_with_its_corner() {
     let told = "normal is distinguished from every other class by the picture's edge alone (AUROC ";
     assert!(sentence.starts_with(told), "{sentence}");
     assert!(sentence.contains("a bright mark in the upper left corner"), "{sentence}");
-    // Nor is anything said of classes that were left alone.
+    // No claim is made about classes that were left unchanged.
     assert!(claims.iter().all(|claim| claim.class == "normal"), "{claims:?}");
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct Item {
     pub(crate) class: usize,
     pub(crate) split: Split,
     pub(crate) duplicate_group: Option<u32>,
-    /// None where it is in a group of its own.
+    /// None if it is in a group of its own.
     pub(crate) group: Option<u32>,
 }
 
@@ -49,7 +49,7 @@ impl Set {
         Findings::of(&self.pictures(), &self.names, seed)
     }
 
-    /// What the split does, among all classes and among these.
+    /// The effect of the split, among all classes and among these.
     pub(crate) fn audit(&self, positive: &[usize], seed: u64) -> SplitAudit {
         let positive: Vec<_> = positive.iter().copied().map(ClassIndex).collect();
         audit_split(&self.pictures(), &self.names, &positive, seed)
@@ -59,14 +59,14 @@ impl Set {
         self.try_findings(seed).unwrap()
     }
 
-    /// What is claimed, and the sentences.
+    /// The claims, and the sentences.
     pub(crate) fn claims(&self, seed: u64) -> Vec<Shortcut> {
         self.findings(seed).report.verdict.shortcuts
     }
 }
 
-/// Three in five for training, the others for validation and test, whatever the class: the fifths
-/// go by the number within the class.
+/// Three in five for training, the others for validation and test, for each class: the number
+/// within the class decides.
 pub(crate) fn split_of(number_in_class: usize) -> Split {
     match number_in_class % 5 {
         3 => Split::Valid,

@@ -2,11 +2,11 @@
 //!
 //! Nothing in our programs refers to a symbol of `libtorch_cuda.so`, so the linker leaves it out
 //! and `Cuda::is_available()` is false even on a GPU machine. Opening the library before the first
-//! call to libtorch registers its kernels, and one program serves both kinds of machine.
+//! call to libtorch registers its kernels, so that one program works on both kinds of machine.
 
 use std::sync::LazyLock;
 
-/// The driver's library: where it is missing there is no usable GPU, and the gigabyte of
+/// The driver's library: if it is missing there is no usable GPU, and the gigabyte of
 /// `libtorch_cuda.so` need not be opened.
 const DRIVER: &str = "libcuda.so.1";
 const TORCH_CUDA: &str = "libtorch_cuda.so";
@@ -22,7 +22,8 @@ static LOADED: LazyLock<Result<usize, String>> = LazyLock::new(|| {
     }
 });
 
-/// Loads libtorch's CUDA part, once; the number of devices, or why there are none.
+/// Loads libtorch's CUDA part, once; returns the number of devices, or the reason why there are
+/// none.
 pub(super) fn load() -> Result<usize, String> {
     if let Err(reason) = &*LOADED {
         tracing::debug!("running without CUDA: {reason}");

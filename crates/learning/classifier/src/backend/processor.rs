@@ -1,4 +1,4 @@
-//! What the processor can do, as Linux tells it.
+//! The processor's features, as Linux reports them.
 
 use std::sync::LazyLock;
 
@@ -20,23 +20,24 @@ const RELEVANT: [&str; 9] = [
 static PROCESSOR: LazyLock<Processor> =
     LazyLock::new(|| Processor::of(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()));
 
-/// A kind of processor, and the number format in which it was found to be faster.
+/// A kind of processor, and the number format that was measured to be faster on it.
 struct Kind {
-    /// The flag that tells the kind.
+    /// The flag that identifies the kind.
     flag: &'static str,
     faster: NumberFormat,
 }
 
-/// What is faster where; the first row that fits decides. To have instructions for bf16 is not
-/// enough: what bf16 is beside is not libtorch's fp32 but our own, whose frozen layers do with a
-/// quarter of the multiplications, on x86 alone. What another processor does,
-/// `cargo bench --profile release -p classifier --bench network` tells; a row is added from figures,
-/// never from a timing while a program runs, on which a result would depend.
+/// The faster format of each kind; the first row that fits is used. Instructions for bf16 are not
+/// enough: bf16 competes not with libtorch's fp32 but with our own, whose frozen layers need a
+/// quarter of the multiplications, on x86 only. Measure another processor with `cargo bench
+/// --profile release -p classifier --bench network`. A row is added from such figures, never from a
+/// timing while a program runs, because then a result would depend on it.
 const KINDS: [Kind; 3] = [
-    // Intel since Sapphire Rapids: 16 times the multiplications a cycle of fp32 in AVX-512, of which
-    // ours needs a quarter. Not measured here.
+    // Intel since Sapphire Rapids: 16 times the multiplications a cycle of fp32 in AVX-512, of
+    // which our fp32 needs a quarter. Not measured here.
     Kind { flag: "amx_bf16", faster: NumberFormat::Bf16 },
-    // ARM calls it so. Fp32 is libtorch's there, with all multiplications. Not measured here.
+    // The name of the flag on ARM. Fp32 is libtorch's there, with all multiplications. Not measured
+    // here.
     Kind { flag: "bf16", faster: NumberFormat::Bf16 },
     // AMD since Zen 4: a cold `train` on 685 images of 224 pixels, all layers frozen, on two cores
     // of an EPYC took 61.3 s in bf16 and 35.8 s in fp32. Intel before AMX: the forward pass of a
@@ -49,8 +50,8 @@ struct Processor {
     instruction_sets: Vec<String>,
 }
 
-/// The relevant instruction sets of this processor, in a fixed order. Empty where the system does
-/// not tell.
+/// The relevant instruction sets of this processor, in a fixed order. Empty if the system does not
+/// report them.
 pub(super) fn instruction_sets() -> Vec<String> {
     PROCESSOR.instruction_sets.clone()
 }
@@ -65,7 +66,7 @@ impl Processor {
         Self { instruction_sets: relevant_flags(cpuinfo) }
     }
 
-    /// Fp32 where no row fits: without instructions for it, bf16 is emulated.
+    /// Fp32 if no row fits: without instructions for it, bf16 is emulated.
     fn faster_format(&self) -> NumberFormat {
         let fits = |kind: &&Kind| self.instruction_sets.iter().any(|set| set == kind.flag);
         KINDS.iter().find(fits).map_or(NumberFormat::Fp32, |kind| kind.faster)
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(faster("avx2 fma avx512f avx512_bf16"), NumberFormat::Fp32);
         // Intel since Sapphire Rapids: the first row decides.
         assert_eq!(faster("avx512f avx512_bf16 amx_bf16 amx_tile"), NumberFormat::Bf16);
-        // No instructions for it at all, or a system that tells nothing.
+        // No instructions for it at all, or a system that reports nothing.
         assert_eq!(faster("avx2 fma"), NumberFormat::Fp32);
         assert_eq!(Processor::of("").faster_format(), NumberFormat::Fp32);
         let arm = Processor::of("Features\t: fp asimd bf16\n");

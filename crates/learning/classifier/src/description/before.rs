@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Keys that stood in `training` itself before heads could be solved.
+/// Keys that were directly in `training` before heads could be solved.
 const OF_DESCENT: [&str; 10] = [
     "epochs",
     "batch_size",
@@ -16,7 +16,8 @@ const OF_DESCENT: [&str; 10] = [
     "augmentation",
 ];
 
-/// The same in the format of today, which has this number. What is not as it should be is left for the reader to refuse.
+/// The same in today's format, which has this number. Wrong values are left for the reader to
+/// refuse.
 pub(super) fn of_format_2(mut description: Value, format: u32) -> Value {
     if let Some(training) = description.get_mut("training").and_then(Value::as_object_mut) {
         let moved = OF_DESCENT.iter().filter_map(|key| training.remove_entry(*key));

@@ -7,7 +7,7 @@ use std::path::Path;
 use artifact::Digest;
 use memmap2::Mmap;
 
-/// Begins every file; the digit is the format's version.
+/// The start of every file; the digit is the format's version.
 const MAGIC: &[u8; 8] = b"HFEATS2\n";
 const IDENTITY_BYTES: usize = 32;
 const HEADER_BYTES: usize = MAGIC.len() + IDENTITY_BYTES;
@@ -16,16 +16,16 @@ const VALUE_BYTES: usize = size_of::<f32>();
 
 /// An activation that was found on disk and checked.
 ///
-/// A file is the magic, the digest of everything the activation is of, its values as little-endian
-/// f32, and the CRC-32 of all that. It is never changed once it has its name, so that it can be
-/// mapped into memory: the pages are the system's, shared by all processes, and given back when
-/// memory is short. A file that is removed stays readable to those who mapped it.
+/// A file is the magic, the digest of the activation's identity, its values as little-endian f32,
+/// and the CRC-32 of all of these. A file with its final name is never changed, so it can be mapped
+/// into memory: the pages are the system's, shared by all processes, and released when memory is
+/// short. A removed file stays readable to processes that mapped it.
 #[derive(Debug)]
 pub(super) struct Activation {
     bytes: Bytes,
 }
 
-/// Where an activation's file is.
+/// The bytes of an activation's file.
 #[derive(Debug)]
 enum Bytes {
     Mapped(Mmap),
@@ -34,10 +34,10 @@ enum Bytes {
 }
 
 impl Activation {
-    /// The activation at `path`, or `None` where it is missing, damaged, or of something else.
+    /// The activation at `path`, or `None` if it is missing, damaged, or has another identity.
     pub(super) fn open(path: &Path, identity: &Digest, length: usize) -> Option<Self> {
         let file = File::open(path).ok()?;
-        // Before it is mapped: what is cut short must not be touched beyond its end.
+        // Checked before mapping: a file that was cut must not be read beyond its end.
         if file.metadata().ok()?.len() != file_bytes(length) {
             return None;
         }
@@ -78,10 +78,10 @@ impl Activation {
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe, since others could change the file")]
 fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: an activation's file gets its name when it is finished, and is not written to again by
-    // any version of this program; it is only ever unlinked, or replaced by a rename, and neither
-    // touches what is mapped. Whoever else writes into the store breaks that, as with the code
-    // and libraries of a running program, which the system maps in the same way.
+    // SAFETY: an activation's file gets its name when it is finished, and no version of this
+    // program writes to it again; it is only ever unlinked, or replaced by a rename, and neither
+    // changes mapped memory. Another program that writes into the store would break this, as with
+    // the code and libraries of a running program, which the system maps in the same way.
     unsafe { Mmap::map(file) }
 }
 
@@ -95,7 +95,7 @@ pub(super) fn write(file: &mut impl Write, identity: &Digest, values: &[f32]) ->
     file.write_all(&bytes)
 }
 
-/// Bytes of the file of an activation of so many values.
+/// Bytes of the file of an activation with this many values.
 pub(super) fn file_bytes(length: usize) -> u64 {
     (HEADER_BYTES + length * VALUE_BYTES + CHECKSUM_BYTES) as u64
 }

@@ -1,14 +1,14 @@
 //! The room that a store may take, shared by all processes that use it.
 //!
 //! ```text
-//! <root>/lock                         held by whoever arrives or makes room
+//! <root>/lock                         held by a process that enters or makes room
 //! <root>/users/<set>.<since>.<pid>    one per user, locked while it lives; the bytes it may add
 //! <root>/writing/<user>~…             activations that are being written
 //! <root>/<set>/<xx>/….features        activations; the file's time is that of its last use
 //! ```
 //!
-//! The system lets go of a lock when a process ends, however it ends, so that nothing has to be
-//! cleared up after a kill.
+//! The system releases a lock when a process ends in any way, so that nothing needs cleaning up
+//! after a kill.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use artifact::{Result, WithPath};
 
-/// How an activation's file ends.
+/// The extension of an activation's file.
 pub(super) const ACTIVATION_EXTENSION: &str = "features";
 /// Hexadecimal digits in the name of a set's folder, as [`artifact::Digest::short`] gives them.
 const SET_DIGITS: usize = 12;
@@ -35,14 +35,14 @@ pub(super) struct FeatureRoom {
     user: User,
 }
 
-/// Leave to add so many bytes. What is left of it is given back when it is dropped.
+/// Permission to add this many bytes. The unused part is given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct DiskGrant<'a> {
     room: &'a FeatureRoom,
     bytes: u64,
 }
 
-/// Says to other processes that this one uses a set, from when on, and how much it may add.
+/// Shows other processes that this one uses a set, since when, and how much it may add.
 #[derive(Debug)]
 struct User {
     name: String,
@@ -50,11 +50,11 @@ struct User {
     marker: File,
 }
 
-/// What lies in a store.
+/// The content of a store.
 #[derive(Debug, Default)]
 struct Survey {
     activations: Vec<ActivationFile>,
-    /// Since when each set is in use.
+    /// The time since when each set is in use.
     in_use: BTreeMap<String, SystemTime>,
     /// Bytes that other users may still add.
     granted_bytes: u64,
@@ -69,10 +69,10 @@ struct ActivationFile {
 }
 
 impl FeatureRoom {
-    /// What a user needs to say that it is there.
+    /// The bytes that a user needs for its marker.
     pub(super) const MARKER_BYTES: u64 = size_of::<u64>() as u64;
 
-    /// Tells all others that activations of `set` are in use from now on.
+    /// Announces to all others that activations of `set` are in use from now on.
     pub(super) fn enter(root: &Path, set: &str, limit_bytes: u64) -> Result<Self> {
         let _lock = lock(root)?;
         let user = User::arrive(root, set)?;
@@ -84,15 +84,15 @@ impl FeatureRoom {
         let folder = self.root.join(WRITING);
         artifact::create_folder(&folder)?;
         tempfile::Builder::new()
-            // As any other file: whoever shares the store may read it.
+            // Like any other file: everyone who shares the store may read it.
             .permissions(Permissions::from_mode(0o666))
             .prefix(&format!("{}~", self.user.name))
             .tempfile_in(&folder)
             .with_path("create a file in", &folder)
     }
 
-    /// Removes the activations that were used longest ago, by nobody who still runs, until there is
-    /// room for so many bytes more; grants as many as there are in the end.
+    /// Removes the least recently used activations that no running process uses, until there is
+    /// room for this many bytes more; grants as many as there are in the end.
     pub(super) fn grant(&self, wanted_bytes: u64) -> Result<DiskGrant<'_>> {
         let _lock = lock(&self.root)?;
         let survey = Survey::take(&self.root, &self.user)?;
@@ -107,7 +107,7 @@ impl FeatureRoom {
 }
 
 impl DiskGrant<'_> {
-    /// Uses up some of it, where there is as much.
+    /// Uses up some of it, if that much is left.
     pub(super) fn take(&mut self, bytes: u64) -> bool {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.unwrap_or(self.bytes);
@@ -122,14 +122,14 @@ impl DiskGrant<'_> {
 
 impl Drop for DiskGrant<'_> {
     fn drop(&mut self) {
-        // Where this cannot be told, others keep more room free than they need to.
+        // If this cannot be written, others keep more room free than they need to.
         let _ = self.room.user.may_add(0);
     }
 }
 
 impl User {
-    /// Called with the store locked, so that nobody takes the marker for that of a dead process
-    /// before it is locked.
+    /// Called with the store locked, so that no process mistakes the marker for that of a dead
+    /// process before it is locked.
     fn arrive(root: &Path, set: &str) -> Result<Self> {
         let folder = root.join(USERS);
         artifact::create_folder(&folder)?;
@@ -148,7 +148,7 @@ impl User {
         Ok(user)
     }
 
-    /// Always as many bytes, so that telling a grant needs no room of its own.
+    /// Always the same number of bytes, so that writing a grant needs no extra room.
     fn may_add(&self, bytes: u64) -> Result<()> {
         let mut marker = &self.marker;
         marker
@@ -160,13 +160,13 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        // Without its lock it counts as dead in any case.
+        // Without its lock the marker counts as dead anyway.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 impl Survey {
-    /// Looks through the whole store, which is locked, and clears up after dead users.
+    /// Looks through the whole store, which is locked, and removes the markers of dead users.
     fn take(root: &Path, own: &User) -> Result<Self> {
         let mut survey = Self::default();
         let mut living = vec![own.name.clone()];
@@ -208,7 +208,7 @@ impl Survey {
         for part in list(&set.path())? {
             for entry in list(&part.path())? {
                 let path = entry.path();
-                // An activation that is gone by now needs no room.
+                // An activation that has been removed meanwhile needs no room.
                 let Ok(metadata) = entry.metadata() else { continue };
                 if metadata.is_file()
                     && path.extension().is_some_and(|it| it == ACTIVATION_EXTENSION)
@@ -222,12 +222,12 @@ impl Survey {
         Ok(())
     }
 
-    /// Whether a process that still runs has used the activation.
+    /// Whether a running process has used the activation.
     fn is_in_use(&self, activation: &ActivationFile) -> bool {
         self.in_use.get(&activation.set).is_some_and(|since| activation.last_used >= *since)
     }
 
-    /// Returns how many bytes it removed: at least `bytes`, if there are as many to remove.
+    /// Returns the number of bytes removed: at least `bytes`, if there are that many.
     fn remove_oldest(&self, bytes: u64, root: &Path) -> Result<u64> {
         let mut idle: Vec<&ActivationFile> =
             self.activations.iter().filter(|activation| !self.is_in_use(activation)).collect();
@@ -256,14 +256,14 @@ impl Survey {
         Ok(freed)
     }
 
-    /// Nobody can arrive at a set meanwhile: the store is locked.
+    /// No process can start using a set meanwhile: the store is locked.
     fn remove_empty_sets(&self, root: &Path) -> Result<()> {
         for set in sets(root)? {
             if self.in_use.contains_key(&name_of(&set)) {
                 continue;
             }
             for part in list(&set.path())? {
-                // Refused where it is not empty, which is what is wanted.
+                // Fails if it is not empty, as intended.
                 let _ = fs::remove_dir(part.path());
             }
             let _ = fs::remove_dir(set.path());
@@ -272,7 +272,7 @@ impl Survey {
     }
 }
 
-/// Shows a number of bytes in the unit that suits it.
+/// Formats a number of bytes in a suitable unit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ByteCount(pub(crate) u64);
 
@@ -288,7 +288,7 @@ impl fmt::Display for ByteCount {
     }
 }
 
-/// Keeps all others from arriving and from making room while the file is open.
+/// Prevents other processes from entering and from making room while the file is open.
 fn lock(root: &Path) -> Result<File> {
     artifact::create_folder(root)?;
     let path = root.join("lock");
@@ -299,8 +299,8 @@ fn lock(root: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// The bytes that a user may still add, or `None` where its process has ended; its marker is
-/// removed then.
+/// The bytes that a user may still add, or `None` if its process has ended; its marker is then
+/// removed.
 fn granted_if_alive(path: &Path) -> Option<u64> {
     let mut marker = File::open(path).ok()?;
     if !matches!(marker.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -312,12 +312,12 @@ fn granted_if_alive(path: &Path) -> Option<u64> {
     Some(u64::from_le_bytes(bytes))
 }
 
-/// The time that uses are told by: that of this process, for files and users alike.
+/// The time for comparing uses: that of this process, for files and users alike.
 pub(super) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// The entries of a folder; none where it is not there, or is a file.
+/// The entries of a folder; none if it does not exist, or is a file.
 fn list(folder: &Path) -> Result<Vec<DirEntry>> {
     match fs::read_dir(folder) {
         Err(error)
@@ -329,7 +329,7 @@ fn list(folder: &Path) -> Result<Vec<DirEntry>> {
     }
 }
 
-/// The folders of sets; whatever else lies in the store is left alone.
+/// The folders of sets; other entries of the store are ignored.
 fn sets(root: &Path) -> Result<Vec<DirEntry>> {
     let is_set = |entry: &DirEntry| {
         let name = name_of(entry);
@@ -360,7 +360,7 @@ mod tests {
             FeatureRoom::enter(self.0.path(), set, limit_bytes).unwrap()
         }
 
-        /// A file of 100 bytes that was last used so many seconds ago.
+        /// A file of 100 bytes that was last used this many seconds ago.
         fn activation(&self, set: &str, name: &str, seconds_ago: u64) -> PathBuf {
             let folder = self.0.path().join(set).join(&name[..2]);
             fs::create_dir_all(&folder).unwrap();
@@ -432,7 +432,7 @@ mod tests {
         let marker = killed.user.path.clone();
         let living = store.enter(SET, 1000);
         let (_, being_written) = living.begin_file().unwrap().keep().unwrap();
-        // A kill closes its files, and nothing else.
+        // A kill closes its files, and does nothing else.
         std::mem::forget(grant);
         drop(killed);
         fs::write(&marker, 900_u64.to_le_bytes()).unwrap();

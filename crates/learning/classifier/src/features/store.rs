@@ -13,8 +13,8 @@ use super::request::ImageRequest;
 use super::room::{self, ACTIVATION_EXTENSION, ByteCount, DiskGrant, FeatureRoom};
 use crate::{ClassifierError, Result};
 
-/// Activations that are mapped at the same time. Linux allows a process 65 530 maps; beyond this many
-/// an activation is mapped each time that it is asked for.
+/// Activations that are mapped at the same time. Linux allows a process 65 530 maps; above this
+/// number an activation is mapped at each request.
 const MAPPED_ACTIVATIONS: usize = 32_768;
 
 /// Where activations are kept, and how much room they may take.
@@ -27,16 +27,16 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// What `config.yaml` says.
+    /// The settings of `config.yaml`.
     pub fn of(config: &Config) -> Self {
         Self { folder: config.paths.features.clone(), limits: config.features }
     }
 }
 
-/// What the activations that one [`super::Extractor`] asks for have in common.
+/// The common part of all activations that one [`super::Extractor`] requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ActivationKind {
-    /// Everything but the image and its view.
+    /// Everything except the image and its view.
     pub(super) set: Digest,
     /// How views are drawn.
     pub(super) views: Digest,
@@ -44,8 +44,8 @@ pub(super) struct ActivationKind {
     pub(super) length: usize,
 }
 
-/// Activations on disk, one file each, by the content of the image and everything else that decides
-/// them. Any number of processes may share it; it may be removed at any time.
+/// Activations on disk, one file each, by the content of the image and everything else that affects
+/// them. Any number of processes may share the store; it may be removed at any time.
 #[derive(Debug)]
 pub(super) struct FeatureStore {
     settings: StoreSettings,
@@ -57,19 +57,19 @@ pub(super) struct FeatureStore {
     is_disk_full: AtomicBool,
 }
 
-/// Which image, and which view of it.
+/// An image, and its view.
 type ActivationName = (Digest, Option<u64>);
 
-/// What this process has seen of the store.
+/// The part of the store that this process knows.
 #[derive(Debug, Default)]
 struct Known {
-    /// `None` for one that was found but is not mapped.
+    /// `None` for an activation that was found but is not mapped.
     activations: HashMap<ActivationName, Option<Arc<Activation>>>,
     mapped: usize,
 }
 
 impl FeatureStore {
-    /// Opens the part of the store that holds activations of one kind. `None` where the disk is full
+    /// Opens the part of the store that holds activations of one kind. `None` if the disk is full
     /// and the settings say to go on.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl FeatureStore {
         }
     }
 
-    /// An activation, or `None` where it is missing or damaged.
+    /// An activation, or `None` if it is missing or damaged.
     pub(super) fn get(&self, image: &ImageRequest) -> Option<Arc<Activation>> {
         let name = name_of(image);
         if let Some(Some(activation)) = self.known().activations.get(&name) {
@@ -116,7 +116,7 @@ impl FeatureStore {
         let activation = Activation::open(&self.path_of(image), &identity, self.kind.length);
         let mut known = self.known();
         let Some(activation) = activation.map(Arc::new) else {
-            // What was announced is damaged or gone: the next pass is to look again.
+            // The announced activation is damaged or gone: the next pass must look again.
             known.activations.remove(&name);
             return None;
         };
@@ -127,8 +127,8 @@ impl FeatureStore {
         Some(activation)
     }
 
-    /// Tells that an activation is about to be used, so that no other process removes it, and returns
-    /// whether it is missing.
+    /// Announces that an activation is about to be used, so that no other process removes it, and
+    /// returns whether it is missing.
     pub(super) fn announce(&self, image: &ImageRequest) -> bool {
         let name = name_of(image);
         let mut known = self.known();
@@ -136,14 +136,14 @@ impl FeatureStore {
             return false;
         }
         let Ok(file) = File::open(self.path_of(image)) else { return true };
-        // Of a store that belongs to someone else the times cannot be set. It can be read.
+        // In a store that belongs to another user the times cannot be set, but it can be read.
         let _ = file.set_modified(room::now());
         known.activations.insert(name, None);
         false
     }
 
-    /// Makes room for so many activations, as far as the limit allows; and, when asked for the first
-    /// time, keeps the store within its limit.
+    /// Makes room for this many activations, as far as the limit allows. The first call also brings
+    /// the store within its limit.
     ///
     /// # Errors
     /// When the store cannot be looked through, or something cannot be removed.
@@ -167,11 +167,11 @@ impl FeatureStore {
         Ok(Some(grant))
     }
 
-    /// Keeps an activation, where there is room for it, or in place of a damaged one. It appears whole
-    /// or not at all; it is not synced, since a damaged one is only made again.
+    /// Stores an activation, if there is room for it, or in place of a damaged one. It appears
+    /// completely or not at all; it is not synced, since a damaged one is simply computed again.
     ///
     /// # Errors
-    /// When it cannot be written, unless that is for a full disk and the settings say to go on.
+    /// When it cannot be written, unless the disk is full and the settings say to go on.
     pub(super) fn put(
         &self,
         image: &ImageRequest,
@@ -203,7 +203,7 @@ impl FeatureStore {
         let mut file = self.room.begin_file()?;
         activation::write(&mut file, &self.identity_of(image), values).with_path("write", &path)?;
         let Err(failed) = file.persist(&path) else { return Ok(()) };
-        // The first activation in this folder, or somebody has removed the folder.
+        // The first activation in this folder, or the folder has been removed.
         artifact::create_folder(path.parent().unwrap_or(&self.settings.folder))?;
         failed.file.persist(&path).map_err(|failed| failed.error).with_path("write", &path)?;
         Ok(())
@@ -225,7 +225,7 @@ impl FeatureStore {
         path
     }
 
-    /// Everything that an activation is of.
+    /// The identity of an activation: everything that affects it.
     fn identity_of(&self, image: &ImageRequest) -> Digest {
         let (set, image_content) = (self.kind.set.as_bytes(), image.sha256.as_bytes());
         match image.view {
@@ -246,7 +246,7 @@ fn warn_of_going_without(error: &ClassifierError) {
     tracing::warn!("failed to {error}. Continuing: what cannot be kept is computed each time");
 }
 
-/// The error that says what to do, where the disk is full; else the error itself.
+/// The error that says what to do if the disk is full; otherwise the error itself.
 fn when_disk_is_full(
     settings: &StoreSettings,
     error: IoError,
@@ -286,7 +286,8 @@ mod tests {
         ImageRequest { path: "a.png".into(), sha256: Digest::of(b"a"), view: None }
     }
 
-    /// Two writers replace an activation again and again, with values of their own that tell a mixture.
+    /// Two writers replace an activation again and again, with different values, so that a mixture
+    /// would show.
     #[test]
     fn a_reader_finds_a_whole_activation_or_none_while_others_write() {
         let root = tempfile::tempdir().unwrap();
@@ -305,7 +306,7 @@ mod tests {
                 });
             }
             while running.load(Ordering::SeqCst) > 0 {
-                // One that has mapped nothing so far.
+                // A store that has mapped nothing yet.
                 let Some(found) = open(root.path()).get(&image()) else {
                     assert_eq!(reads, 0, "an activation was there, and then was not");
                     continue;

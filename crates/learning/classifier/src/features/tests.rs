@@ -1,4 +1,4 @@
-//! What is kept, what is found again and what is not, with a real network on small pictures.
+//! Which activations are kept and found again, with a real network on small pictures.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ struct Bench {
     limit_gigabytes: f64,
 }
 
-/// What a case changes.
+/// The settings that a case changes.
 #[derive(Clone)]
 struct Case {
     kind: HeadKind,
@@ -85,7 +85,7 @@ impl Bench {
         Extractor::new(&base, &weights, backend, preprocessing, views, Some(&settings)).unwrap()
     }
 
-    /// The first `count` pictures, no two alike.
+    /// The first `count` pictures, all different.
     fn images(&self, count: u8, view: Option<u64>) -> Vec<ImageRequest> {
         let image = |number: u8| {
             let path = self.folder.path().join(format!("{number}.png"));
@@ -98,7 +98,7 @@ impl Bench {
         (0..count).map(image).collect()
     }
 
-    /// Makes the activations with an extractor of its own, as another process would.
+    /// Computes the activations with its own extractor, as another process would.
     fn activations(&self, case: &Case, images: &[ImageRequest]) -> (Vec<f32>, ActivationCounts) {
         let extractor = self.extractor(case);
         (activations_of(&extractor, images), extractor.activation_counts())
@@ -217,7 +217,7 @@ fn a_partly_frozen_base_is_kept_where_its_deepest_frozen_layer_ends() {
     let extractor = bench.extractor(&case);
     assert_eq!(extractor.activation_length(), 512 * 2 * 2);
     let first = activations_of(&extractor, &bench.images(2, None));
-    // The head takes the same from it, however it pools.
+    // The head reads the same from it, however it pools.
     let flatten = Case { kind: HeadKind::Flatten, ..case };
     assert_eq!(bench.activations(&flatten, &bench.images(2, None)), (first, found(2)));
 }
@@ -264,7 +264,7 @@ fn a_store_that_goes_away_under_a_user_breaks_nothing() {
     let extractor = bench.extractor(&Case::new());
     let activations = activations_of(&extractor, &images);
     fs::remove_dir_all(bench.store()).unwrap();
-    // Not mapped so far: written, but not read.
+    // Not mapped yet: written, but not read.
     assert_eq!(activations_of(&extractor, &images), activations);
     assert_eq!(extractor.activation_counts(), computed(8));
     assert_eq!(activations_of(&extractor, &images), activations);

@@ -9,8 +9,8 @@ use crate::vgg16::TensorSpec;
 
 const PREFIX: &str = "own.";
 
-/// How much of the average each step keeps, and the other weights: between two steps the network
-/// holds the average and this its own weights, during a step it is the other way round.
+/// The share of the average that each step keeps, and the other set of weights: between two steps
+/// the network holds the average and this its own weights, during a step it is the other way round.
 #[derive(Debug)]
 pub(super) struct Average {
     decay: f64,
@@ -19,7 +19,7 @@ pub(super) struct Average {
 }
 
 impl Average {
-    /// Starts from the network as it is; `None` where nothing is averaged.
+    /// Starts from the current network; `None` if nothing is averaged.
     pub(super) fn start(decay: f64, network: &Network, names: &[String]) -> Option<Self> {
         let tensor = |name: &String| (name.clone(), network.learnt()[name].detach().copy());
         (decay > 0.0).then(|| Self { decay, steps: 0, tensors: names.iter().map(tensor).collect() })
@@ -30,7 +30,7 @@ impl Average {
         name.starts_with(PREFIX)
     }
 
-    /// Takes in the network's own weights, which it holds after a step.
+    /// Adds the network's own weights, which it holds after a step, to the average.
     ///
     /// `average ← d·average + (1 − d)·weights`, where `d` is `min(decay, (1 + n) / (10 + n))` after
     /// `n` steps, so that the first weights are soon forgotten: TensorFlow's
@@ -47,7 +47,7 @@ impl Average {
         Ok(())
     }
 
-    /// Exchanges the average and the network's own weights; twice is as before.
+    /// Exchanges the average and the network's own weights; calling it twice has no effect.
     pub(super) fn exchange(&mut self, network: &mut Network) -> Result<()> {
         for (name, average) in &mut self.tensors {
             let own = network.learnt()[name.as_str()].shallow_clone();

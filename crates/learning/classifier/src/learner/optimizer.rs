@@ -1,7 +1,8 @@
-//! Optimizers on plain tensors. tch's own hide their state, which a resumed training needs.
+//! Optimizers on plain tensors. tch's own optimizers hide their state, which a resumed training
+//! needs.
 //!
-//! The formulas, and their order of operations, are those of PyTorch's `torch.optim`
-//! (single-tensor form); the tests follow its numbers step by step.
+//! The formulas, and their order of operations, are those of PyTorch's `torch.optim` (single-tensor
+//! form); the tests compare its numbers step by step.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ pub(super) struct Optimizer {
     weight_decay: f64,
     /// Names of the tensors it changes, in order.
     parameters: Vec<String>,
-    /// For each block further below the head, once more, the rate is multiplied by this.
+    /// The rate is multiplied by this once for each block further below the head.
     rate_of_block_below: f64,
     /// Steps taken.
     steps: u64,
@@ -158,8 +159,8 @@ impl Optimizer {
         Ok(parameter.f_sub(&direction.f_mul_scalar(rate)?)?)
     }
 
-    /// `buffer ← momentum·buffer + direction`; the first buffer is the first direction, which is
-    /// also what starting from zero gives.
+    /// `buffer ← momentum·buffer + direction`; the first buffer is the first direction, which
+    /// equals starting from zero.
     fn with_momentum(&mut self, name: &str, direction: &Tensor) -> Result<Tensor> {
         if self.momentum == 0.0 {
             return Ok(direction.shallow_clone());

@@ -1,4 +1,4 @@
-//! Mean and standard deviation of what the head sees, fitted before the first step.
+//! Mean and standard deviation of the head's input, fitted before the first step.
 
 use tch::{Kind, Tensor};
 
@@ -6,17 +6,18 @@ use super::Learner;
 use crate::Result;
 use crate::architecture::{STANDARDISE_MEAN, STANDARDISE_STD};
 
-/// A feature that varies less than this over the training images says nothing there. It is
-/// centred but not scaled up, as in scikit-learn's `StandardScaler`: dividing by what is left of
-/// its deviation would turn one different image into a huge value.
+/// A feature that varies less than this over the training images carries no information there. It
+/// is centred but not scaled up, as in scikit-learn's `StandardScaler`: dividing by its tiny
+/// deviation would turn one different image into a huge value.
 const SMALLEST_STD: f64 = 1e-6;
 
-/// No feature is scaled up by more than ten times what the median feature is. Of 25,024 features
-/// hundreds hardly ever differ from 0: in an image in which such a one does, it alone would come
-/// to hundreds of standard deviations, and decide.
+/// No feature is scaled up by more than ten times the factor of the median feature. Of 25,024
+/// features hundreds hardly ever differ from 0. In an image in which one of them does, it alone
+/// would reach hundreds of standard deviations, and decide.
 const LEAST_STD_OF_MEDIAN: f64 = 0.1;
 
-/// Mean and standard deviation in the making: sums in f64, in the order in which activations come.
+/// Mean and standard deviation while they are collected: sums in f64, in the order of the
+/// activations.
 #[derive(Debug)]
 pub struct Standardisation {
     sum: Tensor,
@@ -34,7 +35,7 @@ impl Learner {
     /// Starts collecting mean and standard deviation of the head's input.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn standardisation(&self) -> Result<Standardisation> {
         let length = self.network.architecture().head_inputs() as i64;
         let zeros = || Tensor::f_zeros([length], (Kind::Double, self.network.backend().device));
@@ -44,7 +45,7 @@ impl Learner {
     /// Adds activations to a standardisation.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn collect(
         &self,
         standardisation: &mut Standardisation,
@@ -61,10 +62,10 @@ impl Learner {
         Ok(())
     }
 
-    /// Uses what was collected.
+    /// Uses the collected mean and standard deviation.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When libtorch fails.
     pub fn standardise(&mut self, fitted: &Standardisation) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
         let images = fitted.images.max(1) as f64;

@@ -1,4 +1,4 @@
-//! Where in an image the answer comes from.
+//! The places in an image that the answer is based on.
 
 use config::HeadKind;
 use tch::{Kind, Tensor};
@@ -9,8 +9,8 @@ use crate::architecture::{MapSummary, STANDARDISE_MEAN};
 use crate::vgg16::{self, LAYERS};
 
 impl Network {
-    /// Where one image `[1, 3, S, S]` speaks for a class: `[side, side]`, f32, 0 and above, not
-    /// scaled. `side` is S/16.
+    /// The places in one image `[1, 3, S, S]` that support a class: `[side, side]`, f32, 0 and
+    /// above, not scaled. `side` is S/16.
     pub(crate) fn grad_cam(&self, image: &Tensor, class: usize) -> Result<Tensor> {
         match self.architecture.head.kind {
             HeadKind::Linear | HeadKind::Kernel => self.cam_of_statistics(image, class),
@@ -20,8 +20,8 @@ impl Network {
         }
     }
 
-    /// Grad-CAM: what the last convolution saw (after its ReLU), weighted by how much the class's
-    /// logit depends on each channel, negative parts cut off.
+    /// Grad-CAM: the output of the last convolution (after its ReLU), weighted by how much the
+    /// class's logit depends on each channel, with negative parts cut off.
     ///
     /// Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     /// Localization", ICCV 2017, equations 1 and 2.
@@ -40,15 +40,15 @@ impl Network {
         Ok(weighted.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?.f_relu()?.f_squeeze()?)
     }
 
-    /// The same for a head that reads mean and deviation of each channel at several cut points, all of
-    /// which have their part in the map.
+    /// The same for a head that reads mean and deviation of each channel at several cut points; all
+    /// of them contribute to the map.
     ///
-    /// To first order, the logit differs from that of an average training image by
-    /// Σ ∂logit/∂mean · (mean − training mean) + Σ ∂logit/∂deviation · (deviation − training's), summed
-    /// over the channels. Both differences are means over places: of activation − training mean, and of
-    /// ((activation − mean)² − training deviation²) / (deviation + training deviation). What each place
-    /// adds to them is the map. Maps of all cut points are brought to one grid and added, and negative
-    /// parts are cut off.
+    /// To first order, the logit differs from that of an average training image by Σ ∂logit/∂mean ·
+    /// (mean − training mean) + Σ ∂logit/∂deviation · (deviation − training's), summed over the
+    /// channels. Both differences are means over places: of activation − training mean, and of
+    /// ((activation − mean)² − training deviation²) / (deviation + training deviation). The map is
+    /// the contribution of each place. Maps of all cut points are brought to one grid and added,
+    /// and negative parts are cut off.
     fn cam_of_statistics(&self, image: &Tensor, class: usize) -> Result<Tensor> {
         let maps = tch::no_grad(|| self.maps_at_cut_points(image))?;
         let taken: Vec<Tensor> =
@@ -72,7 +72,7 @@ impl Network {
                 maps.f_sub(&part(&training, false)?)?.f_mul(&part(&gradients[0], false)?)?;
             let (own, trained) = (part(&seen, true)?, part(&training, true)?);
             let squares = maps.f_sub(&part(&seen, false)?)?.f_square()?;
-            // Where neither varies, there is no difference to share out.
+            // If neither varies, there is no difference to distribute.
             let sum = own.f_add(&trained)?.f_clamp_min(f64::from(f32::MIN_POSITIVE))?;
             let of_deviation = squares.f_sub(&trained.f_square()?)?.f_div(&sum)?;
             let of_deviation = of_deviation.f_mul(&part(&gradients[0], true)?)?;
@@ -91,8 +91,8 @@ impl Network {
     }
 }
 
-/// A map `[1, 1, H, W]` on a grid of `side` × `side`: means of finer cells, values between coarser
-/// ones. Either way the mean over the map stays what it was, so that maps of any size may be added.
+/// A map `[1, 1, H, W]` on a grid of `side` × `side`: the mean of finer cells, interpolated between
+/// coarser ones. Both keep the mean over the map, so that maps of any size can be added.
 fn on_grid(map: &Tensor, side: i64) -> Result<Tensor> {
     let own = map.size()[2];
     if own >= side {

@@ -1,4 +1,4 @@
-//! Frozen layers in fp32 on a processor: convolutions of our own, faster than libtorch's.
+//! Frozen layers in fp32 on a processor: our own convolutions, faster than libtorch's.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,15 +17,16 @@ mod shape;
 
 use shape::Shape;
 
-/// Images that go through all layers together, for each thread: enough of them that the kernels of
-/// the last layers are worth loading, few enough that the maps of the first stay in a cache.
+/// Images that go through all layers together, for each thread: enough of them to make loading the
+/// kernels of the last layers worthwhile, few enough that the maps of the first layers stay in a
+/// cache.
 const IMAGES_PER_THREAD: usize = 2;
 
 /// Frozen convolutions, ready to run.
 #[derive(Debug)]
 pub(super) struct FrozenConvolutions {
     instructions: InstructionSet,
-    /// By their place in [`LAYERS`].
+    /// By their position in [`LAYERS`].
     convolutions: BTreeMap<usize, Convolution>,
     buffers: RefCell<Buffers>,
 }
@@ -45,8 +46,8 @@ impl FrozenConvolutions {
         Self { instructions, convolutions, buffers: RefCell::default() }
     }
 
-    /// Runs the first `end` layers on images `[N, 3, S, S]`: the last one's maps `[N, C, H, W]`, and
-    /// what is `taken` after each pooling.
+    /// Runs the first `end` layers on images `[N, 3, S, S]`; returns the last one's maps `[N, C, H,
+    /// W]`, and the part that is `taken` after each pooling.
     pub(super) fn run(
         &self,
         images: &Tensor,
@@ -70,7 +71,7 @@ impl FrozenConvolutions {
         Ok((Tensor::f_cat(&ends, 0)?, joined.collect::<Result<_>>()?))
     }
 
-    /// [`run`](Self::run), of images that are computed together.
+    /// [`run`](Self::run), for images that are computed together.
     fn run_together(
         &self,
         images: &Tensor,
@@ -134,7 +135,7 @@ fn interleave(planes: &[f32], shape: Shape, pixels: &mut [f32]) {
     });
 }
 
-/// What a layer reads, and what it writes. They are kept, since new memory must be cleared first.
+/// The input and the output of a layer. They are reused, since new memory must be cleared first.
 #[derive(Debug, Default)]
 struct Buffers {
     read: Buffer,
@@ -146,7 +147,7 @@ impl Buffers {
         (&self.read[..read], self.write.first(write))
     }
 
-    /// What was written is to be read.
+    /// The output becomes the next input.
     fn turn(&mut self) {
         std::mem::swap(&mut self.read, &mut self.write);
     }

@@ -1,4 +1,4 @@
-//! From what the head reads to its answer.
+//! From the head's input to its answer.
 
 use config::HeadKind;
 use tch::{Kind, Tensor};
@@ -11,8 +11,8 @@ use crate::architecture::{
 };
 
 impl Network {
-    /// The head: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active where
-    /// `is_training`, and draws from libtorch's generator.
+    /// The head: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active if `is_training`,
+    /// and draws from libtorch's generator.
     pub(crate) fn logits(&self, head_inputs: &Tensor, is_training: bool) -> Result<Tensor> {
         let standardised = self.standardised(head_inputs)?;
         match self.architecture.head.kind {
@@ -53,7 +53,7 @@ impl Network {
         let products = x.f_matmul(&vectors.f_transpose(0, 1)?)?.f_mul_scalar(2.0)?;
         let distances =
             squares(x)?.f_add(&squares(vectors)?.f_transpose(0, 1)?)?.f_sub(&products)?;
-        // Rounding may leave a hair below 0 between equal rows.
+        // Rounding may give a value slightly below 0 for equal rows.
         let gamma = self.learnt[KERNEL_GAMMA].f_neg()?;
         let kernel = distances.f_clamp_min(0.0)?.f_mul(&gamma)?.f_exp()?;
         Ok(kernel.f_matmul(&self.learnt[KERNEL_COEFFICIENTS])?.f_add(&self.learnt[KERNEL_BIAS])?)

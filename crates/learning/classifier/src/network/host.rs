@@ -6,8 +6,9 @@ use crate::backend::Backend;
 use crate::tensors::HostTensor;
 use crate::{ClassifierError, Result};
 
-/// A tensor in ordinary memory, on a device. A GPU gets it by way of page-locked memory and in its
-/// turn: the host goes on at once, and prepares the next batch while the GPU computes this one.
+/// Copies a tensor in ordinary memory to a device. For a GPU the copy goes through page-locked
+/// memory and is asynchronous: the host continues at once, and prepares the next batch while the
+/// GPU computes this one.
 pub(crate) fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
     if !device.is_cuda() {
         return Ok(tensor.f_to_device(device)?);

@@ -1,9 +1,9 @@
 use std::sync::{Mutex, PoisonError};
 
-/// How many guards live, and on how many threads libtorch ran before the first of them.
+/// How many guards exist, and how many threads libtorch used before the first of them.
 ///
-/// The number of threads belongs to the process. Were each guard to put back what it found, one that
-/// began while another lived would find 1, and leave libtorch there.
+/// The number of threads belongs to the process. If each guard restored the value it found, one
+/// that began while another existed would find 1, and leave libtorch there.
 static GUARDS: Mutex<Guards> = Mutex::new(Guards { living: 0, before: 1 });
 
 struct Guards {
@@ -11,7 +11,7 @@ struct Guards {
     before: i32,
 }
 
-/// While one lives, libtorch runs on one thread; after the last, on as many as before the first.
+/// While one exists, libtorch runs on one thread; after the last, on as many as before the first.
 #[derive(Debug)]
 pub(crate) struct OneThread(());
 

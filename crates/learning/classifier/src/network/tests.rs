@@ -1,4 +1,4 @@
-//! The network's parts beside each other.
+//! Compares the network's parts with each other.
 
 use config::{DeviceChoice, Freeze, HeadKind, Precision};
 
@@ -14,7 +14,7 @@ pub(crate) fn cpu() -> Backend {
     Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
 }
 
-/// A whole model's weights; the head's drawn at random, so that logits tell something.
+/// A whole model's weights; the head's are random, so that logits vary.
 pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
     let mut weights = random_base(5);
     weights.extend(fresh_head(architecture, 6));
@@ -31,7 +31,7 @@ pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
         insert(KERNEL_COEFFICIENTS, &[3, classes], 1.0);
         insert(KERNEL_BIAS, &[classes], 0.1);
         weights.insert(KERNEL_GAMMA.into(), HostTensor::new(&[1], vec![1.0 / inputs as f32]));
-        // So small that what a random base makes of an image lies within the kernel's width.
+        // So small that a random base's output for an image lies within the kernel's width.
         let scale = HostTensor::new(&[inputs], vec![0.001; inputs]);
         weights.insert(STANDARDISE_SCALE.into(), scale);
         return weights;
@@ -69,7 +69,7 @@ fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
 
 #[test]
 fn where_the_base_is_cut_does_not_change_the_logits() {
-    // But for the last bits: layers that learn are libtorch's, frozen ones may be others.
+    // Except for the last bits: layers that learn use libtorch, frozen ones may not.
     let assert_close = |found: &[f32], expected: &[f32], what: &str| {
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{what}: {found} and not {expected}");
@@ -94,7 +94,7 @@ fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
         let heat = |freeze| {
             let network = network(kind, freeze);
             let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
-            // Of both classes: one of them has something that speaks for it.
+            // For both classes: something in the image supports one of them.
             let maps =
                 [0, 1].map(|class| to_host(&network.grad_cam(&image, class).unwrap()).unwrap());
             maps.iter().flat_map(|map| map.values().to_vec()).collect::<Vec<f32>>()
@@ -111,7 +111,7 @@ fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
 
 #[test]
 fn the_map_of_a_linear_head_adds_up_to_what_its_logit_says() {
-    // The map's mean is the logit's distance from that of the mean training image, here 0, where no
+    // The map's mean is the logit's distance from that of the mean training image, here 0, if no
     // part of it is negative: so with positive weights.
     let architecture = architecture(HeadKind::Linear, 0, Freeze::All);
     let mut weights = weights(&architecture);

@@ -9,7 +9,7 @@ use crate::Labelled;
 pub(crate) struct ByClass {
     /// Their numbers in the matrix.
     pub(crate) images: Vec<usize>,
-    /// Where each class lies among them.
+    /// The range of each class among them.
     pub(crate) parts: Vec<Range<usize>>,
 }
 

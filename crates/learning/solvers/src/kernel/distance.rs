@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::product::times_transposed;
 use crate::standardise::Design;
 
-/// Rows of a matrix that one thread makes at a time.
+/// Rows of a matrix that one thread computes at a time.
 pub(crate) const ROWS_OF_A_BLOCK: usize = 256;
 
 /// Squared distances between rows, `[rows, vectors]`, by one thread:
@@ -32,7 +32,7 @@ fn distances_into(
     }
 }
 
-/// Squared lengths of rows, in double precision while they are added up.
+/// Squared lengths of rows, added up in double precision.
 fn norms(rows: &[f32], columns: usize) -> Vec<f32> {
     let square = |row: &[f32]| row.iter().map(|it| f64::from(*it) * f64::from(*it)).sum::<f64>();
     rows.chunks_exact(columns).map(|row| square(row) as f32).collect()
@@ -53,7 +53,7 @@ pub(crate) fn all_distances(rows: &Design<'_>, vectors: &Design<'_>) -> Vec<f32>
     out
 }
 
-/// Turns squared distances into values of the kernel, in their place.
+/// Turns squared distances into values of the kernel, in place.
 pub(crate) fn to_kernel(distances: &mut [f32], gamma: f32) {
     distances.par_chunks_mut(1 << 14).for_each(|values| {
         values.iter_mut().for_each(|value| *value = (-gamma * *value).exp());

@@ -15,7 +15,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Nothing learnt yet.
+    /// The start, before any solution.
     pub(crate) fn new(by_class: &ByClass) -> Self {
         let classes = by_class.parts.len();
         let of_first = |first| (first + 1..classes).map(move |second| (first, second));
@@ -25,7 +25,7 @@ impl Machine {
         Self { classes, pairs, parts: by_class.parts.clone() }
     }
 
-    /// Solves every pair, from the last solution, for bounds that may have grown since.
+    /// Solves every pair, starting from the last solution, for bounds that may have grown since.
     pub(crate) fn solve(&mut self, kernel: &[f32], bounds: &[f64]) -> Result<()> {
         let parts = &self.parts;
         let size = parts.iter().map(ExactSizeIterator::len).sum();
@@ -36,7 +36,7 @@ impl Machine {
         })
     }
 
-    /// The coefficients of all images, `[classes, images]`: what each adds to a class's sum of
+    /// The coefficients of all images, `[classes, images]`: their contributions to a class's sum of
     /// decision values.
     pub(crate) fn coefficients(&self) -> Vec<Vec<f64>> {
         let images = self.parts.iter().map(ExactSizeIterator::len).sum();
@@ -52,7 +52,7 @@ impl Machine {
         coefficients
     }
 
-    /// What is added to each class's sum.
+    /// The constant of each class's sum.
     pub(crate) fn bias(&self) -> Vec<f64> {
         let mut bias = vec![0.0; self.classes];
         for ((first, second), pair) in &self.pairs {

@@ -1,5 +1,5 @@
-//! A kernel machine for more images than a kernel matrix of all of them has room for: a function of
-//! the distances to some of them, the landmarks.
+//! A kernel machine for more images than fit into one kernel matrix: a function of the distances to
+//! some of them, the landmarks.
 //!
 //! A least-squares support vector machine (Suykens & Vandewalle 1999, "Least Squares Support Vector
 //! Machine Classifiers") for each class against the others: with targets `t = ±1`, landmarks' kernel
@@ -9,10 +9,10 @@
 //! minimise  ½ βᵀ L β + C/2 Σᵢ wᵢ (tᵢ − kᵢ·β − b)²
 //! ```
 //!
-//! One pass over the images makes the normal equations: memory is the square of the landmarks and a
-//! chunk of images, however many there are. The equations of all classes have one matrix. The offset
-//! `b` is free of the penalty: taking the weighted means off `k` and `t` leaves it out of the
-//! equations, and it follows from them.
+//! One pass over the images builds the normal equations: memory is the square of the landmarks and
+//! a chunk of images, however many images there are. The equations of all classes have one matrix.
+//! The offset `b` has no penalty: subtracting the weighted means from `k` and `t` removes it from
+//! the equations, and it is computed afterwards.
 
 use rayon::prelude::*;
 
@@ -23,11 +23,11 @@ use crate::product::{add_lower_square, add_transposed_times};
 use crate::standardise::Design;
 use crate::{Labelled, Result};
 
-/// Images whose kernel to the landmarks is held at a time.
+/// Images whose kernel to the landmarks is in memory at a time.
 const IMAGES_OF_A_CHUNK: usize = 2048;
 
-/// What is added to the diagonal of the landmarks' kernel, whose own diagonal is 1: above what
-/// rounding leaves undetermined.
+/// Added to the diagonal of the landmarks' kernel, whose own diagonal is 1: larger than rounding
+/// errors.
 const JITTER: f64 = 1e-6;
 
 const WHAT: &str = "kernel machine on landmarks";
@@ -39,7 +39,8 @@ pub(crate) struct Solution {
     pub(crate) bias: Vec<f64>,
 }
 
-/// So many images of each class as it has of all images, at least one, drawn by a seed; sorted.
+/// As many landmarks of each class as its share of all images, at least one, drawn by a seed;
+/// sorted.
 pub(crate) fn draw(by_class: &ByClass, landmarks: usize, seed: u64) -> Vec<usize> {
     let images = by_class.images.len();
     let mut drawn: Vec<usize> = Vec::with_capacity(landmarks);
@@ -106,7 +107,7 @@ impl Equations {
         equations
     }
 
-    /// No image yet.
+    /// The start, without images.
     fn start(data: &Labelled<'_>, by_class: &ByClass, own: Vec<f64>) -> Self {
         let classes = by_class.parts.len();
         let landmarks = own.len().isqrt();
@@ -150,7 +151,8 @@ impl Equations {
         let mut coefficients = vec![0.0; classes * landmarks];
         let mut bias = vec![0.0; classes];
         for class in 0..classes {
-            // Targets of +1 and −1 less their mean are 2 in the class and 0 elsewhere less theirs.
+            // Targets of +1 and −1 less their mean are 2 in the class and 0 elsewhere, less the
+            // mean of these.
             let share = self.weights[class] / total;
             let row = &mut coefficients[class * landmarks..][..landmarks];
             let sums = &self.sums[class * landmarks..][..landmarks];
@@ -180,7 +182,7 @@ mod tests {
     const GAMMA: f32 = 0.1;
     const STRENGTH: f64 = 3.0;
 
-    /// What is minimised, for one class, computed as it is written.
+    /// The objective for one class, computed directly from its definition.
     fn objective(
         data: &Labelled<'_>,
         by_class: &ByClass,

@@ -7,27 +7,28 @@
 //! minimise  ½ βᵀ K β − yᵀ β    where  Σ β = 0
 //! ```
 //!
-//! Each step moves one `β` up and another down by as much. Which two is told by second-order
-//! information: Fan, Chen & Lin 2005, "Working Set Selection Using Second Order Information for
-//! Training Support Vector Machines", the rule of LIBSVM, whose stopping condition and offset these
-//! are too, with a smaller tolerance. There is no shrinking: whole rows of the kernel matrix are at hand.
+//! Each step moves one `β` up and another down by the same amount. The two are chosen by
+//! second-order information: Fan, Chen & Lin 2005, "Working Set Selection Using Second Order
+//! Information for Training Support Vector Machines", the rule of LIBSVM. The stopping condition
+//! and the offset are also LIBSVM's, with a smaller tolerance. There is no shrinking: whole rows of
+//! the kernel matrix are available.
 
 use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// How far the optimality conditions may be violated: by how much two decision values of one pair may
-/// disagree on the offset. LIBSVM and scikit-learn allow 1e-3, with which what is added up over
-/// pairs depends in its third digit on where a solution started.
+/// How far the optimality conditions may be violated: by how much two decision values of one pair
+/// may disagree on the offset. LIBSVM and scikit-learn allow 1e-3; with that, the sums over pairs
+/// depend in their third digit on where a solution started.
 pub(super) const TOLERANCE: f64 = 1e-4;
 
-/// What a curvature of zero counts as: two images with the same features.
+/// Used for a curvature of zero: two images with the same features.
 const SMALLEST_CURVATURE: f64 = 1e-12;
 
-/// Steps that are allowed for each image; never fewer than ten million.
+/// Steps allowed for each image; never fewer than ten million.
 const STEPS_PER_IMAGE: usize = 100;
 
-/// A kernel matrix `[size, size]` of all images, and the two parts of it that are told apart.
+/// A kernel matrix `[size, size]` of all images, and the two classes that are compared.
 #[derive(Debug, Clone)]
 pub(super) struct Matrix<'a> {
     pub(super) values: &'a [f32],
@@ -41,7 +42,7 @@ pub(super) struct Matrix<'a> {
 pub(super) struct Pair {
     first: usize,
     beta: Vec<f64>,
-    /// `yᵢ − Σⱼ Kᵢⱼ βⱼ`: by how much the decision value without offset falls short.
+    /// `yᵢ − Σⱼ Kᵢⱼ βⱼ`: the shortfall of the decision value without offset.
     short: Vec<f64>,
     offset: f64,
 }
@@ -63,7 +64,7 @@ impl Matrix<'_> {
     }
 }
 
-/// The image whose `β` most wants to rise, and what it is short by.
+/// The image whose `β` should rise most, and its shortfall.
 #[derive(Debug, Clone, Copy)]
 struct Highest {
     place: usize,
@@ -82,8 +83,8 @@ impl Pair {
         (&self.beta, self.offset)
     }
 
-    /// Solves for bounds of the two classes, from where the last solution was: bounds may have
-    /// grown since, not shrunk, and the matrix is the same.
+    /// Solves for bounds of the two classes, starting from the last solution: bounds may have grown
+    /// since, not shrunk, and the matrix is the same.
     pub(super) fn solve(&mut self, matrix: &Matrix<'_>, bounds: [f64; 2]) -> Result<()> {
         let limit = (STEPS_PER_IMAGE * self.beta.len()).max(10_000_000);
         for _ in 0..limit {
@@ -107,7 +108,7 @@ impl Pair {
         Err(Error::NotSolved { what, steps: limit, left, allowed: TOLERANCE })
     }
 
-    /// What `β` may be.
+    /// The allowed range of `β`.
     fn limits(&self, place: usize, bounds: [f64; 2]) -> (f64, f64) {
         if place < self.first { (0.0, bounds[0]) } else { (-bounds[1], 0.0) }
     }
@@ -123,8 +124,8 @@ impl Pair {
         highest
     }
 
-    /// Of those whose `β` may fall: the lowest shortfall, and the image with which a step gains
-    /// most.
+    /// Of the images whose `β` may fall: the lowest shortfall, and the image with which a step
+    /// gains most.
     fn partner(
         &self,
         matrix: &Matrix<'_>,
@@ -162,7 +163,7 @@ impl Pair {
         let room_up = self.limits(up, bounds).1 - self.beta[up];
         let room_down = self.beta[down] - self.limits(down, bounds).0;
         let by = wanted.min(room_up).min(room_down);
-        // Exactly the bound where it is reached, so that no rounding leaves it just inside.
+        // Exactly the bound if it is reached, so that no rounding leaves it just inside.
         let at_top = by == room_up;
         let at_bottom = by == room_down;
         self.beta[up] = if at_top { self.limits(up, bounds).1 } else { self.beta[up] + by };
@@ -174,7 +175,7 @@ impl Pair {
     }
 
     /// The offset at which the images that are not at a bound lie on their margin, on average; half
-    /// way between what is allowed where there is none.
+    /// way between the allowed limits if there are none.
     fn offset_between(&self, bounds: [f64; 2], highest: f64, lowest: f64) -> f64 {
         let (mut sum, mut free) = (0.0, 0_usize);
         for (place, (&beta, &short)) in self.beta.iter().zip(&self.short).enumerate() {
@@ -205,7 +206,7 @@ fn fall(short: &mut [f64], up: &[f32], down: &[f32], by: f64) {
 mod tests {
     use super::*;
 
-    /// The dual objective, as it is written.
+    /// The dual objective, computed directly from its definition.
     fn objective(matrix: &[f32], beta: &[f64], signs: &[f64]) -> f64 {
         let size = beta.len();
         let entry = |i: usize, j: usize| beta[i] * beta[j] * f64::from(matrix[i * size + j]);

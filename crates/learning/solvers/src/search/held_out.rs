@@ -29,14 +29,14 @@ pub(super) struct Job<'a> {
     pub(super) limit: Limit,
 }
 
-/// One function of the kernel to some vectors.
+/// One function from the kernel to some vectors.
 struct Function<'a> {
     coefficients: &'a [f32],
     bias: &'a [f32],
 }
 
 impl Job<'_> {
-    /// About how many bytes its matrices have.
+    /// Approximate bytes of its matrices.
     pub(super) fn bytes(&self) -> usize {
         let (images, held) = (self.divided.0.len(), self.divided.1.len());
         let features = self.read.len();

@@ -1,4 +1,4 @@
-//! How candidates did, and which is taken.
+//! The scores of candidates, and the choice.
 
 use std::cmp::Ordering;
 
@@ -10,13 +10,13 @@ use crate::answers::{Calibrated, Clusters, TIE_STANDARD_ERRORS, is_chance, right
 use crate::folds::Folds;
 use crate::{Choice, Error, Kind, Labelled, Result};
 
-/// One combination, and how it did on images that it was not fitted on.
+/// One combination, and its scores on images that it was not fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// The combination.
     pub choice: Choice,
-    /// How many features it reads.
+    /// Number of features it reads.
     pub features: usize,
     /// Share of right answers over all images.
     pub accuracy: f64,
@@ -24,7 +24,7 @@ pub struct Candidate {
     pub standard_error: f64,
     /// Share of right answers in each fold.
     pub accuracy_of_folds: Vec<f64>,
-    /// Mean cross-entropy in nats, after one temperature for all folds: what is chosen by.
+    /// Mean cross-entropy in nats, after one temperature for all folds: the score that decides.
     pub log_loss: f64,
     /// The standard error of `log_loss`, over groups.
     pub log_loss_standard_error: f64,
@@ -32,11 +32,11 @@ pub struct Candidate {
     pub temperature: f64,
     /// The mean AUROC of each class against all others.
     pub auroc: Option<f64>,
-    /// By how much the log loss of the best is lower.
+    /// How much lower the log loss of the best is.
     pub behind: f64,
     /// The standard error of `behind`, over groups, from answers to the same images.
     pub behind_standard_error: f64,
-    /// Whether `behind` is within what counts as equally good.
+    /// Whether `behind` is small enough to count as equally good.
     pub tie: bool,
 }
 
@@ -141,7 +141,7 @@ mod tests {
         TriedCandidate { choice, features, logits }
     }
 
-    /// The chosen one of candidates with so many wrong answers, which come first, or last where the
+    /// The chosen one of candidates with this many wrong answers, which come first, or last if the
     /// number is negative.
     fn chosen(candidates: &[(i32, usize, f64)]) -> Scored {
         const IMAGES: usize = 100;
@@ -162,15 +162,15 @@ mod tests {
 
     #[test]
     fn a_simpler_candidate_that_is_behind_by_chance_is_taken() {
-        // Ten and eleven of a hundred, all others: that is chance.
+        // Ten and eleven of a hundred, on different images: that is chance.
         assert_eq!(chosen(&[(10, 8, 1.0), (-11, 4, 1.0)]).chosen, 1);
         assert_eq!(chosen(&[(10, 8, 1.0), (10, 8, 0.5)]).chosen, 1);
     }
 
     #[test]
     fn a_simpler_candidate_that_is_clearly_behind_is_not() {
-        // Twenty images of a hundred: calibrated, four fifths of the probability is right, and the
-        // losses are ln 5/4 and ln 5. None wrong: next to no loss.
+        // Twenty wrong of a hundred: after calibration the probability is 4/5, and the losses are
+        // ln 5/4 and ln 5. With none wrong the loss is almost zero.
         let scored = chosen(&[(20, 4, 1.0), (0, 8, 1.0), (0, 8, 2.0)]);
         assert_eq!(scored.chosen, 1);
         let loss = 0.8 * 1.25_f64.ln() + 0.2 * 5.0_f64.ln();

@@ -8,9 +8,9 @@ use super::{colour, legend, px};
 pub struct BarChart {
     /// The title.
     pub title: String,
-    /// What the groups are.
+    /// The meaning of the groups.
     pub x_label: String,
-    /// What the bars show, with the unit.
+    /// The meaning of the bars, with the unit.
     pub y_label: String,
     /// Names of the bars of each group.
     pub bars: Vec<String>,
@@ -18,10 +18,10 @@ pub struct BarChart {
     pub groups: Vec<BarGroup>,
 }
 
-/// Bars that stand together.
+/// Bars of one group.
 #[derive(Debug, Clone)]
 pub struct BarGroup {
-    /// What they have in common.
+    /// The group's name.
     pub name: String,
     /// One value per bar.
     pub values: Vec<f64>,
@@ -53,7 +53,7 @@ impl BarChart {
         let (left, right) = (frame.x_of(index as f64 + 0.12), frame.x_of(index as f64 + 0.88));
         let width = (right - left) / group.values.len().max(1) as f64;
         let base = frame.y_of(0.0);
-        // So many characters fit below a group; the whole name is in the tooltip.
+        // This many characters fit below a group; the whole name is in the tooltip.
         let room = (WIDTH / self.groups.len().max(1) as f64 / 6.4) as usize;
         html! {
             @for (bar, value) in group.values.iter().enumerate() {

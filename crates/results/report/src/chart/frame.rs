@@ -12,7 +12,7 @@ const BOTTOM: f64 = 46.0;
 /// An axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// What it shows, with the unit.
+    /// Its meaning, with the unit.
     pub label: String,
     /// The value at its beginning.
     pub from: f64,
@@ -49,7 +49,7 @@ impl Axis {
         round_up((self.to - self.from) / 5.0)
     }
 
-    /// With as many digits as tell one tick from the next.
+    /// With as many digits as are needed to distinguish the ticks.
     fn tick_text(&self, value: f64) -> String {
         let step = self.step();
         let is_exact = |digits: &usize| {
@@ -72,7 +72,7 @@ fn round_up(value: f64) -> f64 {
     rounded.unwrap_or(10.0) * power
 }
 
-/// Axes, their labels, and the place of a value between them.
+/// Axes, their labels, and the position of a value between them.
 #[derive(Debug, Clone)]
 pub(super) struct Frame<'a> {
     pub(super) x: &'a Axis,

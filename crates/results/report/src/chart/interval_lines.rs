@@ -3,7 +3,7 @@ use maud::{Markup, html};
 use super::frame::{Axis, Frame};
 use super::{colour, legend, px};
 
-/// Lines whose points have intervals, such as a score by how alike images are.
+/// Lines whose points have intervals, such as a score by the similarity of images.
 #[derive(Debug, Clone)]
 pub struct IntervalLines {
     /// The title.
@@ -14,9 +14,9 @@ pub struct IntervalLines {
     pub y: Axis,
     /// The lines.
     pub series: Vec<IntervalSeries>,
-    /// A place on the horizontal axis that is marked, with its name.
+    /// A marked position on the horizontal axis, with its name.
     pub mark: Option<(f64, String)>,
-    /// What to see in it; may be empty.
+    /// The caption; may be empty.
     pub caption: String,
 }
 
@@ -32,16 +32,16 @@ pub struct IntervalSeries {
 /// One point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IntervalPoint {
-    /// Across.
+    /// Horizontal position.
     pub x: f64,
-    /// Up.
+    /// Vertical position.
     pub y: f64,
-    /// The ends of its interval, where there is one.
+    /// The ends of its interval, if there is one.
     pub interval: Option<(f64, f64)>,
 }
 
 impl IntervalLines {
-    /// The chart. Where several lines have intervals at one place, they stand side by side.
+    /// The chart. If several lines have intervals at one position, they are drawn side by side.
     pub fn markup(&self) -> Markup {
         let frame = Frame { x: &self.x, y: &self.y, height: 320.0 };
         let names: Vec<String> = self.series.iter().map(|series| series.name.clone()).collect();

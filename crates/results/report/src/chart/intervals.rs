@@ -16,22 +16,22 @@ pub struct IntervalChart {
     pub axis: Axis,
     /// The rows, from the top.
     pub rows: Vec<Interval>,
-    /// What to see in it; may be empty.
+    /// The caption; may be empty.
     pub caption: String,
 }
 
 /// An estimate.
 #[derive(Debug, Clone)]
 pub struct Interval {
-    /// What is estimated.
+    /// The estimated quantity.
     pub name: String,
-    /// Of what kind it is, in small print below the name; may be empty.
+    /// Its kind, in small print below the name; may be empty.
     pub note: String,
     /// The estimate.
     pub value: f64,
-    /// Its interval, where there is one.
+    /// Its interval, if there is one.
     pub interval: Option<(f64, f64)>,
-    /// Whether it is the one to look at.
+    /// Whether it is the main one.
     pub is_main: bool,
 }
 

@@ -14,9 +14,9 @@ pub struct LineChart {
     pub y: Axis,
     /// The lines.
     pub series: Vec<Series>,
-    /// Whether to draw the diagonal that a guess would follow.
+    /// Whether to draw the diagonal of a random guess.
     pub diagonal: bool,
-    /// What to see in it; may be empty.
+    /// The caption; may be empty.
     pub caption: String,
 }
 
@@ -38,7 +38,7 @@ pub enum Stroke {
     Line,
     /// Straight, with a mark on each point.
     Marked,
-    /// Level, then up or down at the next point.
+    /// Horizontal, then up or down at the next point.
     Step,
     /// Not at all: a mark on each point.
     Marks,

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 pub struct Matrix {
     /// The title.
     pub title: String,
-    /// What the rows are.
+    /// The meaning of the rows.
     pub row_label: String,
-    /// What the columns are.
+    /// The meaning of the columns.
     pub column_label: String,
     /// Names of the rows.
     pub rows: Vec<String>,
@@ -15,7 +15,7 @@ pub struct Matrix {
     pub columns: Vec<String>,
     /// The text of each cell and its shade between 0 and 1; none for an empty cell.
     pub cells: Vec<Vec<Option<(String, f64)>>>,
-    /// What to see in it; may be empty.
+    /// The caption; may be empty.
     pub caption: String,
 }
 
@@ -52,7 +52,7 @@ impl Matrix {
 fn cell_markup(cell: Option<&(String, f64)>) -> Markup {
     html! {
         @match cell {
-            // At most half covered, so that the text stays readable in light and dark.
+            // At most half opaque, so that the text stays readable in light and dark.
             Some((text, shade)) => td.cell
                 style={ "background:rgba(var(--heat)," (format!("{:.2}", shade.clamp(0.0, 1.0) * 0.5)) ")" }
                 { (text) },

@@ -7,27 +7,27 @@ const NAME_WIDTH: f64 = 130.0;
 const VALUE_WIDTH: f64 = 84.0;
 const ROW: f64 = 40.0;
 
-/// A number that others are taken from, one below the other, and what is left.
+/// A number from which others are subtracted, one below the other, and the remainder.
 #[derive(Debug, Clone)]
 pub struct WaterfallChart {
     /// The title.
     pub title: String,
-    /// What it begins with.
+    /// The starting value.
     pub whole: WaterfallBar,
-    /// What is taken away, from the top.
+    /// The subtracted values, from the top.
     pub steps: Vec<WaterfallBar>,
-    /// What is left.
+    /// The remainder.
     pub left: WaterfallBar,
-    /// What to see in it; may be empty.
+    /// The caption; may be empty.
     pub caption: String,
 }
 
 /// One bar.
 #[derive(Debug, Clone)]
 pub struct WaterfallBar {
-    /// What it is.
+    /// Its name.
     pub name: String,
-    /// How long it is, 1 at most; `None` where it is not known, and it then has no length.
+    /// Its length, 1 at most; `None` if it is not known, and then it has no length.
     pub value: Option<f64>,
     /// Its interval, in words; may be empty.
     pub note: String,

@@ -1,4 +1,4 @@
-//! The temperature, the thresholds, and which images they are found on.
+//! The temperature, the thresholds, and the images they are fitted on.
 
 use dataset::Split;
 
@@ -7,10 +7,10 @@ use crate::project::{Answer, Plain, Project, number, plain};
 /// Three to one for `bright`.
 const THREE_TO_ONE: Answer = Answer::Constant([1.098_612_3, 0.0]);
 
-/// However few validation images there are, they are enough.
+/// A few validation images are enough.
 const NO_FOLDS: &[(&str, &str)] = &[("out_of_fold_below: 200", "out_of_fold_below: 0")];
 
-/// Ten training images, no copy of any other.
+/// Ten training images without copies.
 fn training() -> Vec<Plain> {
     let bright = plain(Split::Train, "bright", [201, 202, 203, 204, 205]);
     [bright, plain(Split::Train, "dark", [11, 12, 13, 14, 15])].concat()
@@ -36,8 +36,8 @@ fn the_temperature_is_the_one_worked_out_by_hand() {
 
 #[test]
 fn thresholds_are_those_that_keep_the_specificity() {
-    // The score grows with brightness. Twenty dark images, of which two may be taken for bright at
-    // 0.90 and one at 0.95: those of 130 and 150. Bright ones lie between and around them.
+    // The score grows with brightness. Twenty dark images, of which two may count as bright at 0.90
+    // and one at 0.95: those of 130 and 150. The bright ones lie between and around them.
     let dark = plain(Split::Valid, "dark", (20..38).chain([130, 150]));
     let bright = plain(Split::Valid, "bright", [50, 60, 140, 160, 170, 180, 190, 200, 210, 220]);
     let project = Project::new(&[training(), dark, bright].concat(), Answer::Brightness, NO_FOLDS);
@@ -84,7 +84,7 @@ fn a_class_that_is_absent_from_validation_leaves_no_threshold_and_says_why() {
     let bright = plain(Split::Valid, "bright", 100..110);
     let project = Project::new(&[training(), bright].concat(), THREE_TO_ONE, NO_FOLDS);
     let calibration = project.succeed(&[]);
-    // All are what the model says: they do not tell how sure it may be.
+    // All predictions are right: they do not determine the confidence.
     assert_eq!(calibration["temperature"]["outcome"], "lowest_allowed");
     assert_eq!(number(&calibration, "/temperature/temperature"), 1.0);
     let points = calibration["positive"]["operating_points"].as_array().unwrap();
@@ -92,7 +92,7 @@ fn a_class_that_is_absent_from_validation_leaves_no_threshold_and_says_why() {
     for point in points {
         assert!(point.get("threshold").is_none(), "{point}");
     }
-    // What was written can be read back, by the next stage for one.
+    // The files can be read back, for example by the next stage.
     let model = classifier::description::ModelDescription::read(&project.path("model")).unwrap();
     let read = classifier::calibration::Calibration::read(&project.path("model"), &model);
     assert!(read.unwrap().is_some());

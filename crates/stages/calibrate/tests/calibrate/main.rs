@@ -1,6 +1,6 @@
-//! The real program on models whose answers are known.
+//! The real program on models with known answers.
 
-// Always true here; it tells clippy that the helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 mod confidence;

@@ -1,4 +1,4 @@
-//! Two files beside the model, the same on every run, and never half of them.
+//! Two files beside the model, the same in every run, and never only partly written.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

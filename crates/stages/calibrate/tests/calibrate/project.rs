@@ -1,5 +1,5 @@
 //! A small project in a temporary folder: plain images, a base, and a model whose answers can be
-//! worked out by hand.
+//! computed by hand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ use imaging::{Normalisation, Preprocessing};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What the model says of an image.
+/// The model's answer to an image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
     /// The logits of `bright` and `dark`, whatever the image.
     Constant([f32; 2]),
-    /// `bright`, the surer the brighter the image: the head adds up the features of a network
-    /// without biases, which grow in proportion with the brightness of a plain image.
+    /// `bright`, with a confidence that grows with brightness: the head adds up the features of a
+    /// network without biases, which are proportional to the brightness of a plain image.
     Brightness,
 }
 
@@ -46,14 +46,14 @@ pub(crate) fn plain(
     greys.into_iter().map(|grey| Plain { split, class, grey }).collect()
 }
 
-/// A folder in which the program runs.
+/// The folder that the program runs in.
 pub(crate) struct Project {
     folder: TempDir,
 }
 
 impl Project {
-    /// Images, of which those of one grey level are copies of each other, and the model.
-    /// `changes` are pairs of old and new text in `params.yaml`.
+    /// Images and the model; images of one grey level are copies of each other. `changes` are pairs
+    /// of old and new text in `params.yaml`.
     pub(crate) fn new(images: &[Plain], answer: Answer, changes: &[(&str, &str)]) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         project.write_configuration(changes);

@@ -1,4 +1,5 @@
-//! What becomes of the answer when the marked places are covered, beside as many places elsewhere.
+//! How the answer changes when the marked places are covered, compared with as many places
+//! elsewhere.
 
 use anyhow::Result;
 use artifact::Digest;
@@ -11,25 +12,26 @@ use crate::worth::mean_over;
 /// Shares of the picture that are deleted, between nothing and everything.
 const SHARES: [f64; 5] = [0.1, 0.2, 0.3, 0.5, 0.75];
 
-/// Images whose covered variants are in memory at once.
+/// Number of images whose covered variants are in memory at once.
 const BATCH: usize = 6;
 
 /// Deletion curves.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Deletion {
-    /// Images: those whose map is not empty.
+    /// Number of images with a map that is not empty.
     pub(crate) images: usize,
-    /// Passes of the network.
+    /// Number of network passes.
     pub(crate) passes: usize,
     /// Mean probability of the predicted class by share of the picture deleted, from 0 to 1.
     pub(crate) curve: Vec<DeletionPoint>,
-    /// The area below the curve where the marked places go first. The less, the better the map.
+    /// The area below the curve if the marked places are covered first. The smaller, the better the
+    /// map.
     pub(crate) marked_area: Estimate,
-    /// The area where the same shape goes first, moved to another place.
+    /// The area if the same shape is covered first, moved to another place.
     pub(crate) elsewhere_area: Estimate,
     /// The second area less the first, image by image.
     pub(crate) gain: Estimate,
-    /// Whether the gain is more than chance explains.
+    /// Whether the gain is larger than chance.
     pub(crate) is_better: bool,
 }
 
@@ -38,9 +40,9 @@ pub(crate) struct Deletion {
 pub(crate) struct DeletionPoint {
     /// Share of the picture that is covered.
     pub(crate) share: f64,
-    /// Mean probability where the marked places are.
+    /// Mean probability if the marked places are covered.
     pub(crate) marked: f64,
-    /// Mean probability where others are.
+    /// Mean probability if other places are covered.
     pub(crate) elsewhere: f64,
 }
 
@@ -53,11 +55,11 @@ struct Curves {
 }
 
 impl Examination<'_> {
-    /// Covers more and more of each picture; none where every map is empty.
+    /// Covers more and more of each picture; none if every map is empty.
     ///
     /// The control covers the same shape, moved by a random distance around the edges of the
-    /// picture, and not scattered cells: these would ruin textures everywhere, and any map would
-    /// look poor beside them.
+    /// picture, and not scattered cells: scattered cells would destroy textures everywhere, and any
+    /// map would look poor in comparison.
     pub(super) fn delete(
         &self,
         subject: &impl Subject,
@@ -153,14 +155,14 @@ impl Examination<'_> {
     }
 }
 
-/// Cells from the most marked to the least; of equally marked ones the first in order.
+/// Cells from the most marked to the least; of equal ones the first in order.
 fn order(values: &[f32]) -> Vec<usize> {
     let mut cells: Vec<usize> = (0..values.len()).collect();
     cells.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
     cells
 }
 
-/// How far the control is moved, down and across; never not at all.
+/// How far the control is moved, down and across; never by zero.
 fn distance(seed: u64, name: &str, cells: usize) -> (usize, usize) {
     let key = Digest::of_fields([&seed.to_le_bytes()[..], b"elsewhere", name.as_bytes()]);
     let number = key.as_bytes()[..8].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));

@@ -1,4 +1,4 @@
-//! The pointing game: is the most marked place on the lesion?
+//! The pointing game: whether the most marked place is on the lesion.
 
 use dataset::LesionBox;
 use metrics::{Bootstrap, Estimate};
@@ -14,14 +14,14 @@ pub(crate) struct PointingGame {
     pub(crate) images: usize,
     /// The share whose most marked cell touches the box around the lesion.
     pub(crate) hits: Estimate,
-    /// The share of all cells that do: what a cell drawn at random would hit.
+    /// The share of all cells that do: the hit rate of a random cell.
     pub(crate) chance: f64,
     /// The first less the second, image by image.
     pub(crate) gain: Estimate,
 }
 
 impl Examination<'_> {
-    /// Plays the game on the images whose lesion is known; none where there is no such image.
+    /// Plays the game on the images with a known lesion; none if there is no such image.
     pub(super) fn point(&self, cases: &[Case]) -> Option<PointingGame> {
         let mut hits = vec![f64::NAN; self.test.images.len()];
         let mut chances = hits.clone();
@@ -61,13 +61,13 @@ impl PointingGame {
     }
 }
 
-/// The cell with the largest value; of several alike the first.
+/// The cell with the largest value; of equal ones the first.
 fn hottest(values: &[f32]) -> usize {
     let cells = values.iter().copied().enumerate();
     cells.reduce(|best, it| if it.1 > best.1 { it } else { best }).map_or(0, |(cell, _)| cell)
 }
 
-/// Cells of a grid that a box has some part of, row by row.
+/// Cells of a grid that a box overlaps, row by row.
 fn touched(lesion: &LesionBox, cells: usize) -> Vec<usize> {
     let side = cells as f64;
     let touches =

@@ -7,18 +7,18 @@ use serde::Serialize;
 use super::{Case, Examination, Part, Subject, is_empty};
 use crate::worth::mean_over;
 
-/// From this rank correlation on, two maps are the same in all that a person sees.
+/// From this rank correlation on, two maps look the same to a person.
 const THE_SAME: f64 = 0.8;
 
-/// Maps against those of the model with a part of its weights shuffled.
+/// Maps compared with those of the model with a part of its weights shuffled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Randomisation {
-    /// Which weights.
+    /// The shuffled weights.
     pub(crate) part: Part,
     /// Spearman's rank correlation of the two maps, mean over the images on which neither is empty;
-    /// undefined where there is none.
+    /// undefined if there are none.
     pub(crate) rank_correlation: Estimate,
-    /// Images whose map was not empty and then was.
+    /// Number of images whose map became empty.
     pub(crate) became_empty: usize,
     /// Whether they change: the mean correlation is below 0.8.
     pub(crate) changes: bool,

@@ -1,5 +1,5 @@
-//! Models that look at one known place, with maps that show it, show another, or show whatever the
-//! weights are.
+//! Models that look at one known place, with maps that show it, show another place, or do not
+//! depend on the weights.
 
 use imaging::Normalisation;
 use scoring::{Unit, prediction};
@@ -25,10 +25,10 @@ fn brightness(seen: &[f32], cell: usize) -> f32 {
     pixels.sum::<f32>() / 64.0
 }
 
-/// What a map shows.
+/// The content of a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shows {
-    /// How bright each cell is: what the answer rests on.
+    /// The brightness of each cell, which the answer depends on.
     WhatCounts,
     /// The opposite.
     TheRest,
@@ -37,7 +37,7 @@ enum Shows {
     Nothing,
 }
 
-/// Answers the first class where a cell is bright.
+/// Predicts the first class if a cell is bright.
 struct Bright(Shows);
 
 impl Subject for Bright {
@@ -59,7 +59,7 @@ impl Subject for Bright {
     }
 }
 
-/// What the tests say of maps, where shuffled weights make others.
+/// The test results for such maps; shuffled weights give maps of the second kind.
 fn examine(maps: Shows, shuffled: Shows) -> Tested {
     let folder = tempfile::tempdir().unwrap();
     let mut lesions = BTreeMap::new();
@@ -113,7 +113,7 @@ fn maps_of_what_counts_pass_every_test() {
     let found = examine(Shows::WhatCounts, Shows::Pattern);
     assert_eq!((found.verdict, found.images, found.empty), (MapVerdict::Passes, 20, 0));
     let deletion = found.deletion.as_ref().unwrap();
-    // The bright cell goes first, and nothing else matters: the answer is gone at a tenth.
+    // The bright cell is covered first, and nothing else matters: the answer is gone at a tenth.
     let [first, tenth] = [&deletion.curve[0], &deletion.curve[1]];
     assert!(first.marked > 0.98 && first.marked == first.elsewhere, "{first:?}");
     assert!(tenth.marked < 0.05 && tenth.elsewhere > 0.9, "{tenth:?}");

@@ -1,4 +1,4 @@
-//! Which classes are taken for which.
+//! Which classes are confused with which.
 
 use dataset::ClassIndex;
 use maud::html;
@@ -32,7 +32,7 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     }
 }
 
-/// The count, and how much of the class it is; nothing where nothing is.
+/// The count, and its share of the class; nothing if the count is 0.
 fn cell(
     matrix: &ConfusionMatrix,
     actual: ClassIndex,

@@ -12,7 +12,7 @@ use crate::examples::Examples;
 use crate::scores::Scores;
 use crate::source::Source;
 
-/// Everything that the report shows.
+/// Everything that the report contains.
 pub(crate) struct Evaluated<'a> {
     pub(crate) scores: &'a Scores,
     pub(crate) classes: &'a ClassIndices,
@@ -25,23 +25,23 @@ pub(crate) struct Evaluated<'a> {
     pub(crate) unit: Unit,
 }
 
-/// What the report says of the model itself.
+/// The report's description of the model.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelInWords {
     /// In one line.
     pub(crate) description: String,
-    /// Its head, on which depends what a Grad-CAM shows.
+    /// Its head; the meaning of a Grad-CAM depends on it.
     pub(crate) head: HeadKind,
-    /// How its head was chosen and solved; none where it learnt by epochs.
+    /// How its head was chosen and solved; none if it learnt by epochs.
     pub(crate) solved: Option<Solved>,
-    /// The cross-validation that said how long it was trained; none where none was asked.
+    /// The cross-validation that decided how long it was trained; none if it was not requested.
     pub(crate) epochs: Option<EpochSearch>,
     /// Whether its probabilities were calibrated.
     pub(crate) is_calibrated: bool,
 }
 
 impl ModelInWords {
-    /// Says what a model is.
+    /// Describes a model.
     pub(crate) fn of(model: &ModelDescription, is_calibrated: bool) -> Self {
         let ModelDescription { architecture, source, .. } = model;
         let head = architecture.head.kind;
@@ -60,12 +60,12 @@ impl ModelInWords {
 }
 
 impl Evaluated<'_> {
-    /// A class's name, to be read.
+    /// A class's name, for display.
     pub(super) fn class(&self, class: ClassIndex) -> String {
         words::spoken(self.classes.name(class).unwrap_or("?"))
     }
 
-    /// All classes' names in index order, to be read.
+    /// All classes' names in index order, for display.
     pub(super) fn class_names(&self) -> Vec<String> {
         self.classes.names().iter().map(|name| words::spoken(name)).collect()
     }

@@ -1,4 +1,4 @@
-//! Images to look at, each beside the places that the model looked at.
+//! Images to look at, each with the places that the model looked at.
 
 use config::HeadKind;
 use maud::{Markup, html};
@@ -51,7 +51,7 @@ pub(super) fn right(evaluated: &Evaluated<'_>) -> Section {
     }
 }
 
-/// What the colours mean, or why there are none.
+/// The meaning of the colours, or why there are none.
 fn scale(evaluated: &Evaluated<'_>) -> Markup {
     let tested = match &evaluated.scores.explanations {
         Explanations::Tested(tested) if !tested.passes() => {
@@ -120,7 +120,7 @@ fn card(evaluated: &Evaluated<'_>, example: &Example) -> Markup {
     }
 }
 
-/// Never a whole 100 % that is none.
+/// An uncertain probability is never displayed as 100 %.
 fn percent(probability: f64) -> String {
     let digits = if (0.01..=0.99).contains(&probability) { 0 } else { 2 };
     format!("{:.digits$} %", probability * 100.0)

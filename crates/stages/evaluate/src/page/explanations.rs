@@ -1,4 +1,4 @@
-//! Whether the maps of where the model looked can be believed.
+//! Whether the maps of where the model looked can be trusted.
 
 use maud::{Markup, html};
 use report::chart::{Axis, LineChart, Series, Stroke};

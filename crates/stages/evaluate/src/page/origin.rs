@@ -1,4 +1,4 @@
-//! Where the score comes from: what is taken from it step by step, look-alikes, and probes.
+//! Where the score comes from: the steps that are subtracted, look-alikes, and probes.
 
 use dataset::{BaselineAudit, DrawnScores};
 use maud::{Markup, html};
@@ -14,7 +14,7 @@ use crate::worth::probes::{Probe, Probes};
 use crate::worth::split_audit::ModelSplitAudit;
 use crate::worth::waterfall::{Step, StepKind, Waterfall};
 
-/// The section; none where nothing was looked into.
+/// The section; none if nothing was examined.
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Option<Section> {
     let deeper = &evaluated.scores.worth.deeper;
     let is_there =
@@ -44,7 +44,7 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Option<Section> {
     })
 }
 
-/// Accuracy with the split as it is and with splits that are drawn.
+/// Accuracy with the given split and with splits that are drawn.
 fn split_audit(audit: &ModelSplitAudit) -> Markup {
     let drawn = |scores: &DrawnScores| {
         format!("{:.3} ({:.3} to {:.3})", scores.mean, scores.lowest, scores.highest)
@@ -118,7 +118,7 @@ fn steps(waterfall: &Waterfall) -> Markup {
     html! { (table.markup()) p { (waterfall.in_words) } }
 }
 
-/// What a bin's points stand at.
+/// The position of a bin's points.
 fn middle(bin: &CurveBin) -> f64 {
     (bin.from + bin.to) / 2.0
 }

@@ -1,4 +1,4 @@
-//! The finding that is looked for, against all else.
+//! The finding of interest, against everything else.
 
 use maud::html;
 use metrics::{Proportion, Ranking};
@@ -9,7 +9,7 @@ use super::evaluated::Evaluated;
 use super::{roc, words};
 use crate::scores::PositiveScores;
 
-/// The section; none where no class counts as positive.
+/// The section; none if no class counts as positive.
 pub(super) fn section(evaluated: &Evaluated<'_>) -> Option<Section> {
     let positive = evaluated.scores.positive.as_ref()?;
     let names: Vec<_> = positive.classes.iter().map(|class| words::spoken(class)).collect();

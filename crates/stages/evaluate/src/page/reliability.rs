@@ -1,4 +1,4 @@
-//! Whether a confidence means what it says.
+//! Whether the stated confidence is right.
 
 use maud::html;
 use metrics::{Reliability, ReliabilityBin};

@@ -1,4 +1,4 @@
-//! How well each class is told from all others, whatever the threshold.
+//! How well each class is distinguished from all others, for all thresholds.
 
 use dataset::ClassIndex;
 use maud::html;
@@ -36,7 +36,7 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     }
 }
 
-/// The curve; none where there is nothing to tell apart.
+/// The curve; none if there is only one class to distinguish.
 pub(super) fn series(name: String, ranking: &Ranking) -> Option<Series> {
     let points = ranking.roc_curve(RocPoints::Corners)?;
     let points = points.iter().map(|it| (it.false_positive_rate, it.true_positive_rate)).collect();

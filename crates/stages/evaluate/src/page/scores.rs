@@ -1,4 +1,4 @@
-//! Every overall score, with its interval and what it means.
+//! Every overall score, with its interval and its meaning.
 
 use metrics::Interval;
 use report::{Cell, Column, Section, Table};

@@ -1,4 +1,4 @@
-//! The first ten seconds: the verdict and three figures.
+//! The top of the page: the verdict and three figures.
 
 use metrics::Difference;
 use report::{KeyFigure, Tone, Verdict};
@@ -7,7 +7,7 @@ use super::words;
 use crate::worth::leak::{Leak, LeakEffect};
 use crate::worth::{Worth, WorthVerdict};
 
-/// What the score is worth, in a banner.
+/// The worth of the score, in a banner.
 pub(super) fn verdict(worth: &Worth) -> Verdict {
     let (tone, headline) = match worth.verdict {
         WorthVerdict::BeatsAllBaselines => (Tone::Good, "better than every baseline"),
@@ -53,13 +53,13 @@ pub(super) fn verdict(worth: &Worth) -> Verdict {
 }
 
 impl LeakEffect {
-    /// Whether copies make the score better by more than chance explains.
+    /// Whether copies improve the score by more than chance.
     pub(super) fn is_shown(&self) -> bool {
         self.effect.interval.is_some_and(|interval| interval.low > 0.0)
     }
 }
 
-/// The score, how far it is from the best baseline, and what is left of it without copies.
+/// The score, its distance from the best baseline, and the score without copies.
 pub(super) fn figures(worth: &Worth, images: u64) -> Vec<KeyFigure> {
     let accuracy = KeyFigure {
         value: words::score(worth.accuracy.value),

@@ -1,4 +1,4 @@
-//! What to do about what was found, most important first.
+//! What to do about the findings, most important first.
 
 use dataset::BaselineKind;
 use metrics::Proportion;
@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::worth::WorthVerdict;
 use crate::worth::leak::Leak;
 
-/// Everything that the evaluation gives reason for.
+/// Every action that the evaluation suggests.
 pub(super) fn items(evaluated: &Evaluated<'_>) -> Vec<String> {
     let of_data = match evaluated.source {
         Source::TestSplit => [beat_the_baseline(evaluated), drop_copies(evaluated)],
@@ -114,7 +114,7 @@ fn calibrate(evaluated: &Evaluated<'_>) -> Option<String> {
     })
 }
 
-/// A threshold that was chosen on other images need not keep its promise on these.
+/// A threshold chosen on other images may not keep its specificity on these.
 fn check_thresholds(evaluated: &Evaluated<'_>) -> Option<String> {
     let points = &evaluated.scores.positive.as_ref()?.operating_points;
     let broken = points.iter().find_map(|point| {
@@ -152,7 +152,7 @@ fn doubt_maps(evaluated: &Evaluated<'_>) -> Option<String> {
 }
 
 impl Evaluated<'_> {
-    /// Images that training has a copy of, where there are any.
+    /// Number of images with a copy in training, if there are any.
     fn copied_images(&self) -> Option<u64> {
         match &self.scores.worth.leak {
             Leak::NoCopies => None,

@@ -32,7 +32,7 @@ pub(super) fn section(history: &[EpochRow], search: Option<&EpochSearch>) -> Opt
     })
 }
 
-/// How many epochs there were to be, and whether they paid.
+/// How many epochs were chosen, and whether they were worthwhile.
 fn verdict(search: &EpochSearch) -> String {
     let epochs = format!(
         "Cross-validation on the training split chose the number of epochs, in {} folds that keep \
@@ -89,7 +89,7 @@ fn chart(
     let last = history.last().map_or(0, |row| row.epoch);
     LineChart {
         title: title.into(),
-        // Never so short that a tick would stand between two epochs.
+        // Never so short that a tick would fall between two epochs.
         x: Axis { label: "epoch".into(), from: 0.0, to: f64::from(last.max(5)) },
         y: Axis::from_zero(unit, history.iter().flat_map(values)),
         series: series.into(),

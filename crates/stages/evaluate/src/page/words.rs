@@ -1,16 +1,16 @@
-//! Names and numbers as they stand in the report.
+//! Names and numbers as the report displays them.
 
 use config::HeadKind;
 use dataset::BaselineKind;
 use metrics::{Estimate, Interval};
 use report::Cell;
 
-/// A name from a file, to be read: `grey_histogram` becomes `grey histogram`.
+/// A name from a file, for display: `grey_histogram` becomes `grey histogram`.
 pub(super) fn spoken(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// What a baseline looks at.
+/// The input of a baseline.
 pub(super) fn kind(kind: BaselineKind) -> &'static str {
     match kind {
         BaselineKind::Majority => "majority: looks at nothing",
@@ -35,14 +35,14 @@ pub(super) fn number(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A score with three digits; a dash for what is undefined.
+/// A score with three digits; a dash if it is undefined.
 pub(super) fn score(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.3}"))
 }
 
-/// A difference with its sign and three digits; a dash for what is undefined.
+/// A difference with its sign and three digits; a dash if it is undefined.
 pub(super) fn signed(value: Option<f64>) -> String {
-    // A true minus is as wide as the plus.
+    // A real minus sign is as wide as the plus sign.
     value.map_or("–".into(), |value| format!("{value:+.3}").replace('-', "−"))
 }
 

@@ -1,4 +1,5 @@
-//! What the score is worth: the model beside baselines, and what copies of test images do.
+//! What the score is worth: the model compared with baselines, and the effect of copies of test
+//! images.
 
 use maud::{Markup, html};
 use report::chart::{Axis, Interval, IntervalChart};
@@ -37,8 +38,8 @@ pub(super) fn section(evaluated: &Evaluated<'_>) -> Section {
     }
 }
 
-/// The images that the baselines saw; the page never says that these are the model's where one saw
-/// fewer.
+/// The images that the baselines were fitted on. If a baseline saw fewer images than the model, the
+/// page must not claim that they are the same.
 fn fitted_on(worth: &Worth) -> String {
     let fitted = || worth.baselines.values().map(|score| score.fitted_on);
     let of = fitted().map(|it| it.of).max().unwrap_or(0);
@@ -104,7 +105,7 @@ fn recall_differences(best: &Comparison) -> Markup {
     chart.markup()
 }
 
-/// Where the best baseline takes a coarse look, the best shortcut is worth a word too.
+/// If the best baseline takes a coarse look, the best shortcut is mentioned too.
 fn shortcut_sentence(worth: &Worth, best: &Comparison) -> Markup {
     let shortcut = worth.best_shortcut.as_ref().filter(|shortcut| shortcut.name != best.name);
     html! {

@@ -1,4 +1,4 @@
-//! Where the score comes from: everything that is looked into beyond the comparison with baselines.
+//! Where the score comes from: every examination beyond the comparison with baselines.
 
 use anyhow::Result;
 use classifier::calibration::PositiveClasses;
@@ -19,49 +19,49 @@ use super::training_pictures::TrainingPictures;
 use super::waterfall::{StepInput, StepKind, Waterfall};
 use super::{Contest, NO_REFIT, Refits, Rival, Trainings};
 
-/// What was found. What could not be looked for is none.
+/// The results. A result that could not be computed is none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct ExaminedScore {
     /// How the scores have moved between the validation and the test images.
     pub(crate) shift: Option<Shift>,
-    /// The model and the best shortcut on the finding that is looked for.
+    /// The model and the best shortcut on the finding of interest.
     pub(crate) finding: Option<FindingContest>,
-    /// The score against how alike test and training images are.
+    /// The score by the similarity of test and training images.
     pub(crate) look_alikes: Option<LookAlikes>,
-    /// The headline less copies, look-alikes, shortcuts and chance.
+    /// The headline score, less copies, look-alikes, shortcuts and chance.
     pub(crate) waterfall: Option<Waterfall>,
-    /// The score with something taken from the images.
+    /// The score with something removed from the images.
     pub(crate) probes: Option<Probes>,
-    /// The score with splits that are drawn; none of heads that learn by epochs.
+    /// The score with splits that are drawn; none for heads that learn by epochs.
     pub(crate) split_audit: Option<ModelSplitAudit>,
 }
 
-/// What is needed to look deeper.
+/// The inputs of the examinations.
 pub(crate) struct ScoreExamination<'a> {
     pub(crate) contest: &'a Contest<'a>,
     pub(crate) rivals: &'a [Rival],
-    /// What the model says of the test images.
+    /// The model's predictions for the test images.
     pub(crate) predictions: &'a [Prediction],
-    /// What it says of the validation images; none where there are none.
+    /// Its predictions for the validation images; none if there are none.
     pub(crate) validation: Option<&'a Predictions>,
     pub(crate) positive: Option<&'a PositiveClasses>,
     pub(crate) temperature: Temperature,
     pub(crate) params: config::EvaluateParams,
 }
 
-/// What is known of the training images.
+/// The facts about the training images.
 pub(crate) struct Training<'a> {
     pub(crate) validated: &'a ValidatedManifest,
     pub(crate) pictures: &'a TrainingPictures,
     pub(crate) refit: Option<&'a Refit>,
     /// Training images that are copies of others.
     pub(crate) copies: &'a Copies,
-    /// What the copies are worth, in words, and the heads that tell.
+    /// The effect of the copies, and the trainings that show it.
     pub(crate) leak: (&'a Leak, Option<&'a Trainings>),
 }
 
 impl ExaminedScore {
-    /// What the report must begin with.
+    /// The sentences that the report must begin with.
     pub(crate) fn first_lines(&self) -> Vec<&str> {
         let shift = self.shift.as_ref().filter(|it| it.is_shown).map(|it| it.in_words.as_str());
         let finding =
@@ -71,7 +71,7 @@ impl ExaminedScore {
 }
 
 impl ScoreExamination<'_> {
-    /// Looks into everything that can be looked into.
+    /// Makes every examination that is possible.
     ///
     /// # Errors
     /// When an image cannot be used, a head cannot be trained, or the network cannot run.
@@ -146,12 +146,12 @@ impl ScoreExamination<'_> {
         Ok(FindingContest::of(&finding, self.contest.predictions, self.rivals))
     }
 
-    /// The rival of some kinds that is right most often.
+    /// The most accurate rival of some kinds.
     fn best(&self, of_kind: impl Fn(BaselineKind) -> bool) -> Option<&Rival> {
         super::best_of(self.rivals, of_kind)
     }
 
-    /// The model's, the best baseline's and the best shortcut's.
+    /// The answers of the model, the best baseline and the best shortcut.
     fn answers(&self) -> Vec<TestAnswers<'_>> {
         let mut answers =
             vec![TestAnswers { name: "model", right: right(self.contest.predictions) }];
@@ -164,7 +164,7 @@ impl ScoreExamination<'_> {
         answers
     }
 
-    /// What the waterfall takes away.
+    /// The steps of the waterfall.
     fn steps(
         &self,
         training: &Training<'_>,
@@ -256,14 +256,14 @@ impl Training<'_> {
     }
 }
 
-/// 1 where the class is right, else 0, by image.
+/// 1 if the class is right, else 0, by image.
 fn right(predictions: &Predictions) -> Vec<f64> {
     (0..predictions.len())
         .map(|image| f64::from(u8::from(predictions.predicted(image) == predictions.actual(image))))
         .collect()
 }
 
-/// The images that the model was validated on, as it sees them; none where there are none.
+/// The model's validation images; none if there are none.
 pub(crate) fn validation_set(
     validated: &ValidatedManifest,
     classes: &dataset::ClassIndices,

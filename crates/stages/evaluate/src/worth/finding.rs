@@ -1,4 +1,4 @@
-//! The finding that is looked for, against all else: is a shortcut as good at it as the model?
+//! The finding of interest, against everything else: is a shortcut as good at it as the model?
 
 use dataset::{BaselineKind, ClassIndex};
 use metrics::{Bootstrap, Difference, Groups, Predictions, Ranking};
@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::Rival;
 use super::words::{difference_in_words, score};
 
-/// A shortcut this close to the model's AUROC counts as as good.
+/// A shortcut this close to the model's AUROC counts as equally good.
 const AS_GOOD: f64 = 0.02;
 
-/// Below this AUROC a shortcut finds nothing, however close the model is to it.
+/// Below this AUROC a shortcut does not detect the finding, however close the model is to it.
 const FINDS: f64 = 0.8;
 
-/// The model beside the best shortcut, on the positive classes together against all others.
+/// The model and the best shortcut, on the positive classes together against all others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct FindingContest {
     /// In a sentence.
@@ -29,7 +29,7 @@ pub(crate) struct FindingContest {
     pub(crate) is_as_good: bool,
 }
 
-/// What is compared.
+/// The inputs of the comparison.
 pub(super) struct Finding<'a> {
     pub(super) names: &'a [String],
     pub(super) indices: &'a [ClassIndex],
@@ -38,8 +38,8 @@ pub(super) struct Finding<'a> {
 }
 
 impl FindingContest {
-    /// Compares the model with the best of the shortcuts; none where there is no shortcut, or no
-    /// image of one of the two kinds.
+    /// Compares the model with the best of the shortcuts; none if there is no shortcut, or no image
+    /// of one of the two kinds.
     pub(super) fn of(finding: &Finding<'_>, model: &Predictions, rivals: &[Rival]) -> Option<Self> {
         let ranking = |predictions| Ranking::against_rest(predictions, finding.indices);
         let shortcuts = rivals.iter().filter(|rival| rival.kind == BaselineKind::Shortcut);
@@ -98,8 +98,8 @@ impl FindingContest {
 mod tests {
     use super::*;
 
-    /// 80 images, half of them positive; the score of a positive one is higher by `lead`, beside
-    /// what spreads all of them.
+    /// 80 images, half of them positive; the score of a positive one is higher by `lead`, plus a
+    /// spread that is the same for all.
     fn predictions(lead: f64) -> Predictions {
         let rows = (0..80_u32).map(|number| {
             let is_positive = number % 2 == 0;

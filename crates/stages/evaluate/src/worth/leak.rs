@@ -1,8 +1,8 @@
-//! What copies of test images in training are worth, measured the only way that shows it: the head
-//! is trained again without them.
+//! The effect of copies of test images in training, measured in the only way that shows it: the
+//! head is trained again without them.
 //!
-//! Comparing copied with other images would compare classes instead, where the copies are all of
-//! one class. See [`super::refits`] for what the head without them is compared with.
+//! Comparing copied images with others would compare classes instead if the copies are all of one
+//! class. [`super::refits`] describes the controls that the head without copies is compared with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,24 +14,24 @@ use serde::Serialize;
 
 use super::refits::{Copies, Refits, Trainings, mean, mean_over};
 
-/// What was found.
+/// The result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum Leak {
     /// Training has no copy of a test image.
     NoCopies,
-    /// It has, but what they are worth was not measured.
+    /// Training has copies, but their effect was not measured.
     NotMeasured {
         /// Test images with a copy in training.
         copied_test_images: usize,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// It has.
+    /// Training has copies, and their effect was measured.
     Measured(LeakEffect),
 }
 
-/// What the copies are worth.
+/// The effect of the copies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LeakEffect {
     /// In a sentence.
@@ -40,14 +40,14 @@ pub(crate) struct LeakEffect {
     pub(crate) copied_test_images: usize,
     /// Training images that were left out: copies of test or validation images.
     pub(crate) left_out: usize,
-    /// Refits on as many images of each class, copies included.
+    /// Number of refits on as many images of each class, copies included.
     pub(crate) controls: usize,
     /// Accuracy on the copied test images and on all, with each training.
     pub(crate) accuracy: AccuracyByTraining,
-    /// Accuracy on the copied test images: controls minus the refit without copies. Positive where
-    /// copies make the score better than it should be.
+    /// Accuracy on the copied test images: controls minus the refit without copies. Positive if
+    /// copies make the score too good.
     pub(crate) effect: Estimate,
-    /// The same for the probability of the right class, which moves before the answer does.
+    /// The same for the probability of the right class, which changes before the answer does.
     pub(crate) probability_effect: Estimate,
     /// The effect on accuracy within each class, and copied test images of it.
     pub(crate) classes: BTreeMap<String, ClassEffect>,
@@ -56,13 +56,13 @@ pub(crate) struct LeakEffect {
 /// Top-1 accuracies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct AccuracyByTraining {
-    /// The model as it is, on the copied test images.
+    /// The unchanged model, on the copied test images.
     pub(crate) model_on_copied: f64,
     /// Without the copies, on the copied test images.
     pub(crate) without_copies_on_copied: f64,
     /// The controls' mean, on the copied test images.
     pub(crate) controls_on_copied: f64,
-    /// The model as it is, on all test images.
+    /// The unchanged model, on all test images.
     pub(crate) model_on_all: f64,
     /// Without the copies, on all test images.
     pub(crate) without_copies_on_all: f64,
@@ -77,7 +77,7 @@ pub(crate) struct ClassEffect {
     pub(crate) effect: f64,
 }
 
-/// What a measurement needs.
+/// The inputs of a measurement.
 pub(crate) struct Measurement<'a> {
     pub(crate) validated: &'a ValidatedManifest,
     pub(crate) classes: &'a ClassIndices,
@@ -85,8 +85,8 @@ pub(crate) struct Measurement<'a> {
 }
 
 impl Measurement<'_> {
-    /// Trains the heads and compares them; `predictions` are the model's own. The trainings are
-    /// there where there were any.
+    /// Trains the heads and compares them; `predictions` are the model's own. Also returns the
+    /// trainings, if there were any.
     ///
     /// # Errors
     /// When a head cannot be trained.
@@ -190,7 +190,7 @@ fn in_words(
         }
         _ => "the copies are not shown to make the score better",
     };
-    // A true minus: no line is broken after it.
+    // A real minus sign: lines are not broken after it.
     let difference = format!("{:+.3}{interval}", effect.value.unwrap_or(0.0)).replace('-', "−");
     format!(
         "{copied} test images have a copy in training. A head trained without the {left_out} copies \

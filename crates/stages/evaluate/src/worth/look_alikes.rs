@@ -1,5 +1,5 @@
-//! The score against how alike a test image is to its nearest training image: what is right on
-//! look-alikes alone may have been remembered, not learnt.
+//! The score by the similarity of a test image to its nearest training image: if only look-alikes
+//! are right, they may have been memorised.
 
 use std::collections::BTreeSet;
 
@@ -19,19 +19,19 @@ mod nearest;
 
 use nearest::{Nearest, look_alikes, nearest, threshold};
 
-/// Bins of the curve, and images that each has at least.
+/// Number of bins of the curve, and the least number of images in each.
 const BINS: usize = 5;
 const LEAST_IN_BIN: usize = 10;
 
-/// How alike is measured, for the reader.
+/// How similarity is measured, for the reader.
 const MEASURE: &str = "correlation of the greys at 32×32";
 
-/// What was found.
+/// The results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LookAlikes {
     /// In a sentence or two.
     pub(crate) in_words: String,
-    /// How alike is measured.
+    /// How similarity is measured.
     pub(crate) measure: &'static str,
     /// Above it, two pictures are look-alikes; see `nearest::threshold`.
     pub(crate) threshold: f64,
@@ -41,18 +41,18 @@ pub(crate) struct LookAlikes {
     pub(crate) images: usize,
     /// Of these, those whose nearest training image is of the same class.
     pub(crate) of_same_class: usize,
-    /// The score on the images without a look-alike; none where all have one.
+    /// The score on the images without a look-alike; none if all have one.
     pub(crate) without: Option<WithoutLookAlikes>,
-    /// Accuracy by similarity, from the least alike to the most.
+    /// Accuracy by similarity, from the least similar to the most.
     pub(crate) curve: Vec<CurveBin>,
-    /// What the look-alikes are worth.
+    /// The effect of the look-alikes.
     pub(crate) effect: LookAlikeEffect,
 }
 
-/// The score on images that training has no look-alike of.
+/// The score on images without a look-alike in training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct WithoutLookAlikes {
-    /// Images that are left.
+    /// Number of remaining images.
     pub(crate) images: usize,
     /// Top-1 accuracies on them, the model's first.
     pub(crate) accuracy: Vec<NamedAccuracy>,
@@ -80,25 +80,25 @@ pub(crate) struct NamedAccuracy {
     pub(crate) accuracy: Estimate,
 }
 
-/// What the look-alikes are worth, told by heads that were trained again.
+/// The effect of the look-alikes, measured by heads that were trained again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum LookAlikeEffect {
-    /// No training image looks like a test image, copies aside.
+    /// No training image looks like a test image, apart from copies.
     None,
     /// Heads were not trained.
     NotMeasured {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// Heads were trained without them, and without as many others.
     Measured {
         /// Training images that were left out.
         left_out: usize,
-        /// Refits on as many images of each class.
+        /// Number of refits on as many images of each class.
         controls: usize,
-        /// Accuracy on all test images: controls minus the refit without look-alikes. Neither saw
-        /// copies of test images.
+        /// Accuracy on all test images: controls minus the refit without look-alikes. Both were
+        /// trained without copies of test images.
         effect: Estimate,
     },
 }
@@ -107,11 +107,11 @@ pub(crate) enum LookAlikeEffect {
 pub(crate) struct TestAnswers<'a> {
     /// `model`, or the baseline's name.
     pub(crate) name: &'a str,
-    /// 1 where it is, else 0, in the order of the test images.
+    /// 1 if it is right, else 0, in the order of the test images.
     pub(crate) right: Vec<f64>,
 }
 
-/// What is needed to look.
+/// The inputs of the search.
 pub(crate) struct Search<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) classes: &'a ClassIndices,
@@ -119,24 +119,24 @@ pub(crate) struct Search<'a> {
     pub(crate) bootstrap: Bootstrap,
 }
 
-/// What heads are trained again from: the training images, copies of test images left out.
+/// The data for training heads again: the training images without copies of test images.
 pub(crate) struct RefitWithoutCopies<'a> {
     pub(crate) refits: &'a Refits<'a>,
     pub(crate) without_copies: &'a Manifest,
 }
 
-/// The nearest of each test image, and where look-alikes begin.
+/// The nearest training image of each test image, and the threshold of look-alikes.
 pub(crate) struct NearestImages {
     nearest: Vec<Nearest>,
     of_same_class: Vec<bool>,
     threshold: f64,
-    /// Places of training images that look like a test image.
+    /// Positions of training images that look like a test image.
     training: Vec<usize>,
 }
 
 impl Search<'_> {
-    /// Compares every test image with every training image. None where training has one class only:
-    /// there is then nothing to tell look-alikes by.
+    /// Compares every test image with every training image. None if training has one class only,
+    /// because the threshold cannot be determined then.
     ///
     /// # Errors
     /// When a test image cannot be read.
@@ -158,7 +158,7 @@ impl Search<'_> {
         }))
     }
 
-    /// Trains heads without the look-alikes, and controls. None where there are none.
+    /// Trains heads without the look-alikes, and controls. None if there are no look-alikes.
     ///
     /// # Errors
     /// When a head cannot be trained.
@@ -172,7 +172,7 @@ impl Search<'_> {
         let of_place = |place: &usize| self.training.pictures[*place].path.clone();
         let paths =
             found.training.iter().map(of_place).filter(|path| known.contains(path.as_str()));
-        // Each by itself: unlike copies, none stands for another.
+        // Each counts separately: unlike copies, none represents another.
         let left_out: Copies =
             paths.zip(0..).map(|(path, number)| (path, GroupNumber(number))).collect();
         if left_out.is_empty() {
@@ -181,7 +181,7 @@ impl Search<'_> {
         again.refits.compare(again.without_copies, &left_out, "look-alikes").map(Some)
     }
 
-    /// The curve, the score without look-alikes, and what they are worth. `answers` begin with the
+    /// The curve, the score without look-alikes, and their effect. `answers` begin with the
     /// model's.
     pub(crate) fn tell(
         &self,

@@ -1,5 +1,5 @@
-//! The test images scored again with something taken from them that has nothing to do with tumours,
-//! or everything: how much of the score goes with it?
+//! Scores the test images again with something removed that has nothing to do with tumours, or with
+//! almost everything removed, to see how much of the score is lost.
 
 use anyhow::Result;
 use imaging::{Picture, Preprocessing};
@@ -14,45 +14,45 @@ mod alteration;
 
 pub(crate) use alteration::{Alteration, Alterations};
 
-/// Images that are in memory at once.
+/// Number of images in memory at once.
 const BATCH: usize = 24;
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum Probes {
     /// None was made.
     NotMade {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// All were made.
     Made {
-        /// Each with what it changed.
+        /// Each with its change.
         probes: Vec<Probe>,
     },
 }
 
-/// What one change makes of the score.
+/// The effect of one change on the score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Probe {
     /// What was changed.
     pub(crate) alteration: Alteration,
     /// The same in words.
     pub(crate) what: String,
-    /// Passes of the network that it took.
+    /// Number of network passes.
     pub(crate) passes: usize,
     /// Top-1 accuracy on the changed images.
     pub(crate) accuracy: Estimate,
-    /// That less the accuracy on the images as they are.
+    /// That less the accuracy on the unchanged images.
     pub(crate) change: Estimate,
-    /// The same for the probability of the right class, which moves before the answer does.
+    /// The same for the probability of the right class, which changes before the answer does.
     pub(crate) probability_change: Estimate,
-    /// Images that are given another class than before.
+    /// Number of images whose predicted class changes.
     pub(crate) answers_changed: usize,
 }
 
-/// What probes are made with.
+/// The inputs of probes.
 pub(crate) struct Prober<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) preprocessing: Preprocessing,
@@ -61,11 +61,11 @@ pub(crate) struct Prober<'a> {
     pub(crate) bootstrap: Bootstrap,
 }
 
-/// What answers for preprocessed images: their logits.
+/// Returns the logits of preprocessed images.
 pub(crate) type Answer<'a> = dyn Fn(&[Vec<f32>]) -> Result<Vec<Vec<f32>>> + 'a;
 
 impl Prober<'_> {
-    /// Makes every probe; `before` is what was said about the images as they are.
+    /// Makes every probe; `before` are the predictions for the unchanged images.
     ///
     /// # Errors
     /// When an image cannot be used, or the network cannot run.

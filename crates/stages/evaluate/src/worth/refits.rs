@@ -1,8 +1,8 @@
-//! What some of the training images are worth, measured the only way that shows it: the head is
+//! The effect of some of the training images, measured in the only way that shows it: the head is
 //! trained again without them.
 //!
-//! A head that was trained on fewer images is worse for that alone, so controls are trained too: on
-//! as many images of each class, these included.
+//! A head that was trained on fewer images is worse for that reason alone, so controls are trained
+//! too: on as many images of each class, with these images among them.
 
 use anyhow::Result;
 use artifact::Digest;
@@ -17,11 +17,11 @@ mod control;
 pub(crate) use control::Copies;
 use control::control;
 
-/// Why heads are not trained again where it would take as long as the training did.
+/// Why heads are not trained again if it would take as long as the training did.
 pub(crate) const NO_REFIT: &str = "part of the base is trained too; compare with a run of dvc exp \
                                    run -S validation.policy.leaks=drop";
 
-/// What heads are trained again with.
+/// The data for training heads again.
 pub(crate) struct Refits<'a> {
     pub(crate) refit: &'a Refit,
     pub(crate) test: &'a TestSet,
@@ -29,22 +29,22 @@ pub(crate) struct Refits<'a> {
     pub(crate) params: EvaluateParams,
 }
 
-/// What each training says about every test image.
+/// The predictions of each training for every test image.
 pub(crate) struct Trainings {
     /// Trained without the images in question.
     pub(crate) without: Vec<Prediction>,
-    /// Trained on as many images of each class, those in question included.
+    /// Trained on as many images of each class, including those in question.
     pub(crate) controls: Vec<Vec<Prediction>>,
     /// How many images were left out.
     pub(crate) left_out: usize,
 }
 
-/// The trainings, or in words why there are none.
+/// The trainings, or the reason why there are none.
 pub(crate) type Compared = Result<Trainings, String>;
 
 impl Refits<'_> {
     /// Trains on the training images of `manifest` without those of `left_out`, and the controls.
-    /// `what` they are stands in the log.
+    /// `what` names these images in the log.
     ///
     /// # Errors
     /// When a head cannot be trained.
@@ -79,8 +79,8 @@ impl Refits<'_> {
         Ok(Ok(Trainings { without, controls, left_out: left_out.len() }))
     }
 
-    /// How often heads that are trained on shuffled labels are right about each test image, and how
-    /// many there were: what the score is without learning.
+    /// How often heads trained on shuffled labels are right about each test image, and the number
+    /// of these heads: the score without learning.
     ///
     /// # Errors
     /// When a head cannot be trained.
@@ -120,7 +120,7 @@ impl Refits<'_> {
     }
 }
 
-/// What heads say that can have learnt nothing.
+/// The results of heads that could not learn anything.
 pub(crate) struct Chance {
     /// How many were trained.
     pub(crate) heads: u32,
@@ -128,7 +128,7 @@ pub(crate) struct Chance {
     pub(crate) right: Vec<f64>,
 }
 
-/// A shuffle of its own for each head.
+/// A different shuffle for each head.
 fn shuffle_seed(seed: u64, number: u32) -> u64 {
     let (seed, number) = (seed.to_le_bytes(), number.to_le_bytes());
     let digest = Digest::of_fields([&seed[..], &b"shuffled labels"[..], &number[..]]);
@@ -176,7 +176,7 @@ pub(crate) fn mean_over(
     bootstrap.estimate(&groups, |sample| mean_of(sample.images()))
 }
 
-/// The arithmetic mean in the order given; `None` of nothing.
+/// The arithmetic mean in the order given; `None` if there are no values.
 pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let add = |(sum, count), value| (sum + value, count + 1_usize);
     let (sum, count) = values.into_iter().fold((0.0, 0), add);

@@ -1,5 +1,5 @@
-//! Where the order of the images is right and their classes are not: the scores of the classes have
-//! moved between the validation images and the test images.
+//! Detects images that are ranked correctly but classified wrongly, because the scores of the
+//! classes have shifted between the validation images and the test images.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::words::score;
 
-/// From this AUROC on, the order of the test images counts as right.
+/// From this AUROC on, the ranking of the test images counts as right.
 const HIGH_AUROC: f64 = 0.9;
 
-/// Accuracy that must be lost against the validation images, and that offsets must be able to win
-/// back, for a shift to be told.
+/// A shift is reported if at least this much accuracy is lost compared with the validation images,
+/// and if offsets can recover at least this much.
 const LOST: f64 = 0.1;
 
-/// What has moved.
+/// The shift.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Shift {
     /// In a few sentences.
@@ -28,14 +28,14 @@ pub(crate) struct Shift {
     pub(crate) validation: OnSplit,
     /// On the test images.
     pub(crate) test: OnSplit,
-    /// By class: how far its score has moved, in nats. The score is the logarithm of the
-    /// probability less the mean of all classes' logarithms; the mean over the images of each class,
-    /// averaged over the classes, so that a different mix of classes moves nothing.
+    /// By class: how far its score has shifted, in nats. The score is the logarithm of the
+    /// probability less the mean of all classes' logarithms. It is averaged over the images of each
+    /// class, then over the classes, so that a different mix of classes has no effect.
     pub(crate) moved: BTreeMap<String, f64>,
-    /// The confusion that has grown most; none where none has.
+    /// The confusion that has grown most; none if none has.
     pub(crate) grown: Option<Confusion>,
     /// Accuracy on the test images with the best constant added to each class's score, found on
-    /// these very images. An upper bound of what a correction could do; never applied.
+    /// these same images. An upper bound of a correction's effect; never applied.
     pub(crate) accuracy_with_best_offsets: f64,
     /// These constants, in nats.
     pub(crate) best_offsets: BTreeMap<String, f64>,
@@ -50,16 +50,16 @@ pub(crate) struct OnSplit {
     pub(crate) auroc: Option<f64>,
 }
 
-/// A class taken for another more often than before.
+/// A class confused with another more often than before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Confusion {
     /// The class.
     pub(crate) actual: String,
-    /// What it is taken for.
+    /// The class predicted instead.
     pub(crate) predicted: String,
-    /// How often, of how many test images of the class.
+    /// The count, and the number of test images of the class.
     pub(crate) test: [u64; 2],
-    /// The same of the validation images.
+    /// The same for the validation images.
     pub(crate) validation: [u64; 2],
 }
 
@@ -71,7 +71,7 @@ impl OnSplit {
 }
 
 impl Shift {
-    /// Compares what the model says about the two splits. None of no images.
+    /// Compares the model's predictions for the two splits. None if there are no images.
     pub(crate) fn of(
         classes: &ClassIndices,
         validation: &Predictions,
@@ -152,7 +152,7 @@ fn spoken(class: &str) -> String {
     class.replace('_', " ")
 }
 
-/// See [`Shift::moved`]. Classes without images in either split have no say.
+/// See [`Shift::moved`]. Classes without images in either split are ignored.
 fn moved(validation: &Predictions, test: &Predictions) -> Vec<f64> {
     let classes = validation.classes();
     let (before, after) = (mean_scores(validation), mean_scores(test));
@@ -164,7 +164,7 @@ fn moved(validation: &Predictions, test: &Predictions) -> Vec<f64> {
         .collect()
 }
 
-/// The mean scores of the images of each class; none where it has no image.
+/// The mean scores of the images of each class; none if it has no image.
 fn mean_scores(predictions: &Predictions) -> Vec<Option<Vec<f64>>> {
     let classes = predictions.classes();
     let mut sums = vec![(vec![0.0; classes], 0_u32); classes];
@@ -213,7 +213,8 @@ fn grown(
 mod tests {
     use super::*;
 
-    /// Images of three classes, each told by a logit of about 2, with `shift` added to the last.
+    /// Images of three classes, each distinguished by a logit of about 2, with `shift` added to the
+    /// last.
     fn predictions(images: usize, shift: f64) -> Predictions {
         let rows = (0..images).map(|number| {
             let actual = number % 3;

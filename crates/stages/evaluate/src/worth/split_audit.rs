@@ -1,5 +1,5 @@
-//! How much of the model's score is the split's doing: its head trained again with splits that are
-//! drawn, beside the baselines of `validate`'s audit.
+//! How much of the model's score is due to the split: its head is trained again with splits that
+//! are drawn, and compared with the baselines of `validate`'s audit.
 
 use anyhow::Result;
 use classifier::features::ImageRequest;
@@ -11,21 +11,21 @@ use fit::{Length, Refit};
 use serde::Serialize;
 use shortcuts::DrawnSplits;
 
-/// Splits that are drawn, of each kind: each is a training.
+/// Number of splits drawn, of each kind: each needs a training.
 const DRAWS: usize = 5;
 
-/// What the model's head scores with each kind of split.
+/// The scores of the model's head with each kind of split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ModelSplitAudit {
     /// In two sentences.
     pub(crate) in_words: String,
-    /// The model's head, trained with what was chosen for it.
+    /// The model's head, trained with the choice made for it.
     pub(crate) model: BaselineAudit,
-    /// Baselines, on splits that were drawn likewise.
+    /// Baselines, on splits drawn in the same way.
     pub(crate) baselines: Vec<BaselineAudit>,
 }
 
-/// What is split.
+/// The data to split.
 pub(crate) struct SplitAuditor<'a> {
     pub(crate) validated: &'a ValidatedManifest,
     pub(crate) classes: &'a ClassIndices,
@@ -34,8 +34,8 @@ pub(crate) struct SplitAuditor<'a> {
 }
 
 impl SplitAuditor<'_> {
-    /// Trains the head with every drawn split. `given` is the model's accuracy; `audit` what `validate`
-    /// found of simple baselines. `None` where nothing can be drawn.
+    /// Trains the head with every drawn split. `given` is the model's accuracy; `audit` has
+    /// `validate`'s results for simple baselines. `None` if no split can be drawn.
     ///
     /// # Errors
     /// When a head cannot be trained.
@@ -79,8 +79,8 @@ impl SplitAuditor<'_> {
         Ok(Some(ModelSplitAudit { in_words: in_words(&model, &baselines), model, baselines }))
     }
 
-    /// The share of test images that a head trained with these splits is right on; `None` where a
-    /// class would have nothing to be learnt from, or there are no test images.
+    /// The accuracy on the test images of a head trained with these splits; `None` if a class would
+    /// have no training images, or there are no test images.
     fn score(&self, manifest: &Manifest, splits: &[Split]) -> Result<Option<f64>> {
         let drawn = manifest.with_splits(splits);
         let is_learnt = |class: &String| drawn.split(Split::Train).any(|it| it.class == *class);

@@ -1,16 +1,16 @@
-//! How alike two pictures are.
+//! The similarity of two pictures.
 
 use imaging::{Grey, Picture};
 
 /// Width and height of a thumbnail, in pixels.
 const SIDE: u32 = 32;
 
-/// A picture's grey at 32×32, with mean 0 and length 1: neither brightness nor contrast counts.
+/// A picture's grey at 32×32, with mean 0 and length 1: brightness and contrast have no effect.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Thumbnail(Vec<f32>);
 
 impl Thumbnail {
-    /// The thumbnail of a picture. One of a single grey is all zeros, and like no other.
+    /// The thumbnail of a picture. A picture of a single grey is all zeros, and similar to none.
     pub(crate) fn of(picture: &Picture) -> Self {
         let small = Grey::of(picture).resized(SIDE, SIDE);
         let levels: Vec<f64> = small.levels().iter().map(|level| f64::from(*level)).collect();
@@ -20,10 +20,10 @@ impl Thumbnail {
         Self(levels.into_iter().map(|level| ((level - mean) * scale) as f32).collect())
     }
 
-    /// The correlation of the two pictures' greys, pixel by pixel: 1 where one is the other, 0 where
-    /// they have nothing in common.
+    /// The correlation of the two pictures' greys, pixel by pixel: 1 for equal pictures, 0 for
+    /// unrelated ones.
     pub(crate) fn similarity(&self, other: &Self) -> f64 {
-        // Eight sums, so that they can be formed side by side; in a fixed order.
+        // Eight sums, so that they can be computed in parallel; in a fixed order.
         let mut sums = [0.0_f32; 8];
         for (a, b) in self.0.chunks_exact(8).zip(other.0.chunks_exact(8)) {
             let products = a.iter().zip(b).map(|(a, b)| a * b);

@@ -1,5 +1,5 @@
-//! The training images, read once: what test images are compared with, and what a probe takes for
-//! the usual picture.
+//! The training images, read once: test images are compared with them, and probes use them as the
+//! typical picture.
 
 use dataset::{GroupNumber, Split, ValidatedManifest};
 use imaging::{GreyLevels, Picture};
@@ -8,10 +8,10 @@ use scoring::{ImageError, read_file};
 
 use super::thumbnail::Thumbnail;
 
-/// Pictures that are read before their levels are added up: what is in memory at once.
+/// Number of pictures that are read before their levels are added up: they are in memory at once.
 const CHUNK: usize = 256;
 
-/// Of the training images' shorter sides, the share that is smaller than
+/// The share of the training images whose shorter side is smaller than
 /// [`TrainingPictures::common_side`].
 const SMALLER: f64 = 0.05;
 
@@ -21,7 +21,7 @@ pub(crate) struct TrainingPicture {
     pub(crate) path: String,
     /// The name of its class.
     pub(crate) class: String,
-    /// What it must not be divided from.
+    /// The group that it must stay with.
     pub(crate) group: GroupNumber,
     pub(crate) thumbnail: Thumbnail,
 }
@@ -29,13 +29,13 @@ pub(crate) struct TrainingPicture {
 /// All of them.
 pub(crate) struct TrainingPictures {
     pub(crate) pictures: Vec<TrainingPicture>,
-    /// Share of each level of grey, every picture counting alike.
+    /// Share of each level of grey; every picture has the same weight.
     pub(crate) levels: GreyLevels,
-    /// So many pixels have nearly all of them on their shorter side.
+    /// The number of pixels that nearly all of them have at least on their shorter side.
     pub(crate) common_side: u32,
 }
 
-/// What is kept of a picture.
+/// The data kept of a picture.
 struct Read {
     thumbnail: Thumbnail,
     levels: GreyLevels,
@@ -53,10 +53,10 @@ impl Read {
 }
 
 impl TrainingPictures {
-    /// Reads every image that the model was trained on. None where there is none.
+    /// Reads every image that the model was trained on. None if there are none.
     ///
     /// # Errors
-    /// When one is missing, is not the one that was ingested, or cannot be decoded.
+    /// When one is missing, is not the ingested one, or cannot be decoded.
     pub(crate) fn read(validated: &ValidatedManifest) -> Result<Option<Self>, ImageError> {
         let manifest = validated.included();
         let groups = validated.by_path();

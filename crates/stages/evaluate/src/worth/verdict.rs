@@ -1,4 +1,4 @@
-//! The answer to what the score is worth, for programs and in words.
+//! The verdict on the score, for programs and in words.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::{Comparison, Contest, Rival};
 
-/// The answer.
+/// The verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WorthVerdict {
     /// The model is clearly better than every baseline.
     BeatsAllBaselines,
-    /// It is clearly better than those there are, but one of them was fitted on fewer training images
-    /// than the model, which may be all that makes the difference.
+    /// It is clearly better than the baselines, but one of them was fitted on fewer training images
+    /// than the model, which may explain the difference.
     BaselinesSawFewer,
     /// It is clearly better than every shortcut, but not than a coarse look at the picture.
     BeatsShortcutsOnly,
@@ -33,12 +33,12 @@ pub(crate) enum WorthVerdict {
 const NO_BASELINES: &str =
     "There are no baselines on these images, so what the score is worth is not known.";
 
-/// Of a model that was trained on shuffled labels.
+/// The sentence for a model that was trained on shuffled labels.
 const CONTROL: &str = "This model was trained on shuffled labels (train.permute_labels). It is the \
                        control: its score shows what can be scored without learning.";
 
 impl Contest<'_> {
-    /// The answer, and the same in a sentence or two.
+    /// The verdict, and the same in a sentence or two.
     pub(super) fn verdict(
         &self,
         baseline: Option<&Comparison>,
@@ -55,8 +55,8 @@ impl Contest<'_> {
         (verdict, in_words(verdict, few.as_deref(), [baseline, shortcut], rivals))
     }
 
-    /// Which classes have too few test images for any verdict, or too few patients where these are
-    /// known, in a sentence; `None` where none has.
+    /// Names the classes with too few test images for any verdict, or too few patients if these are
+    /// known, in a sentence; `None` if there are none.
     fn few_of(&self) -> Option<String> {
         let unit = match self.test.unit {
             Unit::Slices => "images",
@@ -96,7 +96,7 @@ impl WorthVerdict {
     }
 }
 
-/// `few` says which classes have too few test images.
+/// `few` names the classes with too few test images.
 fn in_words(
     verdict: WorthVerdict,
     few: Option<&str>,
@@ -131,7 +131,7 @@ fn in_words(
     }
 }
 
-/// `grey histogram 2000 of 5301`, for those that did not see every image.
+/// `grey histogram 2000 of 5301`, for baselines that did not see every image.
 fn saw_fewer(rivals: &[Rival]) -> String {
     let fewer = rivals.iter().filter(|rival| !rival.fitted_on.is_all()).map(|rival| {
         let FittedOn { images, of } = rival.fitted_on;
@@ -141,7 +141,7 @@ fn saw_fewer(rivals: &[Rival]) -> String {
 }
 
 impl Comparison {
-    /// How the model stands to a baseline that it does not clearly beat.
+    /// How the model compares with a baseline that it does not clearly beat.
     fn standing(&self) -> &'static str {
         match self.accuracy.difference.interval {
             Some(interval) if interval.high < 0.0 => "worse than",
@@ -164,7 +164,7 @@ impl Comparison {
                 " (difference {value:+.3}, 95 % interval {:+.3} to {:+.3})",
                 interval.low, interval.high
             );
-            // A true minus: no line is broken after it.
+            // A real minus sign: lines are not broken after it.
             text.push_str(&difference.replace('-', "−"));
         }
         text

@@ -1,5 +1,5 @@
-//! The headline, step by step less what is not skill at the anatomy: copies, look-alikes, shortcuts,
-//! chance.
+//! The headline score, with everything that is not skill at the anatomy subtracted step by step:
+//! copies, look-alikes, shortcuts, chance.
 
 use metrics::{Bootstrap, Estimate};
 use scoring::TestSet;
@@ -8,32 +8,33 @@ use serde::Serialize;
 use super::refits::mean_over;
 use super::words::{difference_in_words, score};
 
-/// The steps, and what is left.
+/// The steps, and the remainder.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Waterfall {
     /// In a sentence.
     pub(crate) in_words: String,
     /// Top-1 accuracy on all test images.
     pub(crate) headline: Estimate,
-    /// What is taken away, in this order.
+    /// The subtracted steps, in this order.
     pub(crate) steps: Vec<Step>,
-    /// What is left. All steps are worked out image by image, so that its interval is of the same
+    /// The remainder. All steps are computed image by image, so that its interval uses the same
     /// resamples.
     pub(crate) left: Estimate,
 }
 
-/// What is taken away.
+/// A subtracted step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Step {
-    /// Of what kind.
+    /// Its kind.
     pub(crate) kind: StepKind,
     /// How it was measured, or why it was not.
     pub(crate) how: String,
-    /// Accuracy that it is worth; none where it was not measured, and nothing is then taken away.
+    /// The accuracy that it accounts for; none if it was not measured, and then nothing is
+    /// subtracted.
     pub(crate) worth: Option<Estimate>,
 }
 
-/// Of what kind a step is.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StepKind {
@@ -41,23 +42,23 @@ pub(crate) enum StepKind {
     Copies,
     /// Training images that look like test images.
     LookAlikes,
-    /// What the best shortcut gets right beyond chance.
+    /// The best shortcut's right answers beyond chance.
     Shortcuts,
-    /// What heads get right that were trained on shuffled labels; where none can be trained, what naming
-    /// the most frequent class gets right.
+    /// The right answers of heads that were trained on shuffled labels; if none can be trained,
+    /// those of always predicting the most frequent class.
     Chance,
 }
 
-/// What a step is worth for each test image, or in words why that is not known.
+/// The worth of a step for each test image, or the reason why it is not known.
 pub(crate) struct StepInput {
     pub(crate) kind: StepKind,
     pub(crate) how: String,
-    /// By test image; none where it was not measured.
+    /// By test image; none if it was not measured.
     pub(crate) worth: Option<Vec<f64>>,
 }
 
 impl Waterfall {
-    /// Takes the steps from what the model gets right, 1 or 0 by test image.
+    /// Subtracts the steps from the model's right answers, 1 or 0 by test image.
     pub(crate) fn of(
         bootstrap: &Bootstrap,
         test: &TestSet,
@@ -80,7 +81,7 @@ impl Waterfall {
 }
 
 impl StepKind {
-    /// Its name, to be read.
+    /// Its name, for display.
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Copies => "copies",
@@ -126,7 +127,7 @@ mod tests {
         TestSet { images: (0..100).map(image).collect(), unit: Unit::Slices }
     }
 
-    /// 1 for the first so many of a hundred images.
+    /// 1 for the first `count` of a hundred images.
     fn first(count: usize) -> Vec<f64> {
         (0..100).map(|number| f64::from(u8::from(number < count))).collect()
     }

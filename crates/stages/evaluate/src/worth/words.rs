@@ -1,8 +1,8 @@
-//! Numbers as they stand in sentences.
+//! Numbers as sentences display them.
 
 use metrics::Estimate;
 
-/// A score with three digits; a dash for what is undefined.
+/// A score with three digits; a dash if it is undefined.
 pub(crate) fn score(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.3}"))
 }
@@ -13,6 +13,6 @@ pub(crate) fn difference_in_words(estimate: &Estimate) -> String {
     let interval = estimate.interval.map_or(String::new(), |interval| {
         format!(" (95 % interval {:+.3} to {:+.3})", interval.low, interval.high)
     });
-    // A true minus: no line is broken after it.
+    // A real minus sign: lines are not broken after it.
     format!("{value:+.3}{interval}").replace('-', "−")
 }

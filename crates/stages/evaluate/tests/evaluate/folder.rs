@@ -1,4 +1,4 @@
-//! `--data FOLDER`: images that the pipeline does not know.
+//! `--data FOLDER`: images from outside the pipeline.
 
 use dataset::{Manifest, Split};
 use predicates::str::contains;
@@ -35,7 +35,7 @@ fn a_folder_from_outside_is_scored_by_the_names_of_its_folders() {
     close(&scores, "/images", 5.0);
     close(&scores, "/accuracy", 0.6);
     close(&scores, "/classes/cancer/support", 3.0);
-    // The image that is there twice is one group.
+    // The image that appears twice is one group.
     close(&scores, "/intervals/groups", 4.0);
     assert_eq!(scores["worth"]["verdict"], "nothing_to_compare");
     assert_eq!(scores["worth"]["leak"]["outcome"], "no_copies");
@@ -54,7 +54,7 @@ fn images_of_the_training_are_found_among_them() {
     let scores: serde_json::Value = serde_json::from_str(&text).unwrap();
     close(&scores, "/worth/without_copies/left_out", 2.0);
     close(&scores, "/worth/without_copies/images", 3.0);
-    // Of the three that are left, one is cancer.
+    // Of the three remaining images, one is cancer.
     close(&scores, "/worth/without_copies/accuracy/value", 1.0 / 3.0);
     let page = artifact::read_text(&project.path("other/report.html")).unwrap();
     assert!(page.contains("2 images are in the training data: take them out"));

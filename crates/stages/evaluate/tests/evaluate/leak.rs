@@ -1,5 +1,5 @@
-//! What copies of test images in training are worth, on data where that is known: four bright
-//! images are labelled like the dark ones, and only a head that saw their copies can know it.
+//! The effect of copies of test images in training, on data where it is known: four bright images
+//! are labelled like the dark ones, and only a head that saw their copies can know it.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::project::{Project, architecture, bitmap, close, metadata, record, wri
 
 const HARD: u8 = 4;
 
-/// A noisy picture, so that a head can tell one from another.
+/// A noisy picture, so that a head can distinguish it from others.
 fn noisy(number: u8, is_bright: bool) -> Vec<u8> {
     let level = if is_bright { 150 } else { 40 };
     bitmap(32, |x, y| level + Digest::of(&[number, x, y]).as_bytes()[0] % 64)
@@ -63,7 +63,7 @@ fn validated(data: &Path, exclude_copies: bool) -> ValidatedManifest {
     ValidatedManifest::new(data, records.collect())
 }
 
-/// Long enough to learn the hard ones by heart.
+/// Long enough to memorise the hard ones.
 fn training() -> TrainParams {
     let mut training = crate::project::params().train;
     training.descent = Some(config::DescentParams {
@@ -76,7 +76,7 @@ fn training() -> TrainParams {
     training
 }
 
-/// The project with a base, and a model that says nothing yet: what counts here are the refits.
+/// The project with a base, and an untrained model: only the refits matter here.
 fn project(exclude_copies: bool) -> Project {
     project_with_head(exclude_copies, fresh_head(&architecture(HeadKind::MultiScale), 1))
 }
@@ -140,18 +140,18 @@ fn the_report_says_where_the_score_comes_from() {
     project.evaluate(&[]).success();
     let scores = project.scores();
     let worth = &scores["worth"];
-    // Every hard image is in training as it is: a similarity of 1.
+    // Every hard image is also in training unchanged: a similarity of 1.
     let look_alikes = &worth["look_alikes"];
     assert!(look_alikes["images"].as_u64() >= Some(HARD.into()), "{look_alikes}");
     close(look_alikes, "/training_images", 28.0);
     let steps = worth["waterfall"]["steps"].as_array().unwrap();
     let kinds: Vec<_> = steps.iter().map(|step| step["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["copies", "look_alikes", "shortcuts", "chance"]);
-    // Four of twelve images are right with their copies alone.
+    // Four of twelve images are right only with their copies.
     close(&steps[0], "/worth/value", 4.0 / 12.0);
     assert_eq!(worth["probes"]["probes"].as_array().unwrap().len(), 5);
     close(worth, "/shift/validation/images", 12.0);
-    // The model's head is all zeros: nothing speaks for anything.
+    // The model's head is all zeros: nothing supports any class.
     assert_eq!(scores["explanations"]["verdict"], "empty");
     let page = project.output("report.html");
     for part in ["Where the score comes from", "grey levels matched", "Every map is empty"] {

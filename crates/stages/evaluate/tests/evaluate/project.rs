@@ -1,5 +1,5 @@
-//! A small project in a temporary folder: test images, what `validate` writes, and models whose
-//! answers can be worked out by hand.
+//! A small project in a temporary folder: test images, the output of `validate`, and models whose
+//! answers can be computed by hand.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -35,20 +35,20 @@ pub(crate) const FILES: [&str; 7] = [
     "report.html",
 ];
 
-/// The logits of `cancer` and `normal` where the head's weights are zero: three to one.
+/// The logits of `cancer` and `normal` if the head's weights are zero: three to one.
 const LOGITS: [f32; 2] = [1.098_612_3, 0.0];
 
 /// One image more than a forward pass takes.
 pub(crate) const CANCERS: usize = 13;
 pub(crate) const NORMALS: usize = 4;
 
-/// What the model says of an image.
+/// The model's answer to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// `cancer` with 0.75, whatever the image.
     Constant,
-    /// `normal`, the surer the brighter the image: the head adds up the features of a network
-    /// without biases, which grow in proportion with the brightness of a plain image.
+    /// `normal`, with a confidence that grows with brightness: the head adds up the features of a
+    /// network without biases, which are proportional to the brightness of a plain image.
     Brightness,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn architecture(kind: HeadKind) -> Architecture {
     }
 }
 
-/// What a model says of its making.
+/// The metadata of a model.
 pub(crate) fn metadata(kind: HeadKind, data: Digest, base: Digest) -> CheckpointMetadata {
     CheckpointMetadata {
         format: CheckpointMetadata::FORMAT,
@@ -171,19 +171,19 @@ pub(crate) fn record(path: &str, split: Split, class: &str, bytes: &[u8]) -> Ima
     ImageRecord { path, split, class, sha256, width: 1, height: 1 }
 }
 
-/// A folder in which the program runs.
+/// The folder that the program runs in.
 pub(crate) struct Project {
     folder: TempDir,
     model: PathBuf,
 }
 
 impl Project {
-    /// 13 test images of `cancer`, 4 of `normal`, and the model that always says the same.
+    /// 13 test images of `cancer`, 4 of `normal`, and the model with the constant answer.
     pub(crate) fn new() -> Self {
         Self::with_images(&usual_images())
     }
 
-    /// Plain test images, and the model that always says the same.
+    /// Plain test images, and the model with the constant answer.
     pub(crate) fn with_images(images: &Images) -> Self {
         let project = Self::empty(shared_model(Answer::Constant).into());
         for (class, grey) in images {
@@ -194,7 +194,7 @@ impl Project {
         project
     }
 
-    /// The same project with a model that answers otherwise.
+    /// The same project with a model that gives another answer.
     pub(crate) fn answering(self, answer: Answer) -> Self {
         Self { model: shared_model(answer).into(), ..self }
     }
@@ -246,7 +246,7 @@ impl Project {
         self.write(&Manifest::new(self.data(), records));
     }
 
-    /// Writes what `validate` writes: the manifest, and a baseline that always says `cancer`.
+    /// Writes the output of `validate`: the manifest, and a baseline that always predicts `cancer`.
     pub(crate) fn write(&self, manifest: &Manifest) {
         self.write_validated(&ValidatedManifest::unexamined(manifest, self.data()));
     }
@@ -272,7 +272,7 @@ impl Project {
         command.args(["--device", "cpu"]).args(arguments).assert()
     }
 
-    /// The program without a model of its own.
+    /// The program without its own model.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
         command.current_dir(&self.folder);
@@ -280,7 +280,7 @@ impl Project {
     }
 }
 
-/// A number in JSON is what it should be.
+/// Checks a number in JSON.
 #[track_caller]
 pub(crate) fn close(json: &Value, key: &str, expected: f64) {
     let found = json.pointer(key).and_then(Value::as_f64);

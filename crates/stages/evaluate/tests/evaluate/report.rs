@@ -1,8 +1,8 @@
-//! `report.html`: the figures first, the mistakes that matter, nothing fetched from anywhere.
+//! `report.html`: the figures first, the important mistakes, and no requests to the network.
 
 use crate::project::{Answer, CANCERS, NORMALS, Project};
 
-/// What stands between two texts, for each time that they occur.
+/// The text between two texts, for each time that they occur.
 fn between<'a>(text: &'a str, from: &str, to: &str) -> Vec<&'a str> {
     let parts = text.split(from).skip(1);
     parts.map(|part| part.split(to).next().unwrap_or_default()).collect()
@@ -25,7 +25,7 @@ fn the_verdict_and_three_figures_come_before_everything_else() {
     let page = project.output("report.html");
     let (summary, rest) = page.split_once("<section").unwrap();
     assert!(rest.starts_with(" id=\"worth\""));
-    // Four of normal: no verdict on the model can rest on them.
+    // Four of normal: too few for a verdict on the model.
     assert!(summary.contains("Problem: too few test images for any conclusion"), "{summary}");
     assert!(summary.contains("Fewer than 10 test images of a class show nothing"), "{summary}");
     let values = between(summary, "<div class=\"value\">", "</div>");
@@ -68,7 +68,7 @@ fn nothing_is_fetched_from_anywhere() {
 
 #[test]
 fn the_24_most_confident_mistakes_are_shown_the_surest_first() {
-    // All are taken for normal: the surer, the brighter.
+    // All are predicted as normal: the brighter, the more confident.
     let images: Vec<_> = (1..=30).map(|step| ("cancer", step * 8)).collect();
     let project = Project::with_images(&images).answering(Answer::Brightness);
     project.evaluate(&[]).success();
@@ -97,7 +97,7 @@ fn every_picture_shown_stands_beside_where_the_model_looked() {
     project.evaluate(&[]).success();
     let page = project.output("report.html");
     let right = section(&page, "right");
-    // Brightness speaks for normal wherever there is any, so no map is empty.
+    // Any brightness supports normal, so no map is empty.
     assert_eq!(right.matches(", where the model looked\"").count(), 3);
     let surest_typical_least = ["240", "120", "40"].map(|it| format!("test/normal/{it}.bmp"));
     let expected = [&surest_typical_least[0], "test/normal/160.bmp", &surest_typical_least[2]];

@@ -1,4 +1,4 @@
-//! What is scored, and what is refused.
+//! Which inputs are scored, and which are refused.
 
 use classifier::tensors;
 use dataset::Manifest;
@@ -138,7 +138,7 @@ fn one_image_is_scored_without_intervals() {
     let scores = project.scores();
     close(&scores, "/accuracy", 1.0);
     close(&scores, "/images", 1.0);
-    // One image cannot vary from resample to resample, and no class has images to be told from.
+    // One image cannot vary between resamples, and there are no images of other classes.
     assert!(scores["auroc"].is_null() && scores["intervals"]["auroc"].is_null());
     assert_eq!(scores["classes"]["cancer"]["note"], "too few");
 }

@@ -1,4 +1,4 @@
-//! What corrections change: training images alone, whatever they say.
+//! The effect of corrections: they only change training images.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,14 @@ pub(crate) struct Merged {
     unreadable: Vec<Unreadable>,
 }
 
-/// What a correction did to an image, itself included.
+/// The effect of a correction, and the correction itself.
 #[derive(Debug)]
 struct Outcome {
     /// The correction's file.
     file: String,
-    /// The class that it tells.
+    /// The class that it gives.
     class: String,
-    /// The place among the images.
+    /// The image's position.
     image: usize,
     effect: Effect,
 }
@@ -35,11 +35,11 @@ struct Outcome {
 enum Effect {
     /// It became this training image.
     Added,
-    /// This image has its content and its class already.
+    /// This image already has its content and its class.
     Known,
-    /// This training image has its content, and has got its class.
+    /// This training image has its content, and got its class.
     Relabelled { was: String },
-    /// This validation or test image has its content and another class, and keeps it.
+    /// This validation or test image has its content but another class, and keeps it.
     Disputed,
 }
 
@@ -51,12 +51,12 @@ pub(crate) struct ClassLost {
 }
 
 impl Corrections {
-    /// Adds the corrections to `images`, whose splits are decided.
+    /// Adds the corrections to `images`, whose splits are already decided.
     ///
-    /// A content that is in no split joins the training images. Of those that have it, training
-    /// images get the correction's class. Validation and test images keep theirs: scores stay
-    /// comparable, and whether the label of such an image is wrong is for a person to say. It is
-    /// not learnt from then, for it would be known before it is scored.
+    /// A content that is in no split joins the training images. If an image has the content, a
+    /// training image gets the correction's class. Validation and test images keep theirs, so that
+    /// scores stay comparable; a person has to decide whether the label of such an image is wrong.
+    /// The content is then not used for training, because it would be known before it is scored.
     pub(crate) fn merge(self, mut images: Vec<AssignedImage>) -> Result<Merged, ClassLost> {
         let classes: BTreeSet<String> = images.iter().map(|it| it.class().to_owned()).collect();
         let mut holders: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
@@ -91,7 +91,7 @@ impl Corrections {
     }
 }
 
-/// What a correction does to an image of the same content.
+/// The effect of a correction on an image of the same content.
 fn apply(class: &str, assigned: &mut AssignedImage) -> Effect {
     if assigned.class() == class {
         return Effect::Known;
@@ -111,17 +111,17 @@ pub(crate) struct CorrectionsReport {
     pub(crate) files: usize,
     /// Those that became training images.
     pub(crate) added: Vec<Pair>,
-    /// Training images that got another class.
+    /// Training images whose class was changed.
     pub(crate) relabelled: Vec<RelabelledImage>,
-    /// Images that had the content and the class already.
+    /// Images that already had the content and the class.
     pub(crate) known: Vec<Pair>,
-    /// Validation and test images whose class is not the correction's; they are as they were.
+    /// Validation and test images whose class differs from the correction's; they are unchanged.
     pub(crate) disputed: Vec<DisputedImage>,
-    /// Left out, as `ingest.on_unreadable: skip` asks.
+    /// Left out, according to `ingest.on_unreadable: skip`.
     pub(crate) unreadable: Vec<Unreadable>,
 }
 
-/// A correction and the image of its content.
+/// A correction and the image of the same content.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pair {
     /// In the folder of corrections.
@@ -135,7 +135,7 @@ pub(crate) struct Pair {
 pub(crate) struct RelabelledImage {
     correction: String,
     path: String,
-    /// The class that the source's folders tell.
+    /// The class from the source's folders.
     was: String,
     class: String,
 }
@@ -148,13 +148,13 @@ pub(crate) struct DisputedImage {
     split: Split,
     /// The class that it is scored by.
     class: String,
-    /// The class that the correction tells.
+    /// The class from the correction.
     corrected: String,
 }
 
 impl Merged {
-    /// What there is to say, where there is a correction at all. `records` are those of the images,
-    /// in the same order.
+    /// The report, if there are any corrections. `records` are those of the images, in the same
+    /// order.
     pub(crate) fn report(&self, records: &[ImageRecord]) -> Option<CorrectionsReport> {
         if self.files == 0 {
             return None;

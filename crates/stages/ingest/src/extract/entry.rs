@@ -10,7 +10,7 @@ use super::error::Fault;
 pub(super) struct Entry {
     /// As the archive writes it.
     pub(super) name: String,
-    /// Relative, with nothing in it that leads outside.
+    /// Relative, without parts that lead outside.
     pub(super) path: PathBuf,
     pub(super) kind: EntryKind,
 }
@@ -21,7 +21,7 @@ pub(super) enum EntryKind {
     Folder,
 }
 
-/// Looks at an entry's header.
+/// Checks an entry's header.
 pub(super) fn examine(entry: &ZipFileEntry<'_>) -> Result<Entry, Fault> {
     let name = entry.name().map_err(Fault::of)?.into_owned();
     if entry.encrypted() {
@@ -34,14 +34,14 @@ pub(super) fn examine(entry: &ZipFileEntry<'_>) -> Result<Entry, Fault> {
     let kind = match entry.unix_mode().map(|mode| mode & FILE_TYPE) {
         _ if entry.is_dir() || name.ends_with(['/', '\\']) => EntryKind::Folder,
         Some(SYMLINK) => return Err(Fault::Link { name }),
-        // Archives made elsewhere than on Unix carry no type.
+        // Archives that were not made on Unix have no type.
         None | Some(0 | REGULAR_FILE) => EntryKind::File,
         Some(_) => return Err(Fault::Special { name }),
     };
     Ok(Entry { name, path, kind })
 }
 
-/// The name of a compression that is not read here.
+/// The name of an unsupported compression.
 fn unknown_compression(method: CompressionMethod) -> Option<String> {
     Some(match method {
         CompressionMethod::STORE
@@ -62,8 +62,8 @@ const FILE_TYPE: u32 = 0o170_000;
 const REGULAR_FILE: u32 = 0o100_000;
 const SYMLINK: u32 = 0o120_000;
 
-/// The path an entry's name stands for, or `None` where it is absolute, holds `..`, a drive, or a
-/// NUL, or is nothing. Archives made on Windows may have `\` between parts.
+/// The path of an entry's name, or `None` if it is absolute, holds `..`, a drive, or a NUL, or is
+/// empty. Archives made on Windows may have `\` between parts.
 fn plain_path(name: &str) -> Option<PathBuf> {
     let name = name.replace('\\', "/");
     if name.starts_with('/') || name.contains('\0') || name.get(1..2) == Some(":") {

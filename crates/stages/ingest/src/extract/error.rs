@@ -17,7 +17,7 @@ pub(crate) enum ExtractError {
     },
 }
 
-/// What is wrong with an archive.
+/// The fault of an archive.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("not a zip file; it starts with \"{start}\"{}", if *.is_page {
@@ -76,7 +76,7 @@ impl Fault {
         Self::NotAZip { start: start.escape_ascii().to_string(), is_page }
     }
 
-    /// The directory at the archive's end is not there.
+    /// The directory at the archive's end is missing.
     pub(super) fn without_directory(error: ZipError) -> Self {
         match error {
             ZipError::InvalidArchive(_) => Self::Damaged {
@@ -95,7 +95,7 @@ impl Fault {
         }
     }
 
-    /// The packed bytes of an entry do not unpack.
+    /// The packed bytes of an entry cannot be unpacked.
     pub(super) fn damaged(name: &str, error: &io::Error) -> Self {
         Self::Damaged { reason: format!("{name:?}: {error}") }
     }

@@ -34,7 +34,7 @@ fn assert_refused(bytes: &[u8], expected: &str) {
     assert!(message.contains("scans.zip") && message.contains(expected), "{message}");
 }
 
-/// Noise: what deflate cannot make smaller.
+/// Noise, which deflate cannot compress.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 1_u32;
     std::iter::repeat_with(|| {
@@ -56,7 +56,7 @@ fn files_come_out_byte_for_byte() {
 
 #[test]
 fn a_compression_that_is_not_read_is_named_and_not_called_damage() {
-    // LZMA, XZ, PPMd and one that nobody knows: in the header of the file and in the directory.
+    // LZMA, XZ, PPMd and an unknown one: in the header of the file and in the directory.
     for (method, name) in
         [(14_u16, "LZMA"), (95, "XZ"), (98, "PPMd"), (77, "a method that is not known")]
     {
@@ -93,7 +93,7 @@ fn a_small_file_may_pack_well() {
     unzip_bytes(&zip_of(&[("blank.bmp", &vec![0; 1 << 20])])).1.unwrap();
 }
 
-/// The declared size is a claim: both headers are made to say that 1 byte comes out.
+/// The declared size cannot be trusted: both headers are changed to state 1 byte.
 #[test]
 fn limits_hold_for_bytes_that_the_headers_deny() {
     let content = vec![0_u8; 2 << 20];

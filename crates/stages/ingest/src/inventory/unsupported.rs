@@ -1,12 +1,12 @@
-//! Files that may hold pictures in a format that is not read here: known by how they start, so that
-//! they can be named instead of passed over like a text.
+//! Files that may hold pictures in an unsupported format: recognised by their first bytes, so that
+//! they are named instead of ignored like a text.
 
 use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 
-/// A format that is not read.
+/// An unsupported format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unsupported {
@@ -28,7 +28,7 @@ pub(crate) enum Unsupported {
     Archive,
 }
 
-/// How formats start: where, and with which bytes. Of several that fit the first counts.
+/// The first bytes of formats, with their position. The first that fits is used.
 const STARTS: &[(usize, &[u8], Unsupported)] = &[
     (4, b"ftypheic", Unsupported::Heic),
     (4, b"ftypheix", Unsupported::Heic),
@@ -70,8 +70,8 @@ const STARTS: &[(usize, &[u8], Unsupported)] = &[
     (257, b"ustar", Unsupported::Archive),
 ];
 
-/// How names end, where content says too little: in compressed files, and in those that start with
-/// the pixels.
+/// File extensions, for formats whose content is not enough: compressed files, and files that start
+/// with the pixels.
 const ENDINGS: &[(&str, Unsupported)] = &[
     (".nii.gz", Unsupported::Nifti),
     (".nii", Unsupported::Nifti),
@@ -91,8 +91,8 @@ const ENDINGS: &[(&str, Unsupported)] = &[
 ];
 
 impl Unsupported {
-    /// The format of a file that starts so and has this name; `None` where it is no picture's, an
-    /// archive's or a film's.
+    /// The format of a file with this start and this name; `None` if it is not a picture, an
+    /// archive or a film.
     pub(super) fn of(path: &Path, head: &[u8]) -> Option<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let name = name.to_lowercase();
@@ -103,7 +103,7 @@ impl Unsupported {
         by_name.or_else(|| STARTS.iter().find(starts).map(|(.., format)| *format))
     }
 
-    /// What its pictures can be turned into, and how.
+    /// How to convert its pictures to a supported format.
     pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::Archive => "unpack them beside the others",

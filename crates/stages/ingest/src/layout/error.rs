@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Folders listed in a message before the rest is only counted.
+/// Number of folders listed in a message; the rest is only counted.
 const LISTED_FOLDERS: usize = 20;
 
 /// Folders that cannot be read as a labelled image set.
@@ -48,7 +48,7 @@ fn dicom_found(count: usize) -> String {
     }
 }
 
-/// A folder and how many images it holds.
+/// A folder and its number of images.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FolderCount {
     /// Relative to the source's folder; empty for that folder itself.
@@ -73,11 +73,11 @@ fn lines(items: &[impl fmt::Display]) -> String {
     text
 }
 
-/// Folders that hold images and stand for no class.
+/// Folders with images that belong to no class.
 #[derive(Debug)]
 pub(crate) struct UnmappedFolders {
     folders: Vec<FolderCount>,
-    /// Their names, each once: what `data.classes` could list.
+    /// Their names, each once: candidates for `data.classes`.
     names: Vec<String>,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for UnmappedFolders {
              is left out:\ndata:\n  classes:\n",
         )?;
         for name in &self.names {
-            writeln!(f, "    {}: [{}]", class_name_for(name), yaml_text(name))?;
+            writeln!(f, "    {}: [{}]", yaml_text(&class_name_for(name)), yaml_text(name))?;
         }
         let names: Vec<String> = self.names.iter().map(|name| yaml_text(name)).collect();
         writeln!(f, "  # or: ignore_folders: [{}]", names.join(", "))?;
@@ -117,12 +117,12 @@ impl fmt::Display for UnmappedFolders {
 
 /// A class name that `config` accepts, made of a folder's: its words in small letters, with `_`
 /// between them.
-fn class_name_for(folder: &str) -> String {
+pub(crate) fn class_name_for(folder: &str) -> String {
     let words = folder.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    yaml_text(&words.map(str::to_lowercase).collect::<Vec<_>>().join("_"))
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
 }
 
-/// Quoted where YAML would read something else than this text.
+/// Quoted if YAML would read something other than this text.
 fn yaml_text(text: &str) -> String {
     serde_yaml::to_string(text)
         .map_or_else(|_| format!("{text:?}"), |yaml| yaml.trim_end().to_owned())

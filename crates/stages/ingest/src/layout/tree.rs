@@ -7,7 +7,7 @@ use crate::inventory::{Content, SourceFile};
 pub(super) struct Folder {
     pub(super) folders: BTreeMap<String, Folder>,
     pub(super) files: Vec<SourceFile>,
-    /// Images here and below, hidden ones included.
+    /// Number of images here and below, hidden ones included.
     pub(super) images: usize,
 }
 
@@ -30,7 +30,7 @@ impl Folder {
         }
     }
 
-    /// Files of any kind, here and below.
+    /// Number of files of any kind, here and below.
     pub(super) fn all_files(&self) -> usize {
         self.files.len() + self.folders.values().map(Self::all_files).sum::<usize>()
     }

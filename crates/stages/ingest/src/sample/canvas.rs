@@ -1,7 +1,7 @@
 use super::draws::Draws;
 use super::shape::{Point, Shape, point};
 
-/// Where the picture lies on the patient.
+/// The position of the picture on the patient.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
     /// Picture width in pixels.
@@ -35,7 +35,7 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A slice through air.
+    /// A slice of air.
     pub(super) fn new(frame: Frame) -> Self {
         let pixels = frame.width * frame.height;
         Self { frame, hounsfield: vec![-1000.0; pixels], lesion: vec![0.0; pixels] }
@@ -46,7 +46,7 @@ impl Canvas {
         self.paint_with(shape, |_| hounsfield);
     }
 
-    /// Fills a shape with a tissue that differs from place to place.
+    /// Fills a shape with a tissue that varies by position.
     pub(super) fn paint_with(&mut self, shape: &impl Shape, tissue: impl Fn(Point) -> f32) {
         self.cover(shape, 0.0, |hounsfield, lesion, coverage, at| {
             *hounsfield += (tissue(at) - *hounsfield) * coverage;
@@ -103,7 +103,7 @@ impl Canvas {
     }
 }
 
-/// A square of pixels, filled or skipped whole where a shape's border is far.
+/// A square of pixels, filled or skipped as a whole if a shape's border is far away.
 #[derive(Clone, Copy)]
 struct Tile {
     left: usize,
@@ -150,7 +150,7 @@ impl Tile {
     }
 }
 
-/// A smooth random field over the patient, between −1 and 1: what makes a tissue uneven.
+/// A smooth random field over the patient, between −1 and 1, which makes a tissue uneven.
 pub(super) struct Texture {
     lattice: Vec<f32>,
     grain_mm: f32,

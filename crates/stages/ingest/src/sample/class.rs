@@ -1,4 +1,4 @@
-/// What a phantom shows.
+/// The content of a phantom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SampleClass {
     /// A spiculated nodule under the pleura.

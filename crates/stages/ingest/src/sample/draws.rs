@@ -1,8 +1,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What a stream of random numbers is for. Each subject has a stream of its own, so that drawing
-/// one number more for a lesion cannot move a rib.
+/// The purpose of a stream of random numbers. Each subject has its own stream, so that drawing one
+/// more number for a lesion cannot move a rib.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subject {
     Patient = 1,
@@ -11,8 +11,8 @@ pub(super) enum Subject {
     Noise = 4,
 }
 
-/// A stream of random numbers keyed by (seed, image, subject): the same on every platform and in
-/// whatever order threads come to it.
+/// A stream of random numbers keyed by (seed, image, subject): the same on every platform and for
+/// any order of threads.
 pub(super) struct Draws(ChaCha8Rng);
 
 impl Draws {
@@ -26,7 +26,7 @@ impl Draws {
 
     /// Uniform in `low..high`.
     pub(super) fn uniform(&mut self, low: f32, high: f32) -> f32 {
-        // 24 bits are all that an f32 in 0..1 can hold
+        // 24 bits are the precision of an f32 in 0..1
         let unit = (self.0.next_u32() >> 8) as f32 / 16_777_216.0;
         low + (high - low) * unit
     }

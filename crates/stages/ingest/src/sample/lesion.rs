@@ -4,7 +4,7 @@ use super::draws::Draws;
 use super::patient::{Patient, Side};
 use super::shape::{Contour, Overlap, Point, Shape, Tube};
 
-/// Paints the lesion that makes the class; nothing where the class is normal.
+/// Paints the lesion of the class; nothing if the class is normal.
 ///
 /// It is soft tissue within the lung. Everything about it comes from its own stream of random
 /// numbers, so that the rest of the slice is the same with and without it.

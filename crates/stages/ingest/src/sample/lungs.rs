@@ -43,8 +43,8 @@ fn paint_fissure(
     canvas.paint(&Overlap(&fissure, lung), line);
 }
 
-/// Thickened pleura and lung that has collapsed a little where it is dependent: common, harmless,
-/// and as likely in every class.
+/// Thickened pleura and slightly collapsed lung in the dependent part: common, harmless, and
+/// equally likely in every class.
 fn paint_dependent_bands(
     canvas: &mut Canvas,
     patient: &Patient,

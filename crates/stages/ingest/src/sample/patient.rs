@@ -20,7 +20,7 @@ impl Side {
     }
 }
 
-/// What differs from patient to patient, and where the slice lies.
+/// The values that vary between patients, and the position of the slice.
 #[derive(Debug, Clone)]
 pub(super) struct Patient {
     /// Half the rib cage's width.
@@ -31,7 +31,7 @@ pub(super) struct Patient {
     pub(super) fat_mm: f32,
     /// Muscle outside the ribs, at the side.
     pub(super) muscle_mm: f32,
-    /// 0: at the carina; 1: where the main bronchi have parted, above the heart.
+    /// 0: at the carina; 1: after the main bronchi have parted, above the heart.
     pub(super) level: f32,
     /// The size of the great vessels, relative to the mean.
     pub(super) great_vessels: f32,
@@ -67,7 +67,8 @@ impl Patient {
         }
     }
 
-    /// The value for this slice of something that is `high` at the carina and `low` above the heart.
+    /// The value for this slice of a quantity that is `high` at the carina and `low` above the
+    /// heart.
     pub(super) fn at_level(&self, high: f32, low: f32) -> f32 {
         high + (low - high) * self.level
     }

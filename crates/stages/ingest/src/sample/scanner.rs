@@ -3,15 +3,15 @@ use super::draws::Draws;
 use super::patient::Patient;
 use super::shape::{Point, point};
 
-/// How a slice was taken and shown: the same for every class.
+/// How a slice was taken and displayed: the same for every class.
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
-    /// Where the picture lies on the patient.
+    /// The position of the picture on the patient.
     pub(super) frame: Frame,
     window: Window,
     /// Standard deviation of the noise, in Hounsfield units.
     noise: f32,
-    /// Width of the blur that scanner and reconstruction leave.
+    /// Width of the blur of scanner and reconstruction.
     blur_mm: f32,
     /// Height of the streaks, in Hounsfield units.
     streaks: f32,
@@ -58,7 +58,7 @@ impl Scanner {
         slice.into_iter().enumerate().map(shade).collect()
     }
 
-    /// Filtered back projection leaves noise that is correlated over about two pixels and has
+    /// Filtered back projection produces noise that is correlated over about two pixels and has
     /// little power at low frequencies: a difference of two blurs of white noise.
     fn noise_field(&self, draws: &mut Draws) -> Vec<f32> {
         let Frame { width, height, pixel_mm, .. } = self.frame;
@@ -76,7 +76,7 @@ impl Scanner {
     }
 }
 
-/// The Hounsfield units that are shown, from black to white.
+/// The range of Hounsfield units displayed, from black to white.
 #[derive(Debug, Clone, Copy)]
 struct Window {
     /// The middle, in Hounsfield units.
@@ -95,7 +95,7 @@ impl Window {
     }
 }
 
-/// Faint rays out of the densest bone, as when too few photons come through.
+/// Faint rays from the densest bone, as if too few photons came through.
 struct Streaks(Vec<f32>);
 
 impl Streaks {

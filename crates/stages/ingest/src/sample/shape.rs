@@ -25,7 +25,7 @@ impl Point {
         self.dot(self).sqrt()
     }
 
-    /// Scaled to length 1; the zero vector stays.
+    /// Scaled to length 1; the zero vector is unchanged.
     pub(super) fn unit(self) -> Self {
         self * (1.0 / self.length().max(f32::MIN_POSITIVE))
     }
@@ -63,8 +63,8 @@ impl Mul<f32> for Point {
 
 /// A region of the plane.
 pub(super) trait Shape {
-    /// Signed distance to the border, negative inside. It never changes faster than the way
-    /// walked, which lets the canvas skip whole tiles.
+    /// Signed distance to the border, negative inside. It never changes faster than the position,
+    /// which lets the canvas skip whole tiles.
     fn distance(&self, at: Point) -> f32;
 }
 
@@ -219,7 +219,7 @@ impl<S: Shape> Shape for Grown<'_, S> {
     }
 }
 
-/// Where two shapes overlap. Far from the first the second is not asked.
+/// The overlap of two shapes. Far from the first the second is not computed.
 pub(super) struct Overlap<'a, A, B>(pub(super) &'a A, pub(super) &'a B);
 
 impl<A: Shape, B: Shape> Shape for Overlap<'_, A, B> {

@@ -9,7 +9,7 @@ const MUSCLE: f32 = 55.0;
 const CORTEX: f32 = 620.0;
 const CORD: f32 = 35.0;
 
-/// Skin, fat and muscle, and the table below: everything outside the pleura but bone.
+/// Skin, fat and muscle, and the table below: everything outside the pleura except bone.
 pub(super) fn paint_wall(canvas: &mut Canvas, patient: &Patient, draws: &mut Draws) {
     let skin = patient.outline(|degrees| patient.skin_mm(degrees));
     let strands = Texture::new(draws, 5.0);

@@ -1,4 +1,4 @@
-//! Archives that were downloaded before.
+//! Archives from earlier downloads.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{Archive, digest_of};
 
-/// What is kept beside a downloaded archive, to know it again.
+/// The record beside a downloaded archive, by which it is recognised.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     sha256: Digest,
     bytes: u64,
 }
 
-/// Where the archive of a source is kept: `<downloads>/<name>-<key>.zip`.
+/// The place of a source's archive: `<downloads>/<name>-<key>.zip`.
 pub(super) struct Slot {
     path: PathBuf,
     expected: Option<Digest>,
 }
 
 impl Slot {
-    /// The slot of the source that `identity` tells apart from every other; `name` is for people.
+    /// The slot of the source with this `identity`, which distinguishes it from every other; `name`
+    /// is for people.
     pub(super) fn of(config: &Config, name: &str, identity: &[&str]) -> Self {
         let name: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -33,8 +34,8 @@ impl Slot {
         Self { path, expected: digest_of(config) }
     }
 
-    /// The archive kept here, provided it is whole and the one that is asked for; otherwise the
-    /// one that `fetch` brings.
+    /// The archive kept here, if it is complete and the requested one; otherwise the result of
+    /// `fetch`.
     pub(super) fn fill(
         self,
         fetch: impl FnOnce(&Path, Option<Digest>) -> anyhow::Result<Downloaded>,

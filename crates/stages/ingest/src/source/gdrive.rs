@@ -13,7 +13,7 @@ mod page;
 use link::ShareLink;
 use page::Page;
 
-/// A file that Drive does not hand out.
+/// A file that Drive does not provide.
 #[derive(Debug, thiserror::Error)]
 enum DriveError {
     #[error(
@@ -30,7 +30,7 @@ enum DriveError {
     OtherPage { id: String, title: String },
 }
 
-/// Brings the archive; also a name for it.
+/// Downloads the archive; also returns a name for it.
 pub(super) fn fetch(config: &Config, link: &str) -> anyhow::Result<(String, Archive)> {
     let link: ShareLink = link.parse()?;
     let name = format!("Drive file {}", link.id);
@@ -46,8 +46,8 @@ pub(super) fn fetch(config: &Config, link: &str) -> anyhow::Result<(String, Arch
     Ok((name, archive))
 }
 
-/// The address that gives the file itself. For a file too large for Google's virus scan the plain
-/// address gives a page with a form; what its button would ask for is the address.
+/// The address of the file itself. For a file too large for Google's virus scan the plain address
+/// returns a page with a form; the address is the one that its button requests.
 fn confirmed_address(
     downloader: &Downloader,
     endpoint: &str,

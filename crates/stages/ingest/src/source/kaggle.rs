@@ -8,12 +8,12 @@ use super::archive::Archive;
 use super::cache::Slot;
 use crate::credentials::{self, Environment};
 
-/// `owner/dataset`, with its version where one is given.
+/// `owner/dataset`, with its version if one is given.
 pub(super) fn name(dataset: &str, version: Option<u32>) -> String {
     version.map_or_else(|| dataset.to_owned(), |version| format!("{dataset} version {version}"))
 }
 
-/// Brings the archive of a data set.
+/// Downloads the archive of a data set.
 pub(super) fn fetch(
     config: &Config,
     dataset: &str,
@@ -47,7 +47,7 @@ fn address(endpoint: &str, dataset: &str, version: Option<u32>) -> anyhow::Resul
 }
 
 fn explain(error: DownloadError, is_anonymous: bool) -> anyhow::Error {
-    // Kaggle answers 404, not 403, for a private data set that nobody asked for by name.
+    // Kaggle answers 404, not 403, for a private data set.
     let refused = matches!(
         &error,
         DownloadError::Status { status, .. } if [401, 403, 404].contains(&status.as_u16())

@@ -7,13 +7,13 @@ use program::UsageError;
 
 use super::archive::Archive;
 
-/// What stands at a path.
+/// The kind of file at a path.
 pub(super) enum Found {
     Folder,
     Archive(Archive),
 }
 
-/// A zip file that is not the one that was meant.
+/// A zip file with the wrong digest.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "take {}: its SHA-256 is {found}, and data.source.sha256 asks for {expected}; \
@@ -26,7 +26,7 @@ struct WrongDigest {
     found: Digest,
 }
 
-/// Looks at `path`; an archive is digested and held against `expected`.
+/// Checks `path`; an archive's digest is compared with `expected`.
 pub(super) fn find(path: &Path, expected: Option<Digest>) -> anyhow::Result<Found> {
     if !path.exists() {
         return Err(UsageError(format!(

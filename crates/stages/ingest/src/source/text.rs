@@ -1,10 +1,10 @@
-//! What `--source` may say.
+//! The values of `--source`.
 
 use artifact::Digest;
 use config::SourceConfig;
 
-/// Reads the value of `--source`: a path, an address, `kaggle:owner/dataset` or `sample`. Links
-/// to Google Drive and Kaggle pages are known as such.
+/// Reads the value of `--source`: a path, an address, `kaggle:owner/dataset` or `sample`. Links to
+/// Google Drive and Kaggle pages are recognised.
 pub(crate) fn from_text(text: &str, sha256: Option<Digest>) -> SourceConfig {
     let sha256 = sha256.map(|digest| digest.to_string());
     if text == "sample" {

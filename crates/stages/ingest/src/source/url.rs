@@ -7,7 +7,7 @@ use download::{Downloader, Expect, FileRequest, Url};
 use super::archive::Archive;
 use super::cache::Slot;
 
-/// Brings the archive; also its address without what may be secret.
+/// Downloads the archive; also returns its address without possible secrets.
 pub(super) fn fetch(config: &Config, address: &str) -> anyhow::Result<(String, Archive)> {
     let url = Url::parse(address).with_context(|| format!("understand the address {address:?}"))?;
     let name = without_secrets(&url);
@@ -28,10 +28,10 @@ pub(super) fn fetch(config: &Config, address: &str) -> anyhow::Result<(String, A
     Ok((name, archive))
 }
 
-/// Credentials before the host and a signature after the `?` are nobody else's business.
+/// Credentials before the host and a signature after the `?` must stay secret.
 fn without_secrets(url: &Url) -> String {
     let mut shown = url.clone();
-    // Only an address without a host refuses these, and http always has one.
+    // Only an address without a host rejects these, and http always has one.
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     shown.set_query(None);

@@ -1,9 +1,9 @@
-//! Zip files, good and hostile.
+//! Zip files, valid and hostile.
 
 use crate::project::{Project, TWO_CLASSES, counts_of};
 use crate::zips::{Archive, marked_encrypted};
 
-/// Ingests an archive and expects it to be refused with nothing left behind.
+/// Ingests an archive and expects a refusal without leftovers.
 #[track_caller]
 fn assert_refused(archive: &[u8], expected: &str) {
     assert_refused_under(TWO_CLASSES, archive, expected);

@@ -1,4 +1,4 @@
-//! The real chest CT archive, where it is at hand.
+//! The real chest CT archive, if it is available.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What people corrected, merged into training.
+//! Corrections, merged into training.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::images::{png, write_class};
 use crate::project::{Project, TWO_CLASSES, counts_of, tree};
 
-/// Five training images of each class, one to choose by and one to score on, and the
-/// configuration that the repository ships for corrections.
+/// Five training images of each class, one for validation and one for testing, and the repository's
+/// configuration of corrections.
 fn project() -> Project {
     let project = configured("corrections");
     for (split, count, first) in [("train", 5, 0), ("valid", 1, 100), ("test", 1, 200)] {
@@ -26,7 +26,7 @@ fn configured(corrections: &str) -> Project {
     ))
 }
 
-/// The same project, where `corrections` is not so much as configured.
+/// The same project, without corrections in the configuration.
 fn without_corrections() -> Project {
     let project = project();
     let config =
@@ -35,7 +35,7 @@ fn without_corrections() -> Project {
     project
 }
 
-/// Puts a correction where the prediction server does; gives its path in the folder.
+/// Writes a correction as the prediction server does; returns its path in the folder.
 fn correct(project: &Project, class: &str, bytes: &[u8]) -> String {
     let path = format!("{class}/{}.png", Digest::of(bytes));
     project.write(&format!("corrections/{path}"), bytes);
@@ -148,7 +148,7 @@ fn without_corrections_nothing_is_said_of_them() {
     plain.ingest(&[]);
     let plain = tree(&plain.output());
     assert!(!String::from_utf8_lossy(&plain["report.json"]).contains("corrections"));
-    // Not there; there, with what a fresh clone has in it; null.
+    // Missing; with the content of a fresh clone; null.
     let missing = project();
     let fresh = project();
     fresh.write("corrections/README.md", b"what this is");

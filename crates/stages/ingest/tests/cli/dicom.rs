@@ -52,7 +52,7 @@ fn written(object: InMemDicomObject) -> Vec<u8> {
     bytes
 }
 
-/// A disc of two patients, one per class: with endings, without, and with what no one looks at.
+/// A disc of two patients, one per class: with extensions, without, and with files to ignore.
 fn disc() -> Project {
     let project = Project::new(TWO_CLASSES);
     for number in 0..6 {

@@ -1,4 +1,4 @@
-//! Sources behind servers: a real server of this test, a real client.
+//! Sources behind servers: this test's real server, and a real client.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::zips::Archive;
 
 const DRIVE_ID: &str = "1AbCdEfGhIjKlMnOpQrStUvWxYz";
 
-/// A server that answers through `respond`, which is given the archive too.
+/// A server that answers through `respond`, which also gets the archive.
 fn serve(
     respond: impl Fn(&Request, &[u8]) -> Response + Send + Sync + 'static,
 ) -> (TestServer, Arc<Vec<u8>>) {
@@ -18,8 +18,8 @@ fn serve(
     (TestServer::start(move |request| respond(request, &served)), archive)
 }
 
-/// A project whose Kaggle and Drive are the test's server, and that tries a failed transfer
-/// again without much of a pause.
+/// A project whose Kaggle and Drive are the test's server, and that retries a failed transfer
+/// almost without a pause.
 fn project(server: &TestServer, source: &str) -> Project {
     Project::configured(&format!(
         "data:

@@ -12,7 +12,7 @@ pub(crate) fn picture(number: u32, format: ImageFormat) -> Vec<u8> {
     let image = GrayImage::from_fn(width, 6, |x, y| {
         Luma([(number.wrapping_mul(37) + x * 11 + y * 29).to_le_bytes()[0]])
     });
-    // The image's number again, in full: no two are alike.
+    // The image's number again, in full, so that all images differ.
     let mut image = image;
     for (x, byte) in number.to_le_bytes().into_iter().enumerate() {
         image.put_pixel(x as u32, 0, Luma([byte]));

@@ -1,4 +1,4 @@
-//! Kills, full disks and folders that may not be written.
+//! Kills, full disks and folders without write permission.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,7 +16,7 @@ fn project() -> Project {
     project
 }
 
-/// Runs the binary and kills it when it has logged a line that contains `mark`.
+/// Runs the binary and kills it after a log line that contains `mark`.
 #[track_caller]
 fn kill_at(project: &Project, mark: &str) {
     let mut child =
@@ -47,7 +47,7 @@ fn a_killed_run_leaves_the_old_folder_and_the_next_gives_the_bytes_of_an_undistu
     }
 }
 
-/// A limit on the size of files stands in for a full disk: the write fails in the same place.
+/// A limit on the size of files simulates a full disk: the write fails in the same place.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_takes_no_more_leaves_the_old_folder() {

@@ -1,4 +1,4 @@
-//! Folders as data sets have them, by configuration alone.
+//! Folders of real data sets, read by configuration alone.
 
 use std::fs;
 use std::path::Path;

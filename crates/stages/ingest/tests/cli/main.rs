@@ -1,6 +1,6 @@
 //! The real binary on real folders, archives and servers.
 
-// Always true here; it tells clippy that the modules' helpers are test code too.
+// Always true here; it marks the modules' helpers as test code for clippy.
 #![cfg(test)]
 
 mod archives;

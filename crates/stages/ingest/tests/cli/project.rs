@@ -15,7 +15,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// A project with this class map and the parameters that the repository ships.
+    /// A project with this class map and the repository's parameters.
     pub(crate) fn new(classes: &str) -> Self {
         Self::configured(&format!("data:\n  source: {{kind: sample}}\n  classes: {classes}\n"))
     }
@@ -39,7 +39,7 @@ impl Project {
         fs::write(path, bytes).unwrap();
     }
 
-    /// The binary with these arguments, in the project's folder, with no credentials around it.
+    /// The binary with these arguments, in the project's folder, without credentials.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
         command.args(arguments).current_dir(self.folder.path()).env("HOME", self.folder.path());
@@ -52,7 +52,7 @@ impl Project {
         command
     }
 
-    /// Runs it and expects success; gives standard output.
+    /// Runs it and expects success; returns standard output.
     #[track_caller]
     pub(crate) fn ingest(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
@@ -60,7 +60,7 @@ impl Project {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs it and expects this exit code and no output folder; gives standard error.
+    /// Runs it and expects this exit code and no output folder; returns standard error.
     #[track_caller]
     pub(crate) fn refuse(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
@@ -69,7 +69,7 @@ impl Project {
         stderr(&output)
     }
 
-    /// No output, and nothing half-made beside it.
+    /// No output, and no partial files beside it.
     #[track_caller]
     pub(crate) fn assert_nothing_left(&self) {
         let Ok(entries) = fs::read_dir(self.path("artifacts")) else { return };
@@ -90,14 +90,14 @@ impl Project {
         artifact::read_json(&self.output().join("report.json")).unwrap()
     }
 
-    /// Images of each split and class, as `train/benign`, held against the files that are there.
+    /// Images of each split and class, as `train/benign`, compared with the existing files.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let manifest = self.manifest();
         let listed: BTreeSet<String> =
             manifest.records().iter().map(|record| record.path.clone()).collect();
         let mut found: BTreeSet<String> = tree(&self.output()).into_keys().collect();
         assert!(found.remove("manifest.csv") && found.remove("report.json"));
-        // Of the sample alone.
+        // Only for the sample.
         found.remove("lesions.csv");
         assert_eq!(listed, found);
         let mut counts = BTreeMap::new();
@@ -130,7 +130,7 @@ pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// `[("train/benign", 3), …]` as [`Project::counts`] gives it.
+/// `[("train/benign", 3), …]` in the form of [`Project::counts`].
 pub(crate) fn counts_of(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
     expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }

@@ -1,4 +1,4 @@
-//! Archives for tests, good and bad.
+//! Archives for tests, valid and invalid.
 
 use std::io::{Cursor, Write};
 
@@ -39,8 +39,8 @@ impl Archive {
     }
 }
 
-/// Sets the flag that says "encrypted" in the headers of an archive's first entry, as a zip
-/// program sees it that does not know the password.
+/// Sets the "encrypted" flag in the headers of an archive's first entry, as seen by a program
+/// without the password.
 pub(crate) fn marked_encrypted(mut archive: Vec<u8>) -> Vec<u8> {
     let central = find(&archive, b"PK\x01\x02");
     archive[6] |= 1;

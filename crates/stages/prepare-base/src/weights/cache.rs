@@ -1,4 +1,4 @@
-//! The tensors that came from the hub, kept, with the digest each had when it was first used.
+//! Keeps the tensors from the hub, with the digest that each had when it was first used.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ pub(super) struct Cache {
     folder: PathBuf,
 }
 
-/// `digests.json`: written on first use, checked ever after.
+/// `digests.json`: written on first use, checked from then on.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
     origin: String,
-    /// What the file says of its weights. Earlier versions did not keep it: theirs are fetched again.
+    /// The metadata of the file. Earlier versions did not keep it: their files are fetched again.
     metadata: Option<Metadata>,
     tensors: BTreeMap<String, Digest>,
 }
@@ -38,7 +38,7 @@ impl Cache {
         Self { folder: config.paths.downloads.join(format!("{name}-{key}")) }
     }
 
-    /// Where a whole file goes until its tensors are taken out.
+    /// The place of a whole file until its tensors are extracted.
     pub(super) fn whole_file(&self) -> PathBuf {
         self.folder.join("whole.safetensors")
     }
@@ -72,7 +72,7 @@ impl Cache {
         }
     }
 
-    /// Keeps what has just come. If other tensors came before, they must be the same.
+    /// Keeps new tensors. If there were tensors before, they must be the same.
     pub(super) fn keep(&self, selection: &Selection, origin: &str) -> Result<(), WeightsError> {
         let tensors = &selection.tensors;
         let path = self.record_file();

@@ -1,10 +1,10 @@
-//! What a file says of its weights, and what becomes of it: every base sees red, green, blue from
-//! 0 to 1, less a mean, over a deviation.
+//! The metadata of a file about its weights, and its use: every base reads red, green, blue from 0
+//! to 1, less a mean, over a deviation.
 //!
-//! A file that was trained on another order of the channels, or on another scale, is turned to
-//! that exactly: the first convolution's channels change places, the mean and deviation change
-//! scale. Nothing is folded into weights, which would be wrong at the border of a picture, where
-//! the padding is zero after the mean is subtracted, not before.
+//! A file that was trained with another order of the channels, or on another scale, is converted
+//! exactly: the first convolution's channels are reordered, and the mean and deviation are
+//! rescaled. Nothing is folded into weights, which would be wrong at the border of a picture,
+//! because the padding is zero after the mean is subtracted, not before.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use super::loaded::Weights;
 /// A safetensors file's metadata.
 pub(super) type Metadata = BTreeMap<String, String>;
 
-/// The key under which our own files say it, as JSON.
+/// The key of the JSON in our own files.
 const OWN: &str = "hounsfield";
 const MEAN: &str = "mean";
 const STD: &str = "std";
@@ -30,23 +30,23 @@ const INTERPOLATION: &str = "interpolation";
 const LICENCE: [&str; 2] = ["license", "licence"];
 const SOURCE: [&str; 2] = ["source", "origin"];
 
-/// Keys that only mean something beside a mean and a deviation.
+/// Keys that only have a meaning together with a mean and a deviation.
 const DEPENDENT: [&str; 4] = [MEAN, STD, CHANNEL_ORDER, VALUE_RANGE];
 
-/// How pictures are made smaller here, whatever the weights were trained on.
+/// How pictures are resized here, whatever the weights were trained on.
 const OUR_INTERPOLATION: &str = "bilinear";
 
-/// What VGG16 was trained on in torchvision, timm and Keras.
+/// The image size that VGG16 was trained on in torchvision, timm and Keras.
 const USUAL_IMAGE_SIZE: u32 = 224;
 
 /// Keras' and Caffe's means: blue, green, red, from 0 to 255.
 const KERAS_MEAN: [f64; 3] = [103.939, 116.779, 123.68];
 
-/// What a file says of its weights.
+/// The description of a file's weights.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Card {
     order: ChannelOrder,
-    /// On values in [0, 1]; none where our own file says that its weights were drawn.
+    /// On values in [0, 1]; none if our own file states that its weights are random.
     input: Option<BaseInput>,
     source: Option<String>,
     licence: Option<String>,
@@ -60,7 +60,7 @@ enum ChannelOrder {
 }
 
 impl Card {
-    /// Of Keras' own files, which do not say it: blue, green, red, from 0 to 255, less the mean.
+    /// For Keras' own files, which do not state it: blue, green, red, from 0 to 255, less the mean.
     pub(super) fn keras() -> Self {
         let input = input(KERAS_MEAN, [1.0; 3], [0.0, 255.0], ChannelOrder::Bgr);
         let input = BaseInput { image_size: Some(USUAL_IMAGE_SIZE), ..input };
@@ -68,8 +68,8 @@ impl Card {
         Self { order: ChannelOrder::Bgr, input: Some(input), source: Some(source), licence: None }
     }
 
-    /// Reads the metadata of the safetensors file `origin`. One that does not say what its weights
-    /// were trained on counts as torchvision's.
+    /// Reads the metadata of the safetensors file `origin`. A file without a description of its
+    /// training counts as torchvision's.
     pub(super) fn of(metadata: &Metadata, origin: &str) -> Result<Self, WeightsError> {
         if let Some(own) = metadata.get(OWN).and_then(|text| serde_json::from_str(text).ok()) {
             let BaseWeights { source, licence, input, .. } = own;
@@ -115,9 +115,9 @@ impl Card {
     }
 }
 
-/// The statistics of a file, in its order and on its range, as ours: with `v = low + (high − low) p`
-/// for a value `p` in [0, 1], `(v − mean) / std` is
-/// `(p − (mean − low) / (high − low)) / (std / (high − low))`.
+/// Converts the statistics of a file, in its order and on its range, to ours: with `v = low + (high
+/// − low) p` for a value `p` in [0, 1], `(v − mean) / std` is `(p − (mean − low) / (high − low)) /
+/// (std / (high − low))`.
 fn input(mean: [f64; 3], std: [f64; 3], [low, high]: [f64; 2], order: ChannelOrder) -> BaseInput {
     let mut mean = mean.map(|mean| ((mean - low) / (high - low)) as f32);
     let mut deviation = std.map(|std| (std / (high - low)) as f32);
@@ -129,7 +129,7 @@ fn input(mean: [f64; 3], std: [f64; 3], [low, high]: [f64; 2], order: ChannelOrd
     BaseInput { normalisation, image_size: None }
 }
 
-/// Turns the first convolution's weights from blue, green, red to red, green, blue, or back.
+/// Reorders the first convolution's weights from blue, green, red to red, green, blue, or back.
 fn reverse_input_channels(tensors: &mut TensorMap) {
     let Some(spec) = LAYERS[0].tensor_specs().into_iter().next() else { return };
     let Some(tensor) = tensors.get_mut(&spec.name) else { return };
@@ -142,7 +142,7 @@ fn reverse_input_channels(tensors: &mut TensorMap) {
     *tensor = HostTensor::new(&spec.shape, values);
 }
 
-/// A file's metadata, with what errors call the file.
+/// A file's metadata, with the file's name for errors.
 struct Keys<'a> {
     metadata: &'a Metadata,
     origin: &'a str,
@@ -153,12 +153,12 @@ impl Keys<'_> {
         WeightsError::Metadata { origin: self.origin.to_owned(), key: key.to_owned(), found }
     }
 
-    /// What stands under the first of `keys` that is there.
+    /// The value of the first of `keys` that exists.
     fn text(&self, keys: &[&str]) -> Option<String> {
         keys.iter().find_map(|key| self.metadata.get(*key)).cloned()
     }
 
-    /// The numbers under a key, such as `0.485, 0.456, 0.406`, with or without brackets.
+    /// The numbers of a key, such as `0.485, 0.456, 0.406`, with or without brackets.
     fn numbers(&self, key: &str) -> Result<Option<Vec<f64>>, WeightsError> {
         let Some(text) = self.metadata.get(key) else { return Ok(None) };
         let bare = text.trim().trim_start_matches(['[', '(']).trim_end_matches([']', ')']);
@@ -190,7 +190,7 @@ impl Keys<'_> {
         }
     }
 
-    /// From black to white, 0 to 1 where the file does not say it.
+    /// From black to white, 0 to 1 if the file does not state it.
     fn value_range(&self) -> Result<[f64; 2], WeightsError> {
         match self.numbers(VALUE_RANGE)?.as_deref() {
             None => Ok([0.0, 1.0]),
@@ -314,7 +314,7 @@ mod tests {
         let text = serde_json::to_string(&base).unwrap();
         let said = card(&[("hounsfield", &text)]).unwrap();
         assert_eq!((said.input, said.licence.as_deref()), (None, Some("MIT")));
-        // Other files of ours, such as a trained model, say something else.
+        // Other files of ours, such as a trained model, have other content there.
         assert_eq!(normalisation(&[("hounsfield", "\"3f0c\"")]), Normalisation::Imagenet);
     }
 

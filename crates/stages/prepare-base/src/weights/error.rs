@@ -4,7 +4,7 @@ use artifact::{Digest, IoError};
 use classifier::ClassifierError;
 use download::DownloadError;
 
-/// Weights that cannot be had, or are not those that are needed.
+/// Weights that cannot be obtained, or are not the required ones.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WeightsError {
     #[error(transparent)]

@@ -13,7 +13,7 @@ use super::loaded::Weights;
 use super::select::{Selection, Stretches, select};
 use super::{WeightsError, cache, keras};
 
-/// Reads the base's tensors out of a file; what else it holds, such as the top, is passed over.
+/// Reads the base's tensors from a file; other tensors, such as the top, are ignored.
 pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
     let mut file = LocalFile::open(path)?;
     let (tensors, card) = if file.is_hdf5 {
@@ -27,7 +27,7 @@ pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, Weights
     Ok(card.weights(tensors, origin))
 }
 
-/// A file that is read in stretches.
+/// A file that is read in ranges.
 #[derive(Debug)]
 pub(super) struct LocalFile {
     file: File,
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_header_of_640_bytes_is_no_pickle() {
-        // 0x0280 in little endian starts as a pickle of protocol 2 does.
+        // 0x0280 in little endian starts like a pickle of protocol 2.
         assert!(!is_pickle(&640_u64.to_le_bytes()[..4]));
     }
 }

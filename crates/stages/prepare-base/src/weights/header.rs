@@ -1,5 +1,5 @@
-//! The head of a safetensors file: eight bytes that hold the length of a JSON object, and that
-//! object, which says of every tensor what it is and where it lies.
+//! The head of a safetensors file: eight bytes with the length of a JSON object, and that object,
+//! which describes every tensor and its position.
 
 use std::ops::Range;
 
@@ -15,10 +15,10 @@ use super::card::Metadata;
 /// Bytes of the length that the file starts with.
 pub(super) const LENGTH_BYTES: u64 = 8;
 
-/// The longest header that is believed. VGG16's takes 4 kB.
+/// The longest header that is accepted. VGG16's takes 4 kB.
 const LONGEST_HEADER_BYTES: u64 = 4 << 20;
 
-/// Where the JSON header lies, by the eight bytes before it.
+/// The range of the JSON header, from the eight bytes before it.
 pub(super) fn header_range(start: &[u8], origin: &str) -> Result<Range<u64>, WeightsError> {
     let refuse = |reason: String| WeightsError::Header { origin: origin.into(), reason };
     let bytes: [u8; 8] = start
@@ -32,18 +32,18 @@ pub(super) fn header_range(start: &[u8], origin: &str) -> Result<Range<u64>, Wei
     Ok(LENGTH_BYTES..LENGTH_BYTES + length)
 }
 
-/// A header that was read and found sound: no gap, no overlap, each tensor as long as its shape
-/// and type say, all of it inside the file.
+/// A header that was read and checked: no gap, no overlap, each tensor as long as its shape and
+/// type require, all of it inside the file.
 #[derive(Debug)]
 pub(super) struct Header {
     tensors: TensorInfos,
-    /// Where the tensors' bytes begin in the file.
+    /// The position of the tensors' bytes in the file.
     data_start: u64,
     origin: String,
 }
 
 impl Header {
-    /// Reads the JSON; `file_bytes` is the size of the file, where it is known.
+    /// Reads the JSON; `file_bytes` is the size of the file, if it is known.
     pub(super) fn parse(
         json: &[u8],
         file_bytes: Option<u64>,
@@ -63,12 +63,12 @@ impl Header {
         }
     }
 
-    /// What the file says of itself.
+    /// The file's metadata.
     pub(super) fn said(&self) -> Metadata {
         self.tensors.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
-    /// Where a tensor lies in the file, provided it is an f32 tensor of the expected shape.
+    /// The range of a tensor in the file, if it is an f32 tensor of the expected shape.
     pub(super) fn locate(&self, spec: &TensorSpec) -> Result<Range<u64>, WeightsError> {
         let expected = format!("F32 {:?}", spec.shape);
         let mismatch = |found: String| ClassifierError::Tensor {

@@ -19,11 +19,11 @@ use super::header::LENGTH_BYTES;
 use super::loaded::Weights;
 use super::select::{Selection, Stretches, select};
 
-/// The digest of the file that [`Pretrained::default`] names, as its page on the hub gives it.
+/// The digest of the file that [`Pretrained::default`] names, from its page on the hub.
 const DEFAULT_FILE_SHA256: &str =
     "57b026918159a6bf9faf8405c3a551903768e7138989d9c6224a14227203fad8";
 
-/// Brings the base's tensors, from the cache where they were fetched before.
+/// Obtains the base's tensors, from the cache if they were fetched before.
 pub(super) fn load(config: &Config, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
     let file = HubFile::of(config)?;
     let cache = Cache::of(config);
@@ -41,7 +41,7 @@ pub(super) fn load(config: &Config, specs: &[TensorSpec]) -> Result<Weights, Wei
     Ok(card.weights(selection.tensors, file.origin))
 }
 
-/// A hub that cannot be reached leaves no weights at all: that has two ways out.
+/// If the hub cannot be reached, there are no weights; the error names two ways out.
 fn missing(error: WeightsError, pretrained: &Pretrained) -> WeightsError {
     match error {
         WeightsError::Download(source) if source.is_unreachable() => {
@@ -62,8 +62,8 @@ struct HubFile {
 }
 
 impl HubFile {
-    /// `HF_ENDPOINT` and `HF_TOKEN` in the environment have the meaning they have for the hub's
-    /// own client.
+    /// `HF_ENDPOINT` and `HF_TOKEN` in the environment have the same meaning as for the hub's own
+    /// client.
     fn of(config: &Config) -> Result<Self, WeightsError> {
         let Pretrained { repository, revision, filename, .. } = &config.pretrained;
         let endpoint =
@@ -88,7 +88,7 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Reads the tensors by range or, where the server does not know ranges, out of the whole file.
+/// Reads the tensors by range or, if the server does not support ranges, from the whole file.
 fn fetch(
     downloader: &Downloader,
     file: &HubFile,
@@ -122,7 +122,7 @@ struct RemoteFile<'a> {
 }
 
 impl<'a> RemoteFile<'a> {
-    /// Reads the first bytes; nothing where the server does not know ranges.
+    /// Reads the first bytes; none if the server does not support ranges.
     fn open(downloader: &'a Downloader, file: &'a HubFile) -> Result<Option<Self>, WeightsError> {
         let reply = downloader.fetch_range(&file.range(0..LENGTH_BYTES))?;
         Ok(match reply {

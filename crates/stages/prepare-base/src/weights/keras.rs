@@ -1,7 +1,7 @@
 //! Keras' HDF5 files, such as `vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5`.
 //!
-//! Their kernels lie as `[height, width, inputs, outputs]`; ours as torchvision's,
-//! `[outputs, inputs, height, width]`.
+//! Their kernels have the layout `[height, width, inputs, outputs]`; ours torchvision's, `[outputs,
+//! inputs, height, width]`.
 
 use std::path::Path;
 
@@ -18,12 +18,12 @@ mod tests;
 /// The first bytes of every HDF5 file.
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
-/// Whether a file that starts so is an HDF5 file.
+/// Whether a file with this start is an HDF5 file.
 pub(super) fn is_hdf5(start: &[u8]) -> bool {
     start.starts_with(SIGNATURE)
 }
 
-/// Reads the base's tensors; what else the file holds, such as the top, is passed over.
+/// Reads the base's tensors; other content of the file, such as the top, is ignored.
 pub(super) fn read(path: &Path) -> Result<TensorMap, WeightsError> {
     let refuse = |error: hdf5_pure::Error| WeightsError::Hdf5 {
         path: path.to_path_buf(),
@@ -47,17 +47,18 @@ pub(super) fn read(path: &Path) -> Result<TensorMap, WeightsError> {
 /// How a version of Keras names the datasets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// `block1_conv1/block1_conv1_W_1:0`: the files that Keras itself gives away.
+    /// `block1_conv1/block1_conv1_W_1:0`: the files that Keras itself publishes.
     Published,
     /// `block1_conv1/block1_conv1/kernel:0`: Keras 2's `save_weights`.
     Keras2,
-    /// `block1_conv1/block1_conv1/kernel`: Keras 3's way to write Keras 2's files.
+    /// `block1_conv1/block1_conv1/kernel`: Keras 3's way of writing Keras 2's files.
     Keras3AsKeras2,
     /// `model_weights/block1_conv1/…/kernel:0`: Keras 2's `save`, the whole model.
     Keras2Model,
     /// `model_weights/block1_conv1/…/kernel`: Keras 3's `save` to `.h5`.
     Keras3Model,
-    /// `layers/conv2d/vars/0`: Keras 3's `.weights.h5`, which counts layers and names none.
+    /// `layers/conv2d/vars/0`: Keras 3's `.weights.h5`, which numbers layers instead of naming
+    /// them.
     Keras3,
 }
 
@@ -71,7 +72,7 @@ impl Layout {
         Self::Keras3,
     ];
 
-    /// The layout in which the first convolution is there.
+    /// The layout that contains the first convolution.
     fn of(file: &File) -> Option<Self> {
         Self::ALL.into_iter().find(|layout| {
             let [kernel, _] = layout.paths(0, LAYERS[0].name);
@@ -79,7 +80,7 @@ impl Layout {
         })
     }
 
-    /// Where kernel and bias of a convolution lie: the `index`th from the image up, from 0.
+    /// The paths of kernel and bias of a convolution: the `index`th from the image up, from 0.
     fn paths(self, index: usize, layer: &str) -> [String; 2] {
         let (group, names) = match self {
             Self::Published => (format!("{layer}/{layer}"), ["_W_1:0", "_b_1:0"]),
@@ -96,7 +97,7 @@ impl Layout {
     }
 }
 
-/// A dataset that should be there.
+/// A required dataset.
 struct Wanted<'a> {
     file: &'a File,
     path: &'a Path,
@@ -149,7 +150,7 @@ impl Wanted<'_> {
     }
 }
 
-/// The shape that Keras gives a tensor of ours.
+/// Keras' shape for one of our tensors.
 fn keras_shape(spec: &TensorSpec) -> Vec<usize> {
     match spec.shape[..] {
         [outputs, inputs, height, width] => vec![height, width, inputs, outputs],

@@ -6,6 +6,6 @@ use classifier::tensors::TensorMap;
 pub(crate) struct Weights {
     /// Exactly [`classifier::vgg16::tensor_specs`].
     pub(crate) tensors: TensorMap,
-    /// Where they came from, and what they want to see.
+    /// Their origin, and the input they need.
     pub(crate) description: BaseWeights,
 }

@@ -1,4 +1,4 @@
-//! Takes a few tensors out of a safetensors file without reading the rest.
+//! Reads a few tensors from a safetensors file without reading the rest.
 
 use std::ops::Range;
 
@@ -9,28 +9,28 @@ use super::WeightsError;
 use super::card::Metadata;
 use super::header::{Header, LENGTH_BYTES, header_range};
 
-/// A file of which stretches can be read.
+/// A file that can be read in ranges.
 pub(super) trait Stretches {
-    /// The bytes of a stretch; fewer only where the file ends.
+    /// The bytes of a range; fewer only at the end of the file.
     fn read(&mut self, bytes: Range<u64>) -> Result<Vec<u8>, WeightsError>;
 
-    /// The size of the file, where it is known after the first read.
+    /// The size of the file, if it is known after the first read.
     fn file_bytes(&self) -> Option<u64>;
 
-    /// What errors call it.
+    /// Its name in errors.
     fn origin(&self) -> &str;
 }
 
-/// What was taken out of a file.
+/// The part read from a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Selection {
     /// The tensors, as the file has them.
     pub(super) tensors: TensorMap,
-    /// What the file says of them.
+    /// The file's metadata.
     pub(super) metadata: Metadata,
 }
 
-/// Reads the header and the tensors that `specs` name, neighbours in one go.
+/// Reads the header and the tensors that `specs` name, with adjacent ones in one read.
 pub(super) fn select(
     file: &mut impl Stretches,
     specs: &[TensorSpec],
@@ -61,7 +61,7 @@ pub(super) fn select(
     Ok(Selection { tensors, metadata: header.said() })
 }
 
-/// The values of little-endian f32 bytes, as many as the shape says.
+/// The values of little-endian f32 bytes, as many as the shape requires.
 fn tensor(spec: &TensorSpec, bytes: &[u8]) -> HostTensor {
     let (values, _) = bytes.as_chunks::<4>();
     HostTensor::new(&spec.shape, values.iter().map(|value| f32::from_le_bytes(*value)).collect())
@@ -71,7 +71,7 @@ fn tensor(spec: &TensorSpec, bytes: &[u8]) -> HostTensor {
 mod tests {
     use super::*;
 
-    /// A file in memory that remembers what was read of it.
+    /// A file in memory that records its reads.
     struct Memory {
         bytes: Vec<u8>,
         read: Vec<Range<u64>>,

@@ -1,5 +1,5 @@
-//! The features that are kept on disk: what finds them again, what may remove them, and that
-//! nothing about them changes a result.
+//! The features that are kept on disk: when they are found again, when they may be removed, and
+//! that they never change a result.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use crate::project::Project;
 use crate::{FROZEN, IN_TURN, wait_for};
 
-/// Different pictures in a project: the validation images are copies of training images.
+/// Number of different pictures in a project: the validation images are copies of training images.
 const PICTURES: usize = 20;
-/// Their features with the global-pool head: 512 values and 44 bytes of the file's own each.
+/// Size of their features with the global-pool head: 512 values and 44 bytes of the file's own
+/// each.
 const ONE_SET_BYTES: u64 = PICTURES as u64 * (512 * 4 + 44);
 
 #[test]
@@ -102,7 +103,7 @@ fn a_store_removed_under_a_running_process_breaks_nothing() {
     let mut running =
         project.train(&["--epochs", "40"]).stderr(Stdio::piped()).spawn().expect("a process");
     wait_for(&mut running, "epoch 1/40");
-    // Refused where the process adds a file between the listing and the removal.
+    // The removal fails if the process adds a file between the listing and the removal.
     while project.path("artifacts/features").exists() {
         let _ = fs::remove_dir_all(project.path("artifacts/features"));
     }
@@ -134,7 +135,7 @@ fn what_a_running_process_uses_is_not_removed_by_another() {
     let mut running =
         project.train(&["--epochs", "500"]).stderr(Stdio::piped()).spawn().expect("a process");
     wait_for(&mut running, "epoch 1/500");
-    // It lives on, but is not done before the other is.
+    // It keeps running, but does not finish before the other.
     let pid = rustix::process::Pid::from_child(&running);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("SIGSTOP");
     let used = kept(&project);
@@ -147,7 +148,7 @@ fn what_a_running_process_uses_is_not_removed_by_another() {
     assert!(log.contains("leaves room for the features of 0 of 20 images"), "{log}");
     assert_eq!(kept(&project), used);
 
-    // Its features are nobody's now.
+    // No process uses its features now.
     let log = project.train_anew(&[]);
     assert!(log.contains("removed the"), "{log}");
     assert!(log.contains("features: 20 computed"), "{log}");
@@ -161,8 +162,8 @@ fn nothing_is_kept_with_a_limit_of_nothing() {
     assert!(!project.path("artifacts/features").exists());
 }
 
-/// A head so small that a file of features is the largest that `train` writes: a limit on the size
-/// of files, which stands in for a full disk, stops nothing else.
+/// A head so small that a file of features is the largest file that `train` writes: a limit on the
+/// size of files, which simulates a full disk, affects nothing else.
 const SMALL_HEAD: &[(&str, &str)] = &[
     ("image_size: 32", "image_size: 128"),
     ("freeze: all", "freeze: {until: block5_conv3}"),
@@ -171,7 +172,7 @@ const SMALL_HEAD: &[(&str, &str)] = &[
 
 fn train_on_full_disk(project: &Project) -> std::process::Output {
     let program = project.train(&[]).get_program().to_owned();
-    // 64 or 128 kB, as the shell counts. A file of features has 131 kB.
+    // 64 or 128 kB, in the shell's units. A file of features has 131 kB.
     let script = format!("trap '' XFSZ; ulimit -f 128; exec {}", program.display());
     let mut command = Command::new("sh");
     command.args(["-c", &script]).current_dir(project.path(""));

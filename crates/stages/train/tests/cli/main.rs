@@ -12,8 +12,8 @@ use artifact::Digest;
 use dataset::ValidatedManifest;
 use project::Project;
 
-/// What every kind of run must survive: the whole base frozen with its features kept, and a part
-/// of the base learning on fresh views with dropout.
+/// The cases that every test must pass: the whole base frozen with its features kept, and a part of
+/// the base learning on fresh views with dropout.
 const FROZEN: &[(&str, &str)] = &[];
 const FINE_TUNED: &[(&str, &str)] = &[
     ("freeze: all", "freeze: {until: block5_conv2}"),
@@ -26,7 +26,7 @@ const FINE_TUNED: &[(&str, &str)] = &[
 const IN_TURN: &[(&str, &str)] =
     &[("width_shift: 0.0", "width_shift: 0.1"), ("views: 0", "views: 2")];
 
-/// Reads the log until a line holds `part`; what follows is read too, and dropped.
+/// Reads the log until a line contains `part`; the rest is read too, and dropped.
 fn wait_for(child: &mut Child, part: &str) {
     let log = BufReader::new(child.stderr.take().expect("a piped log"));
     let mut seen = String::new();

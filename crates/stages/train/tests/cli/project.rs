@@ -13,27 +13,27 @@ use config::Params;
 use dataset::{ImageRecord, Manifest, Split, ValidatedManifest};
 use tempfile::TempDir;
 
-/// The folder in which the program runs.
+/// The folder that the program runs in.
 pub(crate) struct Project {
     folder: TempDir,
 }
 
 impl Project {
-    /// Two classes of 32×32 images, bright and dark, and the base with a head that learns by epochs,
-    /// as the parameters with `changes` (pairs of old and new text) ask for.
+    /// Two classes of 32×32 images, bright and dark, and the base with a head that learns by
+    /// epochs, with `changes` (pairs of old and new text) to the parameters.
     pub(crate) fn new(changes: &[(&str, &str)]) -> Self {
         let few_steps = [("epochs: 20", "epochs: 5"), ("batch_size: 32", "batch_size: 8")];
         Self::of("tests/params/by-epochs.yaml", &few_steps, changes)
     }
 
-    /// The same with the head of a profile, which is solved.
+    /// The same with the head of real scans, which is solved.
     pub(crate) fn solved(changes: &[(&str, &str)]) -> Self {
         let small =
             [("image_size: 224", "image_size: 128"), ("weights: imagenet", "weights: random")];
-        Self::of("profiles/chest-ct/params.yaml", &small, changes)
+        Self::of("crates/tools/hounsfield/templates/params.yaml", &small, changes)
     }
 
-    /// `early` changes come before those that all projects share.
+    /// `early` changes are applied before those that all projects share.
     fn of(params_file: &str, early: &[(&str, &str)], changes: &[(&str, &str)]) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let shared = [
@@ -66,7 +66,7 @@ impl Project {
         fs::write(path, format!("{config}{section}\n")).expect("writable");
     }
 
-    /// Replaces a part of `params.yaml`. The base stays as it is.
+    /// Replaces a part of `params.yaml`. The base is unchanged.
     pub(crate) fn change_params(&self, from: &str, to: &str) {
         let path = self.path("params.yaml");
         let params = fs::read_to_string(&path).expect("params.yaml");
@@ -74,14 +74,14 @@ impl Project {
         fs::write(path, params.replacen(from, to, 1)).expect("writable");
     }
 
-    /// Removes what was published and trains again; returns the log.
+    /// Removes the published run and trains again; returns the log.
     #[track_caller]
     pub(crate) fn train_anew(&self, arguments: &[&str]) -> String {
         fs::remove_dir_all(self.path("artifacts/model_training")).expect("removable");
         self.succeed(arguments)
     }
 
-    /// Writes over an image, and leaves the manifest as it is.
+    /// Overwrites an image without changing the manifest.
     pub(crate) fn replace_image(&self, path: &str, bytes: &[u8]) {
         let file = self.path("artifacts/data_ingestion").join(path);
         assert!(file.exists(), "{path}");
@@ -140,7 +140,7 @@ impl Project {
         self.train(arguments).output().expect("the program starts")
     }
 
-    /// Runs it and expects success; returns what it wrote to standard error.
+    /// Runs it and expects success; returns its standard error.
     #[track_caller]
     pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -158,7 +158,7 @@ impl Project {
         log
     }
 
-    /// Everything that was published: relative path and bytes, sorted.
+    /// The published files: relative path and bytes, sorted.
     pub(crate) fn published(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let root = self.path("artifacts/model_training");
         let mut files = Vec::new();
@@ -186,7 +186,7 @@ fn root_file(name: &str) -> String {
     fs::read_to_string(path).expect("the project's own file")
 }
 
-/// A grey picture with a gradient that depends on `number`, so that no two are alike.
+/// A grey picture with a gradient that depends on `number`, so that all pictures differ.
 fn png(number: u8, is_bright: bool) -> Vec<u8> {
     let level = if is_bright { 170 } else { 60 };
     let picture = image::GrayImage::from_fn(32, 32, |x, y| {

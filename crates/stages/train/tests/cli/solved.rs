@@ -21,7 +21,7 @@ fn checkpoint_of(project: &Project) -> checkpoint::CheckpointMetadata {
     let file = name.file_name().expect("a name").to_string_lossy().into_owned();
     assert!(file.starts_with("model_e1_acc"), "{file}");
     let path = project.path("artifacts/model_training").join(name);
-    // Whole: names and shapes of all tensors.
+    // Complete: names and shapes of all tensors.
     checkpoint::read(&path).expect("a checkpoint").metadata
 }
 
@@ -75,7 +75,7 @@ fn linear_and_kernel_heads_share_the_features_of_a_base() {
     let project = Project::solved(KERNEL);
     // Eight of the 20 training pictures are the validation pictures, too.
     assert!(project.succeed(&[]).contains("features: 20 computed, 8 found"));
-    // The base stays; only what the head is told changes.
+    // The base is unchanged; only the head's parameters change.
     project.change_params("strengths: [1.0, 3.0, 10.0, 30.0, 100.0]", "strengths: [2.0]");
     assert!(project.train_anew(&[]).contains("features: 0 computed, 28 found"));
 }
@@ -120,7 +120,7 @@ fn layers_below_a_linear_head_learn_on_from_the_solved_one() {
     assert!(first.ends_with(",1.0"), "it starts from what is solved already: {text}");
 }
 
-/// A linear head whose last convolutions learn on, with all that fine-tuning offers.
+/// A linear head with last convolutions that continue to learn, with all options of fine-tuning.
 const FINE_TUNED: &[(&str, &str)] = &[
     LINEAR[0],
     LINEAR[1],
@@ -142,7 +142,7 @@ fn cross_validation_says_how_long_to_fine_tune_and_whether_it_pays() {
     let project = Project::solved(FINE_TUNED);
     let log = project.succeed(&[]);
     assert!(log.contains("fold 2/2, epoch 3/3"), "{log}");
-    // Bright and dark are told apart from the start: nothing is left to gain.
+    // Bright and dark are distinguished from the start: nothing can be gained.
     assert!(log.contains("fine-tuning does not beat the solved head"), "{log}");
     let metadata = checkpoint_of(&project);
     let search = metadata.epochs.expect("the cross-validation");

@@ -1,6 +1,6 @@
 //! The real `train` program and a real MLflow server, read back through MLflow's own Python client.
 
-// Always true here; it tells clippy that helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 #[path = "../../../../tracking/mlflow/tests/support/mod.rs"]
@@ -45,7 +45,7 @@ fn tracking_never_costs_a_result_and_loses_nothing() {
     a_training_that_fails_says_so(&server, &mut python);
 }
 
-/// The one training that a project has tracked.
+/// The only training that a project has tracked.
 fn training(project: &Project) -> String {
     let folders = fs::read_dir(project.path("artifacts/tracking")).unwrap();
     let names = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -73,7 +73,7 @@ fn succeed(project: &Project, server: &str, arguments: &[&str]) -> String {
     log
 }
 
-/// Delivers what is left, as `make mlflow-sync` does.
+/// Delivers the remaining events, as `make mlflow-sync` does.
 fn deliver_the_rest(project: &Project, server: &MlflowServer) {
     let settings = support::settings(&server.url(), &[]);
     for run in sync(&project.path("artifacts/tracking"), &settings).unwrap() {
@@ -82,7 +82,7 @@ fn deliver_the_rest(project: &Project, server: &MlflowServer) {
     }
 }
 
-/// The column of `history.csv` as MLflow tells it.
+/// The column of `history.csv` as MLflow reports it.
 fn history(project: &Project, column: &str) -> Value {
     let files = project.published();
     let (_, bytes) = files.iter().find(|(name, _)| name.ends_with("history.csv")).unwrap();
@@ -93,7 +93,7 @@ fn history(project: &Project, column: &str) -> Value {
     lines.map(value).enumerate().map(|(index, value): (_, f64)| json!([index + 1, value])).collect()
 }
 
-/// The run has each epoch of the training once, in order, and is finished.
+/// Checks that the run has each epoch of the training once, in order, and is finished.
 #[track_caller]
 fn assert_whole(run: &Value, project: &Project) {
     assert_eq!(run["status"], "FINISHED");
@@ -154,7 +154,7 @@ fn on_off_and_a_dead_server_make_the_same_bytes(server: &MlflowServer, python: &
     assert!(run["artifacts"]["training/params_used.json"].as_str().unwrap().contains("machine"));
     assert!(!run.to_string().contains(SECRET));
 
-    // What is trained already is told nothing new.
+    // For a finished training nothing new is logged.
     let events = fs::read(spool(&on).join("events.jsonl")).unwrap();
     succeed(&on, &server.url(), &[]);
     assert_eq!(fs::read(spool(&on).join("events.jsonl")).unwrap(), events);
@@ -193,7 +193,7 @@ fn a_server_in_trouble_is_in_nobodys_way(server: &MlflowServer, python: &mut Pyt
         deliver_the_rest(&on, server);
         assert_whole(&python.read_run(EXPERIMENT, &training(&on)), &on);
     }
-    // An address that is none costs a line.
+    // An invalid address only costs a log line.
     let project = Project::new(&[]);
     let log = succeed(&project, "./mlruns", &["--epochs", "1"]);
     assert_eq!(

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::project::Project;
 
-/// The program at work, and what it has logged.
+/// The running program, and its log so far.
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStderr>>,
@@ -22,7 +22,7 @@ impl Running {
         Self { child, lines, log: String::new() }
     }
 
-    /// Reads on until a line holds `part`.
+    /// Continues reading until a line contains `part`.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, part: &str) {
         for line in self.lines.by_ref() {
@@ -48,7 +48,7 @@ impl Running {
         log
     }
 
-    /// Waits until a signal has ended it; returns the whole log.
+    /// Waits for the signal to end it; returns the whole log.
     #[track_caller]
     pub(crate) fn die_of(self, signal: Signal) -> String {
         let (status, log) = self.end();

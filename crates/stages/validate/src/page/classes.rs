@@ -6,7 +6,7 @@ use report::{Cell, Column, Section, Table};
 
 use super::content::Content;
 
-/// How many images each class has, and how bright they are.
+/// The number of images of each class, and their brightness.
 pub(super) fn section(content: &Content<'_>) -> Section {
     Section {
         id: "classes",
@@ -48,7 +48,7 @@ fn histograms(content: &Content<'_>, split: Split) -> LineChart {
         points: steps(&class.mean_histogram),
         stroke: Stroke::Step,
     });
-    // Air is black, and a bin of its own would flatten all the others.
+    // Air is black, and its bin would flatten all the others.
     let heights = of_split().flat_map(|class| class.mean_histogram[1..].iter().copied());
     LineChart {
         title: format!("Mean grey histogram, {split} images"),

@@ -13,11 +13,11 @@ use crate::written::Report;
 /// The longer side of the pictures in the galleries, in pixels.
 const THUMBNAIL_SIDE: u32 = 168;
 
-/// What the page is made from.
+/// The inputs of the page.
 pub(crate) struct Content<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) classes: &'a ClassIndices,
-    /// The split that each image goes to.
+    /// The new split of each image.
     pub(crate) splits: &'a [Split],
     pub(crate) ties: &'a Ties,
     pub(crate) findings: &'a Findings,
@@ -50,7 +50,7 @@ impl Content<'_> {
     }
 }
 
-/// A section with nothing to show but a sentence.
+/// A section with only a sentence.
 pub(super) fn nothing(id: &'static str, title: &str, sentence: &str) -> Section {
     Section { id, title: title.into(), lead: sentence.into(), body: html! {} }
 }

@@ -11,10 +11,10 @@ use crate::groups::Groups;
 use crate::leaks::LeakCount;
 use crate::ties::{CopyTie, Evidence};
 
-/// Pairs that are shown; the CSV lists all.
+/// Number of pairs shown; the CSV lists all.
 const SHOWN: usize = 48;
 
-/// Copies: how many, across which splits, and what they look like.
+/// Copies: how many, across which splits, and pictures of them.
 pub(super) fn section(content: &Content<'_>) -> Result<Section> {
     if content.ties.copies.is_empty() {
         let sentence = "No image is a copy of another: not by its bytes, not by its pixels, not \
@@ -166,8 +166,8 @@ fn conflicts(content: &Content<'_>) -> Markup {
     }
 }
 
-/// Pairs of different labels, then of different splits, then near copies, then the rest; of every
-/// content one pair before any second one.
+/// Pairs of different labels, then of different splits, then near copies, then the rest; one pair
+/// of every content before any second one.
 fn worth_showing<'a>(content: &Content<'a>) -> Vec<&'a CopyTie> {
     let groups = Groups::of(content.splits.len(), content.ties.copies_by(Evidence::Near));
     let mut ties: Vec<&CopyTie> = content.ties.copies.iter().collect();

@@ -4,7 +4,7 @@ use report::{Cell, Column, Section, Table};
 use super::content::Content;
 use crate::policy::{Policy, Verdict};
 
-/// Every kind of finding, its policy, and what was left out.
+/// Every kind of finding, its policy, and the images left out.
 pub(super) fn section(content: &Content<'_>) -> Section {
     let table = Table {
         label: "Findings and their policy".into(),

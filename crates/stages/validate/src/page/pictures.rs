@@ -7,10 +7,10 @@ use report::{Cell, Column, Section, Table};
 
 use super::content::{Content, nothing};
 
-/// Pictures of each kind that are shown.
+/// Number of pictures shown of each kind.
 const SHOWN: usize = 18;
 
-/// Pictures with something odd about them.
+/// Unusual pictures.
 pub(super) fn section(content: &Content<'_>) -> Result<Section> {
     let odd = &content.findings.odd;
     let title = "Odd pictures";
@@ -106,7 +106,7 @@ fn gallery(
     })
 }
 
-/// At most [`SHOWN`] places, evenly from beginning to end.
+/// At most [`SHOWN`] positions, evenly from beginning to end.
 fn spread(places: &BTreeSet<usize>) -> Vec<usize> {
     let all: Vec<usize> = places.iter().copied().collect();
     let count = all.len().min(SHOWN);

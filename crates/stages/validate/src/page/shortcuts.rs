@@ -6,7 +6,7 @@ use shortcuts::BaselineReport;
 
 use super::content::Content;
 
-/// What baselines score that cannot know anything about tumours.
+/// The scores of baselines that cannot know anything about tumours.
 pub(super) fn section(content: &Content<'_>) -> Section {
     let verdict = &content.shortcuts.report.verdict;
     Section {
@@ -64,7 +64,7 @@ fn baselines(content: &Content<'_>) -> Table {
     }
 }
 
-/// How many images the baselines saw, of how many.
+/// How many images the baselines were fitted on, of how many.
 fn fitted_on(baselines: &[BaselineReport]) -> String {
     let of = baselines.iter().map(|it| it.fitted_on.of).max().unwrap_or(0);
     let fewer: Vec<String> = baselines
@@ -82,7 +82,7 @@ fn fitted_on(baselines: &[BaselineReport]) -> String {
     )
 }
 
-/// What baselines chose, and how.
+/// The choices of baselines, and how they were made.
 fn remarks(baselines: &[BaselineReport]) -> Markup {
     let remarks = || baselines.iter().filter_map(|it| Some((&it.looks_at, it.remark.as_ref()?)));
     html! {
@@ -103,7 +103,7 @@ fn kind(kind: BaselineKind) -> &'static str {
     }
 }
 
-/// How well each baseline tells each pair of classes apart.
+/// How well each baseline distinguishes each pair of classes.
 fn pairs(content: &Content<'_>) -> Markup {
     let verdict = &content.shortcuts.report.verdict;
     let mut names: Vec<String> = Vec::new();

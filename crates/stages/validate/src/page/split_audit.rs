@@ -2,7 +2,7 @@ use dataset::{AuditAmong, BaselineAudit, DrawnScores, ScoreDifference, SplitAudi
 use maud::html;
 use report::{Cell, Column, Section, Table};
 
-/// What the split does to the scores of simple baselines.
+/// The effect of the split on the scores of simple baselines.
 pub(super) fn section(audit: &SplitAudit) -> Section {
     Section {
         id: "split",
@@ -46,7 +46,7 @@ fn table(among: &AuditAmong) -> Table {
     let drawn = |it: &DrawnScores| Cell::from(format!("{:.3} ± {:.3}", it.mean, it.deviation));
     let flattery = |it: &ScoreDifference| {
         let text = format!("{:+.3} ({:+.3} to {:+.3})", it.value, it.low, it.high);
-        // A true minus: no line is broken after it.
+        // A real minus sign: lines are not broken after it.
         Cell::from(text.replace('-', "−"))
     };
     let row = |it: &BaselineAudit| {

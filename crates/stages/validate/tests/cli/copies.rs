@@ -31,7 +31,7 @@ fn copies_are_told_by_file_by_pixels_and_by_look() {
     let changed = project.add_as(Split::Test, "normal", "53.jpg", &turned);
     project.validate(&[]).success();
 
-    // The picture with index 1 stands in training already.
+    // The picture with index 1 is already in training.
     let leaks = &project.report()["leaks"];
     let normals = |evidence: &str| leaks[evidence]["test_images"]["normal"].clone();
     assert_eq!(normals("by_file"), 1);

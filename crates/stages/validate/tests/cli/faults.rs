@@ -1,4 +1,4 @@
-//! What cannot be validated, and what is left then.
+//! Input that cannot be validated, and the state afterwards.
 
 use std::fs;
 

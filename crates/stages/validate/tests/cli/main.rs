@@ -1,6 +1,6 @@
 //! The real program in temporary folders.
 
-// Always true here; it tells clippy that the helpers are test code too.
+// Always true here; it marks the helpers as test code for clippy.
 #![cfg(test)]
 
 mod copies;

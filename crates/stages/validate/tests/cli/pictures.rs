@@ -1,4 +1,4 @@
-//! What is odd about pictures, what tells classes apart without anatomy, and the page.
+//! Unusual pictures, classes that can be distinguished without anatomy, and the page.
 
 use std::fs;
 
@@ -63,11 +63,11 @@ fn a_window_of_its_own_gives_a_class_away_and_the_verdict_says_so() {
 
 #[test]
 fn a_split_that_parts_what_looks_alike_is_shown_beside_random_ones() {
-    // Four pictures of each patient, on a background of their own; the split keeps patients whole, and
-    // nobody says which patient a picture is of.
+    // Four pictures of each patient, on the patient's own background; the split keeps patients
+    // whole, but the patients are not recorded.
     let mut project = Project::new();
     for patient in 0..48_usize {
-        // A class that nothing else goes by.
+        // A class that depends on nothing else.
         let class = ["adenocarcinoma", "normal"][(patient * 7 % 16 + patient / 16) / 4 % 2];
         let split = if patient % 4 == 3 { Split::Test } else { Split::Train };
         for slice in 0..4 {

@@ -1,10 +1,10 @@
-//! What `validation.policy` makes of findings.
+//! The effect of `validation.policy` on findings.
 
 use dataset::{Exclusion, Split};
 
 use crate::project::{Project, picture, png, text_of};
 
-/// A training image, a copy of it for the test, and an image that is told twice.
+/// A training image, a copy of it in the test split, and an image that appears twice.
 fn with_a_leak() -> (Project, String, String) {
     let mut project = Project::of_pictures(20, 10);
     let bytes = png(&picture(5001));

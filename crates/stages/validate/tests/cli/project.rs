@@ -1,4 +1,4 @@
-//! What `ingest` leaves, in a temporary folder, and the real program.
+//! The output of `ingest`, in a temporary folder, and the real program.
 
 use std::fs;
 use std::io::Cursor;
@@ -51,12 +51,12 @@ impl Project {
         project
     }
 
-    /// Adds an image and gives its path in the manifest.
+    /// Adds an image and returns its path in the manifest.
     pub(crate) fn add(&mut self, split: Split, class: &str, number: usize, bytes: &[u8]) -> String {
         self.add_as(split, class, &format!("{number:04}.png"), bytes)
     }
 
-    /// Adds an image under a name of its own.
+    /// Adds an image under its own name.
     pub(crate) fn add_as(&mut self, split: Split, class: &str, name: &str, bytes: &[u8]) -> String {
         let path = format!("{split}/{class}/{name}");
         artifact::write_file(&self.image(&path), bytes).unwrap();
@@ -72,12 +72,12 @@ impl Project {
         path
     }
 
-    /// Says that `ingest` left a file out.
+    /// Records that `ingest` left a file out.
     pub(crate) fn add_unreadable(&mut self, path: &'static str) {
         self.unreadable.push(path);
     }
 
-    /// Says that `ingest` drew these splits itself.
+    /// Records that `ingest` drew these splits itself.
     pub(crate) fn drawn(&mut self, splits: &[Split]) {
         self.drawn = splits.to_vec();
     }
@@ -92,7 +92,7 @@ impl Project {
         fs::write(self.path("config.yaml"), text).unwrap();
     }
 
-    /// Sets a key of params.yaml that stands there with this value.
+    /// Changes a key of params.yaml that has this value.
     pub(crate) fn set(&self, from: &str, to: &str) {
         let path = self.path("params.yaml");
         let text = fs::read_to_string(&path).unwrap();
@@ -100,7 +100,7 @@ impl Project {
         fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
-    /// Writes what `ingest` leaves beside the images.
+    /// Writes the files of `ingest` beside the images.
     pub(crate) fn write_manifest(&self) {
         let folder = self.path(IMAGES);
         Manifest::new(&folder, self.records.clone()).write(&folder).unwrap();
@@ -117,13 +117,13 @@ impl Project {
         artifact::write_json(&folder.join("report.json"), &report).unwrap();
     }
 
-    /// Runs the program on what was added.
+    /// Runs the program on the added images.
     pub(crate) fn validate(&self, arguments: &[&str]) -> Assert {
         self.write_manifest();
         self.run(arguments)
     }
 
-    /// Runs the program on what is there.
+    /// Runs the program on the existing files.
     pub(crate) fn run(&self, arguments: &[&str]) -> Assert {
         self.command(arguments).assert()
     }
@@ -150,7 +150,7 @@ impl Project {
         artifact::read_json(&self.output("report.json")).unwrap()
     }
 
-    /// What the manifest says of an image.
+    /// The manifest's row of an image.
     pub(crate) fn validated(&self, path: &str) -> ValidatedRecord {
         self.manifest().by_path()[path].clone()
     }
@@ -159,7 +159,7 @@ impl Project {
         ValidatedManifest::read(&self.path(OUTPUT), &self.path(IMAGES)).unwrap()
     }
 
-    /// The policy of a kind of finding, how many were found, and the words for them.
+    /// The policy of a kind of finding, its count, and its text.
     pub(crate) fn finding(&self, name: &str) -> (u64, String) {
         let report = self.report();
         let findings = report["findings"].as_array().unwrap().clone();
@@ -168,7 +168,8 @@ impl Project {
     }
 }
 
-/// A round body of 192×192 pixels on black, with coarse and fine structure; every index another.
+/// A round body of 192×192 pixels on black, with coarse and fine structure; different for every
+/// index.
 pub(crate) fn picture(index: usize) -> GrayImage {
     let mut random = ChaCha8Rng::seed_from_u64(index as u64);
     let mut noise = |side: u32| {
@@ -196,7 +197,7 @@ pub(crate) fn encoded(picture: &GrayImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// What the program wrote to stdout and to stderr.
+/// The program's output on stdout and on stderr.
 pub(crate) fn text_of(assert: &Assert) -> (String, String) {
     let output = assert.get_output();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

@@ -23,8 +23,8 @@ fn splits_by<K: Ord>(
     splits
 }
 
-/// 40 different scans of two patients each in two classes, half of them for the test, and a mirrored
-/// copy of every fifth in the other split.
+/// 40 different scans of two patients each in two classes, half of them for the test, and a
+/// mirrored copy of every fifth in the other split.
 fn leaky() -> Project {
     let mut project = Project::of_pictures(30, 10);
     for number in 0..6 {
@@ -79,7 +79,7 @@ fn splits_that_ingest_drew_are_repaired_and_those_of_the_source_stay() {
     assert_eq!((moved(&project), project.finding("leaks").0), (0, 6));
     project.drawn(&Split::ALL);
     project.validate(&[]).success();
-    // Drawn anew as a whole, so that every split keeps its share.
+    // Drawn again as a whole, so that every split keeps its share.
     assert!(moved(&project) >= 6);
     assert_eq!(project.finding("leaks").0, 0);
 }

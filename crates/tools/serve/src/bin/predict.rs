@@ -1,4 +1,4 @@
-//! Predictions of a folder of images: see `serve::offline`.
+//! Predictions for a folder of images: see `serve::offline`.
 
 use std::process::ExitCode;
 

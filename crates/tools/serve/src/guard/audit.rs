@@ -1,10 +1,10 @@
-//! A row for whatever is asked of an administrator's routes, whether it was allowed or not.
+//! Writes a row for every request to an administrator's route, whether it was allowed or not.
 //!
-//! The row of what changes something is there before it is done, as `begun`, and says afterwards how
-//! it ended: no change without its row, even when the client hangs up or the server is killed.
+//! The row of a change is written before the change, as `begun`, and gets its outcome afterwards:
+//! there is no change without its row, even when the client hangs up or the server is killed.
 //!
-//! Whoever has no key that is known here, or comes too often, gets no row, or they could fill the
-//! disk; they are in the log.
+//! A caller without a known key, or with too many requests, gets no row, because such callers could
+//! fill the disk; they are in the log.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use crate::guard::request_id;
 use crate::own_task::OwnTasks;
 use crate::records::Records;
 
-/// How a row that is not closed yet says that it ended.
+/// The outcome of a row that is not closed yet.
 const BEGUN: &str = "begun";
 
-/// Does what was asked in a task of its own, with a row before it and after it. Where the row cannot
-/// be written nothing is done; where it cannot be closed the answer says so.
+/// Handles the request in its own task, with a row before it and after it. If the row cannot be
+/// written nothing is done; if it cannot be closed the answer reports this.
 pub(crate) async fn accompany(
     records: Arc<Records>,
     own_tasks: &OwnTasks,
@@ -48,7 +48,7 @@ pub(crate) async fn accompany(
     done.await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// A row on its way into the store.
+/// A row that is being written.
 struct Row {
     entry: AuditEntry,
     id: Option<AuditId>,

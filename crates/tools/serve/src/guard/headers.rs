@@ -1,11 +1,11 @@
-//! Headers that keep browsers from doing what nobody meant.
+//! Headers that prevent harmful actions of browsers.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Only what this server itself sends may run, and nobody may frame it.
+/// Only scripts of this server may run, and no page may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; \
                       manifest-src 'self'; form-action 'none'; base-uri 'none'; \
@@ -32,7 +32,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// A year.
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
-/// Adds them to every answer; `Strict-Transport-Security` where the server speaks TLS.
+/// Adds them to every answer; `Strict-Transport-Security` if the server uses TLS.
 pub(crate) async fn layer(is_tls: bool, request: Request, next: Next) -> Response {
     let is_docs = request.uri().path().starts_with("/docs");
     let mut response = next.run(request).await;
@@ -46,7 +46,7 @@ pub(crate) async fn layer(is_tls: bool, request: Request, next: Next) -> Respons
         let value = HeaderValue::from_static(STRICT_TRANSPORT);
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
-    // Answers are about a patient's image, or about now.
+    // Answers are about a patient's image, or about the present state.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Identifies callers, and what they may do.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,37 +11,37 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{Code, Failure};
 
-/// What every key begins with, so that one that leaks is recognised.
+/// The prefix of every key, by which a leaked one is recognised.
 const PREFIX: &str = "hk_";
 
 /// Random bytes of a key.
 const KEY_BYTES: usize = 32;
 
-/// Whoever sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
-    /// The key's name; `local` where there are no keys.
+    /// The key's name; `local` if there are no keys.
     pub(crate) name: String,
     pub(crate) role: Role,
-    /// Whose share of what there is they take: the key's, or without keys their address's.
+    /// Whose share of the limits they use: the key's, or without keys their address's.
     pub(crate) counted_as: String,
 }
 
-/// The keys that are known, as digests. They are random, not chosen by people, so that a plain
-/// SHA-256 cannot be reversed by trying words. They may change while the server runs.
+/// The known keys, as digests. They are random, not chosen by people, so that a plain SHA-256
+/// cannot be reversed by trying words. They may change while the server runs.
 #[derive(Debug)]
 pub(crate) struct Keys {
     known: RwLock<Arc<[(Digest, Caller)]>>,
-    /// Once a key was needed, one is, even when all were taken away: fewer keys never let more
+    /// Once a key was needed, keys stay needed, even if all are removed: fewer keys never let more
     /// people in.
     needed: AtomicBool,
 }
 
 impl Keys {
-    /// Those of the configuration but for those that were revoked.
+    /// The keys of the configuration, without revoked ones.
     ///
     /// # Errors
-    /// When a digest is none.
+    /// When a digest is invalid.
     pub(crate) fn new(keys: &[ApiKeyConfig], revoked: &[Digest]) -> anyhow::Result<Self> {
         Ok(Self {
             known: RwLock::new(known(keys, revoked)?),
@@ -49,10 +49,10 @@ impl Keys {
         })
     }
 
-    /// From now on these are known, and no others. Says how many there are.
+    /// Replaces the known keys. Returns their number.
     ///
     /// # Errors
-    /// When a digest is none; those before then stay.
+    /// When a digest is invalid; the keys before then stay.
     pub(crate) fn replace(
         &self,
         keys: &[ApiKeyConfig],
@@ -65,12 +65,12 @@ impl Keys {
         Ok(count)
     }
 
-    /// Whether anybody needs a key.
+    /// Whether callers need a key.
     pub(crate) fn are_needed(&self) -> bool {
         self.needed.load(Ordering::Acquire)
     }
 
-    /// Whether there are others beside whoever calls. Without keys this machine alone is served.
+    /// Whether there are other callers. Without keys only this machine is served.
     pub(crate) fn are_several(&self) -> bool {
         self.known().len() > 1
     }
@@ -79,8 +79,8 @@ impl Keys {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Who sent a request with these headers, from this address. Without any keys the caller may do everything: the
-    /// server then listens to this machine alone.
+    /// The sender of a request with these headers, from this address. Without keys the caller may
+    /// do everything: the server then listens only to this machine.
     ///
     /// # Errors
     /// When a key is needed and is missing or unknown.
@@ -94,7 +94,7 @@ impl Keys {
             return Err(Failure::new(Code::Unauthorised, message));
         };
         let digest = Digest::of(key.as_bytes());
-        // Every key is compared, so that the time does not tell which one it was.
+        // Every key is compared, so that the time does not reveal which one matched.
         let mut found = None;
         for (known, caller) in self.known().iter() {
             if bool::from(known.as_bytes().ct_eq(digest.as_bytes())) {
@@ -119,7 +119,7 @@ fn known(keys: &[ApiKeyConfig], revoked: &[Digest]) -> anyhow::Result<Arc<[(Dige
 
 impl Caller {
     /// # Errors
-    /// When the caller's role does not reach so far.
+    /// When the caller's role is not sufficient.
     pub(crate) fn may(&self, role: Role) -> Result<(), Failure> {
         if self.role >= role {
             return Ok(());
@@ -134,7 +134,7 @@ impl Caller {
     }
 }
 
-/// The role as it stands in config.yaml.
+/// The role's name in config.yaml.
 pub(crate) fn name_of(role: Role) -> &'static str {
     match role {
         Role::Predict => "predict",
@@ -152,7 +152,7 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()))
 }
 
-/// A new key and its digest. The key comes from a generator made for secrets.
+/// A new key and its digest. The key comes from a cryptographic generator.
 pub(crate) fn generate() -> (String, Digest) {
     let mut key = PREFIX.to_owned();
     for byte in rand::random::<[u8; KEY_BYTES]>() {

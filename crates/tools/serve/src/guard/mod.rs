@@ -1,5 +1,5 @@
-//! What stands between a request and its answer: an id, where it comes from, a key, a rate, safe
-//! headers, and a net under whatever panics.
+//! The layers between a request and its answer: an id, the origin, a key, a rate limit, safe
+//! headers, and a handler for panics.
 
 pub(crate) mod audit;
 pub(crate) mod headers;

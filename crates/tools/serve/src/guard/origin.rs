@@ -1,9 +1,9 @@
-//! Whether a browser was sent here by the page of somebody else.
+//! Detects requests that another site's page made a browser send.
 //!
-//! Without keys, whoever is on this machine may do everything, and so may every web page that a
-//! browser on this machine shows, unless it is told apart. Two ways lead here: a form or a script
-//! that posts to `http://127.0.0.1:8080` (cross-site request forgery, told by `Origin`), and a name
-//! of a stranger's that suddenly means 127.0.0.1 (DNS rebinding, told by `Host`).
+//! Without keys, every user of this machine may do everything, and so might every web page in a
+//! browser on this machine, unless its requests are detected. There are two ways: a form or a
+//! script that posts to `http://127.0.0.1:8080` (cross-site request forgery, detected by `Origin`),
+//! and a foreign host name that suddenly resolves to 127.0.0.1 (DNS rebinding, detected by `Host`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use services::ServeConfig;
 use crate::error::{Code, Failure};
 use crate::guard::keys::Keys;
 
-/// Lets through what this server's own page, an allowed one, or a program sends.
+/// Accepts requests of this server's own page, an allowed origin, or a program.
 pub(crate) async fn layer(
     State((keys, settings)): State<(Arc<Keys>, Arc<ServeConfig>)>,
     request: Request,
@@ -30,7 +30,7 @@ pub(crate) async fn layer(
     }
 }
 
-/// `is_open`: no keys protect the server, so that names of strangers must.
+/// `is_open`: no keys protect the server, so foreign host names must be rejected.
 fn check(request: &Request, is_open: bool, allowed: &[String]) -> Result<(), Failure> {
     let host = host_of(request);
     if is_open && !host.as_ref().is_some_and(is_this_machine) {
@@ -58,10 +58,10 @@ fn check(request: &Request, is_open: bool, allowed: &[String]) -> Result<(), Fai
     Err(Failure::new(Code::Forbidden, message))
 }
 
-/// The host that the client believes to talk to, with the port.
+/// The host that the client addresses, with the port.
 fn host_of(request: &Request) -> Option<Authority> {
     let named = || text(request, &header::HOST)?.parse().ok();
-    // HTTP/2 says it as a part of the address.
+    // HTTP/2 sends it as a part of the address.
     request.uri().authority().cloned().or_else(named)
 }
 
@@ -73,7 +73,7 @@ fn is_this_machine(host: &Authority) -> bool {
 }
 
 fn text<'a>(request: &'a Request, name: &HeaderName) -> Option<&'a str> {
-    // What is not text is no origin of anybody's.
+    // A value that is not text is not a valid origin.
     request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
 }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::{Code, Failure};
 
-/// What a request that panicked gets.
+/// The answer to a request that panicked.
 #[expect(clippy::needless_pass_by_value, reason = "what the layer calls it with")]
 pub(crate) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -1,4 +1,4 @@
-//! So many requests a minute from one caller.
+//! Limits the requests a minute from one caller.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,28 +8,28 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::error::{Code, Failure};
 
-/// Callers beyond which those that have been quiet are forgotten.
+/// Above this number of callers, those without recent requests are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// Requests a minute from one address for what needs no key, where fewer are allowed with one.
+/// Requests a minute from one address to routes without a key, if fewer are allowed with one.
 const OPEN: u32 = 3000;
 
-/// Counts requests of each caller by the generic cell rate algorithm: a minute's worth may come at
-/// once, then they must keep to the rate.
+/// Counts requests of each caller by the generic cell rate algorithm: the requests of a minute may
+/// come at once, then they must keep to the rate.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     limiter: Option<DefaultKeyedRateLimiter<String>>,
 }
 
 impl RateLimit {
-    /// `requests_per_minute` 0 lets everything through.
+    /// With `requests_per_minute` 0 there is no limit.
     pub(crate) fn new(requests_per_minute: u32) -> Self {
         let quota = NonZeroU32::new(requests_per_minute).map(Quota::per_minute);
         Self { limiter: quota.map(RateLimiter::keyed) }
     }
 
-    /// For what needs no key: the page, its files, the API's description. A page is some seventy
-    /// files, and many people may come through one proxy.
+    /// For routes without a key: the page, its files, the API's description. A page has some
+    /// seventy files, and many people may come through one proxy.
     pub(crate) fn of_open(requests_per_minute: u32) -> Self {
         Self::new(if requests_per_minute == 0 { 0 } else { requests_per_minute.max(OPEN) })
     }
@@ -37,7 +37,7 @@ impl RateLimit {
     /// Counts a request.
     ///
     /// # Errors
-    /// When the caller sends too many; it says when to come again.
+    /// When the caller sends too many; it contains the time to wait.
     pub(crate) fn count(&self, caller: &str) -> Result<(), Failure> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         if limiter.len() > REMEMBERED {

@@ -1,5 +1,5 @@
-//! Keys that change while the server runs: on SIGHUP those of config.yaml, and soon after `serve key
-//! --revoke` without any signal.
+//! Keys that change while the server runs: on SIGHUP the keys of config.yaml are read, and soon
+//! after `serve key --revoke` the revoked ones, without a signal.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::guard::keys::Keys;
 use crate::guard::revoked;
 
-/// How soon a key that was taken back is no longer let in.
+/// How soon a revoked key is rejected.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// What asks for the keys to be read again.
+/// The reasons to read the keys again.
 #[derive(Debug)]
 pub(crate) struct KeyWatch {
     hang_up: Signal,
@@ -23,16 +23,16 @@ pub(crate) struct KeyWatch {
 }
 
 impl KeyWatch {
-    /// From now on SIGHUP ends the process no more.
+    /// From now on SIGHUP no longer ends the process.
     ///
     /// # Errors
-    /// When the system lets no signal be listened for.
+    /// When the system does not allow handling the signal.
     pub(crate) fn start(config: PathBuf) -> Result<Self> {
         let hang_up = signal(SignalKind::hangup()).context("listen for signals")?;
         Ok(Self { hang_up, config })
     }
 
-    /// Reads them again whenever there is a reason to, for as long as the server runs.
+    /// Reads them again whenever there is a reason, as long as the server runs.
     pub(crate) async fn keep_reading(mut self, keys: Arc<Keys>, folder: PathBuf) {
         let mut known = revoked::changed_at(&folder);
         let mut ticks = tokio::time::interval(BETWEEN_LOOKS);

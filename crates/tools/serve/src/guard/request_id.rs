@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// The header's name.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// More than this of a client's own id is not taken.
+/// A client's own id is not accepted above this length.
 const LONGEST: usize = 64;
 
 tokio::task_local! {
@@ -21,12 +21,12 @@ pub(crate) fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Work of this request that another task does: it has the request's id too.
+/// Work of this request in another task: it has the request's id too.
 pub(crate) fn of_this<F: Future>(work: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(current().unwrap_or_default(), work)
 }
 
-/// Gives the request an id, or takes the client's own where it is a plain one.
+/// Gives the request an id, or uses the client's own if it is a plain one.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let own = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
     let id =

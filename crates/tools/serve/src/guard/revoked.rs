@@ -1,4 +1,4 @@
-//! Keys that were taken back, until they leave config.yaml: `revoked-keys.json` in `serve.folder`.
+//! Revoked keys, until they are removed from config.yaml: `revoked-keys.json` in `serve.folder`.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,15 +8,15 @@ use artifact::Digest;
 
 const FILE: &str = "revoked-keys.json";
 
-/// Where the list is kept.
+/// The path of the list.
 pub(crate) fn path_in(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
-/// The digests of all keys that were taken back.
+/// The digests of all revoked keys.
 ///
 /// # Errors
-/// When the list is there and cannot be read: then nobody knows who may come in.
+/// When the list exists and cannot be read: then it is unknown which keys are valid.
 pub(crate) fn read(folder: &Path) -> Result<Vec<Digest>> {
     let path = path_in(folder);
     if !path.exists() {
@@ -25,7 +25,7 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<Digest>> {
     artifact::read_json(&path).context("read which keys were revoked")
 }
 
-/// Takes a key back. Says whether it was not yet.
+/// Revokes a key. Returns whether it was valid before.
 ///
 /// # Errors
 /// When the list cannot be read or written.
@@ -39,7 +39,7 @@ pub(crate) fn add(folder: &Path, digest: Digest) -> Result<bool> {
     Ok(true)
 }
 
-/// When the list was last changed.
+/// The time of the list's last change.
 pub(crate) fn changed_at(folder: &Path) -> Option<SystemTime> {
     std::fs::metadata(path_in(folder)).ok()?.modified().ok()
 }

@@ -1,4 +1,4 @@
-//! The key of a request, and whether its role reaches so far.
+//! Checks the key of a request, and whether its role is sufficient.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use crate::guard::rate::RateLimit;
 use crate::own_task::OwnTasks;
 use crate::records::Records;
 
-/// Who may come in, and how often.
+/// Who may call, and how often.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) keys: Arc<Keys>,
     pub(crate) rate: RateLimit,
-    /// Of what needs no key.
+    /// For routes without a key.
     pub(crate) open_rate: RateLimit,
-    /// Where it is written down what administrators ask.
+    /// The record of requests to administrators' routes.
     pub(crate) records: Arc<Records>,
     pub(crate) own_tasks: Arc<OwnTasks>,
 }
 
-/// Lets requests of a role through, counts them, and tells the handler whose they are. Whatever is
-/// asked of an administrator's routes is written down, what a role does not allow as well.
+/// Accepts requests of a role, counts them, and passes the caller to the handler. Every request to
+/// an administrator's route is recorded, including those that a role does not allow.
 pub(crate) async fn layer(
     State((guard, role)): State<(Arc<Guard>, Role)>,
     mut request: Request,
@@ -51,7 +51,7 @@ pub(crate) async fn layer(
     }
 }
 
-/// Counts what needs no key, by address.
+/// Counts requests to routes without a key, by address.
 pub(crate) async fn open_layer(
     State(guard): State<Arc<Guard>>,
     request: Request,
@@ -63,13 +63,13 @@ pub(crate) async fn open_layer(
     }
 }
 
-/// Who sent a request, if they may send one now.
+/// The sender of a request, if they may send one now.
 fn identify(guard: &Guard, request: &Request) -> Result<Caller, Failure> {
     let address = address_of(request.extensions());
     let caller = match guard.keys.caller(request.headers(), &address) {
         Ok(caller) => caller,
         Err(refused) => {
-            // Whoever tries keys is counted too.
+            // Attempts with wrong keys are counted too.
             guard.rate.count(&address)?;
             return Err(refused);
         }

@@ -1,10 +1,10 @@
-//! Which connections are open, which of them are silent, and how many there may be.
+//! The open connections, which of them are idle, and their limit.
 //!
-//! A connection is busy while a request on it is worked on, or its answer is being made. One that
-//! is not busy and moves nothing is closed after `serve.idle_seconds`, counted from its first byte
-//! or from before it: a client that connects and says nothing is no different from one that has
-//! nothing more to say. Where as many are open as may be, the one that was silent longest makes
-//! room for the next.
+//! A connection is busy while the server processes a request on it or makes its answer. A
+//! connection that is not busy and transfers nothing is closed after `serve.idle_seconds`, even
+//! before its first byte: a client that connects and sends nothing is treated like one that has
+//! finished. If the limit is reached, the connection that was idle longest is closed for the next
+//! one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-/// Bytes of answers that must go out before a client counts as one that takes them.
+/// Bytes of answers that must be sent before a client counts as reading them.
 const PROGRESS_BYTES: usize = 16 * 1024;
 
-/// The log tells of closed connections no oftener than this.
+/// The log reports closed connections at most this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// All connections that are open.
@@ -38,24 +38,24 @@ struct Open {
 #[derive(Debug)]
 pub(crate) struct Connection {
     state: Mutex<State>,
-    /// Told when it is to make room.
+    /// Notified when it must be closed for another one.
     leave: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Requests that are worked on.
+    /// Requests being processed.
     busy: usize,
-    /// When something last happened.
+    /// The time of the last activity.
     since: Instant,
-    /// Bytes of answers that went out since then.
+    /// Bytes of answers sent since then.
     written: usize,
-    /// Bytes of answers that are still to go out. Others do not count: a client of HTTP/2 can have
-    /// as many as it likes by asking for signs of life.
+    /// Bytes of answers that are still to be sent. Other bytes do not count: a client of HTTP/2 can
+    /// request as many as it likes with pings.
     owed: usize,
 }
 
-/// A connection among the others, until this is dropped.
+/// A connection on the list, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     connections: Arc<Connections>,
@@ -64,7 +64,7 @@ pub(crate) struct OpenConnection {
 }
 
 impl Connections {
-    /// So many may be open at a time.
+    /// At most this many may be open at a time.
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -75,8 +75,8 @@ impl Connections {
         })
     }
 
-    /// One more. Where there are as many as may be, the one that was silent longest is closed for
-    /// it; `None` where every one of them is busy.
+    /// Adds one. If the limit is reached, the connection that was idle longest is closed for it;
+    /// `None` if all of them are busy.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<OpenConnection> {
         let mut open = self.lock();
         if open.by_number.len() >= self.most {
@@ -100,18 +100,18 @@ impl Connections {
         Some(OpenConnection { connections: Arc::clone(self), number, connection })
     }
 
-    /// Until none is open any more.
+    /// Waits until none is open.
     pub(crate) async fn all_ended(&self) {
-        // The sender is this value's own, so that waiting cannot fail.
+        // This value owns the sender, so that waiting cannot fail.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    /// How many are open.
+    /// Number of open connections.
     pub(crate) fn len(&self) -> usize {
         self.lock().by_number.len()
     }
 
-    /// One was closed since it was silent.
+    /// Records that one was closed because it was idle.
     pub(crate) fn was_silent(&self, limit: Duration) {
         if let Some(count) = self.silent.count() {
             tracing::info!(
@@ -151,13 +151,13 @@ impl Connection {
         Self { state: Mutex::new(state), leave: Notify::new() }
     }
 
-    /// A request is worked on, until what this returns is dropped.
+    /// Marks a request as being processed, until the returned guard is dropped.
     pub(crate) fn busy(self: &Arc<Self>) -> BusyGuard {
         self.change(|state| state.busy += 1);
         BusyGuard { connection: Arc::clone(self), is_busy: true }
     }
 
-    /// So many bytes went out.
+    /// Records that this many bytes were sent.
     pub(crate) fn wrote(&self, bytes: usize) {
         let mut state = self.lock();
         let of_answers = bytes.min(state.owed);
@@ -169,7 +169,7 @@ impl Connection {
         }
     }
 
-    /// Until nothing has happened for so long.
+    /// Waits until there was no activity for this long.
     pub(crate) async fn silent(&self, limit: Duration) {
         loop {
             let left = {
@@ -183,7 +183,7 @@ impl Connection {
         }
     }
 
-    /// Until it is to make room for another.
+    /// Waits until it must be closed for another one.
     pub(crate) async fn must_leave(&self) {
         self.leave.notified().await;
     }
@@ -200,7 +200,7 @@ impl Connection {
     }
 }
 
-/// Keeps a connection from counting as silent.
+/// Prevents a connection from counting as idle.
 #[derive(Debug)]
 pub(crate) struct BusyGuard {
     connection: Arc<Connection>,
@@ -208,14 +208,14 @@ pub(crate) struct BusyGuard {
 }
 
 impl BusyGuard {
-    /// A piece of an answer is there for the client, of so many bytes.
+    /// A part of an answer, of this many bytes, is ready for the client.
     pub(crate) fn made(&mut self, bytes: usize) {
         self.set(false);
         self.connection.change(|state| state.owed = state.owed.saturating_add(bytes));
     }
 
-    /// Whether the server has something to do. Where it has not, the client is to take what there
-    /// is.
+    /// Sets whether the server is working. If it is not, the client is expected to read the ready
+    /// parts.
     pub(crate) fn set(&mut self, is_busy: bool) {
         if self.is_busy != is_busy {
             self.is_busy = is_busy;
@@ -232,12 +232,12 @@ impl Drop for BusyGuard {
     }
 }
 
-/// How often something happened since it was told of last.
+/// How often an event happened since it was last logged.
 #[derive(Debug, Default)]
 struct Tally(Mutex<(usize, Option<Instant>)>);
 
 impl Tally {
-    /// Counts once more; says how often it was where it is to be told.
+    /// Counts an event; returns the count when it is to be logged.
     fn count(&self) -> Option<usize> {
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tally.0 += 1;

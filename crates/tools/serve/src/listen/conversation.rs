@@ -24,11 +24,11 @@ use tower_service::Service;
 use crate::listen::connections::{BusyGuard, Connection, OpenConnection};
 use crate::listen::listening::Listening;
 
-/// The longest that a client may take to agree on keys.
+/// The longest time for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Answers what comes on a connection, until the client ends it, it is silent for too long, has to
-/// make room, or the server stops.
+/// Answers requests on a connection until the client ends it, it is idle for too long, it must be
+/// closed for another one, or the server stops.
 pub(super) async fn hold(
     stream: TcpStream,
     peer: SocketAddr,
@@ -39,7 +39,7 @@ pub(super) async fn hold(
 ) {
     let connection = Arc::clone(&entered.connection);
     let idle = Duration::from_secs_f64(listening.settings.idle_seconds);
-    // Answers are small and wanted at once.
+    // Answers are small and needed at once.
     let _ = stream.set_nodelay(true);
     let stream = Watched { stream, connection: Arc::clone(&connection) };
     let talk = async {
@@ -59,7 +59,7 @@ pub(super) async fn hold(
     drop(entered);
 }
 
-/// HTTP/1 or HTTP/2, as the client begins.
+/// HTTP/1 or HTTP/2, depending on the client's first bytes.
 async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: SocketAddr,
@@ -82,7 +82,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     });
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(serving);
-    // Clients break off as they like; there is nobody to tell.
+    // Clients may break off at any time; there is nobody to report it to.
     tokio::select! {
         _ = serving.as_mut() => return,
         () = listening.lifecycle.stopped() => serving.as_mut().graceful_shutdown(),
@@ -90,8 +90,8 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let _ = serving.await;
 }
 
-/// An answer's body. While the server makes a piece of it, the connection is busy; once a piece is
-/// there, the client has to take it.
+/// An answer's body. While the server makes a part of it, the connection is busy; once a part is
+/// ready, the client is expected to read it.
 struct Answer {
     body: Body,
     busy: BusyGuard,

@@ -5,7 +5,7 @@ use services::ServeConfig;
 use crate::lifecycle::Lifecycle;
 use crate::listen::connections::Connections;
 
-/// What connections share.
+/// The data that connections share.
 #[derive(Debug, Clone)]
 pub(crate) struct Listening {
     pub(crate) settings: Arc<ServeConfig>,

@@ -1,4 +1,4 @@
-//! The socket: plain or TLS, patient with slow clients only so far, and stopped gently.
+//! The socket: plain or TLS, with limits for slow clients, and a graceful stop.
 
 pub(crate) mod connections;
 mod conversation;
@@ -24,19 +24,20 @@ pub(crate) use crate::listen::stop::{StopSignals, grace};
 
 use crate::listen::listening::Listening;
 
-/// Files that the server needs beside its connections: the database, the model, images.
+/// Number of files that the server needs beside its connections: the database, the model, images.
 const OTHER_FILES: usize = 64;
 
-/// However few files may be open, so many connections are tried.
+/// At least this many connections are allowed, however low the limit on open files is.
 const FEWEST_CONNECTIONS: usize = 8;
 
-/// After an `accept` that failed, as it does when no more files may be open.
+/// The pause after a failed `accept`, which happens when no more files may be open.
 const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
 
-/// Binds, so that a port in use is told before anything else is done, and the port of `:0` is known.
+/// Binds, so that a port in use is reported before anything else is done, and the port of `:0` is
+/// known.
 ///
 /// # Errors
-/// When the address is taken or not this machine's, or would let strangers in.
+/// When the address is in use or not this machine's, or would admit other machines without keys.
 pub(crate) fn bind(config: &ServeConfig) -> Result<TcpListener> {
     let address = config.address;
     if config.keys.is_empty() && !address.ip().is_loopback() {
@@ -79,7 +80,7 @@ fn acceptor(files: &TlsConfig) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(settings)))
 }
 
-/// Whoever reads the key can be this server.
+/// Warns if others can read the key, since they could then impersonate this server.
 fn warn_of_readers(key: &Path) {
     const EVERYBODY: u32 = 0o007;
     if std::fs::metadata(key).is_ok_and(|file| file.mode() & EVERYBODY != 0) {
@@ -91,7 +92,7 @@ fn warn_of_readers(key: &Path) {
     }
 }
 
-/// Answers until the process is asked to stop, then ends what is in flight.
+/// Answers requests until the process is asked to stop, then finishes running ones.
 ///
 /// # Errors
 /// When the socket fails.
@@ -120,7 +121,7 @@ pub(crate) async fn run(
             tokio::spawn(conversation::hold(stream, peer, tls, router, listening, entered));
         }
     }
-    // Whoever comes now is refused, and does not wait.
+    // New connections are refused now, and do not wait.
     drop(listener);
     let patience = stop::for_requests(grace(&listening.settings));
     if tokio::time::timeout(patience, listening.connections.all_ended()).await.is_err() {
@@ -130,7 +131,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// As many connections as the settings say, or fewer where the system allows fewer files.
+/// The configured number of connections, or fewer if the system allows fewer files.
 pub(crate) fn most_connections(config: &ServeConfig) -> usize {
     let wanted = config.limits.connections;
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -145,7 +146,7 @@ pub(crate) fn most_connections(config: &ServeConfig) -> usize {
     wanted.min(possible)
 }
 
-/// Lets the process have as many files open as the system allows: each connection is one.
+/// Raises the limit on open files to the system's maximum: each connection is one.
 pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

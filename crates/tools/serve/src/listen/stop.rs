@@ -1,4 +1,4 @@
-//! Being asked to stop.
+//! Requests to stop.
 
 use std::process;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::lifecycle::Lifecycle;
 use crate::training::Training;
 
-/// The signals that ask the process to stop: SIGTERM and Ctrl-C. From when this exists, neither ends
+/// The signals that ask the process to stop: SIGTERM and Ctrl-C. While this exists, neither ends
 /// the process by itself.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
@@ -23,7 +23,7 @@ pub(crate) struct StopSignals {
 
 impl StopSignals {
     /// # Errors
-    /// When the system lets no signal be listened for.
+    /// When the system does not allow handling the signals.
     pub(crate) fn listen() -> Result<Self> {
         let of = |kind| signal(kind).context("listen for signals");
         Ok(Self {
@@ -32,8 +32,8 @@ impl StopSignals {
         })
     }
 
-    /// When one comes, no more requests are taken, what streams ends, and a training is ended; what
-    /// is in flight gets `serve.shutdown_seconds`. Returns by when it must have ended.
+    /// After a signal no more requests are accepted, streams are ended, and a training is ended;
+    /// running requests have `serve.shutdown_seconds`. Returns the deadline for them.
     pub(crate) async fn obey(
         mut self,
         grace: Duration,
@@ -58,13 +58,13 @@ pub(crate) fn grace(settings: &ServeConfig) -> Duration {
     Duration::from_secs_f64(settings.shutdown_seconds)
 }
 
-/// What of it requests in flight get: the rest is for closing the store.
+/// The part of it for running requests: the rest is for closing the store.
 pub(super) fn for_requests(grace: Duration) -> Duration {
     grace.saturating_sub((grace / 4).min(Duration::from_secs(1)))
 }
 
-/// Ends the process after the grace period, whatever still decodes, waits or streams: threads
-/// cannot be told to end. What was acknowledged is on the disk.
+/// Ends the process after the grace period, even if work, waits or streams remain: threads cannot
+/// be ended. Acknowledged data is on the disk.
 fn end_at(grace: Duration) {
     let end = move || {
         thread::sleep(grace);

@@ -1,8 +1,9 @@
 //! The thread that owns the networks.
 //!
-//! It takes whoever waits, up to a batch, and never waits for more: a lone request is answered at
-//! once, and under load batches fill by themselves. A request names the model it was prepared for,
-//! so that a model can be replaced between two batches and no answer mixes two.
+//! It takes the waiting images, up to a batch, and never waits for more: a single request is
+//! answered at once, and under load batches fill by themselves. A request names the model it was
+//! prepared for, so that a model can be replaced between two batches and no answer mixes two
+//! models.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,10 +20,10 @@ use crate::model::served::ServedModel;
 /// Why the model has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
-    /// It was not reached before the request's deadline.
+    /// It was not processed before the request's deadline.
     #[error("the deadline of the request passed before its turn came")]
     Late,
-    /// libtorch refused, or the thread panicked.
+    /// libtorch failed, or the thread panicked.
     #[error("the network cannot run: {0}")]
     Failed(String),
     /// The server is stopping.
@@ -30,28 +31,28 @@ pub(crate) enum EngineError {
     Stopped,
 }
 
-/// One image on its way to the model.
+/// One image to be processed.
 #[derive(Debug)]
 pub(crate) struct Job {
     /// The model that it was prepared for.
     pub(crate) model: Arc<ServedModel>,
     /// The image, `[3, S, S]`.
     pub(crate) planes: Vec<f32>,
-    /// Whether it is also asked where the model looked.
+    /// Whether to compute where the model looked, too.
     pub(crate) explain: bool,
-    /// After which nobody wants the answer.
+    /// The answer is not needed after this.
     pub(crate) deadline: Instant,
 }
 
-/// What the model saw in an image.
+/// The model's output for an image.
 #[derive(Debug)]
 pub(crate) struct EngineOutput {
     pub(crate) output: ModelOutput,
-    /// Grad-CAM of the most probable class, where it was asked for.
+    /// Grad-CAM of the most probable class, if requested.
     pub(crate) heatmap: Option<Heatmap>,
-    /// From being queued until the batch began.
+    /// The time in the queue, until the batch began.
     pub(crate) wait: Duration,
-    /// The batch's time.
+    /// The duration of the batch.
     pub(crate) inference: Duration,
     /// Images in the batch.
     pub(crate) batch: usize,
@@ -64,7 +65,7 @@ enum Order {
     Install { served: Arc<ServedModel>, model: Box<Model>, done: oneshot::Sender<()> },
 }
 
-/// The way to the thread. Dropping the last one ends it when the queue is empty.
+/// A handle to the thread. Dropping the last one ends it when the queue is empty.
 #[derive(Debug)]
 pub(crate) struct Engine {
     orders: Mutex<Option<Sender<Order>>>,
@@ -90,7 +91,8 @@ impl Engine {
         Ok(Self { orders: Mutex::new(Some(orders)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// Asks what the model sees in an image. Dropping the future takes the image out of the queue.
+    /// Requests the model's output for an image. Dropping the future removes the image from the
+    /// queue.
     ///
     /// # Errors
     /// When the deadline passed, the network failed, or the server is stopping.
@@ -100,7 +102,7 @@ impl Engine {
         answer.await.unwrap_or(Err(EngineError::Stopped))
     }
 
-    /// Hands the thread another model. It keeps those that requests still name.
+    /// Gives the thread another model. It keeps those that requests still need.
     ///
     /// # Errors
     /// When the server is stopping.
@@ -114,7 +116,7 @@ impl Engine {
         installed.await.map_err(|_| EngineError::Stopped)
     }
 
-    /// Takes no more, ends what is queued, and waits for the thread.
+    /// Accepts no more, finishes the queue, and waits for the thread.
     pub(crate) fn stop(&self) {
         drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -130,13 +132,13 @@ impl Engine {
     }
 }
 
-/// What the thread owns.
+/// The data that the thread owns.
 struct Owner {
     models: Vec<(Arc<ServedModel>, Model)>,
     batch_images: usize,
 }
 
-/// A request that is still wanted.
+/// A request whose answer is still needed.
 struct Waiting {
     job: Job,
     queued: Instant,
@@ -173,7 +175,7 @@ impl Owner {
         }
     }
 
-    /// Answers images of one model.
+    /// Processes images of one model.
     fn answer(&self, images: Vec<Waiting>) {
         let Some(first) = images.first() else { return };
         let wanted = &first.job.model;
@@ -204,7 +206,7 @@ impl Owner {
         }
     }
 
-    /// Drops models that only this thread still knows.
+    /// Drops models that only this thread still references.
     fn forget_unused(&mut self) {
         self.models.retain(|(served, _)| Arc::strong_count(served) > 1);
     }
@@ -227,7 +229,7 @@ fn look(model: &Model, images: &[Waiting]) -> Result<SeenByModel, String> {
     both.collect()
 }
 
-/// Requests of the same model together, in order.
+/// Groups requests of the same model, in order.
 fn by_model(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
     let mut groups: Vec<Vec<Waiting>> = Vec::new();
     for waiting in batch {

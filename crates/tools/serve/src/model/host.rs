@@ -1,4 +1,4 @@
-//! The model that answers, with what it takes to let another one answer.
+//! The served model, with the parts needed to replace it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use tokio::sync::Mutex;
 use crate::model::engine::Engine;
 use crate::model::shelf::Shelf;
 
-/// What is asked about images, and exchanged for another.
+/// The model that predicts images, and can be replaced.
 #[derive(Debug)]
 pub(crate) struct ModelHost {
-    /// Where models are read from when another one is to answer.
+    /// The folders to read another model from.
     pub(crate) places: ModelPlaces,
     pub(crate) device: DeviceChoice,
     pub(crate) shelf: Shelf,
     pub(crate) engine: Engine,
-    /// Held while one model takes the place of another, by the task that does it.
+    /// Locked while one model replaces another, by the task that does it.
     pub(crate) swapping: Arc<Mutex<()>>,
 }
 
-/// Where models are read from, and what they are called.
+/// The folders of models, and their names.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelPlaces {
     pub(crate) folder: PathBuf,
-    /// Where `dvc repro` puts a model; another folder may be served.
+    /// The folder that `dvc repro` writes a model to; another folder may be served.
     pub(crate) pipeline_output: PathBuf,
     pub(crate) evaluation: PathBuf,
     pub(crate) name: String,

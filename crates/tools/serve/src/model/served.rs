@@ -1,4 +1,4 @@
-//! A model as it is served: what its answers are called and judged by.
+//! A served model: the names of its answers, and the checks on them.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::answer::{Checks, FeatureCheck, GreyCheck, ModelName};
 
-/// Everything about a model but its network, which the model thread alone may touch.
+/// Everything about a model except its network, which only the model thread may use.
 #[derive(Debug)]
 pub(crate) struct ServedModel {
     pub(crate) name: ModelName,
@@ -26,7 +26,7 @@ pub(crate) struct ServedModel {
     pub(crate) classes: ClassIndices,
     pub(crate) calibration: Option<Calibration>,
     features: Option<FeatureReference>,
-    /// `scores.json`, where it is of these weights.
+    /// `scores.json`, if it is of these weights.
     pub(crate) scores: Option<serde_json::Value>,
     /// Device and number format, for people.
     pub(crate) backend: String,
@@ -38,7 +38,7 @@ pub(crate) struct ServedModel {
 #[error("the model's answer is not a number")]
 pub(crate) struct NotANumber;
 
-/// Where a model is read from, and what it is called.
+/// The folder of a model, and its name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ModelSource<'a> {
     pub(crate) folder: &'a Path,
@@ -48,8 +48,8 @@ pub(crate) struct ModelSource<'a> {
 }
 
 impl ServedModel {
-    /// Loads a model folder, checks every digest, and predicts one blank image, so that the first
-    /// request does not pay for what libtorch prepares.
+    /// Loads a model folder, checks every digest, and predicts one blank image, so that libtorch's
+    /// preparation does not delay the first request.
     ///
     /// # Errors
     /// When something is missing, has changed, or belongs to another model.
@@ -125,8 +125,8 @@ impl ServedModel {
         Ok((class, probabilities))
     }
 
-    /// Whether an image is of the kind that the model was trained on; `None` where the model was
-    /// never calibrated.
+    /// Whether an image is of the kind that the model was trained on; `None` if the model was never
+    /// calibrated.
     pub(crate) fn check(&self, histogram: &[f64; GREY_BINS], pooled: &[f32]) -> Option<Checks> {
         let foreign = &self.calibration.as_ref()?.foreign;
         let features = self.features.as_ref()?;
@@ -147,13 +147,13 @@ impl ServedModel {
     }
 }
 
-/// The digest of the weights in a model folder, where there is one.
+/// The digest of the weights in a model folder, if there are any.
 pub(crate) fn weights_in(folder: &Path) -> Option<Digest> {
     ModelDescription::read(folder).ok().map(|description| description.digests.weights)
 }
 
-/// The scores that `evaluate` gave these very weights. Others, or none, are no error: a model may
-/// come from elsewhere.
+/// The scores that `evaluate` gave these weights. Other scores, or none, are not an error: a model
+/// may come from elsewhere.
 fn scores_of(evaluation: &Path, description: &ModelDescription) -> Option<serde_json::Value> {
     let scores: serde_json::Value = artifact::read_json(&evaluation.join("scores.json")).ok()?;
     let is_of_these = scores.get("model")?.as_str()? == description.digests.weights.to_string();

@@ -1,10 +1,10 @@
-//! The model that answers, and the one before it for going back.
+//! The served model, and the previous one for a rollback.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::served::ServedModel;
 
-/// Which model answers. Readers take it once for each request.
+/// The served model. Readers fetch it once for each request.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     models: RwLock<Models>,
@@ -21,25 +21,26 @@ impl Shelf {
         Self { models: RwLock::new(Models { current, previous: None }) }
     }
 
-    /// The model that answers now.
+    /// The served model.
     pub(crate) fn current(&self) -> Arc<ServedModel> {
         Arc::clone(&self.read().current)
     }
 
-    /// The one before it.
+    /// The previous model.
     pub(crate) fn previous(&self) -> Option<Arc<ServedModel>> {
         self.read().previous.clone()
     }
 
-    /// Another model answers from now on; the present one is kept for [`swap_back`](Self::swap_back).
+    /// Serves another model from now on; the present one is kept for
+    /// [`swap_back`](Self::swap_back).
     pub(crate) fn replace(&self, served: Arc<ServedModel>) {
         let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
         let current = std::mem::replace(&mut models.current, served);
         models.previous = Some(current);
     }
 
-    /// The model before answers again, and the present one is kept in its place. `None` where there
-    /// is none.
+    /// Serves the previous model again, and keeps the present one in its place. `None` if there is
+    /// none.
     pub(crate) fn swap_back(&self) -> Option<Arc<ServedModel>> {
         let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
         let previous = models.previous.take()?;

@@ -1,4 +1,4 @@
-//! Another model in place of the one that answers, with no request lost.
+//! Replaces the served model without losing a request.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::model::host::ModelHost;
 use crate::model::served::{ModelSource, ServedModel, weights_in};
 use crate::training::{Training, refused};
 
-/// What it takes to let another model answer, and to remember which.
+/// The parts needed to replace the served model, and to record which one is served.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelSwap {
     pub(crate) host: Arc<ModelHost>,
@@ -20,8 +20,8 @@ pub(crate) struct ModelSwap {
 }
 
 impl ModelSwap {
-    /// As [`reload`](Self::reload), but not where another model is on its way: each takes the memory
-    /// of a model.
+    /// Like [`reload`](Self::reload), but not while another model is being loaded: each takes the
+    /// memory of a model.
     ///
     /// # Errors
     /// As [`reload`](Self::reload), and when another is being loaded.
@@ -32,16 +32,17 @@ impl ModelSwap {
         self.load(alone).await
     }
 
-    /// Loads the model folder again and lets what it holds answer from now on. The present model
-    /// answers until the new one is loaded, checked and warm; requests under way end with theirs.
+    /// Loads the model folder again and serves its model from now on. The present model is served
+    /// until the new one is loaded, checked and has predicted a first image; running requests
+    /// finish with theirs.
     ///
     /// # Errors
-    /// When the folder holds no model that can be used. The present one then stays.
+    /// When the folder has no usable model. The present one then stays.
     pub(crate) async fn reload(&self) -> Result<(), Failure> {
         self.load(Arc::clone(&self.host.swapping).lock_owned().await).await
     }
 
-    /// The lock lives as long as the loading, which nobody can break off.
+    /// The lock is held as long as the loading, which cannot be interrupted.
     async fn load(&self, alone: OwnedMutexGuard<()>) -> Result<(), Failure> {
         let places = self.host.places.clone();
         let device = self.host.device;
@@ -74,7 +75,7 @@ impl ModelSwap {
         self.remember(&served).map_err(|error| only_until_a_restart(&error))
     }
 
-    /// The model before answers again.
+    /// Serves the previous model again.
     ///
     /// # Errors
     /// When there is none.
@@ -89,7 +90,7 @@ impl ModelSwap {
         self.remember(&served).map_err(|error| only_until_a_restart(&error))
     }
 
-    /// The model that answers is to answer after a restart too, where the training kept it.
+    /// Makes sure that the served model is also served after a restart, if the training kept it.
     fn remember(&self, served: &ServedModel) -> anyhow::Result<()> {
         let folder = &self.training.folder;
         let answering = served.description.digests.weights;

@@ -77,7 +77,7 @@ pub enum Format {
 }
 
 impl Arguments {
-    /// config.yaml with the flags laid over it.
+    /// config.yaml, changed by the flags.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let path = &self.common.config;
         let (mut config, mut services) = (Config::load(path)?, Services::load(path)?);

@@ -1,4 +1,4 @@
-//! The files that were named: themselves, below folders, or by a pattern.
+//! Finds the named files: directly, below folders, or by a pattern.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use walkdir::{DirEntry, WalkDir};
 /// Every file once, in the order in which they were named; those of a folder or pattern by path.
 ///
 /// # Errors
-/// When a path does not exist, a pattern is none, or a folder cannot be read.
+/// When a path does not exist, a pattern is invalid, or a folder cannot be read.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -48,7 +48,7 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
         bail!("read {shown}: there is no such file or folder");
     }
     let mut files = Vec::new();
-    // Hidden files are not meant, as in a shell.
+    // Hidden files do not match, as in a shell.
     let options = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
     for path in
         glob::glob_with(text, options).with_context(|| format!("read the pattern {shown}"))?

@@ -1,7 +1,7 @@
-//! Predictions of files on this machine, without a server: a row for each, as CSV or JSON lines.
+//! Predictions for files on this machine, without a server: a row for each, as CSV or JSON lines.
 //!
-//! The same preprocessing, temperature and checks as the server's. Images are decoded on all cores
-//! while the model looks at those before them.
+//! It uses the same preprocessing, temperature and checks as the server. Images are decoded on all
+//! cores while the model predicts earlier ones.
 
 mod arguments;
 mod files;
@@ -34,12 +34,12 @@ use crate::scan::Scan;
 /// Batches that may be decoded ahead of the model.
 const AHEAD: usize = 2;
 
-/// Predicts every file, and says how it went.
+/// Predicts every file, and returns the exit code.
 ///
 /// # Errors
 /// When the configuration or the model cannot be used, there are no files, or the output cannot be
-/// written. A file that is no image is a row that says so, and exit code 3; exit code 4 where no file
-/// was predicted.
+/// written. A file that is not an image becomes a row with the error, and exit code 3; exit code 4
+/// if no file was predicted.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Settings { config, services } = arguments.settings()?;
     let Services { registry, serve: settings, .. } = &services;
@@ -87,11 +87,11 @@ struct Predicting<'a> {
     options: DecodeOptions,
 }
 
-/// A file, and the image in it or why there is none.
+/// A file, and its image or the reason why there is none.
 type Prepared = (PathBuf, Result<Scan, Unusable>);
 
 impl Predicting<'_> {
-    /// Writes a row for each file, in order; returns what they say, counted.
+    /// Writes a row for each file, in order; returns the counts.
     fn write(&self, files: &[PathBuf], format: Format, output: impl Write) -> Result<Tally> {
         let mut rows = Rows::start(format, self.served.classes.names(), BufWriter::new(output))?;
         let bar = terminal::items_bar(files.len() as u64, "images");

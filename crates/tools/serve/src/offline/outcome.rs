@@ -3,20 +3,20 @@ use std::fmt::Display;
 use dataset::ClassIndex;
 use imaging::DecodeError;
 
-/// What became of one file.
+/// The outcome for one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Predicted(ClassIndex),
-    /// Which checks failed, and the class where it is told all the same.
+    /// Which checks failed, and the class if it is reported nevertheless.
     Foreign {
         failed: &'static str,
         class: Option<ClassIndex>,
     },
-    /// Of what kind the reason is.
+    /// The kind of the reason.
     Unusable(&'static str),
 }
 
-/// Why a file holds no image that can be used.
+/// Why a file has no usable image.
 #[derive(Debug, Clone)]
 pub(crate) struct Unusable {
     pub(crate) kind: &'static str,

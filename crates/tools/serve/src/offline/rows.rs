@@ -15,31 +15,31 @@ use crate::offline::arguments::Format;
 use crate::offline::outcome::{Outcome, Unusable};
 use crate::scan::Scan;
 
-/// What is said of one file.
+/// The result for one file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Row {
     path: String,
     /// Of the file's bytes.
     sha256: Option<String>,
-    /// None where the file is no image, or a foreign one that is refused.
+    /// None if the file is not an image, or is a foreign one that is refused.
     class: Option<String>,
     confidence: Option<f64>,
-    /// Whether the image is of the kind that the model was trained on; none where nobody knows.
+    /// Whether the image is of the kind that the model was trained on; none if this is not known.
     accepted: Option<bool>,
     grey_correlation: Option<f64>,
     feature_distance: Option<f64>,
     /// Why there is no prediction.
     error: Option<String>,
-    /// The kind of that reason, and what failed of a foreign image: for counting.
+    /// The kind of that reason, and the failed checks of a foreign image: for counting.
     #[serde(skip)]
     pub(crate) outcome: Outcome,
-    /// In the order of the classes; none where there is no prediction.
+    /// In the order of the classes; none if there is no prediction.
     #[serde(skip)]
     probabilities: Vec<f64>,
 }
 
 impl Row {
-    /// What the model says of an image.
+    /// The model's prediction for an image.
     ///
     /// # Errors
     /// When its answer is not a number.
@@ -74,7 +74,7 @@ impl Row {
         })
     }
 
-    /// A file that is no image.
+    /// A file that is not an image.
     pub(crate) fn unusable(file: &Path, reason: Unusable) -> Self {
         Self {
             path: file.display().to_string(),
@@ -100,24 +100,24 @@ fn failed(checks: &Checks) -> &'static str {
     }
 }
 
-/// What spreadsheets take for the beginning of a formula.
+/// Whether spreadsheets would read the text as a formula.
 fn begins_as_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// Text that a terminal shows and a spreadsheet does not work out.
+/// Text that is safe for a terminal and a spreadsheet.
 fn text_cell(text: &str) -> String {
     let mark = if begins_as_formula(text) { "'" } else { "" };
     format!("{mark}{}", terminal::shown(text))
 }
 
-/// The same of a path, which leads to the same file still.
+/// The same for a path, which still leads to the same file.
 fn path_cell(path: &str) -> String {
     let here = if begins_as_formula(path) { "./" } else { "" };
     format!("{here}{}", terminal::shown(path))
 }
 
-/// Rows on their way out.
+/// Writes rows.
 pub(crate) struct Rows<'a, W: Write> {
     classes: &'a [String],
     output: Output<W>,
@@ -140,7 +140,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 impl<'a, W: Write> Rows<'a, W> {
-    /// Writes the header, where the format has one.
+    /// Writes the header, if the format has one.
     pub(crate) fn start(format: Format, classes: &'a [String], output: W) -> Result<Self> {
         let output = match format {
             Format::Jsonl => Output::Jsonl(output),

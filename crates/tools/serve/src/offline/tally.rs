@@ -1,4 +1,4 @@
-//! What became of the files, counted.
+//! Counts the outcomes of the files.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -8,20 +8,20 @@ use dataset::ClassIndex;
 use crate::offline::outcome::Outcome;
 use crate::offline::rows::Row;
 
-/// The exit code where some of the files are no image that can be used.
+/// The exit code if some of the files are not usable images.
 const SOME_UNUSABLE: u8 = 3;
 
-/// The exit code where no file was predicted.
+/// The exit code if no file was predicted.
 const NONE_PREDICTED: u8 = 4;
 
-/// How many files came out how.
+/// Number of files with each outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     files: usize,
     accepted: usize,
     /// By class, of those that have one.
     classes: BTreeMap<ClassIndex, usize>,
-    /// Foreign ones by what failed.
+    /// Foreign ones by the failed check.
     foreign: BTreeMap<&'static str, usize>,
     unusable: BTreeMap<&'static str, usize>,
 }
@@ -52,7 +52,7 @@ impl Tally {
         }
     }
 
-    /// What a person wants to know of it.
+    /// The summary for people.
     pub(crate) fn lines(&self, names: &[String]) -> Vec<String> {
         let predicted: usize = self.classes.values().sum();
         let foreign: usize = self.foreign.values().sum();
@@ -74,7 +74,7 @@ impl Tally {
         lines
     }
 
-    /// As `predict --help` lists them.
+    /// As listed in `predict --help`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.classes.is_empty() {
             ExitCode::from(NONE_PREDICTED)

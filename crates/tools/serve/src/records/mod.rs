@@ -1,4 +1,4 @@
-//! What the server remembers: predictions, corrections, images, and what administrators did.
+//! The server's records: predictions, corrections, images, and the acts of administrators.
 
 mod recent;
 mod recorder;
@@ -21,10 +21,10 @@ use crate::error::{Code, Failure};
 use crate::records::recent::RecentImages;
 use crate::records::recorder::Recorder;
 
-/// Where the environment may name the database.
+/// The environment variable that may name the database.
 const DATABASE_URL: &str = "DATABASE_URL";
 
-/// What the server remembers.
+/// The server's records.
 #[derive(Debug)]
 pub(crate) struct Records {
     pub(crate) store: PredictionStore,
@@ -35,14 +35,14 @@ pub(crate) struct Records {
     written: Mutex<Option<Instant>>,
 }
 
-/// How long a write that succeeded counts as one that would: readiness is asked for by anybody.
+/// How long a successful write counts for readiness, which anybody may request.
 const TRUSTED: Duration = Duration::from_secs(1);
 
 impl Records {
-    /// Opens the database and, where images are kept, their store.
+    /// Opens the database and, if images are kept, their store.
     ///
     /// # Errors
-    /// When an address is none, or what it names cannot be opened.
+    /// When an address is invalid, or its store cannot be opened.
     pub(crate) async fn open(config: &ServeConfig) -> Result<Self> {
         let named = std::env::var(DATABASE_URL).ok().filter(|url| !url.is_empty());
         let key = if named.is_some() { DATABASE_URL } else { "serve.database" };
@@ -70,11 +70,11 @@ impl Records {
         })
     }
 
-    /// Whether a prediction could be kept now: the database answers, is in its place, and takes
-    /// what is written.
+    /// Whether a prediction could be stored now: the database answers, is in its place, and can be
+    /// written.
     ///
     /// # Errors
-    /// What is the matter.
+    /// The fault.
     pub(crate) async fn are_ready(&self) -> prediction_store::Result<()> {
         self.store.is_alive().await?;
         let mut written = self.written.lock().await;
@@ -86,10 +86,10 @@ impl Records {
         Ok(())
     }
 
-    /// Keeps a prediction, and its image where all are kept. It is kept when this returns.
+    /// Stores a prediction, and its image if all are kept. It is stored when this returns.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When it cannot be stored.
     pub(crate) async fn prediction(
         &self,
         mut prediction: Prediction,
@@ -105,12 +105,12 @@ impl Records {
         self.recorder.record(prediction).await.map_err(|error| Failure::from(error.as_ref()))
     }
 
-    /// Keeps a correction, and the image it is about where those of corrections are kept: as it
-    /// came with the correction, or a short while ago with the prediction. Says whether the image is
+    /// Stores a correction, and its image if those of corrections are kept: the image that came
+    /// with the correction, or a short while ago with the prediction. Returns whether the image is
     /// kept.
     ///
     /// # Errors
-    /// When there is no such prediction, the image is another one, or it cannot be kept.
+    /// When there is no such prediction, the image is another one, or it cannot be stored.
     pub(crate) async fn feedback(
         &self,
         feedback: &NewFeedback,
@@ -133,10 +133,10 @@ impl Records {
         Ok((self.store.record_feedback(feedback).await?, is_kept))
     }
 
-    /// An image that was kept.
+    /// A stored image.
     ///
     /// # Errors
-    /// When it was not, or the store cannot be reached.
+    /// When it is not stored, or the store cannot be reached.
     pub(crate) async fn image(&self, digest: Digest) -> Result<Bytes, Failure> {
         match &self.images {
             Some(images) => Ok(images.get(digest).await?),
@@ -154,7 +154,7 @@ impl From<&StoreError> for Failure {
             StoreError::NotFinite { .. } | StoreError::InvalidRow { .. } => Code::Internal,
             _ => Code::StoreUnavailable,
         };
-        // Where things lie here is for the log alone.
+        // Paths of this machine are only for the log.
         let message = match error {
             StoreError::Database { action, fault, .. } => {
                 format!("failed to {action}: {}", in_short(*fault))
@@ -206,7 +206,7 @@ impl From<ImageError> for Failure {
     }
 }
 
-/// What is the matter, for clients: they cannot mend it, and the log says more.
+/// The fault, for clients: they cannot fix it, and the log has the details.
 fn in_short(fault: Fault) -> &'static str {
     match fault {
         Fault::Full => "no space is left; what was acknowledged is kept",

@@ -1,4 +1,4 @@
-//! The last images, in memory, for when somebody corrects what was said of them.
+//! The last images, in memory, in case their predictions are corrected.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 use prediction_store::Digest;
 
-/// They may take this many bytes; the oldest go first.
+/// They may take this many bytes; the oldest are dropped first.
 const MOST_BYTES: usize = 128_000_000;
 
 /// Images by digest, oldest first.

@@ -1,4 +1,4 @@
-//! Predictions on their way into the database, as many in one transaction as have come meanwhile:
+//! Writes predictions into the database, in one transaction for all that have arrived meanwhile:
 //! each transaction waits for the disk once.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ const MOST_AT_ONCE: usize = 256;
 
 type Recorded = Result<(), Arc<StoreError>>;
 
-/// The way to the task that writes. It ends when the last way to it is gone.
+/// A handle to the task that writes. It ends when the last handle is gone.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     queue: mpsc::Sender<(Prediction, oneshot::Sender<Recorded>)>,
@@ -34,7 +34,7 @@ impl Recorder {
         Self { queue }
     }
 
-    /// Keeps a prediction. It is on the disk when this returns.
+    /// Stores a prediction. It is on the disk when this returns.
     ///
     /// # Errors
     /// When the database refuses.

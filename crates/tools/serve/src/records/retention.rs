@@ -1,4 +1,4 @@
-//! What is old goes, without anybody having to think of it.
+//! Removes old data automatically.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::records::Records;
 
-/// How often it is looked for what is old.
+/// How often old data is searched.
 const EVERY: Duration = Duration::from_secs(3600);
 
 /// Removes images, names of files and notes that are older than `serve.retention_days`: now, and every

@@ -1,4 +1,4 @@
-//! What was asked of administrators' routes.
+//! The requests to administrators' routes.
 
 use std::sync::Arc;
 

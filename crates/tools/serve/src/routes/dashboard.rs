@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::records::Records;
 
-/// The most days that are told of.
+/// The most days that can be requested.
 const MOST_DAYS: u16 = 366;
 
 /// Which days.

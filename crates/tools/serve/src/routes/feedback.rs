@@ -23,7 +23,7 @@ use crate::upload::{decode_base64, whole};
 /// The longest note, in characters.
 const LONGEST_NOTE: usize = 2000;
 
-/// What it takes to keep a correction, and to say whether a training learns from it.
+/// The parts needed to store a correction, and to report whether a training will use it.
 #[derive(Debug, Clone)]
 pub(crate) struct Corrector {
     pub(crate) settings: Arc<ServeConfig>,
@@ -167,7 +167,7 @@ async fn keep(
     })
 }
 
-/// What keeps a correction from being learnt from.
+/// Why a correction cannot be used for training.
 fn missing(corrector: &Corrector, is_image_kept: bool) -> Option<&'static str> {
     if corrector.training.corrections.is_none() {
         return Some("data.corrections in config.yaml names no folder for corrected images");

@@ -1,4 +1,4 @@
-//! For whoever runs the server.
+//! Routes for the server's operator.
 
 use std::sync::Arc;
 

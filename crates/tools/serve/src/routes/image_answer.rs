@@ -3,7 +3,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use imaging::{PictureFormat, looks_like_image};
 
-/// A kept image, under the type that its bytes show.
+/// A stored image, with the media type that its bytes show.
 pub(super) fn image_answer(bytes: Bytes) -> Response {
     let kind = looks_like_image(&bytes);
     let kind = kind.map_or("application/octet-stream", PictureFormat::media_type);

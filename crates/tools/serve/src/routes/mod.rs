@@ -51,7 +51,7 @@ pub(crate) fn router(server: &Server) -> Router {
     }
     let asked = (Arc::clone(&server.guard.keys), Arc::clone(&server.settings));
     let is_tls = server.settings.tls.is_some();
-    // What orchestrators and collectors ask, as often as they like, is told without a count.
+    // Requests of orchestrators and collectors, which may come often, are not counted.
     let open = page::router()
         .merge(SwaggerUi::new("/docs").url("/openapi.json", api::description()))
         .fallback(not_found)

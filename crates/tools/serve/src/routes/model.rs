@@ -1,4 +1,4 @@
-//! Which model answers.
+//! The served model.
 
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ pub(crate) async fn rollback(
     Ok(Json(describe(&swap.host, &settings)))
 }
 
-/// What `GET /v1/model` says now.
+/// The present answer of `GET /v1/model`.
 pub(crate) fn describe(host: &ModelHost, settings: &ServeConfig) -> ModelAnswer {
     let served = host.shelf.current();
     let description = &served.description;

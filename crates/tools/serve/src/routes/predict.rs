@@ -63,7 +63,7 @@ pub(crate) async fn predict(
     answered.await.map(Json)
 }
 
-/// A window as it stands in a query.
+/// A window in the form of a query.
 pub(crate) fn window(text: Option<String>) -> Result<Option<Window>, Failure> {
     text.map(|text| text.parse()).transpose().map_err(|error: imaging::WindowError| {
         Failure::new(Code::BadRequest, format!("the window cannot be read: {error}"))
@@ -83,7 +83,7 @@ async fn answer(
         let prediction = Box::new(predictor.predict(upload, options, caller).await?);
         return Ok(Predictions { predictions: vec![Item::Prediction { file, prediction }] });
     }
-    // No more on their way than one batch, so that many images take no more memory than a few.
+    // At most one batch is in progress, so that many images take no more memory than a few.
     let items =
         futures_util::stream::iter(uploads).map(|upload| item(predictor, caller, upload, options));
     let predictions = items.buffered(predictor.settings.batch_images).collect().await;

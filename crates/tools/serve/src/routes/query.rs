@@ -1,4 +1,4 @@
-//! What the queries and paths of several routes say.
+//! Parses the queries and paths of several routes.
 
 use std::fmt::Display;
 
@@ -9,15 +9,15 @@ use crate::error::{Code, Failure};
 /// The id of a prediction.
 ///
 /// # Errors
-/// When the text is none.
+/// When the text is not an id.
 pub(crate) fn id(text: &str) -> Result<PredictionId, Failure> {
     text.parse().map_err(|error: prediction_store::InvalidId| bad("id", error))
 }
 
-/// Where a page begins, and how long it is.
+/// The start of a page, and its length.
 ///
 /// # Errors
-/// When the limit is out of range, or no page ended with the cursor.
+/// When the limit is out of range, or the cursor is not that of a page.
 pub(crate) fn limit_and_cursor(
     limit: Option<u32>,
     cursor: Option<String>,
@@ -29,7 +29,7 @@ pub(crate) fn limit_and_cursor(
     Ok((limit.unwrap_or_default(), cursor))
 }
 
-/// The answer to a part `what` of a query or path that is wrong.
+/// The answer to an invalid part `what` of a query or path.
 pub(crate) fn bad(what: &str, why: impl Display) -> Failure {
     Failure::new(Code::BadRequest, format!("{what}: {why}"))
 }

@@ -1,4 +1,4 @@
-//! Images as people see them, for browsers that cannot draw DICOM or TIFF themselves.
+//! Images as displayed, for browsers that cannot draw DICOM or TIFF themselves.
 
 use std::sync::Arc;
 

@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 use crate::error::{Code, ErrorAnswer, Failure};
 use crate::routes::image_answer::image_answer;
 
-/// Of each class.
+/// Number of scans for each class.
 const SCANS_OF_A_CLASS: usize = 2;
 
-/// Classes that are shown.
+/// Number of classes shown.
 const MOST_CLASSES: usize = 12;
 
 /// Scans to try.
@@ -55,7 +55,7 @@ pub(crate) async fn one(
     UrlPath((class, file)): UrlPath<(String, String)>,
 ) -> Result<Response, Failure> {
     let missing = || Failure::new(Code::NotFound, "there is no such sample");
-    // Only what is listed, whatever the path says.
+    // Only listed files, whatever the path is.
     let name = format!("{class}/{file}");
     if !samples(&settings).await?.iter().any(|sample| sample.name == name) {
         return Err(missing());
@@ -74,7 +74,7 @@ async fn samples(settings: &ServeConfig) -> Result<Vec<Sample>, Failure> {
     listed.map_err(|_| Failure::new(Code::Internal, "the samples could not be listed"))
 }
 
-/// The first scans of each class, in order. A folder that is not there holds none.
+/// The first scans of each class, in order. A missing folder has none.
 fn find(folder: &Path) -> Vec<Sample> {
     let mut samples = Vec::new();
     for class in names(folder, |kind| kind.is_dir()).into_iter().take(MOST_CLASSES) {
@@ -88,7 +88,7 @@ fn find(folder: &Path) -> Vec<Sample> {
     samples
 }
 
-/// Names in a folder, in order, but hidden ones.
+/// Names in a folder, in order, without hidden ones.
 fn names(folder: &Path, is_wanted: impl Fn(std::fs::FileType) -> bool) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let wanted = entries.filter(|entry| entry.file_type().is_ok_and(&is_wanted));

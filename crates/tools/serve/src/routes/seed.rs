@@ -1,4 +1,4 @@
-//! `POST /predict`, in the shape that clients of earlier systems expect.
+//! `POST /predict`, in the format that clients of earlier systems expect.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Who asks, for pages that show only what may be done.
+//! The caller, for pages that show only the allowed actions.
 
 use axum::Json;
 use axum::extract::Extension;

@@ -1,4 +1,4 @@
-//! Training again.
+//! Starts and reports trainings.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::training::progress::{Event, Progress};
 use crate::training::retraining::Retraining;
 use crate::training::{Training, start};
 
-/// How often a connection without news says that it lives.
+/// How often a connection without news sends a sign of life.
 const STILL_HERE: Duration = Duration::from_secs(15);
 
 /// A training that began.
@@ -77,7 +77,7 @@ pub(crate) async fn events(
     let first = stream::once(future::ready(Event::State(Box::new(progress))));
     let stopped = Box::pin(async move { lifecycle.stopped().await });
     let later = BroadcastStream::new(receiver).map(move |event| {
-        // A listener that fell behind is told everything anew.
+        // A listener that fell behind gets the whole state again.
         event.unwrap_or_else(|_| Event::State(Box::new(training.progress())))
     });
     let events = first.chain(later).take_until(stopped).map(|event| {

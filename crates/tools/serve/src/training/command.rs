@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::training::lock::TrainingLock;
 
-/// Between two looks whether a group has ended.
+/// The pause between two checks whether a group has ended.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The programs, found once at the start of a training.
@@ -26,7 +26,7 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Looks in the working folder and above it: a profile is run with the project's programs.
+    /// Searches the working folder and those above it: a profile runs the project's programs.
     ///
     /// # Errors
     /// When there is no pipeline here, or a program is missing.
@@ -68,7 +68,7 @@ fn stages(pipeline: &Path) -> Result<Vec<String>> {
     Ok(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
 }
 
-/// A command as a person would write it: programs without the folders that they lie in.
+/// A command as a person would type it: programs without their folders.
 pub(crate) fn shown(command: &Command) -> String {
     let command = command.as_std();
     let program = Path::new(command.get_program());
@@ -77,8 +77,8 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// The same command, with what it makes readable as the rights of `mask` say: the server's own
-/// files are for nobody else, those of the pipeline are for whom they always were.
+/// The same command, with the file mode mask `mask`: the server's own files are private, those of
+/// the pipeline keep their usual rights.
 fn with_mask(command: &Command, mask: Mode) -> Command {
     let command = command.as_std();
     let mut shell = Command::new("/bin/sh");
@@ -87,8 +87,8 @@ fn with_mask(command: &Command, mask: Mode) -> Command {
     shell
 }
 
-/// Runs a program to its end; it holds the lock for as long as it or anything that it started
-/// lives. Dropping the future ends it, with all that it started.
+/// Runs a program to its end; the lock is held as long as the program or anything that it started
+/// is running. Dropping the future ends it, with everything that it started.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -102,7 +102,7 @@ pub(crate) async fn run(
         .stdin(held.lock.as_input().context("pass the lock on")?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A group of its own, so that DVC's children end with it.
+        // Its own process group, so that DVC's children end with it.
         .process_group(0)
         .env("NO_COLOR", "1")
         .env("PYTHONUNBUFFERED", "1")
@@ -131,10 +131,11 @@ fn lines<R: AsyncRead + Unpin>(from: R) -> Lines<R> {
     Lines { from: BufReader::new(from), line: Vec::new() }
 }
 
-/// Lines of text; what is not UTF-8 is shown as well as can be.
+/// Lines of text; bytes that are not UTF-8 are replaced.
 struct Lines<R> {
     from: BufReader<R>,
-    /// What is read of the next line; kept here, so that nothing is lost when reading is broken off.
+    /// The part of the next line read so far; kept here, so that nothing is lost when reading is
+    /// interrupted.
     line: Vec<u8>,
 }
 
@@ -146,24 +147,24 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// What a program of a training is given.
+/// The context of a training's program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProgramContext<'a> {
     pub(crate) lock: &'a TrainingLock,
     pub(crate) groups: &'a Groups,
-    /// Rights that its files are made without.
+    /// The file mode mask.
     pub(crate) mask: Mode,
 }
 
-/// The group of processes that runs, if one does.
+/// The running process group, if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Groups(Mutex<Option<Pid>>);
 
 impl Groups {
-    /// Ends whatever runs: asked to, and after so long without being asked.
+    /// Ends a running group: it is asked first, and killed after this long.
     pub(crate) async fn end(&self, patience: Duration) {
         let Some(group) = self.running() else { return };
-        // It may have ended by itself.
+        // It may already have ended.
         let _ = kill_process_group(group, Signal::TERM);
         let asked = Instant::now();
         while asked.elapsed() < patience {
@@ -185,7 +186,7 @@ impl Groups {
     }
 }
 
-/// Ends a group of processes when it is dropped before it has ended.
+/// Ends a process group if it is dropped before the group has ended.
 struct Group<'a> {
     id: Option<Pid>,
     groups: &'a Groups,
@@ -207,7 +208,7 @@ impl<'a> Group<'a> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         if let Some(group) = self.id {
-            // It may have ended by itself.
+            // It may already have ended.
             let _ = kill_process_group(group, Signal::TERM);
         }
     }

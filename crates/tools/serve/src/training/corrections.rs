@@ -1,4 +1,4 @@
-//! Corrected images, on their way to `ingest`.
+//! Exports corrected images for `ingest`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,9 +9,8 @@ use prediction_store::Digest;
 
 use crate::records::Records;
 
-/// Writes every kept image that was corrected to `<folder>/<class>/<sha256>.<format>`, where
-/// `ingest` looks for it. Returns how many there are, and how many corrections have no image that
-/// was kept.
+/// Writes every stored image that was corrected to `<folder>/<class>/<sha256>.<format>`, where
+/// `ingest` finds it. Returns their number, and the number of corrections without a stored image.
 ///
 /// # Errors
 /// When the store cannot be reached, or a file cannot be written.
@@ -38,7 +37,7 @@ pub(crate) async fn export(records: &Records, folder: &Path) -> Result<(usize, u
     Ok((classes.len(), without_image))
 }
 
-/// A correction that was corrected leaves its former class.
+/// A correction that was corrected again is removed from its former class.
 fn remove_from_other_classes(folder: &Path, class: &str, name: &str) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {

@@ -1,8 +1,8 @@
-//! One training at a time, whoever began it: `training.lock`.
+//! Only one training at a time, whoever started it: `training.lock`.
 //!
-//! The programs of a training hold the lock themselves, as their standard input, and with them all
-//! that they start. It is free when the last of them has ended, and not before: when the server is
-//! killed they go on, and the next server starts no second training beside them.
+//! The programs of a training hold the lock themselves, as their standard input, and so does
+//! everything that they start. It is free only when the last of them has ended: if the server is
+//! killed they continue, and the next server does not start a second training beside them.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,12 +13,12 @@ use rustix::fs::{FlockOperation, flock};
 
 const FILE: &str = "training.lock";
 
-/// The lock, held by whoever has a copy of it.
+/// The lock, held by every process with a copy of it.
 #[derive(Debug)]
 pub(crate) struct TrainingLock(File);
 
 impl TrainingLock {
-    /// Takes it. `None` where the programs of a training still run.
+    /// Takes it. `None` if the programs of a training are still running.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -33,7 +33,7 @@ impl TrainingLock {
         }
     }
 
-    /// For a program to hold it too. The file is empty: whoever reads it is at its end.
+    /// A copy for a program, which then holds it too. The file is empty: reading it ends at once.
     pub(crate) fn as_input(&self) -> io::Result<Stdio> {
         Ok(self.0.try_clone()?.into())
     }
@@ -50,7 +50,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = TrainingLock::take(folder.path()).unwrap().unwrap();
         assert!(TrainingLock::take(folder.path()).unwrap().is_none(), "it is held here");
-        // A shell gives what runs in the background no input of its own: so by another number.
+        // A shell gives background programs no input of their own, so the test uses another number.
         let mut grandchild = Command::new("sh")
             .args(["-c", "exec 3<&0; sleep 600 & echo $!"])
             .stdin(lock.as_input().unwrap())

@@ -1,17 +1,17 @@
-//! Training again, in the background.
+//! Trains again, in the background.
 //!
 //! ```text
 //! the present model is kept                      register --keep
 //!   ↓ corrected images, where `ingest` looks       corrections
 //!   ↓ the pipeline runs                          dvc repro        ─▶ log, progress
-//! the new model is held against the kept one     register --against
+//! the new model is compared with the kept one    register --against
 //!   ↓ only if it passes
 //! it answers from now on, between two batches    model::swap
 //! ```
 //!
-//! The stages are the programs that a person would call, so that what a training does can be
-//! repeated by hand. A model that does not pass stays in the model folder, where DVC knows it, and
-//! is not served, not even after a restart: see [`refused`].
+//! The stages are the programs that a person would run, so that a training can be repeated by hand.
+//! A model that does not pass stays in the model folder, where DVC tracks it, and is not served,
+//! not even after a restart: see [`refused`].
 
 pub(crate) mod command;
 mod corrections;
@@ -34,10 +34,10 @@ use crate::training::command::Groups;
 use crate::training::lock::TrainingLock;
 use crate::training::progress::{Event, Progress};
 
-/// Events that a slow listener may fall behind; then it is told the state anew.
+/// Number of events that a slow listener may fall behind; then it gets the whole state again.
 const EVENTS: usize = 1024;
 
-/// The training that runs, or ran last.
+/// The running training, or the last one.
 #[derive(Debug)]
 pub(crate) struct Training {
     progress: Mutex<Progress>,
@@ -45,11 +45,11 @@ pub(crate) struct Training {
     /// Ends the task, and with it the programs that it started.
     task: Mutex<Option<AbortHandle>>,
     groups: Groups,
-    /// What files of the pipeline are made without; those of the server are for nobody else.
+    /// The file mode mask for files of the pipeline; those of the server are private.
     mask: Mode,
-    /// `artifacts/serve`: where the present model is kept meanwhile.
+    /// `artifacts/serve`: the present model is kept here during a training.
     pub(crate) folder: PathBuf,
-    /// Where `ingest` looks for corrected images, if it does.
+    /// The folder in which `ingest` finds corrected images, if it is configured.
     pub(crate) corrections: Option<PathBuf>,
 }
 
@@ -66,31 +66,31 @@ impl Training {
         }
     }
 
-    /// Where the model is kept that a new one is held against.
+    /// The folder of the kept model, which a new one is compared with.
     pub(crate) fn kept_model(&self) -> PathBuf {
         self.folder.join("before")
     }
 
-    /// How far it is.
+    /// Its progress.
     pub(crate) fn progress(&self) -> Progress {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How far it is, and all that happens from then on.
+    /// Its progress, and all events from then on.
     pub(crate) fn listen(&self) -> (Progress, broadcast::Receiver<Event>) {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         (progress.clone(), self.events.subscribe())
     }
 
-    /// Changes the state and tells whoever listens.
+    /// Changes the state and notifies the listeners.
     fn change(&self, change: impl FnOnce(&mut Progress)) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut progress);
-        // Nobody may be listening.
+        // There may be no listeners.
         let _ = self.events.send(Event::State(Box::new(progress.clone())));
     }
 
-    /// Adds a line of the log; it may tell of the next stage.
+    /// Adds a line of the log; it may announce the next stage.
     fn log(&self, line: &str) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let has_moved = progress.read_line(line);
@@ -100,8 +100,7 @@ impl Training {
         }
     }
 
-    /// Ends a training that runs, and its programs: asked to, and after so long without being
-    /// asked.
+    /// Ends a running training, and its programs: they are asked first, and killed after this long.
     pub(crate) async fn stop(&self, patience: Duration) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
@@ -110,7 +109,7 @@ impl Training {
         self.groups.end(patience).await;
     }
 
-    /// Whether the programs of a training run that another server began.
+    /// Whether the programs of a training that another server started are running.
     pub(crate) fn is_left_behind(&self) -> bool {
         TrainingLock::take(&self.folder).is_ok_and(|lock| lock.is_none())
     }

@@ -1,4 +1,4 @@
-//! How far a training is, read from what `dvc repro` prints.
+//! The progress of a training, read from the output of `dvc repro`.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Lines of the log that are kept.
+/// Number of log lines that are kept.
 const LINES: usize = 400;
 
 /// The longest line that is kept, in characters.
@@ -64,12 +64,12 @@ pub(crate) struct Outcome {
     pub(crate) reason: String,
 }
 
-/// What listeners are told.
+/// The events for listeners.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     /// A line of the log.
     Log(String),
-    /// Everything anew.
+    /// The whole state.
     State(Box<Progress>),
 }
 
@@ -85,7 +85,7 @@ impl Progress {
         }
     }
 
-    /// Keeps a line, and says whether it told of a stage.
+    /// Stores a line, and returns whether it announced a stage.
     pub(crate) fn read_line(&mut self, line: &str) -> bool {
         if self.log.len() == LINES {
             self.log.pop_front();
@@ -109,7 +109,7 @@ impl Progress {
         false
     }
 
-    /// No stage runs any more.
+    /// Ends the running stage.
     pub(crate) fn settle(&mut self, state: StageState) {
         if let Some(stage) = self.stage.take() {
             self.set(&stage, state);

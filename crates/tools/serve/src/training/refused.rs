@@ -1,4 +1,4 @@
-//! A model that did not pass, or was taken back: it lies in the model folder, and is not served.
+//! A model that did not pass, or was rolled back: it is in the model folder, and is not served.
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,15 @@ const FILE: &str = "refused.json";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refused {
-    /// The model folder's weights that are not to be served.
+    /// The weights in the model folder that must not be served.
     weights: Digest,
     /// The model folder that is served in its place.
     instead: PathBuf,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
-/// From now on `instead` is served in place of the model of these weights.
+/// From now on `instead` is served in place of the model with these weights.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -34,10 +34,10 @@ pub(crate) fn refuse(
     artifact::write_json(&folder.join(FILE), &refused)
 }
 
-/// Whatever lies in the model folder may be served again.
+/// Allows the model folder to be served again, whatever its model.
 ///
 /// # Errors
-/// When the file is there and cannot be removed.
+/// When the file exists and cannot be removed.
 pub(crate) fn allow(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(folder.join(FILE)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -45,7 +45,7 @@ pub(crate) fn allow(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The folder that is to be served: `model`, unless what lies there was refused.
+/// The folder to serve: `model`, unless its model was refused.
 pub(crate) fn model_to_serve(folder: &Path, model: &Path) -> PathBuf {
     let refused: Option<Refused> = artifact::read_json(&folder.join(FILE)).ok();
     let Some(refused) = refused else { return model.to_owned() };

@@ -4,8 +4,7 @@ use crate::model::swap::ModelSwap;
 use crate::records::Records;
 use crate::training::Training;
 
-/// What a training takes: its own state, the model that it may replace, and where it is written
-/// down.
+/// The parts of a training: its own state, the model that it may replace, and its records.
 #[derive(Debug, Clone)]
 pub(crate) struct Retraining {
     pub(crate) training: Arc<Training>,

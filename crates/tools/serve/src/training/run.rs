@@ -1,4 +1,4 @@
-//! One training, from keeping the present model to letting the new one answer.
+//! One training, from keeping the present model to serving the new one.
 
 use anyhow::{Result, bail};
 use artifact::Digest;
@@ -17,7 +17,7 @@ use crate::training::{corrections, refused};
 /// The exit code of `register` for a model that does not pass.
 const NOT_PROMOTED: i32 = 3;
 
-/// Runs the training, and writes down how it ended.
+/// Runs the training, and records how it ended.
 pub(super) async fn run(retraining: Retraining, tools: Tools, lock: TrainingLock, id: TrainingId) {
     let outcome = train(&retraining, &tools, &lock).await.unwrap_or_else(|error| {
         tracing::error!("the training failed to {error:#}");
@@ -28,7 +28,7 @@ pub(super) async fn run(retraining: Retraining, tools: Tools, lock: TrainingLock
     if let Err(error) = recorded {
         tracing::error!("how the training ended is not kept: failed to {error}");
     }
-    // The next one may start as soon as somebody is told that this one ended.
+    // The next one may start as soon as listeners know that this one ended.
     drop(lock);
     let (state, promoted, reason) = match outcome {
         TrainingOutcome::Promoted { reason, .. } => (State::Succeeded, true, reason),
@@ -53,7 +53,7 @@ async fn train(
     if served == on_disk {
         run_to_success(retraining, &tools.register("--keep", &before), &held).await?;
     } else if weights_in(&before.join("data")) != Some(served) {
-        // One that was refused may lie there, but then the one to beat is kept.
+        // A refused model may be there, but then the model to beat is kept.
         bail!(
             "find the model that answers: it is neither in {} nor in {}; let the one in {0} answer \
              first, with POST /v1/model/reload",

@@ -1,4 +1,4 @@
-//! How a training begins.
+//! Starts a training.
 
 use std::path::Path;
 use std::sync::PoisonError;
@@ -14,11 +14,11 @@ use crate::training::progress::Progress;
 use crate::training::retraining::Retraining;
 use crate::training::run;
 
-/// Starts a training; it goes on when this returns.
+/// Starts a training, which continues after this returns.
 ///
 /// # Errors
-/// When there is no pipeline here or its model is not the one that is served, one runs already, or
-/// the store cannot be reached.
+/// When there is no pipeline here or its model is not the served one, a training is already
+/// running, or the store cannot be reached.
 pub(crate) async fn start(retraining: &Retraining, caller: &Caller) -> Result<TrainingId, Failure> {
     let tools = Tools::find().map_err(|error| {
         let message = format!("nothing can be trained here: {error:#}");
@@ -60,7 +60,7 @@ pub(crate) async fn start(retraining: &Retraining, caller: &Caller) -> Result<Tr
     Ok(id)
 }
 
-/// Whether two paths lead to one folder, however they are written.
+/// Whether two paths lead to the same folder, in any spelling.
 fn is_same_folder(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     one == other || real(one).is_some_and(|one| Some(one) == real(other))

@@ -1,4 +1,4 @@
-//! One image of a request, and what a request may hold.
+//! One image of a request, and the limits on a request.
 
 use axum::body::Bytes;
 use base64::engine::DecodePaddingMode;
@@ -10,12 +10,12 @@ use crate::error::{Code, Failure};
 /// One image, as it was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
-    /// The file's name, where it was told; without any folder.
+    /// The file's name, if it was given; without any folder.
     pub(crate) file: Option<String>,
     pub(crate) bytes: Bytes,
 }
 
-/// What a request may hold.
+/// Limits on a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UploadLimits {
     pub(crate) body_bytes: usize,
@@ -35,7 +35,7 @@ pub(super) fn too_many(limit: usize) -> Failure {
     Failure::new(Code::TooLarge, message)
 }
 
-/// An image as base64, with or without a `data:` prefix; white space does not count.
+/// An image as base64, with or without a `data:` prefix; white space is ignored.
 ///
 /// # Errors
 /// When it is empty or not base64.
@@ -57,7 +57,8 @@ pub(crate) fn decode_base64(text: &str) -> Result<Bytes, Failure> {
     decoded.map(Bytes::from).map_err(|error| refuse(format!("not base64: {error}")))
 }
 
-/// A name without folders and control characters, and not endless: it is kept and shown.
+/// A name without folders and control characters, and of limited length: it is stored and
+/// displayed.
 pub(super) fn plain_name(name: Option<String>) -> Option<String> {
     const LONGEST: usize = 200;
     let name = name?;

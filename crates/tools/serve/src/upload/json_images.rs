@@ -1,4 +1,4 @@
-//! Images as text in JSON, of which no more are read than a request may hold.
+//! Images as text in JSON; no more are read than a request may contain.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +31,7 @@ pub(crate) struct JsonImage {
     pub(crate) name: Option<String>,
 }
 
-/// As [`JsonImage`], in the body's own memory where it has no escapes.
+/// Like [`JsonImage`], in the body's own memory if it has no escapes.
 #[derive(Debug, Deserialize)]
 struct Borrowed<'a> {
     #[serde(borrow)]
@@ -40,11 +40,11 @@ struct Borrowed<'a> {
     name: Option<Cow<'a, str>>,
 }
 
-/// Every image of a body. What comes after the last that may be is not looked at, so that a body
-/// takes no more memory than its images.
+/// Every image of a body. Data after the last allowed image is not read, so that a body takes no
+/// more memory than its images.
 ///
 /// # Errors
-/// When it is not of this form, or holds more than `most` images.
+/// When it has another form, or contains more than `most` images.
 pub(super) fn read(bytes: &[u8], most: usize) -> Result<Vec<Upload>, Failure> {
     let mut images = Images { most, has_too_many: false };
     let mut body = serde_json::Deserializer::from_slice(bytes);
@@ -67,7 +67,7 @@ pub(super) fn read(bytes: &[u8], most: usize) -> Result<Vec<Upload>, Failure> {
     read.into_iter().map(upload).collect()
 }
 
-/// Reads so many images, and no more.
+/// Reads up to this many images.
 struct Images {
     most: usize,
     has_too_many: bool,
@@ -81,7 +81,7 @@ impl<'de> DeserializeSeed<'de> for &mut Images {
     }
 }
 
-/// The object that a body is.
+/// The object of a body.
 struct Whole<'a>(&'a mut Images);
 
 impl<'de> Visitor<'de> for Whole<'_> {

@@ -1,4 +1,4 @@
-//! What changes the server's state, and clients that do not wait for it.
+//! Requests that change the server's state, and clients that do not wait for the answer.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -59,7 +59,7 @@ fn a_training_whose_client_hangs_up_runs_to_its_end_and_the_next_one_may_start()
     for round in 0..8 {
         let before = audit(&server).len();
         hang_up_on(&server, "/train", Duration::from_micros(300 * round));
-        // A request that was never read leaves no row; one that was read has begun a training.
+        // A request that was never read leaves no row; one that was read has started a training.
         std::thread::sleep(Duration::from_millis(100));
         wait_until("the row is closed", || {
             audit(&server).iter().all(|(_, outcome)| outcome != "begun")
@@ -105,7 +105,7 @@ fn a_change_whose_client_left_just_before_the_server_was_stopped_is_done_to_its_
         server.signal("-TERM");
         assert_eq!(server.wait(), Some(0), "{}", project.log());
     }
-    // The rows of all that were stopped; of a request that was never read there is none.
+    // The rows of all stopped acts; a request that was never read has none.
     let rows = audit(&project.serve());
     assert!(rows.len() > 3, "{rows:?}");
     assert!(rows.iter().all(|(_, outcome)| outcome == "200"), "{rows:?}");
@@ -215,6 +215,6 @@ fn the_server_ends_in_time_whatever_it_decodes() {
     let began = Instant::now();
     server.signal("-TERM");
     assert_eq!(server.wait(), Some(0), "{}", project.log());
-    // It decodes for seconds.
+    // It takes seconds to decode.
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
 }

@@ -1,4 +1,4 @@
-//! Connections that say nothing, and how many there may be.
+//! Idle connections, and the limit on their number.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ fn project() -> Project {
     Project::new("  idle_seconds: 0.4")
 }
 
-/// Reads until the server closes, and says when that was.
+/// Reads until the server closes the connection, and returns the time that took.
 fn closed_after(mut stream: impl Read, socket: &TcpStream) -> Duration {
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let began = Instant::now();
@@ -52,7 +52,7 @@ fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// How a client of HTTP/2 begins that takes so many bytes of each answer.
+/// The first frames of an HTTP/2 client that accepts this many bytes of each answer.
 fn http2(window: u32) -> Vec<u8> {
     let mut first = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     let settings = [&[0, 4][..], &window.to_be_bytes()].concat();

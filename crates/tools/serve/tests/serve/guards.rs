@@ -1,4 +1,4 @@
-//! Who is let in, and what nobody gets through.
+//! Which requests are accepted, and which are refused for everyone.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -55,7 +55,7 @@ fn a_key_opens_what_its_role_allows() {
             assert_eq!(status(&server, method, path, key), 401, "{method} {path}");
         }
     }
-    // Whoever balances the load has no key.
+    // A load balancer has no key.
     assert_eq!(status(&server, "GET", "/healthz", None), 200);
     assert_eq!(status(&server, "GET", "/readyz", None), 200);
     let log = project.log();
@@ -122,7 +122,7 @@ fn a_page_of_a_strangers_changes_nothing() {
     for origin in ["https://evil.example.org", "http://localhost:1", "null"] {
         assert_eq!(rollback(origin), 403, "{origin}");
     }
-    // There is no model before the first: the request was heard.
+    // There is no previous model, so the request was accepted.
     assert_eq!(rollback("https://ward.example.org"), 409);
     assert_eq!(rollback(&server.url), 409);
 }
@@ -188,7 +188,7 @@ fn a_connection_that_never_says_what_it_wants_is_closed() {
     let mut slow = TcpStream::connect(server.address()).unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ").unwrap();
     let mut answer = String::new();
-    // Ends only when the server closes.
+    // Ends only when the server closes the connection.
     slow.read_to_string(&mut answer).unwrap();
     assert!(!answer.contains("200"), "{answer}");
     assert_eq!(server.get("/healthz").send().unwrap().status(), 200);
@@ -214,7 +214,7 @@ fn a_full_queue_turns_away_at_once_and_says_when_to_come_again() {
     assert_eq!(server.get("/healthz").send().unwrap().status(), 200);
     drop(slow);
     let made = server.post("/v1/predict").header("content-type", "image/png");
-    // The place is given back as soon as the server notices; until then it says 429.
+    // The place is returned as soon as the server notices; until then it answers 429.
     let body = picture(100);
     let mut answer = made.try_clone().unwrap().body(body.clone()).send().unwrap();
     while answer.status() == 429 {

@@ -1,4 +1,4 @@
-//! Beginning and end.
+//! Start and stop.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -45,7 +45,7 @@ fn a_request_in_flight_is_ended_before_the_server_is() {
 fn the_grace_period_ends() {
     let project = Project::new("  shutdown_seconds: 0.2");
     let mut server = project.serve();
-    // A connection that never asks for anything.
+    // A connection that never sends a request.
     let _idle = TcpStream::connect(server.address()).unwrap();
     server.signal("-INT");
     assert_eq!(server.wait(), Some(0), "{}", project.log());
@@ -122,7 +122,7 @@ fn a_model_whose_descriptions_were_changed_is_not_served() {
         ("calibration.json", &opened, "SHA-256"),
         ("model.json", &led_out, "SHA-256"),
         ("class_indices.json", &led_out, "no usable name"),
-        // Those of earlier versions have no digest, and are checked all the same.
+        // Those of earlier versions have no digest, and are still checked.
         ("model.json", &|text| unsealed(&led_out(text)), "no usable name"),
         ("model.json", &|text| unsealed(&large(text)), "1000000000"),
         ("class_indices.json", &|text| text.replace("dark", "dim"), "class_indices.json"),

@@ -1,4 +1,4 @@
-//! What one client can take of the server, keys that change, and what nobody else may read.
+//! Limits on one client, keys that change, and files that others must not read.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The real server on a free port, over a small model whose answers can be worked out.
+//! The real server on a free port, with a small model whose answers can be computed.
 #![cfg(test)]
 
 mod acts;

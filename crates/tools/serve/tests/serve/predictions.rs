@@ -1,4 +1,4 @@
-//! What the server says of images, and of what is none.
+//! The server's answers to images, and to bytes that are not images.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -190,7 +190,7 @@ fn a_file_that_no_browser_draws_is_drawn_as_the_model_sees_it() {
     let mut bytes = std::io::Cursor::new(Vec::new());
     large.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     assert_eq!(json_of(rendered(bytes.into_inner()), 413)["error"]["code"], "too_large");
-    // Nothing of it is kept.
+    // It is not stored.
     let kept = json_of(server.get("/v1/predictions").send().unwrap(), 200);
     assert_eq!(kept["predictions"], json!([]));
 }

@@ -25,19 +25,20 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Greys of the images that the model counts as its own.
+/// Greys of the images that the model accepts.
 const KNOWN_GREYS: std::ops::Range<u8> = 40..200;
 
 const ON_A_FREE_PORT: [&str; 6] = ["--address", "127.0.0.1:0", "--device", "cpu", "--log", "json"];
 
-/// A folder with a model that calls bright images `bright`, the surer the brighter they are.
+/// A folder with a model that predicts bright images as `bright`, with a confidence that grows with
+/// brightness.
 pub(crate) struct Project {
     folder: TempDir,
 }
 
 impl Project {
-    /// With a calibration, so that foreign images are known. `settings` is the section `serve` of
-    /// config.yaml.
+    /// With a calibration, so that foreign images are detected. `settings` is the section `serve`
+    /// of config.yaml.
     pub(crate) fn new(settings: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         project.configure(settings);
@@ -45,7 +46,7 @@ impl Project {
         project
     }
 
-    /// Another model in the folder: the weight decides how sure it is.
+    /// Writes another model into the folder: the weight sets its confidence.
     pub(crate) fn write_model(&self, weight: f32) {
         let folder = self.path("model");
         if folder.exists() {
@@ -135,7 +136,7 @@ impl Project {
         self.folder.path().join(relative)
     }
 
-    /// What the model says of an image, without the server: `[bright, dark]`.
+    /// The model's answer to an image, without the server: `[bright, dark]`.
     pub(crate) fn offline(&self, image: &[u8]) -> Vec<f64> {
         let folder = self.path("model");
         let model = Model::load(&folder, DeviceChoice::Cpu).unwrap();
@@ -153,7 +154,7 @@ impl Project {
         command
     }
 
-    /// Runs it to its end, which must come by itself.
+    /// Runs it until it ends by itself.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
     }
@@ -163,7 +164,7 @@ impl Project {
         self.start(self.command(&ON_A_FREE_PORT))
     }
 
-    /// The same from a shell in which this was said before.
+    /// The same from a shell that ran these commands before.
     pub(crate) fn serve_after(&self, said: &str) -> Server {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{said} && exec \"$0\" \"$@\""));
@@ -173,7 +174,7 @@ impl Project {
         self.start(command)
     }
 
-    /// Another section `serve` of config.yaml.
+    /// Sets another section `serve` of config.yaml.
     pub(crate) fn configure(&self, settings: &str) {
         let config = format!(
             "data:\n  source: {{kind: sample}}\n  classes: {{bright: [bright], dark: [dark]}}\n  \
@@ -182,7 +183,7 @@ impl Project {
         fs::write(self.path("config.yaml"), config).unwrap();
     }
 
-    /// A pipeline in place of DVC and the stages: what `dvc repro` does is this script.
+    /// Replaces DVC and the stages: `dvc repro` runs this script.
     pub(crate) fn pipeline(&self, repro: &str) {
         use std::os::unix::fs::PermissionsExt;
         fs::write(self.path("dvc.yaml"), "stages:\n  train: {cmd: x}\n").unwrap();
@@ -242,7 +243,7 @@ impl Server {
         self.url.split("://").nth(1).unwrap()
     }
 
-    /// Asks for a prediction, which must be given.
+    /// Requests a prediction, which must succeed.
     #[track_caller]
     pub(crate) fn predict(&self, image: Vec<u8>) -> Value {
         let answer = self.post("/v1/predict").header("content-type", "image/png").body(image);
@@ -255,14 +256,14 @@ impl Server {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// The most memory it has had, in bytes.
+    /// The most memory it has used, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse::<usize>().unwrap() * 1024
     }
 
-    /// Files may grow to so many bytes: a full disk.
+    /// Limits the size of files to this many bytes, as a full disk would.
     pub(crate) fn limit_files(&self, bytes: &str) {
         let process = format!("--pid={}", self.process.id());
         let limit = format!("--fsize={bytes}:");
@@ -297,14 +298,14 @@ pub(crate) fn json(mut answer: Response, status: u16) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
 }
 
-/// A PNG that goes from black at the left to this grey at the right.
+/// A PNG with a gradient from black at the left to this grey at the right.
 pub(crate) fn picture(grey: u8) -> Vec<u8> {
     let picture =
         image::GrayImage::from_fn(48, 40, |x, _| image::Luma([(u32::from(grey) * x / 47) as u8]));
     encoded(&picture)
 }
 
-/// A picture unlike any that the model knows: a chequerboard of black and white.
+/// A picture unlike any that the model accepts: a chequerboard of black and white.
 pub(crate) fn foreign_picture() -> Vec<u8> {
     encoded(&image::GrayImage::from_fn(48, 48, |x, y| {
         image::Luma([if (x + y) % 2 == 0 { 255 } else { 0 }])

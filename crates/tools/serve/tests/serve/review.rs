@@ -1,4 +1,4 @@
-//! What is remembered.
+//! The stored records.
 
 use serde_json::{Value, json};
 

@@ -35,7 +35,7 @@ fn no_request_is_lost_and_no_answer_mixes_two_models() {
         ended.store(true, Ordering::Relaxed);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
-    // Of each model there is one answer to the one image.
+    // For each model there is one answer to the one image.
     let mut of_model: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (digest, probabilities) in &answers {
         let probabilities: Vec<Value> = serde_json::from_str(probabilities).unwrap();
@@ -77,7 +77,7 @@ fn a_model_that_came_from_a_registry_is_called_by_its_version() {
     json_of(server.post("/v1/model/reload").send().unwrap(), 200);
     assert_eq!((&model()["name"], &model()["version"]), (&json!("lungs"), &json!("3")));
     assert_eq!(server.predict(picture(150))["model"]["version"], "3");
-    // Left behind by a model that another has replaced, it says nothing.
+    // A file left by a model that was replaced has no effect.
     project.write_model(0.05);
     registered.write(&project.path("model")).unwrap();
     json_of(server.post("/v1/model/reload").send().unwrap(), 200);

@@ -10,17 +10,17 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
-    /// When it happened.
+    /// Its time.
     pub(crate) time: Timestamp,
-    /// What happened.
+    /// The event.
     pub(crate) event: Event,
 }
 
-/// What a run is told, in order.
+/// The events of a run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Event {
-    /// A program began to work on the run. The first one creates it.
+    /// A program began to work on the run. The first such event creates it.
     Begin(RunBeginning),
     /// Metrics, parameters, tags.
     Values(Batch),
@@ -28,24 +28,24 @@ pub(crate) enum Event {
     Dataset(Dataset),
     /// A file.
     Artifact {
-        /// Where it goes.
+        /// Its path among the artifacts.
         path: ArtifactPath,
-        /// Where its content lies until then.
+        /// Where its content is stored until delivery.
         content: Content,
     },
     /// The program ended.
     End {
-        /// How.
+        /// The state it ended with.
         status: RunStatus,
     },
 }
 
-/// What a run is created with, or which run is joined.
+/// The data to create a run with, or the run to join.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunBeginning {
     pub(crate) experiment: ExperimentChoice,
-    /// The run that somebody named (`MLFLOW_RUN_ID`).
+    /// The run named by the user (`MLFLOW_RUN_ID`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) join: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,12 +55,12 @@ pub(crate) struct RunBeginning {
     pub(crate) mark: Mark,
 }
 
-/// Where the content of an artifact lies.
+/// Where the content of an artifact is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Content {
-    /// A copy in the spool, which goes when it is delivered.
+    /// A copy in the spool, which is removed after delivery.
     Copied(String),
-    /// The file itself. If it is another one by then, it is not delivered.
+    /// The file itself. If it has changed by then, it is not delivered.
     InPlace { path: PathBuf, bytes: u64, sha256: String },
 }

@@ -21,7 +21,7 @@ const DELIVERY_LOCK: &str = "delivery.lock";
 ///
 /// | file | content |
 /// |---|---|
-/// | `events.jsonl` | all that the run was told, in order; only grows |
+/// | `events.jsonl` | all events of the run, in order; only grows |
 /// | `files/` | copies of artifacts that are not delivered yet |
 /// | `state.json` | the run's ID, and how far the events are delivered |
 /// | `refused.jsonl` | what the server refused for good, with the reason |
@@ -35,11 +35,11 @@ pub(crate) struct SpoolFolder {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {
-    /// The run, once it is created.
+    /// The run, once it has been created.
     pub(crate) run: Option<RunPlace>,
     /// Bytes of `events.jsonl` that are delivered.
     pub(crate) delivered_bytes: u64,
-    /// Artifacts among them that the server would not take yet.
+    /// Artifacts among them that the server has not accepted yet.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(crate) postponed: VecDeque<PostponedArtifact>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct PostponedArtifact {
     pub(crate) content: Content,
 }
 
-/// Where a run lives.
+/// The server and ID of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunPlace {
@@ -75,24 +75,24 @@ impl SpoolFolder {
         self.path.join(EVENTS)
     }
 
-    /// Whether there is a spool in it.
+    /// Whether it contains a spool.
     pub(crate) fn is_spool(&self) -> bool {
         self.events().is_file()
     }
 
-    /// Creates the folder where it is missing, and opens its journal.
+    /// Creates the folder if it is missing, and opens its journal.
     pub(crate) fn open_journal(&self) -> Result<JournalWriter> {
         let files = self.path.join(FILES);
         fs::create_dir_all(&files).with_path("create folder", &files)?;
         JournalWriter::open(&self.events())
     }
 
-    /// Whether some program is adding to it.
+    /// Whether a program is appending to it.
     pub(crate) fn is_being_written(&self) -> Result<bool> {
         journal::is_being_written(&self.events())
     }
 
-    /// Claims the delivery for this program, until the file is dropped; `None` where another one
+    /// Claims the delivery for this program, until the file is dropped; `None` if another one
     /// delivers.
     pub(crate) fn lock_delivery(&self) -> Result<Option<File>> {
         lock(&self.path.join(DELIVERY_LOCK))
@@ -130,13 +130,13 @@ impl SpoolFolder {
     fn store(&self, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<Content> {
         let name = format!("{:016x}", rand::random::<u64>());
         let path = self.path.join(FILES).join(&name);
-        // No rename: nobody knows the name before the event that tells it.
+        // No rename is needed: the name is unknown until the event that contains it.
         let mut file = File::create_new(&path).with_path("create", &path)?;
         fill(&mut file).with_path("write", &path)?;
         Ok(Content::Copied(name))
     }
 
-    /// The file an artifact's content lies in, if it is still the one that was logged.
+    /// The file with an artifact's content, if it is still the one that was logged.
     pub(crate) fn content(&self, content: &Content) -> Result<PathBuf> {
         match content {
             Content::Copied(name) => Ok(self.path.join(FILES).join(name)),
@@ -150,15 +150,15 @@ impl SpoolFolder {
         }
     }
 
-    /// Removes the copy of an artifact that is delivered.
+    /// Removes the copy of a delivered artifact.
     pub(crate) fn forget(&self, content: &Content) {
         if let Content::Copied(name) = content {
-            // What cannot be removed takes some space, and no more.
+            // A file that cannot be removed only takes some space.
             let _ = fs::remove_file(self.path.join(FILES).join(name));
         }
     }
 
-    /// Keeps what the server refused for good, with the reason.
+    /// Records an entry that the server refused for good, with the reason.
     pub(crate) fn set_aside(&self, refused: &impl Serialize, reason: &Error) -> Result<()> {
         let path = self.path.join(REFUSED);
         let line = json!({
@@ -175,7 +175,7 @@ impl SpoolFolder {
     }
 }
 
-/// Locks a file, which is created where it is missing; `None` where another program has it.
+/// Locks a file, which is created if it is missing; `None` if another program holds the lock.
 pub(crate) fn lock(path: &Path) -> Result<Option<File>> {
     let file = File::create(path).with_path("open", path)?;
     match file.try_lock() {

@@ -3,31 +3,31 @@ use std::collections::HashMap;
 use crate::spool::{Event, Record};
 use crate::{Batch, Key, Mark, Metric, Param, Timestamp};
 
-/// What to do with a point of a metric whose step has a value already.
+/// What to do with a point of a metric if its step already has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepeatedPoint {
-    /// Leave the first value: for a training that goes on after an interruption, and may do its
-    /// last epoch again.
+    /// Keep the first value: for a training that continues after an interruption, and may repeat
+    /// its last epoch.
     KeepFirst,
-    /// Log it, if it differs: for an evaluation that is done anew.
+    /// Log it, if it differs: for an evaluation that is repeated.
     Update,
 }
 
-/// What a spool holds, so that nothing is said twice.
+/// The content of a spool, so that nothing is logged twice.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// Of every metric, the bits of the last value at each step.
+    /// For every metric, the bits of the last value at each step.
     metrics: HashMap<Key, HashMap<i64, u64>>,
     params: HashMap<Key, String>,
     /// The first mark, which the run is created with.
     pub(crate) mark: Option<Mark>,
-    /// The last thing that happened, if no end came after it.
+    /// The time of the last event, if no end came after it.
     pub(crate) open_since: Option<Timestamp>,
     pub(crate) begun: Option<Timestamp>,
 }
 
 impl Index {
-    /// Takes note of a record.
+    /// Adds a record to the index.
     pub(crate) fn see(&mut self, record: &Record) {
         self.open_since = Some(record.time);
         match &record.event {
@@ -59,12 +59,12 @@ impl Index {
         }
     }
 
-    /// The value that a parameter has already.
+    /// The existing value of a parameter.
     pub(crate) fn param(&self, param: &Param) -> Option<&str> {
         self.params.get(&param.key).map(String::as_str)
     }
 
-    /// The step after the last one of all metrics whose names begin so.
+    /// The step after the last one of all metrics with this prefix.
     pub(crate) fn next_step(&self, prefix: &str) -> i64 {
         let named = self.metrics.iter().filter(|(key, _)| key.as_str().starts_with(prefix));
         named.flat_map(|(_, steps)| steps.keys()).max().map_or(0, |last| last + 1)

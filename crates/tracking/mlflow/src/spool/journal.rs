@@ -1,9 +1,9 @@
 //! A file of JSON lines that only grows.
 //!
-//! Several programs may append to it, one after the other or at once: every line is one write to
-//! a file opened for appending. A line counts when its newline is there. One that a power cut or
-//! a full disk tore is ended by the next program to open the file, and skipped by every reader:
-//! what comes before the end of a JSON object is never JSON.
+//! Several programs may append to it, in turn or at once: every line is one write to a file opened
+//! for appending. A line counts when its newline is written. A line that a power cut or a full disk
+//! truncated is terminated by the next program that opens the file, and skipped by every reader: a
+//! truncated JSON object is never valid JSON.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -19,22 +19,23 @@ use crate::{Error, Result};
 pub(crate) struct JournalWriter {
     file: File,
     path: PathBuf,
-    /// Whether half a line stands at the end, because the disk is full.
+    /// Whether the file ends with a partial line, because the disk is full.
     is_torn: bool,
 }
 
-/// A line, and where the next one begins.
+/// A line, and its end position.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Line {
-    /// What it says; `None` where it is damaged.
+    /// Its record; `None` if it is damaged.
     pub(crate) record: Option<Record>,
     /// Bytes of the file up to its end.
     pub(crate) end: u64,
 }
 
 impl JournalWriter {
-    /// Opens or creates a journal; a torn line is ended before the next one. The file stays locked, shared with other
-    /// writers, as long as this is held: so a reader can tell that somebody is at work.
+    /// Opens or creates a journal; a truncated line is terminated before the next one. The file
+    /// stays locked, shared with other writers, as long as this exists, so that a reader can see
+    /// that a program is writing.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = OpenOptions::new()
             .read(true)
@@ -47,9 +48,9 @@ impl JournalWriter {
         Ok(Self { file, path: path.to_path_buf(), is_torn })
     }
 
-    /// Appends a line; returns where it ends.
+    /// Appends a line; returns its end position.
     pub(crate) fn append(&mut self, record: &Record) -> Result<u64> {
-        // Nothing of ours has keys that are not text, the one thing that cannot be written.
+        // All our keys are text; other keys are the only thing that cannot be written.
         let mut line = serde_json::to_vec(record).expect("a record can be written as JSON");
         line.push(b'\n');
         if self.is_torn {
@@ -61,7 +62,7 @@ impl JournalWriter {
         Ok(self.file.stream_position().with_path("write", &self.path)?)
     }
 
-    /// Makes what was appended last through a power cut.
+    /// Makes the appended lines survive a power cut.
     pub(crate) fn sync(&self) -> Result<()> {
         Ok(self.file.sync_data().with_path("write", &self.path)?)
     }
@@ -87,7 +88,7 @@ pub(crate) fn is_being_written(path: &Path) -> Result<bool> {
     }
 }
 
-/// The lines from a position on that are complete, at most so many.
+/// The complete lines from a position on, up to a maximum number.
 pub(crate) fn read(path: &Path, from: u64, most: usize) -> Result<Vec<Line>> {
     let mut file = File::open(path).with_path("open", path)?;
     file.seek(SeekFrom::Start(from)).with_path("read", path)?;
@@ -150,7 +151,7 @@ mod tests {
         assert_eq!(whole.len() as u64, second);
         for length in first..second {
             std::fs::write(&path, &whole[..length as usize]).unwrap();
-            // Before anyone mends it, a torn line is one that is not there yet.
+            // Before it is terminated, a truncated line does not count.
             assert_eq!(times(&path, 0), [Some(1)]);
             JournalWriter::open(&path).unwrap().append(&record(3)).unwrap();
             let expected: &[_] =

@@ -1,4 +1,4 @@
-//! What a run is told, kept on disk until the server has it.
+//! The events of a run, kept on disk until the server has them.
 
 mod event;
 mod folder;

@@ -7,16 +7,16 @@ use crate::delivery::{Delivery, Step};
 use crate::tracker::shared::{Phase, Shared};
 use crate::{Result, Settings};
 
-/// The longest pause between attempts; a server that is back is found within it.
+/// The longest pause between attempts; a server that is back is found within this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The longest pause that a server is granted.
+/// The longest pause that a server may ask for.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(600);
 
-/// How long the server's folder is left to another program that delivers it.
+/// How long this program waits while another program delivers the spool.
 const TURN: Duration = Duration::from_millis(500);
 
-/// Delivers until it is told to stop.
+/// Delivers until it is asked to stop.
 pub(crate) fn run(shared: &Shared, settings: &Settings) {
     let mut delivery = None;
     let mut failed = 0;
@@ -47,7 +47,7 @@ pub(crate) fn run(shared: &Shared, settings: &Settings) {
                     );
                 }
                 shared.update(|progress| {
-                    // Nobody comes back within the time that someone who finishes has.
+                    // A server that is down will not be back within the time that `finish` waits.
                     progress.gave_up = progress.phase != Phase::Working && error.is_unreachable();
                     progress.obstacle = Some(error);
                 });
@@ -66,7 +66,7 @@ enum Round {
     OthersTurn,
 }
 
-/// Delivers all there is.
+/// Delivers everything in the spool.
 fn deliver(shared: &Shared, settings: &Settings, delivery: &mut Option<Delivery>) -> Result<Round> {
     let delivery = match delivery {
         Some(delivery) => delivery,

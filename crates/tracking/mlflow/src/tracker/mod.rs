@@ -1,4 +1,4 @@
-//! Tracking that never costs a result.
+//! Tracking that never affects a result.
 
 mod courier;
 pub(crate) mod shared;
@@ -22,36 +22,37 @@ use shared::{Phase, Shared};
 /// How long a tracker that is dropped without [`finish`](Tracker::finish) waits for the server.
 const PATIENCE_ON_DROP: Duration = Duration::from_secs(2);
 
-/// What a run is tracked with.
+/// The settings of a tracker.
 #[derive(Debug, Clone)]
 pub struct Tracking {
     /// The server, the experiment, and the run to join, if one was named.
     pub settings: Settings,
-    /// The folder of the run's spool. The same folder is the same run: a training that is resumed
-    /// goes on with it, and an evaluation that opens the folder of its training joins it.
+    /// The folder of the run's spool. The same folder means the same run: a resumed training
+    /// continues it, and an evaluation that opens the folder of its training joins it.
     pub spool: PathBuf,
     /// The run's name, if it is a new one.
     pub name: Option<String>,
     /// The run's first tags, if it is a new one: see [`Provenance`](crate::Provenance).
     pub tags: Vec<Tag>,
-    /// What to do with a point of a metric whose step has a value already.
+    /// What to do with a point of a metric if its step already has a value.
     pub repeated: RepeatedPoint,
     /// How often the machine's load is measured, if at all; Python does it every 10 seconds.
     pub system_metrics: Option<Duration>,
 }
 
-/// Tells an MLflow server about one run, and is never in the way.
+/// Logs one run to an MLflow server, without ever blocking the program.
 ///
-/// Whatever it is told goes into a file of the spool at once, and from there to the server in a
-/// thread of its own. No method waits for the server, but for [`finish`](Self::finish), which is
-/// told for how long; none fails. A server that is down, slow, or refuses, is one line in the log
-/// when the tracking falls behind, and one when it has caught up. What is not delivered by the end
-/// stays in the spool for [`sync`](crate::sync()), or for the next program that opens the same one.
+/// Every entry goes into a file of the spool at once, and from there to the server in a separate
+/// thread. No method waits for the server, except [`finish`](Self::finish), which has a time limit;
+/// none fails. If the server is down, slow, or refuses, there is one line in the log when the
+/// tracking falls behind, and one when it has caught up. Entries that are not delivered by the end
+/// stay in the spool for [`sync`](crate::sync()), or for the next program that opens the same
+/// spool.
 ///
 /// A tracker that is dropped without `finish`, as by an error or a panic, ends its run as
 /// [`Failed`](RunStatus::Failed).
 ///
-/// Names that MLflow does not take are changed as by [`Key::cleaned`].
+/// Names that MLflow rejects are changed as by [`Key::cleaned`].
 #[derive(Debug)]
 pub struct Tracker {
     run: Option<Arc<OpenRun>>,
@@ -69,22 +70,22 @@ pub struct EndHook {
     run: Option<Arc<OpenRun>>,
 }
 
-/// What became of all that was to be delivered.
+/// The result of the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivered {
     /// The server has everything; or tracking was off.
     All,
-    /// Some of it waits in the spool.
+    /// A part of it is still in the spool.
     NotAll,
 }
 
-/// Where an artifact's content comes from.
+/// The source of an artifact's content.
 #[derive(Debug, Clone, Copy)]
 pub enum ArtifactSource<'a> {
-    /// A file, which is copied at once, and may change or go afterwards.
+    /// A file, which is copied at once, and may be changed or removed afterwards.
     Copy(&'a Path),
-    /// A file that stays where and as it is; it is digested at once, and not delivered if it has
-    /// changed by then. For large ones.
+    /// A file that stays unchanged in its place; its digest is computed at once, and it is not
+    /// delivered if it has changed by then. For large files.
     InPlace(&'a Path),
     /// These bytes.
     Bytes(&'a [u8]),
@@ -96,8 +97,8 @@ impl Tracker {
         Self { run: None }
     }
 
-    /// Begins to track, or goes on with the run of the spool. Returns at once: the server is
-    /// spoken to later. Where the spool cannot be written, the tracking is off, with a warning.
+    /// Begins to track, or continues the run of the spool. Returns at once: the server is contacted
+    /// later. If the spool cannot be written, tracking is off, with a warning.
     pub fn start(tracking: Tracking) -> Self {
         match Self::try_start(tracking) {
             Ok(tracker) => tracker,
@@ -120,7 +121,7 @@ impl Tracker {
             mark,
         }));
         let courier = Arc::clone(&shared);
-        // What a test listens to, the thread speaks to as well.
+        // The thread uses the same log subscriber, so that tests see its lines.
         let log = tracing::dispatcher::get_default(Clone::clone);
         let spawned = thread::Builder::new().name("mlflow".to_owned()).spawn(move || {
             tracing::dispatcher::with_default(&log, || courier::run(&courier, &settings));
@@ -141,7 +142,7 @@ impl Tracker {
         self.run.as_deref().map(|run| &*run.shared)
     }
 
-    /// Logs parameters. One that has another value already keeps it, with a warning.
+    /// Logs parameters. A parameter that already has another value keeps it, with a warning.
     pub fn params<K: AsRef<str>, V: fmt::Display>(&self, params: impl IntoIterator<Item = (K, V)>) {
         let param =
             |(key, value): (K, V)| Param::new(Key::cleaned(key.as_ref()), value.to_string());
@@ -180,8 +181,8 @@ impl Tracker {
         }
     }
 
-    /// Logs a file, as `plots/loss.png` below the run's artifacts. One that cannot be read, and a
-    /// path that no artifact can have, is a warning.
+    /// Logs a file, as `plots/loss.png` below the run's artifacts. A file that cannot be read, or
+    /// an invalid path, only causes a warning.
     pub fn artifact(&self, path: &str, source: ArtifactSource<'_>) {
         let Some(shared) = self.shared() else { return };
         match spooled(shared, path, source) {
@@ -190,24 +191,24 @@ impl Tracker {
         }
     }
 
-    /// The step after the last one of all metrics whose names begin so.
+    /// The step after the last one of all metrics with this prefix.
     pub fn next_step(&self, prefix: &str) -> i64 {
         self.shared().map_or(0, |shared| shared.index(|index| index.next_step(prefix)))
     }
 
-    /// The run's ID, once the server has said it.
+    /// The run's ID, once the server has returned it.
     pub fn run_id(&self) -> Option<RunId> {
         self.shared().and_then(|shared| shared.progress().run.clone())
     }
 
-    /// What ends the run from elsewhere.
+    /// The hook that ends the run from elsewhere.
     pub fn end_hook(&self) -> EndHook {
         EndHook { run: self.run.clone() }
     }
 
-    /// Ends the run, and waits at most so long until the server has everything. A server that
-    /// cannot be reached is not waited for. What is left waits in the spool, with one line that
-    /// says so.
+    /// Ends the run, and waits up to the given time until the server has everything. It does not
+    /// wait for a server that cannot be reached. Undelivered entries stay in the spool, and one log
+    /// line reports this.
     pub fn finish(self, status: RunStatus, patience: Duration) -> Delivered {
         self.end_hook().end(status, patience)
     }
@@ -220,8 +221,8 @@ impl Drop for Tracker {
 }
 
 impl EndHook {
-    /// Ends the run, as [`Tracker::finish`] does. A run that has ended is left as it is, and what
-    /// the program still tells its tracker is not tracked.
+    /// Ends the run, as [`Tracker::finish`] does. A run that has ended stays as it is, and later
+    /// entries are not tracked.
     pub fn end(&self, status: RunStatus, patience: Duration) -> Delivered {
         let Some(OpenRun { shared, monitor }) = self.run.as_deref() else {
             return Delivered::All;
@@ -258,7 +259,7 @@ impl EndHook {
     }
 }
 
-/// Secures an artifact's content.
+/// Stores an artifact's content in the spool.
 fn spooled(shared: &Shared, path: &str, source: ArtifactSource<'_>) -> Result<Event> {
     let path = ArtifactPath::new(path)?;
     let content = match source {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::spool::{Event, Index, JournalWriter, Record, RepeatedPoint, SpoolFolder};
 use crate::{Batch, Error, Metric, Param, Result, RunId, Timestamp};
 
-/// What the tracked program and the thread that delivers have in common.
+/// The common data of the tracked program and the delivery thread.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) folder: SpoolFolder,
@@ -20,39 +20,39 @@ struct Journal {
     writer: JournalWriter,
     index: Index,
     is_ended: bool,
-    /// Whether somebody was told that events are lost.
+    /// Whether lost events were already reported.
     is_broken: bool,
 }
 
-/// How far the delivery is.
+/// The progress of the delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Bytes of the journal that are there.
+    /// Bytes of the journal.
     pub(crate) appended: u64,
-    /// Bytes of it that the server has, with all that belongs to them.
+    /// Bytes of it that the server has, including their artifacts.
     pub(crate) delivered: u64,
     pub(crate) phase: Phase,
     pub(crate) run: Option<RunId>,
-    /// The error that stands in the way.
+    /// The error that blocks the delivery.
     pub(crate) obstacle: Option<Error>,
-    /// Whether the last attempt was made in vain, and none is worth waiting for.
+    /// Whether the last attempt failed, and waiting for another is not worthwhile.
     pub(crate) gave_up: bool,
 }
 
-/// What the delivery is asked to do.
+/// The task of the delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Deliver what comes.
+    /// Deliver new entries.
     #[default]
     Working,
-    /// Deliver what is there: somebody waits.
+    /// Deliver the existing entries: the program waits.
     Finishing,
     /// Leave the rest.
     Stopping,
 }
 
 impl Shared {
-    /// Opens the spool of a run, and reads what it holds.
+    /// Opens the spool of a run, and reads its content.
     pub(crate) fn open(folder: &Path, repeated: RepeatedPoint) -> Result<Self> {
         let folder = SpoolFolder::new(folder);
         let writer = folder.open_journal()?;
@@ -76,13 +76,13 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the spool's index.
+    /// Reads the spool's index.
     pub(crate) fn index<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
         look(&self.journal().index)
     }
 
-    /// Writes an event down, unless the run has ended. What cannot be written is lost, with one
-    /// warning: the work goes on.
+    /// Writes an event, unless the run has ended. An event that cannot be written is lost, with one
+    /// warning, and the program goes on.
     pub(crate) fn append(&self, event: Event) {
         self.append_to(&mut self.journal(), event);
     }
@@ -102,7 +102,7 @@ impl Shared {
         }
     }
 
-    /// Writes the last event down, once: whether it was this call.
+    /// Writes the last event, once; returns whether this call wrote it.
     pub(crate) fn append_end(&self, event: Event) -> bool {
         let mut journal = self.journal();
         if journal.is_ended {
@@ -116,12 +116,12 @@ impl Shared {
         true
     }
 
-    /// Tells of something that cannot be logged.
+    /// Reports an entry that cannot be logged.
     pub(crate) fn report_loss(&self, error: &Error) {
         report_loss(&mut self.journal(), error);
     }
 
-    /// Writes down what is new among values.
+    /// Writes the new ones among the values.
     pub(crate) fn append_values(&self, mut batch: Batch) {
         let mut journal = self.journal();
         batch.metrics.retain(|metric| journal.index.is_new_metric(metric, self.repeated));
@@ -131,19 +131,19 @@ impl Shared {
         }
     }
 
-    /// Writes a metric's values of a step down.
+    /// Writes a metric's values of a step.
     pub(crate) fn append_metrics(&self, metrics: Vec<Metric>) {
         self.append_values(Batch { metrics, ..Batch::default() });
     }
 
-    /// Changes how far the delivery is, and wakes who waits for it.
+    /// Changes the delivery's progress, and wakes the threads that wait for it.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
         let changed = change(&mut self.progress());
         self.changed.notify_all();
         changed
     }
 
-    /// Waits until something is so, at most until a moment; whether it came to be.
+    /// Waits until a condition holds, at most until a deadline; returns whether it holds.
     pub(crate) fn wait_until(
         &self,
         deadline: Option<Instant>,

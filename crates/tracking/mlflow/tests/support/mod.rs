@@ -1,4 +1,4 @@
-//! What the tests with a real server stand on. Each test file uses a part of it.
+//! Helpers for tests with a real server. Each test file uses a part of them.
 #![allow(dead_code)]
 
 pub(crate) mod log;
@@ -17,7 +17,7 @@ pub(crate) fn reference(program: &str) -> PathBuf {
     path
 }
 
-/// Settings for a server, and some variables more. Pauses between attempts are short.
+/// Settings for a server, and some further variables. Pauses between attempts are short.
 pub(crate) fn settings(address: &str, variables: &[(&str, &str)]) -> mlflow::Settings {
     let usual = [
         ("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0.05"),

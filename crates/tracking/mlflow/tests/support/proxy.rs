@@ -4,22 +4,22 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What happens to requests on their way.
+/// The fault for requests that pass the proxy.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Fault {
-    /// They arrive, and so do the answers.
+    /// Requests and answers arrive.
     Pass,
     /// The connection closes at once.
     HangUp,
-    /// Nobody ever answers.
+    /// There is never an answer.
     Silence,
-    /// Somebody else answers: the status with its reason, headers, body.
+    /// The proxy answers itself: the status with its reason, headers, body.
     Answer(&'static str, &'static str, &'static str),
     /// They arrive; the answers do not, and the connection closes.
     LoseAnswers,
-    /// Answers come so much later.
+    /// Answers arrive later by this much.
     Delay(Duration),
-    /// As [`Answer`](Self::Answer), for requests whose first line has this in it; others pass.
+    /// Like [`Answer`](Self::Answer), for requests whose first line contains this; others pass.
     AnswerIf(&'static str, &'static str),
 }
 
@@ -37,14 +37,14 @@ struct Shared {
 
 struct State {
     fault: Fault,
-    /// How many requests the present fault has hit.
+    /// Number of requests that had the present fault.
     hits: usize,
     connections: Vec<TcpStream>,
     is_stopped: bool,
 }
 
 impl FaultyProxy {
-    /// Listens on a free port, and passes on to another one of this machine.
+    /// Listens on a free port, and forwards to another port of this machine.
     pub(crate) fn start(upstream: u16) -> Self {
         Self::start_at("127.0.0.1", upstream)
     }
@@ -75,7 +75,7 @@ impl FaultyProxy {
         format!("http://{}", self.address)
     }
 
-    /// From now on this happens; open connections are closed.
+    /// Sets the fault from now on; open connections are closed.
     pub(crate) fn set(&self, fault: Fault) {
         let mut state = self.shared.state.lock().unwrap();
         state.fault = fault;
@@ -85,7 +85,7 @@ impl FaultyProxy {
         }
     }
 
-    /// Waits until the present fault has hit so many requests.
+    /// Waits until the present fault has affected this many requests.
     pub(crate) fn wait_for_hits(&self, hits: usize) {
         let state = self.shared.state.lock().unwrap();
         let long = Duration::from_secs(60);
@@ -110,7 +110,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Serves one request: so each one meets the fault of its time.
+    /// Serves one request, so that each request gets the fault of its time.
     fn serve(&self, client: TcpStream) -> io::Result<()> {
         let connection = client.try_clone()?;
         let served = self.pass_on(client);
@@ -155,7 +155,7 @@ impl Shared {
         io::copy(&mut (&mut reader).take(content_length(&head)), &mut upstream)?;
         match fault {
             Fault::LoseAnswers => {
-                // It is done when the answer begins.
+                // The request is done when the answer begins.
                 upstream.read_exact(&mut [0])?;
                 self.hit();
                 return Ok(());
@@ -187,7 +187,7 @@ fn content_length(head: &str) -> u64 {
         .map_or(0, |(_, value)| value.trim().parse().unwrap())
 }
 
-/// The head, with a word that the connection ends after the answer.
+/// The head, with a header that closes the connection after the answer.
 fn closing(head: &str) -> String {
     head.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)
 }

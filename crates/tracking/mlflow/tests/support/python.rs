@@ -3,7 +3,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// Runs lines of Python that it is given, in one process: importing MLflow takes seconds.
+/// Runs given lines of Python, in one process: importing MLflow takes seconds.
 const LOOP: &str = r#"
 import json, sys, traceback
 import mlflow
@@ -27,7 +27,7 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// Starts Python with a tracking server. The server is spoken to later.
+    /// Starts Python with a tracking server. The server is contacted later.
     pub(crate) fn start(server: &str) -> Self {
         let mut process = Command::new(super::reference("python"))
             .args(["-c", LOOP])
@@ -43,9 +43,9 @@ impl Python {
         Self { process, input, output }
     }
 
-    /// All that is known of the one run of a name: status, metrics by name as (step, value) in the
-    /// order in which they arrived, parameters, tags, artifacts, of PNG their mode, size and
-    /// number of colours, inputs.
+    /// All data of the one run with a name: status, metrics by name as (step, value) in the order
+    /// in which they arrived, parameters, tags, artifacts (for PNG files their mode, size and
+    /// number of colours), inputs.
     #[track_caller]
     pub(crate) fn read_run(&mut self, experiment: &str, name: &str) -> Value {
         self.run(&format!(
@@ -70,7 +70,7 @@ impl Python {
         ))
     }
 
-    /// Runs a program, with `mlflow` and a `client`; what it leaves in `result` comes back.
+    /// Runs a program, with `mlflow` and a `client`; returns its variable `result`.
     #[track_caller]
     pub(crate) fn run(&mut self, program: &str) -> Value {
         writeln!(self.input, "{}", Value::from(program)).unwrap();

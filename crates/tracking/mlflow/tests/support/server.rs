@@ -18,7 +18,7 @@ pub(crate) struct MlflowServer {
 }
 
 impl MlflowServer {
-    /// Starts a server, which answers after [`wait`](Self::wait).
+    /// Starts a server; use [`wait`](Self::wait) before requests.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -73,7 +73,7 @@ impl MlflowServer {
         self.port
     }
 
-    /// Where it keeps its artifacts.
+    /// Its artifact folder.
     pub(crate) fn artifacts(&self) -> PathBuf {
         self.folder.path().join("artifacts")
     }
@@ -92,7 +92,7 @@ impl MlflowServer {
         let group = Pid::from_child(&process);
         kill_process_group(group, Signal::KILL).unwrap();
         process.wait().unwrap();
-        // The worker, which holds the port, is not our child: it is gone when the port is free.
+        // The worker, which holds the port, is not our child: it has ended when the port is free.
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpListener::bind(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < deadline, "port {} stays taken", self.port);

@@ -1,4 +1,4 @@
-//! What administrators did.
+//! The acts of administrators.
 
 use prediction_store::{AuditEntry, AuditFilter, Cursor, PredictionStore};
 

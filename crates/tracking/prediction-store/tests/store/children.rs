@@ -1,4 +1,4 @@
-//! Programs that tests start: this test binary again, told by the environment what to do.
+//! Programs that tests start: this test binary again, controlled by the environment.
 
 use std::process::{Child, Command, Stdio};
 
@@ -8,12 +8,12 @@ use crate::samples::{at, feedback, prediction};
 
 const DATABASE: &str = "PREDICTION_STORE_OF_CHILD";
 
-/// What a child says before each id that was acknowledged.
+/// A child prints this before each id that was acknowledged.
 pub(crate) const ACKNOWLEDGED: &str = "acknowledged ";
-/// What a child says when the store refuses.
+/// A child prints this when the store refuses.
 pub(crate) const REFUSED: &str = "refused ";
 
-/// Runs a test of this module in a process of its own, on `database`.
+/// Runs a test of this module in its own process, on `database`.
 pub(crate) fn child(test: &str, database: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     tell(&mut command, test, database);
@@ -46,8 +46,8 @@ fn database() -> Option<DatabaseUrl> {
     Some(std::env::var(DATABASE).ok()?.parse().unwrap())
 }
 
-/// Records feedback from several tasks, saying each id once it is acknowledged, until the store refuses
-/// or the process is killed.
+/// Records feedback from several tasks and prints each id once it is acknowledged, until the store
+/// refuses or the process is killed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a process that other tests start"]
 async fn records_until_it_ends() {

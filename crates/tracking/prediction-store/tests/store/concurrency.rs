@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many writers at once.
 
 use prediction_store::{Filter, PredictionStore};
 

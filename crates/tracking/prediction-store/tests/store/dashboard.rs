@@ -58,7 +58,7 @@ async fn panels_are_those_computed_by_hand(database: Database) {
         figures("2026-11-20T09:00:00Z", "squamous", 0.6, 1.5),
         figures("2026-11-20T09:30:00Z", "", 0.0, 7.5),
         figures("2026-11-20T23:59:59.999999Z", "squamous", 0.8, 0.5),
-        figures("2026-11-21T00:00:00Z", "adenocarcinoma", 0.5, 9.0), // a clock ran ahead
+        figures("2026-11-21T00:00:00Z", "adenocarcinoma", 0.5, 9.0), // a clock was ahead
     ];
     store.record_predictions(&made).await.unwrap();
     for (on, class) in
@@ -108,7 +108,8 @@ async fn panels_are_those_computed_by_hand(database: Database) {
     assert_eq!(today.by_class, BTreeMap::from([("squamous".to_owned(), 2)]));
 }
 
-/// NumPy's `percentile(…, method="inverted_cdf")` is the nearest rank: of 1…n, the ceiling of n × p.
+/// NumPy's `percentile(…, method="inverted_cdf")` is the nearest rank: of 1…n, the ceiling of n ×
+/// p.
 async fn percentiles_are_by_nearest_rank(database: Database) {
     let store = database.open().await;
     let now = at("2026-11-20T10:00:00Z");

@@ -28,7 +28,7 @@ impl Database {
         Self { url: address.parse().unwrap(), address, _home: Home::Sqlite { _folder: folder } }
     }
 
-    /// `None` where PostgreSQL is not installed, which it says.
+    /// `None` if PostgreSQL is not installed, which is printed.
     pub(crate) async fn postgres() -> Option<Self> {
         let cluster = Cluster::shared()?;
         let address = cluster.new_database().await;
@@ -44,7 +44,8 @@ impl Database {
     }
 }
 
-/// Makes of every function that takes a [`Database`] a test on SQLite and one on PostgreSQL.
+/// Makes two tests of every function that takes a [`Database`]: one on SQLite and one on
+/// PostgreSQL.
 macro_rules! on_both_databases {
     ($($test:ident),+ $(,)?) => {$(
         mod $test {
@@ -66,7 +67,7 @@ macro_rules! on_both_databases {
 }
 pub(crate) use on_both_databases;
 
-/// SQLite in a folder of its own, for tests of what befalls files.
+/// SQLite in its own folder, for tests of faults of files.
 pub(crate) struct SqliteFile {
     pub(crate) folder: TempDir,
     pub(crate) path: PathBuf,
@@ -90,7 +91,7 @@ impl SqliteFile {
     }
 }
 
-/// Where a program is not there: says so, or fails where `required` is set to 1.
+/// If a program is missing: prints this, or fails if `required` is set to 1.
 pub(crate) fn skip(what: &str, required: &str) {
     assert!(std::env::var(required).as_deref() != Ok("1"), "{what}, and {required}=1");
     eprintln!("skipped: {what}; set {required}=1 to fail instead");

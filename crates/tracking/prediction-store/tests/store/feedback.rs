@@ -1,4 +1,4 @@
-//! What readers say, and what becomes of it.
+//! Readers' feedback, and its effect.
 
 use prediction_store::{ClassChange, FeedbackSummary, PredictionId, StoreError};
 
@@ -37,7 +37,7 @@ async fn feedback_on_nothing_is_refused(database: Database) {
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::UnknownPrediction(_)), "{error}");
-    // Nothing of the attempt is left that would be found once there is such a prediction.
+    // The failed attempt must leave nothing that would appear once such a prediction exists.
     store.record_prediction(&of_nothing).await.unwrap();
     assert_eq!(store.prediction(of_nothing.id).await.unwrap().feedback, None);
 }
@@ -59,7 +59,7 @@ async fn corrections_are_those_that_disagree_since(database: Database) {
         (0, "adenocarcinoma", 2),
         (1, "adenocarcinoma", 3),
         (2, "adenocarcinoma", 3),
-        (2, "normal", 4), // taken back
+        (2, "normal", 4), // corrected back
         (3, "adenocarcinoma", 4),
         (4, "normal", 5),
     ];

@@ -107,13 +107,13 @@ async fn only_what_was_stored_before_the_cutoff_is_removed() {
     for digest in [old, renewed] {
         touch(&path_of(&folder, digest), 31 * DAY);
     }
-    // Sent once more: kept as long as if it were new.
+    // Sent again: kept as long as a new one.
     store.put(Bytes::from_static(b"renewed")).await.unwrap();
-    // Not ours, however old.
+    // Not ours, whatever its age.
     let notes = folder.join("notes.txt");
     std::fs::write(&notes, "").unwrap();
     touch(&notes, 100 * DAY);
-    // Left by processes that were killed while they stored an image.
+    // Partial files of processes that were killed while they stored an image.
     let unfinished = |number: u32, age| {
         let path = PathBuf::from(format!("{}#{number}", path_of(&folder, old).display()));
         std::fs::write(&path, "half an ima").unwrap();

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after `kill -9`.
+//! Acknowledged data survives `kill -9`.
 
 use std::io::{BufRead as _, BufReader};
 
@@ -14,7 +14,7 @@ const KILLS: usize = 100;
 async fn no_acknowledged_feedback_is_lost_in_a_hundred_kills(database: Database) {
     let mut acknowledged = Vec::new();
     for kill in 0..KILLS {
-        // Sometimes at the first acknowledgement, sometimes in the midst of writing.
+        // Sometimes at the first acknowledgement, sometimes in the middle of writing.
         acknowledged.extend(killed_after(1 + kill % 9, &database.address));
     }
     assert!(acknowledged.len() >= KILLS);
@@ -28,7 +28,8 @@ async fn no_acknowledged_feedback_is_lost_in_a_hundred_kills(database: Database)
     eprintln!("{KILLS} kills, {} acknowledged, {total} found", acknowledged.len());
 }
 
-/// Starts a writer, kills it after so many acknowledgements, and says all that it acknowledged.
+/// Starts a writer, kills it after this many acknowledgements, and returns all that it
+/// acknowledged.
 fn killed_after(acknowledgements: usize, database: &str) -> Vec<PredictionId> {
     let mut writer = start(child("records_until_it_ends", database));
     let mut said = BufReader::new(writer.stdout.take().unwrap()).lines();
@@ -36,7 +37,7 @@ fn killed_after(acknowledgements: usize, database: &str) -> Vec<PredictionId> {
     while let Some(Ok(line)) = said.next() {
         assert!(!line.starts_with(crate::children::REFUSED), "{line}");
         let Some(id) = line.strip_prefix(ACKNOWLEDGED) else { continue };
-        // The last line may have been cut off by the kill.
+        // The kill may have cut off the last line.
         let Ok(id) = id.parse() else { continue };
         ids.push(id);
         if ids.len() == acknowledgements {

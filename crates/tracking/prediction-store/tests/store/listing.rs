@@ -1,4 +1,4 @@
-//! What is recorded comes back, in pages.
+//! Recorded data is returned in pages.
 
 use prediction_store::{
     Cursor, Digest, FeedbackFilter, Filter, IntensityWindow, InvalidCursor, PageLimit, Prediction,
@@ -25,7 +25,7 @@ async fn every_field_comes_back_as_it_was(database: Database) {
     let mut all = prediction("large.cell.carcinoma", at("2026-11-20T10:00:00.123456Z"));
     all.image.window = Some(IntensityWindow { centre: -600.0, width: 1500.0 });
     all.image.stored = true;
-    // Not the alphabet's order; 0.1 + 0.2 has no short decimal.
+    // Not in alphabetical order; 0.1 + 0.2 has no short decimal.
     all.probabilities[0].probability = 0.1 + 0.2;
     let mut least = prediction("normal", at("2026-11-20T10:00:01Z"));
     (least.key_name, least.file, least.model.version) = (None, None, None);
@@ -62,7 +62,7 @@ async fn recording_again_changes_nothing(database: Database) {
 async fn a_batch_is_recorded_whole_or_not_at_all(database: Database) {
     let store = database.open().await;
     let now = at("2026-11-20T10:00:00Z");
-    // More than one INSERT holds.
+    // More than one INSERT can hold.
     let mut batch: Vec<_> = (0..1201).map(|_| prediction("normal", now)).collect();
     batch[1200].confidence = Some(f64::NAN);
     let error = store.record_predictions(&batch).await.unwrap_err();
@@ -83,7 +83,7 @@ async fn pages_hold_every_row_once_newest_first(database: Database) {
     for rows in [1, 7, 22, 23, 24] {
         assert_eq!(walk(&store, rows).await, all, "{rows} to a page");
     }
-    // A page that is just full is the last.
+    // A page that is exactly full is the last.
     let filter = Filter { limit: 23.try_into().unwrap(), ..Filter::default() };
     assert_eq!(store.predictions(&filter).await.unwrap().next, None);
 }
@@ -196,7 +196,7 @@ async fn listed(store: &PredictionStore, filter: Filter) -> Vec<Prediction> {
     page.predictions.into_iter().map(|row| row.prediction).collect()
 }
 
-/// All predictions, page by page, the cursor as text between them.
+/// All predictions, page by page, with the cursor as text between them.
 async fn walk(store: &PredictionStore, rows: u32) -> Vec<Prediction> {
     let limit = PageLimit::try_from(rows).unwrap();
     let mut filter = Filter { limit, ..Filter::default() };

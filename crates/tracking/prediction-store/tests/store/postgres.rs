@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::databases::skip;
 
-/// A running server. Ended when the last test that uses it has ended.
+/// A running server. It stops when the last test that uses it has ended.
 pub(crate) struct Cluster {
     server: Mutex<Child>,
     programs: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
 static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
 
 impl Cluster {
-    /// The server that tests of this process share; `None` where PostgreSQL is not installed.
+    /// The server that tests of this process share; `None` if PostgreSQL is not installed.
     pub(crate) fn shared() -> Option<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap();
         if let Some(cluster) = shared.upgrade() {
@@ -36,7 +36,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// A server of its own, for a test that stops it.
+    /// A separate server, for a test that stops it.
     pub(crate) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             skip("PostgreSQL's initdb is not installed", "HOUNSFIELD_REQUIRE_POSTGRES");
@@ -61,7 +61,7 @@ impl Cluster {
         format!("postgres://hounsfield@localhost/{database}?host={}", self.folder.path().display())
     }
 
-    /// A connection beside the store's.
+    /// A connection besides the store's.
     pub(crate) async fn connect(&self, database: &str) -> PgConnection {
         PgConnection::connect(&self.url(database)).await.unwrap()
     }
@@ -75,7 +75,7 @@ impl Cluster {
         self.url(&name)
     }
 
-    /// Ends the server at once, as if its machine had failed.
+    /// Stops the server at once, as if its machine had failed.
     pub(crate) fn stop(&self) {
         let mut server = self.server.lock().unwrap();
         // Without this PostgreSQL would leave its shared memory behind.
@@ -98,7 +98,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Starts the server and waits until it says that it is ready.
+/// Starts the server and waits until it reports that it is ready.
 fn serve(programs: &Path, user: Option<u32>, folder: &Path) -> Child {
     let mut server = as_user(&programs.join("postgres"), user)
         .arg("-D")
@@ -115,7 +115,7 @@ fn serve(programs: &Path, user: Option<u32>, folder: &Path) -> Child {
     let mut said = String::new();
     while let Some(Ok(line)) = log.next() {
         if line.contains("ready to accept connections") {
-            // Read on, so that the server never waits for a reader of its log.
+            // Keep reading, so that the server never waits for a reader of its log.
             std::thread::spawn(move || log.for_each(drop));
             return server;
         }
@@ -126,7 +126,7 @@ fn serve(programs: &Path, user: Option<u32>, folder: &Path) -> Child {
     panic!("PostgreSQL did not start:\n{said}");
 }
 
-/// Where Debian puts them, newest first; else wherever they are found.
+/// Debian's folder for them, newest first; otherwise wherever they are found.
 fn programs() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -149,7 +149,7 @@ fn as_user(program: &Path, user: Option<u32>) -> Command {
     command
 }
 
-/// PostgreSQL refuses to run as root. `None` where we are not.
+/// PostgreSQL refuses to run as root. `None` if we are not root.
 fn other_than_root() -> Option<u32> {
     if !rustix::process::geteuid().is_root() {
         return None;

@@ -1,4 +1,4 @@
-//! What befalls PostgreSQL.
+//! Faults of PostgreSQL.
 
 use std::time::Instant;
 
@@ -79,7 +79,7 @@ async fn a_database_that_does_not_exist_is_unavailable() {
 
 #[tokio::test]
 async fn a_server_that_never_answers_is_given_up() {
-    // It listens, and that is all.
+    // It listens, but never answers.
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = silent.local_addr().unwrap().port();
     let url = format!("postgres://anna:secret@127.0.0.1:{port}/scans").parse().unwrap();

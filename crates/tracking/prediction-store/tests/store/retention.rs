@@ -1,4 +1,4 @@
-//! What is forgotten, and what stays.
+//! Which data is removed, and which stays.
 
 use prediction_store::{Digest, Filter, NewFeedback, StoreError};
 
@@ -15,7 +15,7 @@ async fn old_file_names_go_and_rows_stay(database: Database) {
     let store = database.open().await;
     let old = at("2026-10-01T00:00:00Z");
     let cutoff = at("2026-10-21T00:00:00Z");
-    // More than one step takes.
+    // More than one step removes.
     let mut made: Vec<_> = (0..2500).map(|_| prediction("normal", old)).collect();
     made.push(prediction("normal", cutoff));
     store.record_predictions(&made).await.unwrap();

@@ -1,4 +1,4 @@
-//! Images in a bucket of moto, which speaks S3's language.
+//! Images in a bucket of moto, which emulates S3.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -14,7 +14,7 @@ struct Moto {
 }
 
 impl Moto {
-    /// `None` where it is not installed.
+    /// `None` if it is not installed.
     fn start() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
         let program = root.join(".venv-reference/bin/moto_server");
@@ -65,7 +65,7 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // Both fail only where it has ended by itself.
+        // Both fail only if it has already ended.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

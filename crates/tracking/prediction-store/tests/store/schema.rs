@@ -1,4 +1,4 @@
-//! Databases of other releases, and of others.
+//! Databases of other releases and of other programs.
 
 use prediction_store::{PredictionStore, StoreError};
 use sqlx::{Connection as _, SqliteConnection};

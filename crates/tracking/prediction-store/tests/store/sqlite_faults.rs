@@ -1,4 +1,4 @@
-//! What befalls SQLite's file.
+//! Faults of SQLite's file.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -84,7 +84,7 @@ async fn a_damaged_page_is_an_error_and_not_a_wrong_answer() {
     store.record_predictions(&made).await.unwrap();
     store.close().await;
     let mut bytes = std::fs::read(&sqlite.path).unwrap();
-    // All but the pages with the list of tables and the applied versions.
+    // Everything except the pages with the list of tables and the applied versions.
     let kept = bytes.len().min(20 * 4096);
     bytes[kept..].fill(0xa5);
     std::fs::write(&sqlite.path, bytes).unwrap();
@@ -108,7 +108,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
     assert!(error.to_string().contains("beneath"), "{error}");
 }
 
-/// Runs the writer until it is refused, as someone who is not root.
+/// Runs the writer as a user other than root until it is refused.
 fn refusal_of(mut command: Command) -> String {
     const NOBODY: u32 = 65534;
     if rustix::process::geteuid().is_root() {
@@ -173,7 +173,7 @@ async fn a_full_disk_is_told_and_loses_nothing_acknowledged() {
     if !may.is_ok_and(|mounted| mounted.status.success()) {
         return skip("no small disk can be mounted here", "HOUNSFIELD_REQUIRE_MOUNT");
     }
-    // The disk is seen by the writer and its shell alone, which looks into it afterwards.
+    // Only the writer and its shell see the disk; the shell reads it afterwards.
     let writer = child("records_until_it_ends", &sqlite.address());
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", &format!("{mount} && \"$0\" \"$@\"")]);
@@ -184,7 +184,7 @@ async fn a_full_disk_is_told_and_loses_nothing_acknowledged() {
     assert!(refusal.contains("what was acknowledged is kept"), "{refusal}");
 }
 
-/// Runs `writer` until it is refused as `fault`, and looks for all that it acknowledged.
+/// Runs `writer` until it is refused as `fault`, and checks that everything acknowledged is there.
 async fn check_what_a_full_disk_kept(sqlite: &SqliteFile, mut writer: Command, fault: &str) {
     let output = writer.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -197,7 +197,7 @@ async fn check_what_a_full_disk_kept(sqlite: &SqliteFile, mut writer: Command, f
     for id in acknowledged {
         assert!(store.prediction(id.parse().unwrap()).await.unwrap().feedback.is_some());
     }
-    // And goes on, once there is space.
+    // It works again once there is space.
     store.record_prediction(&prediction("normal", at("2026-11-20T10:00:00Z"))).await.unwrap();
 }
 

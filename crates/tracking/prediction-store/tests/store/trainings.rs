@@ -1,4 +1,4 @@
-//! One training at a time, and what came of each.
+//! One training at a time, and the result of each.
 
 use prediction_store::{
     Digest, NewTraining, PageLimit, StoreError, TrainingOutcome, TrainingState,

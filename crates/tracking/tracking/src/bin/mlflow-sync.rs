@@ -1,4 +1,4 @@
-//! Delivers what MLflow's server could not be told while the stages were at work.
+//! Delivers events that could not reach MLflow's server while the stages ran.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use mlflow::{SyncOutcome, SyncedRun};
 use program::{CommonArguments, UsageError};
+use serde_json::{Value, json};
 
 /// Deliver records that the MLflow server could not take before
 ///
@@ -36,17 +37,37 @@ fn run(arguments: &Arguments) -> Result<()> {
     let server = tracking::demanded_server(&config.tracking, mlflow::environment)
         .map_err(|error| UsageError(error.to_string()))?;
     let runs = mlflow::sync(folder, &server)?;
-    if runs.is_empty() {
-        println!("nothing was tracked in {}", folder.display());
-    }
-    for run in &runs {
-        println!("{}", in_words(run));
-    }
+    let lines: Vec<String> = runs.iter().map(in_words).collect();
+    let text = match lines.as_slice() {
+        [] => format!("nothing was tracked in {}", folder.display()),
+        lines => lines.join("\n"),
+    };
+    let facts = json!({
+        "program": "mlflow-sync",
+        "server": server.server.to_string(),
+        "runs": runs.iter().map(facts_of).collect::<Vec<_>>(),
+    });
+    arguments.common.print(&text, &facts)?;
     let failed = runs.iter().filter(|run| matches!(run.outcome, SyncOutcome::Failed(_))).count();
     if failed > 0 {
         bail!("deliver {failed} of {} runs; they wait in {}", runs.len(), folder.display());
     }
     Ok(())
+}
+
+fn facts_of(SyncedRun { folder, run, outcome, refused }: &SyncedRun) -> Value {
+    let outcome = match outcome {
+        SyncOutcome::Delivered => "delivered",
+        SyncOutcome::NothingLeft => "delivered_before",
+        SyncOutcome::InUse => "in_use",
+        SyncOutcome::Failed(_) => "failed",
+    };
+    json!({
+        "folder": folder,
+        "run": run.as_ref().map(ToString::to_string),
+        "outcome": outcome,
+        "refused": refused,
+    })
 }
 
 /// `artifacts/tracking/3f…: delivered to run 9a…`

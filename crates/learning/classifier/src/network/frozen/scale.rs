@@ -1,4 +1,4 @@
-//! What heads take from maps, as [`super::super::take`] takes it from libtorch's.
+//! The parts of maps that heads read, as [`super::super::take`] computes them from libtorch's.
 
 use rayon::prelude::*;
 use tch::Tensor;
@@ -67,7 +67,7 @@ fn average_cells(maps: &[f32], shape: Shape, cells: &mut [f32]) {
     }
 }
 
-/// In two passes, so that no digit is lost where a mean is far larger than the deviation.
+/// In two passes, so that no precision is lost if a mean is far larger than the deviation.
 fn deviate(maps: &[f32], shape: Shape, means: &[f32], deviations: &mut [f32]) {
     let pixels = (shape.height * shape.width) as f64;
     let squares = add_up(maps, shape, means, |value, mean| (value - mean) * (value - mean));
@@ -77,7 +77,7 @@ fn deviate(maps: &[f32], shape: Shape, means: &[f32], deviations: &mut [f32]) {
 }
 
 /// Each channel's sum over the pixels, of a term of the value and the channel's mean: rows in f32,
-/// and what they make in f64.
+/// and their sums in f64.
 fn add_up(maps: &[f32], shape: Shape, means: &[f32], term: impl Fn(f32, f32) -> f32) -> Vec<f64> {
     let mut sums = vec![0.0; shape.channels];
     let mut row_sums = vec![0.0_f32; shape.channels];

@@ -1,4 +1,4 @@
-/// Of images or maps `[N, H, W, C]`.
+/// The shape of images or maps `[N, H, W, C]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) images: usize,

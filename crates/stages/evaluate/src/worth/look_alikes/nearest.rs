@@ -1,4 +1,5 @@
-//! The nearest training image of each test image, and from where on two pictures look alike.
+//! The nearest training image of each test image, and the similarity from which on two pictures
+//! count as look-alikes.
 
 use artifact::Digest;
 use rayon::prelude::*;
@@ -6,23 +7,24 @@ use rayon::prelude::*;
 use crate::worth::thumbnail::Thumbnail;
 use crate::worth::training_pictures::TrainingPicture;
 
-/// Training images that the threshold rests on, at most; of more so many are drawn. Each is
-/// compared with all others.
+/// Number of training images that the threshold is based on, at most; a sample of this size is
+/// drawn from more. Each is compared with all others.
 const MOST_ASKED: usize = 2_000;
 
-/// Training images whose nearest of another class is more alike than the threshold.
+/// Share of the training images whose similarity to the nearest image of another class may exceed
+/// the threshold.
 const EXCEEDING: f64 = 0.01;
 
 /// The nearest of some pictures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Nearest {
-    /// Its place among them.
+    /// Its position among them.
     pub(crate) picture: usize,
     /// See [`Thumbnail::similarity`].
     pub(crate) similarity: f64,
 }
 
-/// The nearest of `pictures` to each thumbnail; of several alike the first.
+/// The nearest of `pictures` to each thumbnail; of equals the first.
 pub(crate) fn nearest(thumbnails: &[Thumbnail], pictures: &[TrainingPicture]) -> Vec<Nearest> {
     let of = |thumbnail: &Thumbnail| nearest_of(thumbnail, pictures.iter().enumerate());
     thumbnails.par_iter().filter_map(of).collect()
@@ -37,12 +39,12 @@ fn nearest_of<'a>(
         .reduce(|best, it| if it.similarity > best.similarity { it } else { best })
 }
 
-/// The similarity above which two pictures count as look-alikes: that which one training image in a
-/// hundred exceeds with its nearest training image *of another class* and another group.
+/// The similarity above which two pictures count as look-alikes. One training image in a hundred
+/// exceeds it with its nearest training image *of another class* and another group.
 ///
-/// Two images of different classes are most often of two patients, so this is how alike two
-/// patients come to be among so many images. It is told by the training split alone, before any test
-/// image is looked at. `None` where training has but one class.
+/// Two images of different classes are usually of two patients, so this is the similarity that two
+/// patients can reach among so many images. It is computed on the training split alone, before any
+/// test image is read. `None` if training has only one class.
 pub(crate) fn threshold(pictures: &[TrainingPicture], seed: u64) -> Option<f64> {
     let mut nearest: Vec<f64> = asked(pictures, seed)
         .into_par_iter()
@@ -70,7 +72,7 @@ fn asked(pictures: &[TrainingPicture], seed: u64) -> Vec<&TrainingPicture> {
     drawn.into_iter().take(MOST_ASKED).map(|(_, picture)| picture).collect()
 }
 
-/// Places of the training images that look like a test image.
+/// Positions of the training images that look like a test image.
 pub(crate) fn look_alikes(
     thumbnails: &[Thumbnail],
     pictures: &[TrainingPicture],

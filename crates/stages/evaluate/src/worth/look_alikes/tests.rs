@@ -1,4 +1,4 @@
-//! Look-alikes that were planted are found, and none among pictures that have nothing in common.
+//! Planted look-alikes are found, and none among unrelated pictures.
 
 use artifact::Digest;
 use dataset::ClassIndex;
@@ -11,7 +11,7 @@ use crate::worth::training_pictures::TrainingPicture;
 
 const CLASSES: [&str; 2] = ["a", "b"];
 
-/// Blocks of 4×4 pixels of random greys: two numbers have pictures with nothing in common.
+/// Blocks of 4×4 pixels of random greys: pictures of different numbers are unrelated.
 fn noise(number: u32) -> impl Fn(u8, u8) -> u8 {
     move |x, y| Digest::of(&[&number.to_le_bytes()[..], &[x / 4, y / 4]].concat()).as_bytes()[0]
 }
@@ -28,7 +28,7 @@ fn training() -> TrainingPictures {
 }
 
 /// Forty test images, of which the first `planted` look like a training image of their class: the
-/// same with a little added.
+/// same with small changes.
 fn test_set(folder: &std::path::Path, planted: u32) -> TestSet {
     let image = |number: u32| {
         let like = if number < planted { number } else { 1_000 + number };
@@ -57,7 +57,7 @@ fn found(planted: u32) -> LookAlikes {
     let right = (0..40).map(|number| f64::from(u8::from(number < planted || number % 2 == 0)));
     let answers = [TestAnswers { name: "model", right: right.collect() }];
     let found = search.find().unwrap().unwrap();
-    // Beside them, chance: one in a hundred of the training images lies above the threshold too.
+    // Plus chance: one in a hundred of the training images is above the threshold too.
     let (known, chance): (Vec<usize>, Vec<usize>) =
         found.training.iter().copied().partition(|place| *place < planted as usize);
     assert_eq!(known, (0..planted as usize).collect::<Vec<_>>(), "the training images are known");
@@ -72,7 +72,7 @@ fn planted_look_alikes_are_found_and_left_out_of_the_headline() {
     let without = found.without.unwrap();
     let accuracy = without.accuracy[0].accuracy.value.unwrap();
     assert!(without.images >= 18 && (accuracy - 0.5).abs() < 0.06, "{without:?}");
-    // 40 images are four bins of ten, the most alike last.
+    // 40 images make four bins of ten, the most similar last.
     let accuracies: Vec<_> = found.curve.iter().map(|it| it.accuracy[0].accuracy.value).collect();
     assert_eq!(accuracies[2..], [Some(1.0), Some(1.0)]);
     assert_eq!(found.curve[2].of_same_class, 10);
@@ -105,6 +105,6 @@ fn one_in_a_hundred_of_the_training_images_lies_above_the_threshold() {
             others.map(|other| other.thumbnail.similarity(&it.thumbnail)).fold(-1.0, f64::max)
         })
         .collect();
-    // Of 60 none may: a hundredth is less than one.
+    // Of 60 images none may exceed it: a hundredth is less than one image.
     assert_eq!(found, alone.iter().copied().fold(-1.0, f64::max));
 }

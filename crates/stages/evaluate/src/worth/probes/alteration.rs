@@ -1,14 +1,15 @@
-//! What is taken from a picture.
+//! Removes something from a picture.
 
 use anyhow::Result;
 use imaging::{GreyLevels, Picture, Preprocessing};
 use scoring::Mask;
 use serde::Serialize;
 
-/// The quality at which pictures are encoded alike.
+/// The quality at which all pictures are encoded.
 const JPEG_QUALITY: u8 = 90;
 
-/// The border is an eighth of the picture on each side, as for the baseline that sees nothing else.
+/// The border is an eighth of the picture on each side, as for the baseline that only sees the
+/// frame.
 const BORDER: usize = 8;
 
 /// A change to a picture.
@@ -23,12 +24,12 @@ pub(crate) enum Alteration {
     CentreOnly,
     /// Every picture is encoded as the same kind of file.
     EncodedAlike,
-    /// Every picture is brought to one size first.
+    /// Every picture is resized to one size first.
     FromOneSize,
 }
 
 impl Alteration {
-    /// Every one.
+    /// All of them.
     pub(crate) const ALL: [Self; 5] = [
         Self::LevelsMatched,
         Self::BorderOnly,
@@ -49,18 +50,18 @@ impl Alteration {
     }
 }
 
-/// What the changes need to know of the training images.
+/// The facts about the training images that the changes need.
 pub(crate) struct Alterations {
-    /// The levels that all get.
+    /// The levels that all pictures get.
     pub(crate) levels: GreyLevels,
-    /// What covers a part: the training images' mean grey.
+    /// The cover: the training images' mean grey.
     pub(crate) mask: Mask,
-    /// Width and height, in pixels, to which all are brought.
+    /// Width and height, in pixels, that all pictures are resized to.
     pub(crate) side: u32,
 }
 
 impl Alterations {
-    /// What the model sees of the changed picture.
+    /// The model's input for the changed picture.
     ///
     /// # Errors
     /// When it cannot be encoded.
@@ -95,13 +96,13 @@ impl Alterations {
         })
     }
 
-    /// Where the middle begins and ends, in pixels, across and down.
+    /// Start and end of the middle, in pixels, across and down.
     fn middle(&self) -> (usize, usize) {
         let side = self.mask.side();
         (side / BORDER, side - side / BORDER)
     }
 
-    /// What is done, after "scored again, …".
+    /// Describes the change, after "scored again, …".
     pub(crate) fn in_words(&self, alteration: Alteration) -> String {
         match alteration {
             Alteration::LevelsMatched => {

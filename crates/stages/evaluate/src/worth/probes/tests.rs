@@ -1,4 +1,4 @@
-//! Models that look at one known thing only: the probe that takes it away shows it, and the others
+//! Models that look at only one known thing: the probe that removes it shows this, and the others
 //! do not.
 
 use artifact::Digest;
@@ -15,7 +15,7 @@ const PREPROCESSING: Preprocessing =
 
 const IMAGES: u8 = 40;
 
-/// Noise around a level, with a square in the middle or a line at the border in the even ones.
+/// Noise around a level; even numbers have a square in the middle or a line at the border.
 fn grey(number: u8, planted: Planted) -> impl Fn(u8, u8) -> u8 {
     let is_first = number.is_multiple_of(2);
     move |x, y| {
@@ -30,7 +30,7 @@ fn grey(number: u8, planted: Planted) -> impl Fn(u8, u8) -> u8 {
     }
 }
 
-/// What tells the classes apart.
+/// The difference between the classes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Planted {
     Level,
@@ -39,7 +39,8 @@ enum Planted {
 }
 
 impl Planted {
-    /// Looks at it and at nothing else: the mean of its pixels against what lies between the classes.
+    /// Looks only at the planted part: compares the mean of its pixels with a value between the
+    /// classes.
     fn answer(self, planes: &[f32]) -> Vec<f32> {
         let pixels = (0..32_usize * 32).filter(|at| match self {
             Self::Level => true,
@@ -52,7 +53,7 @@ impl Planted {
     }
 }
 
-/// The probes of a model that looks at what is planted.
+/// The probes of a model that looks at the planted part.
 fn probes(planted: Planted) -> Vec<Probe> {
     let folder = tempfile::tempdir().unwrap();
     let image = |number: u8| {
@@ -93,7 +94,7 @@ fn probes(planted: Planted) -> Vec<Probe> {
     prober.probe_all(&asis, &answer).unwrap()
 }
 
-/// The accuracy that each probe takes away, in the order of [`Alteration::ALL`].
+/// The accuracy that each probe loses, in the order of [`Alteration::ALL`].
 fn losses(planted: Planted) -> Vec<f64> {
     probes(planted).iter().map(|probe| -probe.change.value.unwrap()).collect()
 }

@@ -1,18 +1,17 @@
-//! The training that is compared with the one without copies: as many images of each class, copies
-//! included.
+//! The control for the training without copies: as many images of each class, copies included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use artifact::Digest;
 use dataset::{GroupNumber, ImageRecord, Manifest, Split};
 
-/// Training images with a copy outside training, by path, each with the copies it belongs to.
+/// Training images with a copy outside training, by path, each with its group of copies.
 pub(crate) type Copies = BTreeMap<String, GroupNumber>;
 
-/// Which training image goes first.
+/// The order in which training images are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
-    /// It is no copy.
+    /// It is not a copy.
     NoCopy,
     /// Another copy of the same picture may stay.
     Spare,
@@ -20,12 +19,12 @@ enum Turn {
     LastCopy,
 }
 
-/// The manifest without as many training images of each class as there are copies of it.
+/// The manifest less as many training images of each class as there are copies in it.
 ///
-/// Images that are no copies go first, then spare copies, and the last copy of a picture only where
-/// there is nothing else: the two trainings then differ in which images they saw, never in how many
-/// of a class. Where last copies must go, the effect is underestimated. Which of several goes is
-/// decided by `key`.
+/// Images that are not copies are left out first, then spare copies, and the last copy of a picture
+/// only if there is nothing else. The two trainings then differ in the images they use, never in
+/// the number of images of a class. If last copies must be left out, the effect is underestimated.
+/// `key` decides which of several is left out.
 pub(crate) fn control(
     manifest: &Manifest,
     copies: &Copies,
@@ -48,7 +47,7 @@ pub(crate) fn control(
     let mut left_out = BTreeSet::new();
     for images in by_class.values_mut() {
         let wanted = images.iter().filter(|(turn, _)| *turn != Turn::NoCopy).count();
-        // Stable: within a turn, images stay as they were drawn.
+        // Stable: within a turn, images stay in the order of the draw.
         images.sort_by_key(|(turn, _)| *turn);
         left_out.extend(images[..wanted].iter().map(|(_, path)| *path));
     }
@@ -76,7 +75,7 @@ mod tests {
         (Manifest::new("", (0..images.len()).map(record).collect()), copies.collect())
     }
 
-    /// The groups of what is left, `None` for what is no copy.
+    /// The groups of the remaining images, `None` for images that are not copies.
     fn left(images: &[Option<u32>], seed: u8) -> Vec<Option<u32>> {
         let (manifest, copies) = manifest(images);
         let key = |image: &ImageRecord| Digest::of_fields([&[seed][..], image.path.as_bytes()]);
@@ -95,7 +94,7 @@ mod tests {
 
     #[test]
     fn then_spare_copies_so_that_every_picture_keeps_one() {
-        // Four copies and one other: one image must be left, as without the copies.
+        // Four copies and one other image: one image must remain, as without the copies.
         let images = [Some(0), Some(0), Some(0), Some(0), None];
         assert_eq!(left(&images, 1), [Some(0)]);
         let images = [Some(0), Some(0), Some(1), Some(1), None, None];

@@ -3,7 +3,7 @@ use std::str::FromStr;
 use download::Url;
 use program::UsageError;
 
-/// A file on Drive, as a share link names it.
+/// A file on Drive, as named by a share link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShareLink {
     pub(super) id: String,
@@ -14,7 +14,7 @@ pub(super) struct ShareLink {
 impl FromStr for ShareLink {
     type Err = UsageError;
 
-    /// Reads a link in any of the forms that Drive hands out, or a bare id.
+    /// Reads a link in any of the forms that Drive uses, or a bare id.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = |reason: &str| {
             UsageError(format!(
@@ -54,7 +54,7 @@ fn query_value(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
-/// Ids are 25 characters or more of base64url; 10 leave room for what Google makes of them.
+/// Ids are 25 characters or more of base64url; 10 leave room for future changes.
 fn is_id(text: &str) -> bool {
     text.len() >= 10 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

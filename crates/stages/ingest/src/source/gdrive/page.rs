@@ -6,13 +6,13 @@ use regex::Regex;
 /// A page that Drive sends in place of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// "Google Drive can't scan this file for viruses": the address that its button asks for.
+    /// "Google Drive can't scan this file for viruses": the address that its button requests.
     Confirmation(Url),
-    /// Too many have downloaded the file lately.
+    /// The file was downloaded too often lately.
     QuotaExceeded,
     /// The file is not shared with everybody.
     SignIn,
-    /// Something else.
+    /// Any other page.
     Other { title: String },
 }
 
@@ -69,7 +69,7 @@ fn form_address(html: &str, page: &Url) -> Option<Url> {
     Some(url)
 }
 
-/// The link of the page as it was until 2022.
+/// The link on the page in its form until 2022.
 fn old_link(html: &str, page: &Url) -> Option<Url> {
     page.join(&unescape(&OLD_LINK.captures(html)?[1])).ok()
 }

@@ -8,7 +8,7 @@ use hdf5_file::{Values, hdf5};
 #[path = "../../../tests/fixture/hdf5.rs"]
 mod hdf5_file;
 
-/// Values that tell where they lie: the last two digits are the output channel's, and so on.
+/// Values that show their position: the last two digits are the output channel's, and so on.
 fn value(spec: &TensorSpec, at: [usize; 4]) -> f32 {
     let [output, input, y, x] = at;
     spec.len() as f32
@@ -30,7 +30,7 @@ fn kernel(spec: &TensorSpec) -> Vec<f32> {
     values
 }
 
-/// A file of VGG16's real size, but for `change`, which may drop or change a dataset.
+/// A file of VGG16's real size, except for `change`, which may drop or change a dataset.
 fn file(layout: Layout, change: impl Fn(&str, Values) -> Option<Values>) -> Vec<u8> {
     let mut datasets = BTreeMap::new();
     let convolutions = LAYERS.iter().filter(|layer| !layer.tensor_specs().is_empty());
