@@ -255,6 +255,7 @@ class StageLines:
             self.end()
             self.stage, self.began = found[1], time.monotonic()
         elif unchanged := UNCHANGED.search(line):
+            self.end()
             print(f"{unchanged[1]:14} has not changed")
 
     def end(self) -> None:
