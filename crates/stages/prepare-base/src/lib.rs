@@ -12,7 +12,6 @@
 mod arguments;
 mod weights;
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;

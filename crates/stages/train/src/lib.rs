@@ -21,6 +21,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use classifier::backend::{Backend, Machine};
+use classifier::checkpoint::RunId;
 use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
 use fit::TrainingImages;
 use program::Settings;

@@ -63,9 +63,8 @@ fn every_template_is_a_study_that_the_programs_and_dvc_accept() {
     let pipeline = Pipeline::read();
     for template in TEMPLATES {
         let study = Study::init(&["--from", template]);
-        let (config, params) = ("config.yaml", "params.yaml").into();
-        let config: Config = Config::load(&study.root().join::<&str>(config)).unwrap();
-        let params = Params::load(&study.root().join::<&str>(params)).unwrap();
+        let config = Config::load(&study.root().join("config.yaml")).unwrap();
+        let params = Params::load(&study.root().join("params.yaml")).unwrap();
         // `dvc.yaml` names the folders, so a study that moved one would lose DVC's track of it.
         assert_eq!(config.paths, config::Paths::default(), "{template}");
         let is_sample = template == "sample";

@@ -166,7 +166,7 @@ impl Client {
     /// The logged models of an experiment that a filter selects, such as
     /// `tags.digest = 'abc'`; the newest first.
     ///
-    /// When the server refuses, for example a filter it cannot parse, or cannot be reached.
+    /// # Errors
     /// When the server refuses, as for a filter it cannot read, or cannot be reached.
     pub fn search_logged_models(
         &self,
