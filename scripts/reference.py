@@ -147,17 +147,21 @@ def exit_codes_page(helps: list[Help]) -> str:
     )
 
 
-def name_of(schema: Json) -> str:
+def name_of(schema: Json | bool) -> str:
     """A schema in a few words, with a link where it has a name."""
+    if isinstance(schema, bool):
+        return "any"
     if reference := schema.get("$ref"):
         name = reference.rsplit("/", 1)[-1]
         return f"[{name}](#{name.lower()})"
-    for union in ("oneOf", "anyOf", "allOf"):
+    for union, word in (("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")):
         if union in schema:
-            return " or ".join(dict.fromkeys(name_of(one) for one in schema[union]))
+            return word.join(dict.fromkeys(name_of(one) for one in schema[union]))
     kind = schema.get("type", "any")
     kinds = kind if isinstance(kind, list) else [kind]
-    if "array" in kinds:
+    if "prefixItems" in schema:
+        words = [f"list of {', then '.join(name_of(one) for one in schema['prefixItems'])}"]
+    elif "array" in kinds:
         words = [f"list of {name_of(schema.get('items', {}))}"]
     elif "object" in kinds and isinstance(schema.get("additionalProperties"), dict):
         words = [f"object of {name_of(schema['additionalProperties'])}"]
@@ -199,7 +203,7 @@ def contents_of(holder: Json) -> list[tuple[str, str]]:
 
 def operation_text(method: str, path: str, operation: Json) -> str:
     """One route."""
-    parts = [f"### {method.upper()} {path}\n\n"]
+    parts = [f"### {method.upper()} `{path}`\n\n"]
     parts += [f"{text.strip()}\n\n" for key in ("summary", "description") if (text := operation.get(key))]
     if operation.get("security"):
         parts.append("Needs a key, where the server has keys.\n\n")
