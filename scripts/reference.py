@@ -147,31 +147,36 @@ def exit_codes_page(helps: list[Help]) -> str:
     )
 
 
-def name_of(schema: Json) -> str:
+def words_of(kinds: list[str], schema: Json) -> list[str]:
+    """What a schema without alternatives is, but for null."""
+    if "const" in schema:
+        return [f"`{schema['const']}`"]
+    if values := schema.get("enum"):
+        return [", ".join(f"`{value}`" for value in values if value is not None)]
+    if "prefixItems" in schema:
+        return [f"list of {', then '.join(name_of(one) for one in schema['prefixItems'])}"]
+    if "array" in kinds:
+        return [f"list of {name_of(schema.get('items', {}))}"]
+    if "object" in kinds and isinstance(schema.get("additionalProperties"), dict):
+        return [f"object of {name_of(schema['additionalProperties'])}"]
+    if "object" in kinds and schema.get("properties"):
+        return [f"object of {', '.join(f'`{field}`: {name_of(one)}' for field, one in schema['properties'].items())}"]
+    return [one for one in kinds if one != "null"]
+
+
+def name_of(schema: Json | bool) -> str:
     """A schema in a few words, with a link where it has a name."""
+    if isinstance(schema, bool):
+        return "any"
     if reference := schema.get("$ref"):
         name = reference.rsplit("/", 1)[-1]
         return f"[{name}](#{name.lower()})"
-    for union in ("oneOf", "anyOf", "allOf"):
+    for union, word in (("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")):
         if union in schema:
-            return " or ".join(dict.fromkeys(name_of(one) for one in schema[union]))
+            return word.join(dict.fromkeys(name_of(one) for one in schema[union]))
     kind = schema.get("type", "any")
     kinds = kind if isinstance(kind, list) else [kind]
-    if "array" in kinds:
-        words = [f"list of {name_of(schema.get('items', {}))}"]
-    elif "object" in kinds and isinstance(schema.get("additionalProperties"), dict):
-        words = [f"object of {name_of(schema['additionalProperties'])}"]
-    elif "object" in kinds and schema.get("properties"):
-        words = [f"object of {', '.join(f'`{field}`: {name_of(one)}' for field, one in schema['properties'].items())}"]
-    else:
-        words = [one for one in kinds if one != "null"]
-    if schema.get("format") == "binary":
-        words = ["file"]
-    if values := schema.get("enum"):
-        words = [", ".join(f"`{value}`" for value in values if value is not None)]
-    if "const" in schema:
-        words = [f"`{schema['const']}`"]
-    return " or ".join(words + (["null"] if "null" in kinds else []))
+    return " or ".join(words_of(kinds, schema) + (["null"] if "null" in kinds else []))
 
 
 def in_a_cell(text: str | None) -> str:
@@ -199,7 +204,7 @@ def contents_of(holder: Json) -> list[tuple[str, str]]:
 
 def operation_text(method: str, path: str, operation: Json) -> str:
     """One route."""
-    parts = [f"### {method.upper()} {path}\n\n"]
+    parts = [f"### {method.upper()} `{path}`\n\n"]
     parts += [f"{text.strip()}\n\n" for key in ("summary", "description") if (text := operation.get(key))]
     if operation.get("security"):
         parts.append("Needs a key, where the server has keys.\n\n")
