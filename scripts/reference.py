@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -202,6 +203,13 @@ def contents_of(holder: Json) -> list[tuple[str, str]]:
     return found
 
 
+def meaning_of(status: str) -> str:
+    """What a status of HTTP is called."""
+    if status.isdigit():
+        return HTTPStatus(int(status)).phrase
+    return {"4XX": "The request is at fault", "5XX": "The server is at fault"}.get(status, "")
+
+
 def operation_text(method: str, path: str, operation: Json) -> str:
     """One route."""
     parts = [f"### {method.upper()} `{path}`\n\n"]
@@ -227,7 +235,7 @@ def operation_text(method: str, path: str, operation: Json) -> str:
     answers = []
     for status, answer in operation.get("responses", {}).items():
         content = "; ".join(f"{kind} {schema}".strip() for kind, schema in contents_of(answer))
-        answers.append((status, in_a_cell(answer.get("description")), content))
+        answers.append((status, in_a_cell(answer.get("description")) or meaning_of(status), content))
     parts.append(table(("status", "meaning", "content"), answers))
     return "".join(parts)
 
