@@ -100,6 +100,12 @@ impl Understanding {
         if splits == [None] {
             page += "There are no split folders: ingest draws train, valid and test.\n";
         }
+        let in_training = |class: &str| images.contains_key(&(Some(Split::Train), class));
+        if splits.contains(&Some(Split::Train)) {
+            for class in self.classes.names().filter(|class| !in_training(class)) {
+                let _ = writeln!(page, "{class} has no training image: train refuses that.");
+            }
+        }
         if let Some(ignored) = self.proposal.as_ref().map(|it| &it.ignore_files)
             && !ignored.is_empty()
         {
