@@ -12,6 +12,7 @@ import pytest
 
 import hounsfield
 from hounsfield import _tool
+from small_study import PROJECT
 
 HEAVY = ["torch", "pandas", "numpy", "mlflow", "PIL", "safetensors", "matplotlib"]
 
@@ -63,7 +64,7 @@ def test_without_torch_the_program_predicts(made):
         f"image = next((model.folder.parent / 'artifacts/data_ingestion/test').glob('*/*'))\n"
         "print(model.engine, model.predict(image, strict=False).image == str(image), 'numpy' in sys.modules)"
     )
-    assert python(code) == "program True False"
+    assert python(code, LIBTORCH=str(PROJECT / ".venv" / "libtorch")) == "program True False"
 
 
 def launch(*arguments, **environment):

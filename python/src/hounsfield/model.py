@@ -49,7 +49,7 @@ class Prediction:
     reason: str | None = None
     """Why there is no prediction."""
     heat_map: "np.ndarray | None" = field(default=None, repr=False, compare=False)
-    """Where the model looked, if that was asked for."""
+    """Where the model looked, if that was asked for: [H, W, 4] of uint8, to be laid over the image."""
 
 
 class Predictions(list[Prediction]):
