@@ -87,8 +87,10 @@ fn a_constant_in_any_crate_reruns_each_stage_that_is_made_of_it() {
             .into_iter()
             .filter(|stage| workspace.linked(stage).contains(name.as_str()))
             .collect();
-        let rerun =
-            sources.rerun_by(&format!("{folder}/src/lib.rs"), with("const MUTATED: u8 = 1;"));
+        let library = format!("{folder}/src/lib.rs");
+        let is_library = project().join(&library).is_file();
+        let file = if is_library { library } else { format!("{folder}/src/main.rs") };
+        let rerun = sources.rerun_by(&file, with("const MUTATED: u8 = 1;"));
         assert_eq!(rerun, made_of_it, "{folder}");
     }
 }

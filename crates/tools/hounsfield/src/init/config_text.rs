@@ -65,8 +65,10 @@ pub(super) fn list(texts: &[String]) -> String {
 
 /// A text as YAML reads it back, in a list too.
 pub(super) fn yaml(text: &str) -> String {
-    let plain =
-        text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '));
+    // To YAML 1.1, which some readers still speak, these are booleans.
+    let is_word = ["y", "n", "yes", "no", "on", "off"].contains(&text.to_lowercase().as_str());
+    let plain = !is_word
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '));
     let yaml = serde_yaml::to_string(text).unwrap_or_default();
     let yaml = yaml.trim_end();
     // JSON's quotes are YAML's too; what is plain to a list is left so.
