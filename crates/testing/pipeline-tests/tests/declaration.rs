@@ -73,7 +73,7 @@ fn each_stage_depends_on_what_its_program_is_made_of_and_on_no_source_itself() {
         assert_eq!(source, None, "dvc.yaml: stages.{name}.deps: a comment would rerun it");
     }
     assert_eq!(listed.len(), stages().count(), "dvc.yaml: stages.programs.cmd");
-    for dep in ["Cargo.lock", "Cargo.toml", "crates"] {
+    for dep in [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "crates", "rust-toolchain.toml"] {
         assert!(programs.deps.contains(dep), "dvc.yaml: stages.programs.deps lacks {dep}");
     }
 }

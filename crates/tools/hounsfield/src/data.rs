@@ -1,8 +1,9 @@
 //! Points a study at other scans.
 
+use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::init::{Placement, Study};
@@ -34,5 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !study.path("dvc.yaml").is_file() {
         bail!("change {}: it is no study, for it has no dvc.yaml", arguments.study.display());
     }
-    study.place_data(&arguments.data, Placement::of(arguments.in_place))
+    study.place_data(&arguments.data, Placement::of(arguments.in_place))?;
+    let done = format!("{} has other scans; now: dvc repro\n", arguments.study.display());
+    terminal::Printed.write_all(done.as_bytes()).context("print what was done")
 }

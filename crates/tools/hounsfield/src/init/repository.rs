@@ -44,13 +44,14 @@ impl Tools {
         git(study.folder(), &commit)
     }
 
-    /// `dvc add`.
+    /// `dvc add`. What git kept of the path, such as a README, it keeps no longer: DVC refuses both.
     pub(crate) fn track(&self, study: &Study, path: &str) -> Result<()> {
         let dvc = match &self.dvc {
             Some(dvc) => dvc.clone(),
             None => find_dvc()?,
         };
-        run(study.folder(), &dvc, &["add", "--quiet", path])
+        git(study.folder(), &["rm", "-r", "--cached", "--quiet", "--ignore-unmatch", path])?;
+        run(study.folder(), &dvc, &["add", path])
     }
 }
 
@@ -84,8 +85,8 @@ fn run(folder: &Path, command: &[String], arguments: &[&str]) -> Result<()> {
     if done.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&done.stderr);
-    bail!("run {shown}: {}", said.trim())
+    let said = [done.stderr, done.stdout].concat();
+    bail!("run {shown}: {}", String::from_utf8_lossy(&said).trim())
 }
 
 /// A study within somebody else's repository is a repository of its own, which git does not look into.
