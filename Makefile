@@ -76,6 +76,7 @@ serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; P
 test: setup ## every test, with what they need; ONLY=rust, python or browser for those alone
 	@scripts/setup reference
 	@scripts/setup wheel
+	@scripts/setup docs
 	@scripts/test $(ONLY)
 
 test-fast: setup ## unit tests of the crates, without those of the network and without Python: two minutes when built
