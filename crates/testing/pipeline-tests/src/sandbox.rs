@@ -86,11 +86,25 @@ impl Sandbox {
     /// # Panics
     /// If it cannot be started.
     pub fn script(&self, name: &str, environment: &[(&str, &str)]) -> Output {
+        self.script_with(name, &[], environment)
+    }
+
+    /// The same with arguments.
+    ///
+    /// # Panics
+    /// As [`script`](Self::script).
+    pub fn script_with(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Output {
         let venv = self.root.join(".venv");
         if !venv.exists() {
             std::os::unix::fs::symlink(project().join(".venv"), &venv).expect("a link to DVC");
         }
         Command::new(self.root.join("scripts").join(name))
+            .args(arguments)
             .current_dir(&self.root)
             .env_remove("MLFLOW_TRACKING_URI")
             .env("HOUNSFIELD_PROGRAMS", built_programs())

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use config::{Config, NormalisationChoice, Params, WeightsSource};
-use pipeline_tests::{Pipeline, Study, in_study, project, text};
+use pipeline_tests::{Pipeline, Sandbox, Study, in_study, project, text};
 
 const STAGES: [&str; 7] =
     ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"];
@@ -15,8 +15,12 @@ const TEMPLATES: [&str; 5] = ["chest-ct", "chest-ct-binary", "brain-mri", "two-c
 
 /// Settings so small that the whole pipeline runs in seconds.
 fn shrink(study: &Study) {
-    let file = study.root().join("params.yaml");
-    let mut params = Params::load(&file).unwrap();
+    shrink_params(&study.root().join("params.yaml"));
+    study.git(&["commit", "--quiet", "--all", "--message", "small"]);
+}
+
+fn shrink_params(file: &Path) {
+    let mut params = Params::load(file).unwrap();
     params.ingest.sample.images = 48;
     params.prepare_base.image_size = 32;
     params.prepare_base.weights = WeightsSource::Random;
@@ -29,8 +33,7 @@ fn shrink(study: &Study) {
     params.evaluate.bootstrap_resamples = 100;
     params.evaluate.probes = false;
     params.evaluate.explanations = 0;
-    fs::write(&file, serde_yaml::to_string(&params).unwrap()).unwrap();
-    study.git(&["commit", "--quiet", "--all", "--message", "small"]);
+    fs::write(file, serde_yaml::to_string(&params).unwrap()).unwrap();
 }
 
 /// A dark and a bright class of scans, with no splits, in folders of these names.
@@ -264,4 +267,40 @@ fn every_stage_prints_its_result_as_a_line_of_json() {
             }
         }
     }
+}
+
+/// In a source tree the tool is under development: its programs are compared by their code.
+#[test]
+fn make_repro_runs_a_study_of_the_source_tree_and_follows_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let scans = scans(&folder.path().join("scans"), ["tumour", "normal"]);
+    let sandbox = Sandbox::new();
+    let scans = scans.to_str().unwrap();
+    let run = |script: &str, arguments: &[&str]| {
+        let done = sandbox.script_with(script, arguments, &[]);
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (done, said) = run("repro", &["lungs"]);
+    assert!(!done && said.contains("make repro PROFILE=lungs DATA="), "{said}");
+    let init = ["init", "studies/lungs", "--data", scans, "--in-place", "--yes"];
+    let (done, said) = run("hounsfield", &init);
+    assert!(done, "{said}");
+    let study = sandbox.root().join("studies/lungs");
+    shrink_params(&study.join("params.yaml"));
+    let (done, said) = run("repro", &["lungs", scans]);
+    assert!(
+        done && said.contains("Running stage 'evaluate'") && said.contains("test images"),
+        "{said}"
+    );
+    let digests = text(study.join("artifacts/programs/train.txt"));
+    assert!(digests.contains("classifier"), "{digests}");
+    // The source tree's own git does not see it.
+    assert_eq!(sandbox.git(&["status", "--porcelain"]).output, "");
+
+    let code = sandbox.root().join("crates/stages/evaluate/src/lib.rs");
+    fs::write(&code, text(&code) + "\nconst X: u8 = 1;\n").unwrap();
+    let (done, said) = run("repro", &["lungs"]);
+    assert!(done && said.contains("Running stage 'evaluate'"), "{said}");
+    assert!(!said.contains("Running stage 'train'"), "{said}");
 }
