@@ -1,7 +1,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -57,6 +58,28 @@ impl Study {
     /// Where it fails.
     pub fn dvc(&self, arguments: &[&str]) -> Finished {
         must(&mut in_study(&self.root, "dvc", arguments))
+    }
+
+    /// Runs all experiments of the queue, and waits until they are done.
+    ///
+    /// # Panics
+    /// Where one fails, or they are not done in five minutes.
+    pub fn run_queue(&self) {
+        // DVC's worker would keep our pipe open.
+        let mut start = in_study(&self.root, "dvc", &["queue", "start"]);
+        let started =
+            start.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(started.expect("dvc starts").success(), "dvc queue start failed");
+        let deadline = Instant::now() + Duration::from_secs(300);
+        loop {
+            let status = self.dvc(&["queue", "status"]).output;
+            assert!(!status.contains("Failed"), "{status}");
+            if !status.contains("Queued") && !status.contains("Running") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{status}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 
     /// Runs the tool in it.

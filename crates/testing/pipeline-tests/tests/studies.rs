@@ -142,7 +142,7 @@ fn queued_experiments_leave_gits_index_alone() {
         let change = format!("train.solve.strengths=[{strength}]");
         study.dvc(&["exp", "run", "--queue", "-S", &change]);
     }
-    study.dvc(&["exp", "run", "--run-all"]);
+    study.run_queue();
     assert_eq!(study.git(&["status", "--porcelain"]).output, "");
     let shown = study.dvc(&["exp", "show", "--json"]).output;
     assert_eq!(shown.matches("\"name\": \"").count(), 3 + 1, "{shown}");
