@@ -25,8 +25,15 @@ impl Study {
     /// # Panics
     /// Where it fails.
     pub fn init(arguments: &[&str]) -> Self {
-        let folder =
-            tempfile::Builder::new().prefix("Größe 1 ").tempdir().expect("a temporary folder");
+        Self::init_below("Größe 1 ", arguments)
+    }
+
+    /// The same in a folder whose name begins in another way.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn init_below(prefix: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir().expect("a temporary folder");
         let root = folder.path().join("my study");
         let mut command = hounsfield(folder.path());
         command.arg("init").arg(&root).args(arguments);

@@ -104,6 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools.commit(&study, !arguments.in_place)?;
     repository::note_if_nested(&arguments.study);
     staged.publish()?;
+    note_if_not_ascii(&arguments.study);
 
     let done = format!("{} is ready. Now:\n{}", arguments.study.display(), arguments.next_steps());
     terminal::Printed.write_all(done.as_bytes()).context("print what to do next")
@@ -171,6 +172,18 @@ fn study_name(study: &Path) -> Result<String> {
         .collect();
     let name = name.trim_matches('-');
     Ok(if name.is_empty() { "study".to_owned() } else { name.to_owned() })
+}
+
+/// DVC 3.67 writes the path of its cache for such experiments as ASCII, and fails.
+fn note_if_not_ascii(study: &Path) {
+    let path = study.canonicalize().unwrap_or_default();
+    if !path.to_string_lossy().is_ascii() {
+        crate::note(&format!(
+            "hounsfield: {} has letters beyond a to z in its path: there DVC cannot run experiments with \
+             --queue or --temp; dvc repro and dvc exp run work",
+            path.display()
+        ));
+    }
 }
 
 fn confirm(yes: bool) -> Result<()> {
