@@ -3,11 +3,13 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 
-from conftest import PROJECT
+PROJECT = Path(__file__).resolve().parents[2]
+
 
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
 

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import PROJECT
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def body(index, brighter=0):

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import PROJECT
 from project import copied
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 ANSWER_IN_SECONDS = 120
 

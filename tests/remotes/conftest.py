@@ -4,7 +4,6 @@ Run with: .venv-reference/bin/python -m pytest tests/remotes
 """
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -73,14 +72,6 @@ class Project:
     def runs(self):
         log = self.folder / "runs.log"
         return len(log.read_text().splitlines()) if log.exists() else 0
-
-
-def commands(heading):
-    """The commands that docs/remotes.md shows below a heading, without their comments."""
-    page = (PROJECT / "docs/remotes.md").read_text(encoding="utf-8")
-    section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL) for line in block.splitlines()]
-    return [command for line in lines if (command := re.sub(r"\s+#.*$", "", line).strip())]
 
 
 def copy_environment(folder):

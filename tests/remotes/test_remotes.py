@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PROJECT, commands
+from document import PROJECT, commands
 from servers import google, s3, ssh, webdav
 
 UP_TO_DATE = "up to date"
