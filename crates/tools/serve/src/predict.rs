@@ -227,20 +227,18 @@ fn positive(served: &ServedModel, probabilities: &[f64]) -> Option<Positive> {
 
 /// Only the heat, in the image's proportions, as a data URL.
 fn explanation(map: &Heatmap, width: u32, height: u32) -> Option<String> {
-    let bytes = heat_png(map, width, height)?;
-    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-    Some(format!("data:image/png;base64,{text}"))
-}
-
-/// Only the heat, in the proportions of an image of these pixels, as a PNG with transparency. None where
-/// the map is empty.
-pub(crate) fn heat_png(map: &Heatmap, width: u32, height: u32) -> Option<Vec<u8>> {
     let longest = width.max(height).max(1);
     let scaled = |side: u32| {
         let side = u64::from(side) * u64::from(EXPLANATION_SIDE) / u64::from(longest);
         u32::try_from(side.max(1)).unwrap_or(EXPLANATION_SIDE)
     };
-    let (width, height) = (scaled(width), scaled(height));
+    let bytes = heat_png(map, scaled(width), scaled(height))?;
+    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+    Some(format!("data:image/png;base64,{text}"))
+}
+
+/// Only the heat, `width` × `height` pixels, as a PNG with transparency. None where the map is empty.
+pub(crate) fn heat_png(map: &Heatmap, width: u32, height: u32) -> Option<Vec<u8>> {
     let layer = scoring::heat_layer(map, width, height)?;
     encode_png(width, height, png::ColorType::Rgba, &layer).ok()
 }

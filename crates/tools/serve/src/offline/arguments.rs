@@ -56,8 +56,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     pub format: Format,
 
-    /// Write where the model looked into this folder, a transparent PNG for each image that got a class:
-    /// FILE.heat.png, and with its folders where two files have one name
+    /// Write where the model looked into this folder: FILE.heat.png for each image that got a class,
+    /// transparent and of its size. Where two files have one name, they keep their folders
     #[arg(long, value_name = "FOLDER")]
     pub explain: Option<PathBuf>,
 
