@@ -53,7 +53,7 @@ impl Study {
             template::pipeline().replace("  tumour-classifier:\n", &format!("  {name}:\n"));
         let files = [
             ("config.yaml", config),
-            ("params.yaml", template.params()),
+            ("params.yaml", &template.params()),
             ("dvc.yaml", &pipeline),
             ("README.md", &readme),
             (".gitignore", template::GITIGNORE),
