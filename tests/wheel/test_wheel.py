@@ -123,7 +123,7 @@ def test_a_first_result_and_nothing_is_written_beside_the_package(with_torch):
             "print(model.engine, study.scores['images'])\n"
         )
         said, _ = with_torch.run("python", "-c", code, cwd=folder)
-        assert said.split() == ["program", "180"]
+        assert said.split() == ["program", "88"]
     finally:
         subprocess.run(["chmod", "--recursive", "u+w", with_torch.packages], check=True)
     assert snapshot(with_torch.packages / "hounsfield") == before
