@@ -25,6 +25,8 @@ ELSEWHERE = {
     "corrections/README.md": "corrections.md",
     "weights/README.md": "weights.md",
 }
+# Of the site itself.
+SITE_FILES = ("favicon.svg", "style.css")
 # A link or a picture: its text and its address.
 LINK = re.compile(r"\[([^]]*)\]\(([^)\s]+)\)")
 
@@ -107,9 +109,10 @@ def gather(folder: Path, project: Path = PROJECT) -> None:
             (folder / name).write_text(page_on_the_site(source, names, project), encoding="utf-8")
         else:
             shutil.copy(project / source, folder / name)
-    for file in sorted((project / "docs/site").iterdir()):
-        if file.name != "mkdocs.yml":
-            shutil.copy(file, folder / file.name)
+    for file in SITE_FILES:
+        shutil.copy(project / "docs/site" / file, folder / file)
+    # Search in a site that is opened from a folder, where a browser allows no worker.
+    shutil.copy(project / "docs/site/node_modules/iframe-worker/shim/index.js", folder / "iframe-worker.js")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def torch_folder() -> Path | None:
 
 
 def environment() -> dict[str, str]:
-    """The environment of the programs: they are told of this Python, of its torch, and of its scripts
+    """The environment of the programs. It names this Python and its torch, and `PATH` has its scripts,
     such as `dvc`, even where the virtual environment is not activated."""
     values = dict(os.environ)
     values.setdefault("HOUNSFIELD_PYTHON", sys.executable)

@@ -205,7 +205,7 @@ def last_error(log: list[str]) -> str:
 
 
 def rows_of(part: Mapping[str, Any], *, is_workspace: bool) -> list[dict[str, Any]]:
-    """Rows of what `dvc exp show --json` tells of a commit and its experiments."""
+    """Rows for a commit and its experiments, from the output of `dvc exp show --json`."""
     revisions = [] if not is_workspace else [("the study", part)]
     for group in part.get("experiments") or []:
         revisions += [(revision.get("name") or revision["rev"][:7], revision) for revision in group["revs"]]

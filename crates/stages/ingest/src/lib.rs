@@ -33,9 +33,11 @@ pub mod sample;
 mod seen;
 mod source;
 mod split;
+mod yaml_text;
 
 pub use arguments::{Arguments, UnreadableAction};
 pub use proposal::{ImageCount, LabelledSource, Proposal, ProposalError};
+pub use yaml_text::yaml_text;
 
 use corrections::Corrections;
 use layout::Layout;

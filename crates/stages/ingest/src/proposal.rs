@@ -223,11 +223,12 @@ fn is_start_of(start: &str, name: &str) -> bool {
 
 /// Whether a class of this name says that nothing was found.
 fn means_no_finding(class: &str) -> bool {
+    // Not "non": a non-small-cell carcinoma is a finding.
     const WORDS: [&str; 11] = [
-        "normal", "healthy", "benign", "negative", "control", "controls", "no", "non", "without",
-        "none", "notumor",
+        "normal", "healthy", "benign", "negative", "control", "controls", "no", "without", "none",
+        "notumor", "notumour",
     ];
-    class.split('_').any(|word| WORDS.contains(&word) || word == "notumour")
+    class.split('_').any(|word| WORDS.contains(&word))
 }
 
 impl Proposal {
@@ -271,6 +272,13 @@ mod tests {
         let proposal = source(&["x/Größe/1.png", "x/normal/p1/1.png"]).propose().unwrap();
         assert_eq!(proposal.classes.names().collect::<Vec<_>>(), ["größe", "normal"]);
         assert_eq!(proposal.positive, ["größe"]);
+    }
+
+    #[test]
+    fn a_carcinoma_that_is_not_small_cell_is_a_finding() {
+        let paths = ["non small cell/1.png", "small-cell/1.png", "no tumour/1.png"];
+        let positive = source(&paths).propose().unwrap().positive;
+        assert_eq!(positive, ["non_small_cell", "small_cell"]);
     }
 
     #[test]

@@ -215,6 +215,21 @@ fn scans_may_stay_where_they_are_and_be_changed_for_others() {
 }
 
 #[test]
+fn a_configuration_that_was_written_otherwise_is_refused_and_nothing_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = Study::init(&["--from", "chest-ct"]);
+    let file = study.root().join("config.yaml");
+    let written = "data: {source: {kind: local, path: data}, classes: {a: [a], b: [b]}}\n";
+    fs::write(&file, written).unwrap();
+    let scans = folder.path().to_str().unwrap();
+    let refused = in_study(study.root(), "hounsfield", &["data", scans]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("data.source is not written"), "{said}");
+    assert_eq!(text(&file), written);
+    assert!(study.root().join("data/README.md").is_file());
+}
+
+#[test]
 fn what_cannot_be_understood_is_refused_with_what_was_seen_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("1.png"), b"\x89PNG\r\n\x1a\n").unwrap();

@@ -22,7 +22,7 @@ Examples:
 
 Exit codes: 0 all is there, 1 something is missing.")]
 pub(crate) struct Arguments {
-    /// Fetch libtorch without CUDA, pinned by digest, by pip
+    /// Fetch libtorch without CUDA, pinned by digest, by pip, where none is found
     #[arg(long)]
     install: bool,
 
@@ -78,7 +78,7 @@ impl Finding {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    if arguments.install {
+    if arguments.install && Libtorch::find().is_err() {
         install::libtorch()?;
     }
     let findings = examine();
@@ -233,15 +233,14 @@ fn mlflow() -> Finding {
 }
 
 /// What the results of a study and DVC's cache of them take, at the least.
-const WANTED_GIGABYTES: f64 = 5.0;
+const WANTED_GIGABYTES: u64 = 5;
 
 fn disk() -> Finding {
     let Ok(system) = rustix::fs::statvfs(".") else {
         return Finding::note("disk", "the free space is not known", "");
     };
-    #[allow(clippy::cast_precision_loss)]
-    let free = (system.f_bavail as f64) * (system.f_frsize as f64) / 1e9;
-    let found = format!("{free:.0} GB free here");
+    let free = system.f_bavail.saturating_mul(system.f_frsize) / 1_000_000_000;
+    let found = format!("{free} GB free here");
     if free >= WANTED_GIGABYTES {
         Finding::fine("disk", found)
     } else {

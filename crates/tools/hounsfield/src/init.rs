@@ -179,8 +179,8 @@ fn note_if_not_ascii(study: &Path) {
     let path = study.canonicalize().unwrap_or_default();
     if !path.to_string_lossy().is_ascii() {
         crate::note(&format!(
-            "hounsfield: {} has letters beyond a to z in its path: there DVC cannot run experiments with \
-             --queue or --temp; dvc repro and dvc exp run work",
+            "hounsfield: the path {} has a letter beyond ASCII, such as an umlaut; there DVC cannot run \
+             experiments with --queue or --temp, while dvc repro and dvc exp run work",
             path.display()
         ));
     }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::yaml_text;
+
 /// Number of folders listed in a message; the rest is only counted.
 const LISTED_FOLDERS: usize = 20;
 
@@ -120,10 +122,4 @@ impl fmt::Display for UnmappedFolders {
 pub(crate) fn class_name_for(folder: &str) -> String {
     let words = folder.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
-}
-
-/// Quoted if YAML would read something other than this text.
-fn yaml_text(text: &str) -> String {
-    serde_yaml::to_string(text)
-        .map_or_else(|_| format!("{text:?}"), |yaml| yaml.trim_end().to_owned())
 }

@@ -1,6 +1,7 @@
 //! Changes to the text of `config.yaml` and `dvc.yaml` that leave comments and all other lines alone.
 
 use config::ClassMap;
+use ingest::yaml_text;
 
 /// `text` with the lines of `key`, which stands in the section `section`, replaced by `lines`. Without
 /// the key, or the section, they are added.
@@ -52,27 +53,15 @@ pub(super) fn classes(classes: &ClassMap) -> Vec<String> {
         vec!["classes:                   # class: [folders of the source that hold it]".to_owned()];
     for class in classes.names() {
         let folders = classes.folders_of(class).unwrap_or_default();
-        lines.push(format!("  {}: {}", yaml(class), list(folders)));
+        lines.push(format!("  {}: {}", yaml_text(class), list(folders)));
     }
     lines
 }
 
 /// `[a, b]`, each quoted where it has to be.
 pub(super) fn list(texts: &[String]) -> String {
-    let texts: Vec<String> = texts.iter().map(|text| yaml(text)).collect();
+    let texts: Vec<String> = texts.iter().map(|text| yaml_text(text)).collect();
     format!("[{}]", texts.join(", "))
-}
-
-/// A text as YAML reads it back, in a list too.
-pub(super) fn yaml(text: &str) -> String {
-    // To YAML 1.1, which some readers still speak, these are booleans.
-    let is_word = ["y", "n", "yes", "no", "on", "off"].contains(&text.to_lowercase().as_str());
-    let plain = !is_word
-        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '));
-    let yaml = serde_yaml::to_string(text).unwrap_or_default();
-    let yaml = yaml.trim_end();
-    // JSON's quotes are YAML's too; what is plain to a list is left so.
-    if plain && yaml == text { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 #[cfg(test)]
@@ -114,18 +103,5 @@ features:
         );
         let added = set(TEXT, "registry", "model", &["model: x".to_owned()]);
         assert!(added.ends_with("  limit: 1\n\nregistry:\n  model: x\n"), "{added}");
-    }
-
-    #[test]
-    fn texts_are_quoted_where_yaml_would_read_something_else() {
-        assert_eq!(yaml("Größe 2"), "Größe 2");
-        assert_eq!(yaml("no"), "\"no\"");
-        assert_eq!(yaml("1.5"), "\"1.5\"");
-        assert_eq!(yaml("a: b, [c]"), "\"a: b, [c]\"");
-        assert_eq!(list(&["a".to_owned(), "yes".to_owned()]), "[a, \"yes\"]");
-        for text in ["no", "~", "a #b", "-1", "'x'", "\"", "0x1f", "null", "tab\t"] {
-            let read: Vec<String> = serde_yaml::from_str(&list(&[text.to_owned()])).unwrap();
-            assert_eq!(read, [text]);
-        }
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use artifact::WithPath;
+use config::{Config, SourceConfig};
+use ingest::yaml_text;
 use program::UsageError;
 use walkdir::WalkDir;
 
@@ -87,29 +89,61 @@ impl Study {
             return Err(UsageError(format!("read {shown}: no such file or folder")).into());
         };
         let (path, dependency) = match placement {
-            Placement::Copied => (self.copy_in(&data)?, "data".to_owned()),
+            Placement::Copied => (path_of_copy(&data)?, "data".to_owned()),
             Placement::InPlace => {
                 let text =
                     data.to_str().with_context(|| format!("name {shown}: it is not UTF-8"))?;
                 (text.to_owned(), text.to_owned())
             }
         };
-        let config = artifact::read_text(&self.path("config.yaml"))?;
-        let lines = [
-            "source:".to_owned(),
-            "  kind: local".to_owned(),
-            format!("  path: {}", config_text::yaml(&path)),
-        ];
-        let config = config_text::set(&config, "data", "source", &lines);
-        let pipeline = artifact::read_text(&self.path("dvc.yaml"))?;
-        let pipeline = with_data(&pipeline, &dependency);
+        // Both texts before the scans are moved: a file that cannot be changed changes nothing else.
+        let config = self.config_with_source(&path)?;
+        let pipeline = self.pipeline_with_data(&dependency)?;
+        if placement == Placement::Copied {
+            self.copy_in(&data)?;
+        }
         artifact::write_file(&self.path("config.yaml"), config.as_bytes())?;
         artifact::write_file(&self.path("dvc.yaml"), pipeline.as_bytes())?;
         Ok(())
     }
 
-    /// Copies the scans to `data/`; returns the path for `config.yaml`.
-    fn copy_in(&self, source: &Path) -> Result<String> {
+    /// `config.yaml` with `path` as the source of the scans.
+    fn config_with_source(&self, path: &str) -> Result<String> {
+        let lines = [
+            "source:".to_owned(),
+            "  kind: local".to_owned(),
+            format!("  path: {}", yaml_text(path)),
+        ];
+        let file = self.path("config.yaml");
+        let config = config_text::set(&artifact::read_text(&file)?, "data", "source", &lines);
+        match serde_yaml::from_str::<Config>(&config).map(|config| config.data.source) {
+            Ok(SourceConfig::Local { path: read, .. }) if read == Path::new(path) => Ok(config),
+            _ => bail!(
+                "change {}: data.source is not written as hounsfield writes it; set kind to local and path to {path}",
+                file.display()
+            ),
+        }
+    }
+
+    /// `dvc.yaml` with `dependency` as the scans that stages depend on.
+    fn pipeline_with_data(&self, dependency: &str) -> Result<String> {
+        let config = Config::load(&self.path("config.yaml"))?;
+        let present = match config.data.source {
+            SourceConfig::Local { path, .. } if path.is_absolute() => path,
+            _ => PathBuf::from("data"),
+        };
+        let file = self.path("dvc.yaml");
+        with_data(&artifact::read_text(&file)?, &present, dependency).with_context(|| {
+            format!(
+                "change {}: no stage depends on {}; put {dependency} among the deps of ingest and validate",
+                file.display(),
+                present.display()
+            )
+        })
+    }
+
+    /// Copies the scans to `data/`.
+    fn copy_in(&self, source: &Path) -> Result<()> {
         let target = self.path("data");
         let is_ours = self.path("data.dvc").is_file() || holds_only_readme(&target);
         if !is_ours {
@@ -119,16 +153,12 @@ impl Study {
             );
         }
         let staged = artifact::StagedFolder::beside(&target)?;
-        let path = if source.is_dir() {
-            copy_folder(source, staged.path())?;
-            "data".to_owned()
-        } else {
-            let name = source.file_name().context("name the file")?.to_string_lossy().into_owned();
-            copy_file(source, &staged.path().join(&name))?;
-            format!("data/{name}")
-        };
+        match source.file_name().filter(|_| !source.is_dir()) {
+            Some(name) => copy_file(source, &staged.path().join(name))?,
+            None => copy_folder(source, staged.path())?,
+        }
         staged.publish()?;
-        Ok(path)
+        Ok(())
     }
 
     /// Copies a file of weights to where `config.yaml` looks for it first.
@@ -162,20 +192,31 @@ impl Study {
     }
 }
 
-/// `dvc.yaml` with `dependency` in place of the scans.
-fn with_data(pipeline: &str, dependency: &str) -> String {
-    let mut lines = Vec::new();
-    for line in pipeline.lines() {
-        let dep = line.strip_prefix("      - ");
-        let path = dep.map(|text| serde_yaml::from_str::<String>(text).unwrap_or_default());
-        let is_scans = path.is_some_and(|path| path == "data" || path.starts_with('/'));
-        lines.push(if is_scans {
-            format!("      - {}", config_text::yaml(dependency))
-        } else {
-            line.to_owned()
-        });
+/// The path, for `config.yaml`, of scans that are copied to `data/`.
+fn path_of_copy(source: &Path) -> Result<String> {
+    if source.is_dir() {
+        return Ok("data".to_owned());
     }
-    lines.join("\n") + "\n"
+    let name = source.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("name {}: it is not UTF-8", source.display()))?;
+    Ok(format!("data/{name}"))
+}
+
+/// `dvc.yaml` with `dependency` in place of the scans, which are at `present`; none where no stage
+/// depends on them.
+fn with_data(pipeline: &str, present: &Path, dependency: &str) -> Option<String> {
+    let is_scans = |line: &str| {
+        let dep = line.strip_prefix("      - ");
+        dep.is_some_and(|text| {
+            serde_yaml::from_str::<PathBuf>(text).is_ok_and(|path| path == present)
+        })
+    };
+    if !pipeline.lines().any(is_scans) {
+        return None;
+    }
+    let replaced = format!("      - {}", yaml_text(dependency));
+    let lines = pipeline.lines().map(|line| if is_scans(line) { &replaced } else { line });
+    Some(lines.collect::<Vec<_>>().join("\n") + "\n")
 }
 
 fn holds_only_readme(folder: &Path) -> bool {
@@ -218,8 +259,10 @@ mod tests {
     #[test]
     fn the_scans_of_a_pipeline_can_be_named_twice() {
         let pipeline = template::pipeline();
-        let away = with_data(&pipeline, "/mnt/my scans/a: b");
+        let (here, there) = (Path::new("data"), Path::new("/mnt/my scans/a: b"));
+        let away = with_data(&pipeline, here, "/mnt/my scans/a: b").unwrap();
         assert_eq!(away.matches("      - \"/mnt/my scans/a: b\"\n").count(), 2);
-        assert_eq!(with_data(&away, "data"), pipeline);
+        assert_eq!(with_data(&away, there, "data"), Some(pipeline));
+        assert_eq!(with_data(&away, here, "/elsewhere"), None);
     }
 }
