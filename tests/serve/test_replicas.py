@@ -37,7 +37,12 @@ def registry(tmp_path_factory):
 def run(project, program, *arguments, tracking=None):
     environment = os.environ | ({"MLFLOW_TRACKING_URI": tracking} if tracking else {})
     done = subprocess.run(
-        [programs() / program, *arguments], cwd=project.folder, env=environment, capture_output=True, text=True, check=False
+        [programs() / program, *arguments],
+        cwd=project.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode in (0, 3), f"{program} ended with {done.returncode}:\n{done.stderr}"
 
@@ -115,7 +120,9 @@ class Load:
     def __init__(self, servers, image):
         self.answers = []
         self.ended = threading.Event()
-        self.threads = [threading.Thread(target=self.send, args=(server, image)) for server in servers for _ in range(2)]
+        self.threads = [
+            threading.Thread(target=self.send, args=(server, image)) for server in servers for _ in range(2)
+        ]
 
     def send(self, server, image):
         while not self.ended.is_set():
@@ -215,7 +222,7 @@ def test_an_outage_of_the_database_stops_no_prediction_and_loses_no_correction(m
     for prediction in acknowledged:
         status, answer = ask(replicas[0], f"/v1/predictions/{prediction}")
         assert (status, answer["feedback"]["class"]) == (200, "normal"), answer
-    print(f"\n{OUTAGE_SECONDS:.0f} s without PostgreSQL: {len(predictions)} predictions answered, {lost} of them not stored")
+    print(f"\n{OUTAGE_SECONDS:.0f} s without PostgreSQL: {len(predictions)} predictions, {lost} of them not stored")
     print(f"{len(acknowledged)} corrections acknowledged and found again, {refused} refused")
 
 
@@ -224,7 +231,9 @@ def is_stored(server, image):
     return status == 200 and answer["predictions"][0]["prediction"]["stored"]
 
 
-def test_an_outage_of_the_registry_stops_nothing_and_is_caught_up(made, versions, registry, replicas, database, tmp_path):
+def test_an_outage_of_the_registry_stops_nothing_and_is_caught_up(
+    made, versions, registry, replicas, database, tmp_path
+):
     image = made.test_image("normal").read_bytes()
     with Load(replicas[:1], image) as load:
         registry.stop()
