@@ -146,7 +146,7 @@ class Load:
 
 def assert_none_mixed(predictions):
     """One image has one answer of each model, and a version has one digest."""
-    of_model = {}
+    of_model: dict[str, tuple[str, list[float]]] = {}
     for said in predictions:
         probabilities = [entry["probability"] for entry in said["probabilities"]]
         version, expected = of_model.setdefault(said["model"]["digest"], (said["model"]["version"], probabilities))
