@@ -116,19 +116,31 @@ mod tests {
         assert!((false_alarms as f64) > expected / 3.0, "{false_alarms} in {days} days");
     }
 
-    #[test]
-    fn a_planted_shift_is_named_by_its_signal() {
+    /// Twenty windows with the planted shift: every one is noticed, and other signals alarm no more
+    /// often than by chance.
+    #[track_caller]
+    fn assert_named(signal: Signal, mut image: impl FnMut(&mut ChaCha8Rng) -> SeenImage) {
         let mut random = ChaCha8Rng::seed_from_u64(17);
         let reference = reference(&mut random, 685);
         let level = level_of(&DriftConfig::default());
-        let window: Vec<_> = (0..100).map(|_| image(&mut random, 0.5)).collect();
-        assert_eq!(alarms(&compare(&reference, &window, level)), [Signal::FeatureDistance]);
-        let other_class = |mut image: SeenImage| {
-            image.class = Some("tumour".into());
-            image
-        };
-        let window: Vec<_> = (0..100).map(|_| other_class(image(&mut random, 0.0))).collect();
-        assert_eq!(alarms(&compare(&reference, &window, level)), [Signal::ClassShares]);
+        let mut others = 0;
+        for _ in 0..20 {
+            let window: Vec<_> = (0..100).map(|_| image(&mut random)).collect();
+            let alarms = alarms(&compare(&reference, &window, level));
+            assert!(alarms.contains(&signal), "{alarms:?}");
+            others += alarms.len() - 1;
+        }
+        // Half of one is expected in 60 comparisons.
+        assert!(others <= 3, "{others}");
+    }
+
+    #[test]
+    fn a_planted_shift_is_named_by_its_signal() {
+        assert_named(Signal::FeatureDistance, |random| image(random, 0.5));
+        assert_named(Signal::ClassShares, |random| {
+            let tumour = || Some("tumour".to_owned());
+            SeenImage { class: tumour(), ..image(random, 0.0) }
+        });
     }
 
     #[test]
