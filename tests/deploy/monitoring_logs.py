@@ -43,7 +43,7 @@ class Postgres:
         self.run("pg_ctl", "start", "--wait", *place, "--options", options)
 
     def stop(self):
-        self.run("pg_ctl", "stop", "--mode=immediate", "--pgdata", self.folder / "data")
+        self.run("pg_ctl", "stop", "--mode=fast", "--pgdata", self.folder / "data")
 
     def query(self, *arguments, user="owner"):
         """What psql prints, without headings."""
@@ -68,7 +68,8 @@ def postgres():
     try:
         yield server
     finally:
-        server.stop()
+        if (folder / "data/postmaster.pid").exists():
+            server.stop()
         shutil.rmtree(folder)
 
 
@@ -95,7 +96,7 @@ class Rsyslog:
         (folder / "hounsfield.conf").write_text(text, encoding="utf-8")
         # In place of the system's /etc/rsyslog.conf.
         (folder / "main.conf").write_text(
-            f'global(workDirectory="{folder}/waiting" maxMessageSize="64k")\n'
+            f'global(workDirectory="{folder}/waiting" maxMessageSize="64k" processInternalMessages="on")\n'
             'module(load="imuxsock" sysSock.use="off")\n'
             f'input(type="imuxsock" socket="{self.socket}")\n'
             f'include(file="{folder}/hounsfield.conf")\n'

@@ -9,6 +9,7 @@ import math
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import yaml
 
 from monitoring_programs import ROOT, wait_until
 from monitoring_prometheus import MONITORING, prometheus
+from monitoring_registry import mlflow, register
 from monitoring_server import Server, loaded
 
 pytest_plugins = ["monitoring_fixtures"]
@@ -32,7 +34,8 @@ PANELS = [
 ]
 # Of these Grafana makes its ids of units: node_modules/@grafana/data of 13.2 has them.
 UNITS = {"none", "s", "reqps", "percentunit"}
-# Python's names of what is in every exposition are not the server's.
+# Some panels show how fast something grows: Prometheus has to read the server a few times.
+FILLED_IN_SECONDS = 30
 METRIC = re.compile(r"\bhounsfield_[a-z_]+")
 PARTS = re.compile(r"_(bucket|sum|count)$")
 
@@ -109,16 +112,21 @@ def test_panels_do_not_overlap(name):
 
 @pytest.fixture(scope="module")
 def watched(small_model, tmp_path_factory):
-    """Prometheus, and a server with more clients than places in its queue."""
+    """Prometheus, and a server that follows the registry, with more clients than places in its queue."""
     folder = tmp_path_factory.mktemp("watched")
-    (folder / "prometheus").mkdir()
-    server = Server(small_model, folder / "served", queue_requests=2)
-    try:
-        with prometheus(folder / "prometheus", server.address) as watching, loaded(server, clients=4) as statuses:
-            wait_until(lambda: {200, 429} <= statuses, lambda: f"the server answered {statuses} only")
-            yield watching, server
-    finally:
-        server.stop()
+    for name in ["prometheus", "mlflow"]:
+        (folder / name).mkdir()
+    with mlflow(folder / "mlflow") as registry:
+        register(small_model, folder / "registered", registry)
+        settings = {"follow": {"poll_seconds": 1}, "store": "best_effort", "queue_requests": 2}
+        server = Server(small_model, folder / "served", {"MLFLOW_TRACKING_URI": registry}, **settings)
+        try:
+            with prometheus(folder / "prometheus", server.address) as watching, loaded(server, clients=4) as statuses:
+                wait_until(lambda: {200, 429} <= statuses, lambda: f"the server answered {statuses} only")
+                watching.filled_before = time.monotonic() + FILLED_IN_SECONDS
+                yield watching, server
+        finally:
+            server.stop()
 
 
 def queries(panel):
@@ -139,7 +147,8 @@ def test_a_panel_has_data(panel, watched):
         def finite(query=query):
             return [series for series in watching.ask(query) if math.isfinite(float(series["value"][1]))]
 
-        wait_until(finite, f"{panel['title']} is empty: {query}", seconds=20)
+        left = watching.filled_before - time.monotonic()
+        wait_until(finite, f"{panel['title']} is empty: {query}", seconds=left)
 
 
 def test_the_choices_at_the_top_are_not_empty(watched):

@@ -66,7 +66,7 @@ NOW = Row(
             absent="no requests",
         ),
         stat(
-            "Queue",
+            "Queue in use",
             "The fullest queue: accepted requests for predictions, as a share of serve.queue_requests.",
             "percentunit",
             f"max({metric('queue_requests')} / {metric('queue_requests_limit')})",
@@ -81,7 +81,7 @@ NOW = Row(
             words={"0": ("down", RED), "1": ("up", GREEN)},
         ),
         stat(
-            "Alerts",
+            "Alerts firing",
             "Alerts that fire.",
             "none",
             'sum(ALERTS{alertname=~"Hounsfield.*", alertstate="firing"}) or vector(0)',
@@ -172,8 +172,8 @@ STATE = Row(
         ),
         time_series(
             "Predictions without a record",
-            "Answered while the database was away, as serve.store: best_effort allows. Nothing is lost of corrections: "
-            "they are refused meanwhile.",
+            "Answered while the database was away, as serve.store: best_effort allows. Corrections are "
+            "refused meanwhile.",
             "none",
             "predictions a minute",
             Query(f"60 * {rate('predictions_not_stored_total')}", "{{instance}}"),
@@ -186,7 +186,7 @@ STATE = Row(
             Query(metric("requests_in_flight"), "{{instance}}"),
         ),
         table(
-            "Alerts",
+            "Alerts, firing and pending",
             "Alerts that fire, and those that will if it goes on (pending). None: all is well.",
             'ALERTS{alertname=~"Hounsfield.*"}',
             {
