@@ -1,51 +1,33 @@
 """PostgreSQL and rsyslog with the project's configuration, in temporary folders."""
 
 import contextlib
-import os
-import pwd
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-import pytest
-
-from monitoring_programs import ROOT, free_port, installed, running
+from mlflow_server import free_port
+from monitoring_programs import ROOT, installed, missing, running
+from postgres import Postgres
 
 LOGS = ROOT / "deploy/logs"
 
 
-class Postgres:
-    """A PostgreSQL server on a Unix socket, with the table of the log. It refuses to run as root."""
+class LogDatabase(Postgres):
+    """PostgreSQL with a database for the log."""
 
-    def __init__(self, folder):
-        self.programs, self.folder = max(Path("/usr/lib/postgresql").glob("*/bin")), folder
-        self.user = "nobody" if os.geteuid() == 0 else None
-        if self.user:
-            os.chown(folder, pwd.getpwnam(self.user).pw_uid, -1)
-        options = ["--username=owner", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
-        self.run("initdb", *options, "--pgdata", folder / "data")
-        self.start()
-        self.run("createdb", "--host", folder, "--username", "owner", "hounsfield_logs")
-
-    def run(self, program, *arguments):
-        subprocess.run(
-            [self.programs / program, *arguments],
-            user=self.user,
-            cwd=self.folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-
-    def start(self):
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off"
-        place = ["--pgdata", self.folder / "data", "--log", self.folder / "log"]
-        self.run("pg_ctl", "start", "--wait", *place, "--options", options)
+    def __init__(self):
+        super().__init__()
+        self.run("createdb", "--host", self.folder, "--username", "hounsfield", "hounsfield_logs")
 
     def stop(self):
+        # Not at once: then lines of the last second could be missing (synchronous_commit in schema.sql).
         self.run("pg_ctl", "stop", "--mode=fast", "--pgdata", self.folder / "data")
 
-    def query(self, *arguments, user="owner"):
+    def remove(self):
+        if not (self.folder / "data/postmaster.pid").exists():
+            self.start()
+        super().remove()
+
+    def query(self, *arguments, user="hounsfield"):
         """What psql prints, without headings."""
         done = subprocess.run(
             ["psql", "--host", self.folder, "--username", user, "--dbname", "hounsfield_logs", "--no-psqlrc",
@@ -57,20 +39,14 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres():
+def log_database():
     if not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        reason = "PostgreSQL's initdb is missing: apt-get install postgresql"
-        assert not os.environ.get("HOUNSFIELD_REQUIRE_POSTGRES"), reason
-        pytest.skip(reason)
-    # A socket's path may have 107 bytes: pytest's own folders are too deep.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = Postgres(folder)
+        missing("PostgreSQL's initdb", "postgresql", "HOUNSFIELD_REQUIRE_POSTGRES")
+    server = LogDatabase()
     try:
         yield server
     finally:
-        if (folder / "data/postmaster.pid").exists():
-            server.stop()
-        shutil.rmtree(folder)
+        server.remove()
 
 
 class Rsyslog:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -18,19 +17,15 @@ PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 
 def installed(name, package, requirement):
-    """A program of the system. Where it is missing the test is skipped, or fails if it is required."""
-    found = shutil.which(name, path=PATH)
-    if found is None:
-        reason = f"{name} is missing: apt-get install {package}"
-        assert not os.environ.get(requirement), reason
-        pytest.skip(reason)
-    return found
+    """A program of the system, which the test needs."""
+    return shutil.which(name, path=PATH) or missing(name, package, requirement)
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+def missing(name, package, requirement):
+    """Skips the test that needs a program, or fails if it is required."""
+    reason = f"{name} is missing: apt-get install {package}"
+    assert not os.environ.get(requirement), reason
+    pytest.skip(reason)
 
 
 def wait_until(reached, reason, seconds=PATIENCE_SECONDS):

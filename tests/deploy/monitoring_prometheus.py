@@ -9,7 +9,8 @@ import urllib.request
 
 import yaml
 
-from monitoring_programs import ROOT, answers, free_port, installed, running
+from mlflow_server import free_port
+from monitoring_programs import ROOT, answers, installed, running
 
 MONITORING = ROOT / "deploy/monitoring"
 

@@ -3,43 +3,22 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import yaml
 
-from monitoring_programs import answers, free_port, wait_until
+from mlflow_server import MlflowServer
 from monitoring_server import programs
 
 
 @contextlib.contextmanager
 def mlflow(folder):
     """The address of an `mlflow server` that keeps everything in this folder."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    log = folder / "log"
-    command = [
-        Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination", folder / "artifacts",
-    ]  # fmt: skip
-    with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
+    server = MlflowServer(folder)
     try:
-        wait_until(lambda: answers(f"{address}/health"), lambda: f"mlflow did not start:\n{log.read_text()}", 120)
-        yield address
+        yield server.address
     finally:
-        # Its workers are of the same session, and of this test alone.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        server.stop()
 
 
 def register(made, folder, address):

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from monitoring_programs import ROOT, free_port
+from mlflow_server import free_port
+from monitoring_programs import ROOT
 
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
 
@@ -110,6 +111,8 @@ def loaded(server, clients):
                 if done.is_set():
                     return
                 statuses.add(server.predict(image)[0])
+                # The processor is for the server, and for who reads it.
+                done.wait(0.02)
 
     threads = [threading.Thread(target=send) for _ in range(clients)]
     for thread in threads:

@@ -16,7 +16,8 @@ import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from monitoring_programs import ROOT, answers, free_port, installed, running, wait_until
+from mlflow_server import free_port
+from monitoring_programs import ROOT, answers, installed, running, wait_until
 from monitoring_prometheus import prometheus
 from monitoring_server import Server
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitoring_logs import LOGS, Rsyslog, postgres
+from monitoring_logs import LOGS, Rsyslog, log_database
 from monitoring_programs import installed, wait_until
 from monitoring_server import Server
 
@@ -36,7 +36,7 @@ ODD_LINES = [
 
 @pytest.fixture
 def database():
-    with postgres() as server:
+    with log_database() as server:
         server.query(*SCHEMA)
         yield server
 

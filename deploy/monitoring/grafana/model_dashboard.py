@@ -22,11 +22,11 @@ from panels import (
 SIGNALS = {
     "feature_distance": (
         "Drift: distance of features",
-        "How far the last scans are from the training images in the model's own features.",
+        "How differently far from the training images the scans are, in the model's own features.",
     ),
     "grey_distance": (
         "Drift: distance of grey values",
-        "How little the grey histograms of the last scans resemble those of the training images.",
+        "How differently the grey histograms of the scans resemble those of the training images.",
     ),
     "class_shares": ("Drift: shares of classes", "How much the shares of the predicted classes differ."),
     "confidence": ("Drift: confidence", "How much the confidence of the predictions differs."),
@@ -38,7 +38,7 @@ VERSIONS = Row(
         table(
             "Served versions",
             "Which model each server answers with. All servers of an environment should have the same digest.",
-            metric("model_info"),
+            metric("model"),
             {
                 "environment": "Environment",
                 "instance": "Server",
@@ -123,9 +123,10 @@ def drift_of(signal: str, title: str, description: str) -> Json:
     return with_limit(
         time_series(
             title,
-            f"{description} Above the dashed limit chance does not explain it, and an alert fires.",
+            f"{description} The last window of scans compared with the calibration: 0 is no difference, and 0 until "
+            "a window was compared. Above the dashed limit chance does not explain it, and an alert fires.",
             "none",
-            "test statistic",
+            "statistic, 0 to 1",
             Query(metric("drift_statistic", chosen), "{{instance}}"),
             Query(f"min({metric('drift_limit', chosen)})", "limit"),
         )
@@ -133,7 +134,7 @@ def drift_of(signal: str, title: str, description: str) -> Json:
 
 
 DRIFT = Row(
-    "Drift: the last scans compared with those of the calibration",
+    "Drift: the last window of scans compared with the calibration",
     tuple(drift_of(signal, *words) for signal, words in SIGNALS.items()),
 )
 
@@ -142,7 +143,7 @@ DUE = Row(
     (
         time_series(
             "Alarms of drift",
-            "1: the last scans differ in this signal by more than chance explains.",
+            "1: the last window of scans differs in this signal by more than chance explains.",
             "none",
             "1 alarm, 0 none",
             Query(f"max by (signal) ({metric('drift_alarm')})", "{{signal}}"),
@@ -150,7 +151,7 @@ DUE = Row(
         ),
         time_series(
             "Scans compared",
-            "Images in the window that is compared with the calibration.",
+            "Images in the last window that was compared with the calibration; 0 until one was (serve.drift).",
             "none",
             "images",
             Query(metric("drift_window_images"), "{{instance}}"),
