@@ -22,10 +22,14 @@ class LogDatabase(Postgres):
         # Not at once: then lines of the last second could be missing (synchronous_commit in schema.sql).
         self.run("pg_ctl", "stop", "--mode=fast", "--pgdata", self.folder / "data")
 
-    def remove(self):
-        if not (self.folder / "data/postmaster.pid").exists():
+    @contextlib.contextmanager
+    def stopped(self):
+        """An outage, until the end of the block."""
+        self.stop()
+        try:
+            yield
+        finally:
             self.start()
-        super().remove()
 
     def query(self, *arguments, user="hounsfield"):
         """What psql prints, without headings."""

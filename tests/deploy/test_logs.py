@@ -34,11 +34,18 @@ ODD_LINES = [
 ]
 
 
-@pytest.fixture
-def database():
+@pytest.fixture(scope="module")
+def postgres():
     with log_database() as server:
         server.query(*SCHEMA)
         yield server
+
+
+@pytest.fixture
+def database(postgres):
+    """PostgreSQL without a line."""
+    postgres.query("--command", "truncate hounsfield.log")
+    return postgres
 
 
 @pytest.fixture
@@ -79,9 +86,8 @@ def test_each_line_of_a_server_becomes_a_row_also_after_an_outage(database, rsys
         assert row["request_id"] == images[0].stem[:60]
         assert row["milliseconds"] > 0
 
-        database.stop()
-        assert server.predict(images[1])[0] == 200
-        database.start()
+        with database.stopped():
+            assert server.predict(images[1])[0] == 200
         wait_until(lambda: len(rows(database)) >= len(logged(server)), lambda: f"only {rows(database)} came")
     # Nothing listens.
     assert server.predict(images[2])[0] == 200
@@ -98,16 +104,11 @@ def test_rsyslog_that_ends_during_an_outage_forgets_one_line_at_most(database, r
             log.writelines(json.dumps({"message": message}) + "\n" for message in messages)
             log.flush()
 
-        with rsyslog.running():
-            write(sent[:1])
-            wait_until(lambda: rows(database), "no row came")
-            database.stop()
-            write(sent[1:])
-            # It has read the file as far as the last line.
+        with database.stopped(), rsyslog.running():
+            write(sent)
             own = rsyslog.folder / "own.log"
             wait_until(lambda: own.exists() and "suspended" in own.read_text(), "rsyslog does not notice the outage")
         with rsyslog.running():
-            database.start()
             write(["the last one"])
             wait_until(lambda: rows(database, "message = 'the last one'"), lambda: f"only {rows(database)} came")
             wait_until(lambda: len(rows(database)) >= len(sent), lambda: f"only {rows(database)} came")
