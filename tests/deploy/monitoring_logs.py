@@ -1,6 +1,7 @@
 """PostgreSQL and rsyslog with the project's configuration, in temporary folders."""
 
 import contextlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from monitoring_programs import ROOT, installed, missing, running
 from postgres import Postgres
 
 LOGS = ROOT / "deploy/logs"
+PASSWORD = "a password"
 
 
 class LogDatabase(Postgres):
@@ -17,6 +19,10 @@ class LogDatabase(Postgres):
     def __init__(self):
         super().__init__()
         self.run("createdb", "--host", self.folder, "--username", "hounsfield", "hounsfield_logs")
+        # rsyslog needs its password, as anywhere else.
+        rules = "local all hounsfield_rsyslog scram-sha-256\nlocal all hounsfield trust\n"
+        (self.folder / "data/pg_hba.conf").write_text(rules, encoding="utf-8")
+        self.run("pg_ctl", "reload", "--pgdata", self.folder / "data")
 
     def stop(self):
         # Not at once: then lines of the last second could be missing (synchronous_commit in schema.sql).
@@ -36,7 +42,7 @@ class LogDatabase(Postgres):
         done = subprocess.run(
             ["psql", "--host", self.folder, "--username", user, "--dbname", "hounsfield_logs", "--no-psqlrc",
              "--quiet", "--tuples-only", "--no-align", *arguments],
-            capture_output=True, text=True, check=False,
+            env=os.environ | {"PGPASSWORD": PASSWORD}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -65,12 +71,16 @@ class Rsyslog:
         places = {
             'file="/var/log/hounsfield/': f'file="{folder}/logs/',
             'port="5514"': f'port="{self.port}"',
-            "?host=/run/postgresql": f"?host={database.folder}",
+            "@127.0.0.1/hounsfield_logs?passfile=/etc/hounsfield-logs.pgpass": (
+                f"@/hounsfield_logs?host={database.folder}&passfile={folder}/passfile"
+            ),
             'resumeInterval="5"': 'resumeInterval="1"',
         }
         for there, here in places.items():
             assert text.count(there) == 1, there
             text = text.replace(there, here)
+        (folder / "passfile").write_text(f"*:*:hounsfield_logs:hounsfield_rsyslog:{PASSWORD}\n", encoding="utf-8")
+        (folder / "passfile").chmod(0o600)
         for name in ["logs", "waiting"]:
             (folder / name).mkdir()
         (folder / "hounsfield.conf").write_text(text, encoding="utf-8")

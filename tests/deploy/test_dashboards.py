@@ -118,7 +118,7 @@ def watched(small_model, tmp_path_factory):
         (folder / name).mkdir()
     with mlflow(folder / "mlflow") as registry:
         register(small_model, folder / "registered", registry)
-        settings = {"follow": {"poll_seconds": 1}, "store": "best_effort", "queue_requests": 2}
+        settings = {"follow": {"poll_seconds": 1}, "training": "off", "store": "best_effort", "queue_requests": 2}
         server = Server(small_model, folder / "served", {"MLFLOW_TRACKING_URI": registry}, **settings)
         try:
             with prometheus(folder / "prometheus", server.address) as watching, loaded(server, clients=4) as statuses:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitoring_logs import LOGS, Rsyslog, log_database
+from monitoring_logs import LOGS, PASSWORD, Rsyslog, log_database
 from monitoring_programs import installed, wait_until
 from monitoring_server import Server
 
@@ -38,6 +38,7 @@ ODD_LINES = [
 def postgres():
     with log_database() as server:
         server.query(*SCHEMA)
+        server.query("--command", f"alter role hounsfield_rsyslog password '{PASSWORD}'")
         yield server
 
 

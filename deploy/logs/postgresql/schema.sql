@@ -1,5 +1,4 @@
--- The log of the prediction servers as a table. Run it as the owner of the database; a second run changes nothing:
---     psql --dbname hounsfield_logs --file deploy/logs/postgresql/schema.sql
+-- The log of the prediction servers as a table. A second run changes nothing.
 \set ON_ERROR_STOP on
 begin;
 
@@ -65,8 +64,7 @@ as $$
     select count(*) from gone
 $$;
 
--- rsyslog may add lines, and neither read nor change them. Set its password, or let it in by peer or certificate:
---     \password hounsfield_rsyslog
+-- rsyslog may add lines, and neither read nor change them. It has no password yet, so it cannot sign in.
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'hounsfield_rsyslog') then
