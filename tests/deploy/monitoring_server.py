@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import threading
 import urllib.error
@@ -93,6 +94,18 @@ class Server:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as refused:
             return refused.code, json.load(refused)
+
+    def make_yesterday_drift(self, images=60):
+        """Sends one image again and again, as no clinic does, and dates the predictions a day back, when that window
+        of drift has ended."""
+        for _ in range(images):
+            status, answer = self.predict(self.images()[0])
+            assert status == 200, answer
+        self.stop()
+        records = self.folder / "artifacts/serve/predictions.db"
+        with contextlib.closing(sqlite3.connect(f"file:{records}?mode=rw", uri=True)) as database, database:
+            database.execute("UPDATE predictions SET created_at_us = created_at_us - 24 * 3600 * 1000000")
+        self.start()
 
     def metrics(self):
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as response:

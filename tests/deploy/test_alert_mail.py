@@ -105,36 +105,41 @@ def alertmanager(folder, mail_address, certificate):
         yield address
 
 
-def test_operators_get_a_mail_when_a_server_is_down_and_when_it_is_back(small_model, tmp_path):
+def test_a_server_that_is_down_or_drifts_is_mailed_to_those_who_can_help(small_model, tmp_path):
     folders = {name: tmp_path / name for name in ["mail", "alertmanager", "prometheus"]}
     for folder in folders.values():
         folder.mkdir()
+    log = folders["alertmanager"] / "log"
     server = Server(small_model, tmp_path / "served")
     try:
+        server.make_yesterday_drift()
         with (
             mail_server(folders["mail"]) as (mailbox, mail_address, certificate),
             alertmanager(folders["alertmanager"], mail_address, certificate) as alerts_to,
             prometheus(folders["prometheus"], server.address, alerts_to=alerts_to, at_once=True) as watching,
         ):
-            wait_until(lambda: watching.ask('up{job="hounsfield"} == 1'), "Prometheus does not reach the server")
+
+            def mailed(recipient, subject):
+                return wait_until(lambda: mailbox.first(recipient, subject), lambda: f"no mail:\n{log.read_text()}")
+
+            drifted = "The scans in production have drifted: "
+            subject, text = mailed("trainers@example.org", f"[warning] {drifted}")
+            assert "What to do: Look at GET /v1/drift" in text
+            assert f"{drifted}class_shares, since 20" in text
+            assert "more)" in subject, "one mail for all signals"
+
+            assert watching.ask('up{job="hounsfield"} == 1')
             server.stop()
-            what, log = f"The prediction server {server.address}", folders["alertmanager"] / "log"
-            subject, text = wait_until(
-                lambda: mailbox.first("operators@example.org", f"[critical] {what}"),
-                lambda: f"no mail came:\n{log.read_text()}",
-            )
-            assert subject == f"[critical] The prediction server {server.address} does not answer"
-            assert text.startswith(f"The prediction server {server.address} does not answer, since 20")
+            down = f"The prediction server {server.address} does not answer"
+            subject, text = mailed("operators@example.org", f"[critical] {down}")
+            assert subject == f"[critical] {down}"
+            assert text.startswith(f"{down}, since 20")
             assert "What to do: Look at its log and at /healthz." in text
             assert "Severity: critical" in text
             assert "<html" not in text
 
             server.start()
-            subject, text = wait_until(
-                lambda: mailbox.first("operators@example.org", f"[over] {what}"),
-                lambda: f"no mail came:\n{log.read_text()}",
-            )
-            assert subject == f"[over] The prediction server {server.address} does not answer"
+            subject, text = mailed("operators@example.org", f"[over] {down}")
             assert text.startswith("Over since 20")
             assert "What to do" not in text
     finally:

@@ -121,6 +121,7 @@ def watched(small_model, tmp_path_factory):
         settings = {"follow": {"poll_seconds": 1}, "training": "off", "store": "best_effort", "queue_requests": 2}
         server = Server(small_model, folder / "served", {"MLFLOW_TRACKING_URI": registry}, **settings)
         try:
+            server.make_yesterday_drift()
             with prometheus(folder / "prometheus", server.address) as watching, loaded(server, clients=4) as statuses:
                 wait_until(lambda: {200, 429} <= statuses, lambda: f"the server answered {statuses} only")
                 watching.filled_before = time.monotonic() + FILLED_IN_SECONDS
@@ -149,6 +150,13 @@ def test_a_panel_has_data(panel, watched):
 
         left = watching.filled_before - time.monotonic()
         wait_until(finite, f"{panel['title']} is empty: {query}", seconds=left)
+
+
+def test_drift_is_seen(watched):
+    watching, _ = watched
+    assert wait_until(lambda: watching.ask("hounsfield_drift_window_images == 60"), "no window of drift was compared")
+    alarms = watching.ask("hounsfield_drift_statistic > hounsfield_drift_limit and hounsfield_drift_alarm == 1")
+    assert "class_shares" in {series["metric"]["signal"] for series in alarms}
 
 
 def test_the_choices_at_the_top_are_not_empty(watched):
