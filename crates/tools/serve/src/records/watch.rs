@@ -31,7 +31,7 @@ pub(crate) async fn keep_watching(corrector: Corrector, meters: Arc<Meters>) {
                     meters.operation.corrections_waiting.set(waiting);
                 }
                 Err(failure) => {
-                    tracing::warn!("corrections are not counted: {}", failure.message())
+                    tracing::warn!("corrections are not counted: {}", failure.message());
                 }
             }
         }
