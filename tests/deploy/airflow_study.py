@@ -29,7 +29,12 @@ def programs():
 def environment(mlflow=None):
     """In which `hounsfield`, `dvc` and the MLflow server are found."""
     paths = [str(programs()), str(PROJECT / ".venv/bin"), os.environ["PATH"]]
-    found = {"PATH": os.pathsep.join(paths), "HOUNSFIELD_PROGRAMS": str(programs()), "DVC_NO_ANALYTICS": "1"}
+    found = {
+        "PATH": os.pathsep.join(paths),
+        "HOUNSFIELD_PROGRAMS": str(programs()),
+        "LIBTORCH": str(PROJECT / ".venv/libtorch"),
+        "DVC_NO_ANALYTICS": "1",
+    }
     return os.environ | AUTHOR | found | ({"MLFLOW_TRACKING_URI": mlflow} if mlflow else {})
 
 
@@ -87,7 +92,7 @@ class Person:
             return json.load(answer)
 
     def predict(self, scan):
-        return self.request("/v1/predict", scan.read_bytes(), "image/png")
+        return self.request("/v1/predict", scan.read_bytes(), "image/png")["predictions"][0]["prediction"]
 
     def judge(self, prediction, class_name):
         body = {"prediction_id": prediction["id"], "class": class_name}

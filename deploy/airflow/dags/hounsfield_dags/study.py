@@ -81,7 +81,7 @@ class Study:
 
     def _check_local(self, name: str) -> str:
         path = self.folder / name
-        if path.is_dir() and any(path.iterdir()):
+        if path.is_dir() and any(entry.name != "README.md" for entry in path.iterdir()):
             return f"the folder {path}"
         if path.is_file() and path.stat().st_size:
             return f"the file {path}"
