@@ -51,9 +51,9 @@ def make_study(folder):
     subprocess.run(command, env=environment(), check=True, capture_output=True)
 
     def small(params):
-        params["ingest"] |= {"sample": {"images": 160}, "split": {"train": 0.5, "valid": 0.1, "test": 0.4}}
-        params["prepare_base"]["image_size"] = 64
-        params["train"]["solve"] |= {"folds": 2, "cuts": [["block4_pool"]]}
+        params["ingest"] |= {"sample": {"images": 120}, "split": {"train": 0.5, "valid": 0.1, "test": 0.4}}
+        params["prepare_base"]["image_size"] = 32
+        params["train"]["solve"] |= {"folds": 2, "strengths": [1.0], "cuts": [["block4_pool"]]}
         params["train"] |= {"precision": "fp32", "permute_labels": True}
         params["calibrate"]["out_of_fold_below"] = 0
         params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0, "probes": False, "explanations": 0}
