@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_server import free_port
+
 PROJECT = Path(__file__).resolve().parents[2]
 DAGS = PROJECT / "deploy/airflow/dags"
 STARTED_IN_SECONDS = 120
@@ -39,49 +41,12 @@ def airflow_python():
     return python
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-@contextlib.contextmanager
-def started(command, port, folder, **environment):
-    """Runs a server until the tests are done, which begin when the port is open."""
-    folder.mkdir(exist_ok=True)
-    log = folder / "log"
-    with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=os.environ | environment, stdout=file, stderr=file
-        )
+def accepts(port):
     try:
-        deadline = time.monotonic() + STARTED_IN_SECONDS
-        while True:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                break
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextlib.contextmanager
-def mlflow_server(folder):
-    """The address of an `mlflow server` with SQLite."""
-    port = free_port()
-    command = [
-        Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", port, "--workers", 1,
-        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", folder / "artifacts",
-    ]  # fmt: skip
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with started(command, port, folder, **quiet):
-        yield f"http://127.0.0.1:{port}"
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -114,9 +79,23 @@ class Postbox:
 def smtp_server(folder):
     """aiosmtpd, with its mails in a folder."""
     port = free_port()
-    handler = ["aiosmtpd.handlers.Mailbox", folder / "mails"]
-    with started([sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}", "-c", *handler], port, folder):
+    folder.mkdir()
+    handler = ["aiosmtpd.handlers.Mailbox", str(folder / "mails")]
+    with (folder / "log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}", "-c", *handler], stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + STARTED_IN_SECONDS
+        while not accepts(port):
+            said = (folder / "log").read_text(encoding="utf-8")
+            assert process.poll() is None, said
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
         yield Postbox(folder, port)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @dataclass(frozen=True)
@@ -181,7 +160,11 @@ class Airflow:
             ).fetchall()
         return Run(code, dict(states), log, self.postbox.taken())
 
+    def runs_at_a_time(self):
+        """How many runs of each DAG the scheduler would allow."""
+        with contextlib.closing(sqlite3.connect(self.folder / "airflow.db")) as database:
+            return dict(database.execute("SELECT dag_id, max_active_runs FROM dag"))
+
     def stop(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=STARTED_IN_SECONDS)
-        self.process.stdout.close()
+        self.process.kill()
+        self.process.communicate()

@@ -111,7 +111,7 @@ def served(study, folder, mlflow, **serve):
     """`serve` in a folder of its own, as on another machine: it has the champion from the registry, and needs a key."""
     folder.mkdir()
     made = subprocess.run(
-        [programs() / "serve", "key", "--name", "airflow", "--role", "review"],
+        [programs() / "serve", "key", "--name", "airflow", "--role", "admin"],
         capture_output=True, text=True, check=True, cwd=study,
     )  # fmt: skip
     key = next(word for word in made.stdout.split() if word.startswith("hk_"))

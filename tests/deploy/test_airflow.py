@@ -12,16 +12,19 @@ import json
 import re
 import shutil
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from airflow_runs import Airflow, Run, airflow_python, free_port, mlflow_server, smtp_server
-from airflow_study import Person, changed, environment, fresh_scans, let_it_learn, make_study, served
+from airflow_runs import Airflow, Run, airflow_python, smtp_server
+from airflow_study import Person, changed, environment, fresh_scans, let_it_learn, make_study, programs, served
 from hounsfield_dags import corrections
 from hounsfield_dags.server import Server, ServerFailed
 from hounsfield_dags.study import Study, StudyUnusable
+from mlflow_server import MlflowServer, free_port
 
 NOTICE = "Research use only. Not a medical device."
 # serve.retrain_after of the tests: the next correction starts a training.
@@ -78,13 +81,20 @@ def world(tmp_path_factory):
     """A study, and the servers around it."""
     python = airflow_python()
     folder = tmp_path_factory.mktemp("airflow")
-    study = make_study(folder / "lungs")
-    scans = fresh_scans(study, folder / "scans")
-    with mlflow_server(folder / "mlflow") as address, smtp_server(folder / "smtp") as postbox:
+    (folder / "mlflow").mkdir()
+    programs()
+    with ThreadPoolExecutor() as pool, ExitStack() as stack:
+        # The slowest server starts while the study is made.
+        starting = pool.submit(MlflowServer, folder / "mlflow")
+        stack.callback(lambda: starting.result().stop())
+        postbox = stack.enter_context(smtp_server(folder / "smtp"))
+        study = make_study(folder / "lungs")
+        scans = fresh_scans(study, folder / "scans")
+        address = starting.result().address
         surroundings = environment(address) | {"AIRFLOW_VAR_HOUNSFIELD_STUDY": str(study)}
         airflow = Airflow(folder / "home", postbox, python, surroundings)
+        stack.callback(airflow.stop)
         yield World(Study(study), airflow, address, scans)
-        airflow.stop()
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +194,12 @@ def test_a_model_that_does_not_pass_the_gate_is_not_deployed_and_the_mail_says_w
 
 def test_corrections_that_a_training_took_do_not_wait_any_more(not_promoted):
     assert corrections.waiting(not_promoted.world.study, not_promoted.server) == set()
+    on_the_server = not_promoted.person.request("/v1/feedback/summary")["since_training"]
+    assert on_the_server["corrections"] == 0
+
+
+def test_one_run_at_a_time(not_promoted):
+    assert not_promoted.world.airflow.runs_at_a_time() == {"hounsfield_build": 1, "hounsfield_retrain": 1}
 
 
 def test_a_build_whose_model_does_not_pass_the_gate_says_so(not_promoted):

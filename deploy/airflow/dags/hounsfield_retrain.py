@@ -1,12 +1,14 @@
 """Trains a study again when people have corrected the server often enough, and deploys what passes the gate.
 
-enough_corrections   more than serve.retrain_after of the server, or than the parameter corrections_above; else it ends
-fetch_corrections    their images, over the server's API, into the study's folder of corrections
-repro                dvc repro
-register             the gate; a model that does not pass is registered as the challenger, and the task is skipped
-remember             these corrections wait no longer
-deployed             waits until the server, which follows the alias champion, answers with the new model
-mail                 promoted or not, and why
+| task | what it does |
+|---|---|
+| `enough_corrections` | ends the run unless more corrections wait than `serve.retrain_after`, or `corrections_above` |
+| `fetch_corrections` | brings their images over the server's API into the study's folder of corrections |
+| `repro` | `dvc repro` |
+| `register` | the gate; a model that does not pass it becomes the challenger, and the task is skipped |
+| `remember` | these corrections wait no longer, here and on the server |
+| `deployed` | waits until the server, which follows the alias `champion`, answers with the new model |
+| `mail` | promoted or not, and why |
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def retrain() -> None:
 
     @task(trigger_rule="none_failed")
     def remember() -> None:
-        corrections.remember(steps.study())
+        corrections.remember(steps.study(), steps.server())
 
     @task
     def deployed(params: dict[str, Any]) -> str:

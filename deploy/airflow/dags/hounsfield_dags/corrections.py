@@ -8,11 +8,14 @@ same corrections again, and fetches those that are not there yet.
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hounsfield_dags.server import Judgement, Server, ServerFailed
 from hounsfield_dags.study import Study, StudyUnusable
@@ -27,8 +30,10 @@ EXTENSIONS = {
     "image/tiff": "tiff",
     "image/webp": "webp",
 }
-TAKEN = "corrections-of-the-last-training.txt"
-TAKING = "corrections-of-this-training.txt"
+TAKEN = "corrections-of-the-last-training.json"
+TAKING = "corrections-of-this-training.json"
+FORBIDDEN = 403
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, order=True)
@@ -95,9 +100,14 @@ def waiting(study: Study, server: Server) -> set[Correction]:
 
 def taken(study: Study) -> set[Correction]:
     """Those that the last training took."""
-    path = study.notes / TAKEN
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {Correction(*line.rsplit("/", 1)) for line in lines}
+    if not (study.notes / TAKEN).exists():
+        return set()
+    return {Correction(*text.rsplit("/", 1)) for text in note(study, TAKEN)["corrections"]}
+
+
+def note(study: Study, name: str) -> Any:
+    """What `fetch` noted."""
+    return json.loads((study.notes / name).read_text(encoding="utf-8"))
 
 
 def fetch(study: Study, server: Server) -> Fetched:
@@ -115,9 +125,11 @@ def fetch(study: Study, server: Server) -> Fetched:
                 f"{study.folder}/config.yaml; does the server serve a model of this study?"
             )
         write(study.corrections_folder(), correction, *server.image(prediction))
-    lines = sorted(f"{correction}\n" for correction in in_study(study))
-    (study.notes / TAKING).write_text("".join(lines), encoding="utf-8")
-    return Fetched(new=len(missing), removed=len(gone), all=len(lines))
+    all_here = sorted(str(correction) for correction in in_study(study))
+    last = max(judgements, key=lambda it: it.order, default=None)
+    taking = {"corrections": all_here, "judged_until": last and last.created_at}
+    (study.notes / TAKING).write_text(json.dumps(taking, indent=1), encoding="utf-8")
+    return Fetched(new=len(missing), removed=len(gone), all=len(all_here))
 
 
 def write(folder: Path, correction: Correction, image: bytes, media_type: str) -> None:
@@ -138,6 +150,17 @@ def write(folder: Path, correction: Correction, image: bytes, media_type: str) -
     part.replace(target)
 
 
-def remember(study: Study) -> None:
-    """Notes that the training took what `fetch` brought: from now on those corrections wait no longer."""
+def remember(study: Study, server: Server) -> None:
+    """The training took what `fetch` brought: from now on those corrections wait no longer, here and on the server."""
+    judged_until = note(study, TAKING)["judged_until"]
+    if judged_until:
+        registered = study.registered()
+        outcome = "kept" if registered["outcome"] == "challenger" else "promoted"
+        try:
+            # By the server's own clock: up to the last judgement that `fetch` saw.
+            server.report_training(judged_until, outcome, registered["reason"], study.weights())
+        except ServerFailed as error:
+            if error.status != FORBIDDEN:
+                raise
+            LOG.warning("the server goes on counting these corrections as waiting: %s", error)
     (study.notes / TAKING).replace(study.notes / TAKEN)

@@ -9,7 +9,6 @@ from typing import Any
 from hounsfield_dags.study import Study
 
 NOTICE = "Research use only. Not a medical device."
-REGISTERED = "artifacts/airflow/register.json"
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,13 @@ def of_failure(dag: str, task: str, reason: str, study: str, log_address: str) -
 
 
 def _mail(study: Study, what: str, lines: list[str]) -> Mail:
-    registered = study.result(REGISTERED)
+    registered = study.registered()
     scores = study.result("artifacts/evaluation/scores.json")
     outcome = _outcome(registered)
     subject = f"Hounsfield: {study.name} was {what}, {outcome}"
-    reason = registered.get("reason")
     lines = [
         f"The study {study.name} was {what}: {outcome}.",
-        *([f"Why: {reason}"] if reason else []),
+        f"Why: {registered['reason']}",
         f"Accuracy {scores['accuracy']:.3f} on {scores['images']} test images. {scores['worth']['in_words']}",
         *lines,
         NOTICE,

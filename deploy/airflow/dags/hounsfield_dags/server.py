@@ -23,6 +23,10 @@ LONGEST_WAIT_SECONDS = 60
 class ServerFailed(Exception):
     """The server cannot be reached, refuses, or answers something else than expected."""
 
+    def __init__(self, message: str, status: int | None = None):
+        super().__init__(message)
+        self.status = status
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -42,7 +46,7 @@ class Judgement:
 
 
 class Server:
-    """A server that may be on another machine. The key needs the role `review`."""
+    """A server that may be on another machine. The key needs the role `review`, and `admin` to report trainings."""
 
     def __init__(self, address: str, key: str | None = None):
         self.address = address.rstrip("/")
@@ -80,8 +84,12 @@ class Server:
 
     def image(self, prediction_id: str) -> tuple[bytes, str]:
         """The kept image of a prediction, and its media type."""
-        body, media_type = self._get(f"/v1/predictions/{urllib.parse.quote(prediction_id, safe='')}/image")
-        return body, media_type
+        return self._request(f"/v1/predictions/{urllib.parse.quote(prediction_id, safe='')}/image")
+
+    def report_training(self, started_at: str, outcome: str, reason: str, weights: str) -> None:
+        """Has it record a training: corrections up to `started_at` no longer wait there. Needs the role `admin`."""
+        body = {"started_at": started_at, "outcome": outcome, "reason": reason, "model_after": weights}
+        self._request("/v1/trainings", json.dumps(body).encode())
 
     def retrain_after(self) -> int:
         """`serve.retrain_after` of its configuration: above so many corrections a training is due."""
@@ -107,14 +115,16 @@ class Server:
             time.sleep(poll_seconds)
 
     def _json(self, path: str) -> Any:
-        body, _ = self._get(path)
+        body, _ = self._request(path)
         try:
             return json.loads(body)
         except ValueError as error:
             raise ServerFailed(f"{self.address}{path} answered something else than JSON: {error}") from error
 
-    def _get(self, path: str) -> tuple[bytes, str]:
-        request = urllib.request.Request(f"{self.address}{path}")
+    def _request(self, path: str, body: bytes | None = None) -> tuple[bytes, str]:
+        """GET, or POST with a body of JSON."""
+        headers = {"Content-Type": "application/json"} if body else {}
+        request = urllib.request.Request(f"{self.address}{path}", body, headers)
         if self.key:
             request.add_header("Authorization", f"Bearer {self.key}")
         for attempt in range(1, ATTEMPTS + 1):
@@ -123,7 +133,8 @@ class Server:
                     return answer.read(), answer.headers.get_content_type()
             except urllib.error.HTTPError as error:
                 if error.code not in BUSY or attempt == ATTEMPTS:
-                    raise ServerFailed(f"{self.address}{path} answered {error.code}: {_reason(error)}") from error
+                    message = f"{self.address}{path} answered {error.code}: {_reason(error)}"
+                    raise ServerFailed(message, error.code) from error
                 time.sleep(_wait_seconds(error))
             except (OSError, http.client.HTTPException) as error:
                 raise ServerFailed(f"{self.address}{path} cannot be reached: {error}") from error

@@ -11,7 +11,7 @@ from airflow.sdk import Connection, Variable
 
 from hounsfield_dags import mail
 from hounsfield_dags.server import Server
-from hounsfield_dags.study import Study
+from hounsfield_dags.study import REGISTERED, Study
 
 STUDY = "{{ var.value.hounsfield_study }}"
 # `register` ends with it when the model does not pass the gate.
@@ -20,9 +20,9 @@ NOT_PROMOTED = 3
 # What it prints is kept in the study, because a task that is skipped hands nothing on.
 REGISTER = f"""\
 mkdir -p artifacts/airflow
-hounsfield register --json >{mail.REGISTERED}
+hounsfield register --json >{REGISTERED}
 code=$?
-cat {mail.REGISTERED}
+cat {REGISTERED}
 exit $code"""
 
 

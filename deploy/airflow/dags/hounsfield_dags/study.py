@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 TIMEOUT_SECONDS = 60
+# What `register --json` printed last.
+REGISTERED = "artifacts/airflow/register.json"
 
 
 class StudyUnusable(Exception):
@@ -97,6 +99,10 @@ class Study:
             return json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StudyUnusable(f"{file} cannot be read: {error}") from error
+
+    def registered(self) -> dict[str, Any]:
+        """How the last registration ended: `outcome`, `version`, and mostly a `reason`."""
+        return {"reason": "it is the champion already", **self.result(REGISTERED)}
 
     def weights(self) -> str:
         """SHA-256 of the weights of the model in `model/`."""
