@@ -80,10 +80,10 @@ def fresh_scans(study, folder):
 
 
 class Person:
-    """Somebody with a key, who sends scans to a server and corrects it."""
+    """Somebody with keys, who sends scans to a server and corrects it."""
 
-    def __init__(self, address, key):
-        self.address, self.key = address, key
+    def __init__(self, address, key, review_key=None):
+        self.address, self.key, self.review_key = address, key, review_key
 
     def request(self, path, body=None, kind="application/json"):
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": kind}
@@ -106,19 +106,23 @@ class Person:
         return class_name
 
 
+def make_key(study, role):
+    """A key of the server, and its entry of config.yaml."""
+    command = [programs() / "serve", "key", "--name", role, "--role", role]
+    made = subprocess.run(command, cwd=study, capture_output=True, text=True, check=True)
+    key = next(word for word in made.stdout.split() if word.startswith("hk_"))
+    entry = next(line for line in made.stdout.splitlines() if "sha256" in line)
+    return key, yaml.safe_load(entry.strip())[0]
+
+
 @contextlib.contextmanager
 def served(study, folder, mlflow, **serve):
     """`serve` in a folder of its own, as on another machine: it has the champion from the registry, and needs a key."""
     folder.mkdir()
-    made = subprocess.run(
-        [programs() / "serve", "key", "--name", "airflow", "--role", "admin"],
-        capture_output=True, text=True, check=True, cwd=study,
-    )  # fmt: skip
-    key = next(word for word in made.stdout.split() if word.startswith("hk_"))
-    entry = next(line for line in made.stdout.splitlines() if "sha256" in line)
+    (key, entry), (review_key, review_entry) = make_key(study, "admin"), make_key(study, "review")
     for file in ["config.yaml", "params.yaml"]:
         (folder / file).write_bytes((study / file).read_bytes())
-    settings = {"store_images": "feedback", "foreign_images": "flag", "keys": yaml.safe_load(entry.strip()), **serve}
+    settings = {"store_images": "feedback", "foreign_images": "flag", "keys": [entry, review_entry], **serve}
     changed(folder / "config.yaml", lambda config: config.update(serve=settings))
     command = [programs() / "serve", "--address", "127.0.0.1:0"]
     with (folder / "log").open("w", encoding="utf-8") as log:
@@ -128,7 +132,7 @@ def served(study, folder, mlflow, **serve):
     try:
         line = process.stdout.readline()
         assert line.startswith("listening on "), (folder / "log").read_text(encoding="utf-8")
-        yield Person(line.removeprefix("listening on ").strip(), key)
+        yield Person(line.removeprefix("listening on ").strip(), key, review_key)
     finally:
         process.terminate()
         process.wait(timeout=STARTED_IN_SECONDS)

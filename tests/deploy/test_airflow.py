@@ -11,11 +11,13 @@ enough, and corrected badly. Each fixture is a state, with what the DAG that led
 import json
 import re
 import shutil
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -108,8 +110,13 @@ def corrected_seldom(world, built, tmp_path_factory):
     """The model of the build is served, and somebody corrected it, but not often enough."""
     assert built.code == 0, built.log
     folder = tmp_path_factory.mktemp("server") / "served"
-    follow = {"follow": {"poll_seconds": 1}, "training": "off", "retrain_after": ENOUGH}
-    with served(world.study.folder, folder, world.mlflow, **follow) as person:
+    settings = {
+        "follow": {"poll_seconds": 1},
+        "training": "off",
+        "retrain_after": ENOUGH,
+        "limits": {"requests_per_minute": 240},
+    }
+    with served(world.study.folder, folder, world.mlflow, **settings) as person:
         state = State(world, person, built)
         state.correct(ENOUGH)
         yield state.retrain()
@@ -230,9 +237,10 @@ def test_a_retraining_without_its_server_fails_with_a_mail(world):
 def test_a_retraining_whose_stage_fails_sends_a_mail_and_forgets_no_correction(not_promoted, tmp_path):
     study = copied(not_promoted.world, tmp_path / "lungs")
     changed(study.folder / "params.yaml", lambda params: params["train"]["solve"].update(folds=1))
+    before = corrections.waiting(study, not_promoted.server)
     not_promoted.correct(1)
     waiting = corrections.waiting(study, not_promoted.server)
-    assert len(waiting) == 1
+    assert len(waiting) == len(before) + 1
     elsewhere = State(replace(not_promoted.world, study=study), not_promoted.person, None)
     failed_in(elsewhere.retrain({"corrections_above": 0}).run, "repro")
     # Its image is there, but no training took it.
@@ -282,6 +290,32 @@ def test_a_class_that_the_study_has_not_is_refused(not_promoted, tmp_path):
     with pytest.raises(StudyUnusable, match=r"is no class of data\.classes"):
         corrections.fetch(study, not_promoted.server)
     assert corrections.in_study(study) == {}
+
+
+def test_a_key_that_may_not_report_trainings_is_enough_for_all_the_rest(not_promoted, tmp_path, caplog):
+    study = copied(not_promoted.world, tmp_path / "lungs")
+    reviewer = Server(not_promoted.person.address, not_promoted.person.review_key)
+    not_promoted.correct(1)
+    corrections.fetch(study, reviewer)
+    assert corrections.waiting(study, reviewer) != set()
+    corrections.remember(study, reviewer)
+    assert corrections.waiting(study, reviewer) == set()
+    assert "the server goes on counting these corrections as waiting" in caplog.text
+    assert "answered 403" in caplog.text
+
+
+def test_a_server_that_is_asked_too_often_is_waited_for(not_promoted):
+    person, reviewer = not_promoted.person, Server(not_promoted.person.address, not_promoted.person.review_key)
+
+    def ask_for_ever():
+        while True:
+            Person(person.address, person.review_key).request("/v1/session")
+
+    with pytest.raises(HTTPError, match="429"):
+        ask_for_ever()
+    asked = time.monotonic()
+    assert reviewer.retrain_after() == ENOUGH
+    assert time.monotonic() - asked > 0.5
 
 
 def test_a_wrong_key_is_said(corrected_seldom):

@@ -55,8 +55,9 @@ def send(message: mail.Mail) -> None:
 def mail_failure(context: Any) -> None:
     """Sends a mail about a task that failed."""
     ti = context["ti"]
+    reason = context.get("exception") or "Airflow knows no error: the task's process was ended, or could not begin."
     place = Variable.get("hounsfield_study", default="the variable hounsfield_study is not set")
-    send(mail.of_failure(ti.dag_id, ti.task_id, str(context.get("exception")), place, ti.log_url))
+    send(mail.of_failure(ti.dag_id, ti.task_id, str(reason), place, ti.log_url))
 
 
 # Both of the task and not of the DAG: `airflow dags test` cannot run a callback of the DAG, and a run whose time is up
