@@ -155,7 +155,7 @@ def test_a_build_goes_from_the_scans_to_a_champion_and_a_mail(world, built):
     assert mail.to == "ada@example.org"
     assert mail.subject == "Hounsfield: lungs was built, version 1 is the new champion"
     assert "there is no champion yet" in mail.text
-    assert "Scans: 120" in mail.text
+    assert "Scans: 120; in use" in mail.text
     assert re.search(r"Accuracy 0\.\d{3} on 48 test images\.", mail.text)
     assert NOTICE in mail.text
 
@@ -321,6 +321,8 @@ def test_a_server_that_is_asked_too_often_is_waited_for(not_promoted):
 def test_a_wrong_key_is_said(corrected_seldom):
     with pytest.raises(ServerFailed, match="answered 401"):
         Server(corrected_seldom.person.address, "hk_wrong").retrain_after()
+    with pytest.raises(ServerFailed, match="characters that no key has"):
+        Server(corrected_seldom.person.address, "hk_…")
 
 
 def test_a_server_that_goes_on_serving_another_model_is_said(corrected_seldom):

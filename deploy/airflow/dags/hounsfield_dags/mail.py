@@ -22,9 +22,10 @@ class Mail:
 def of_build(study: Study) -> Mail:
     """After a build."""
     found = study.result("artifacts/data_validation/report.json")
-    images, headline = found["images"], found["conclusion"]["headline"]
-    used = sum(images["included"].values())
-    return _mail(study, "built", [f"Scans: {images['all']}, of which {used} are used. {headline}"])
+    images, conclusion = found["images"], found["conclusion"]
+    used = ", ".join(f"{count} for {split}" for split, count in images["included"].items())
+    scans = f"Scans: {images['all']}; in use {used}."
+    return _mail(study, "built", [scans, f"Validation: {conclusion['headline']}.", *conclusion["sentences"]])
 
 
 def of_retraining(study: Study, served_by: str | None) -> Mail:

@@ -50,6 +50,10 @@ class Server:
 
     def __init__(self, address: str, key: str | None = None):
         self.address = address.rstrip("/")
+        if key and not key.isascii():
+            raise ServerFailed(
+                f"the key for {self.address} has characters that no key has; give it as serve key printed it"
+            )
         self.key = key
 
     @classmethod
