@@ -60,6 +60,6 @@ def mail_failure(context: Any) -> None:
     send(mail.of_failure(ti.dag_id, ti.task_id, str(reason), place, ti.log_url))
 
 
-# Both of the task and not of the DAG: `airflow dags test` cannot run a callback of the DAG, and a run whose time is up
-# calls none of its tasks' callbacks.
+# Of the task and not of the DAG: a notifier of the DAG fails in `airflow dags test` of Airflow 3.3. A limit of time for
+# each task and not for the run: when the time of a run is up, its tasks are skipped, and nobody is called.
 DEFAULTS: dict[str, Any] = {"execution_timeout": timedelta(days=1), "on_failure_callback": mail_failure}
