@@ -77,6 +77,7 @@ test: setup ## every test, with what they need; ONLY=rust, python or browser for
 	@scripts/setup reference
 	@scripts/setup wheel
 	@scripts/setup docs
+	@scripts/setup airflow
 	@scripts/test $(ONLY)
 
 test-fast: setup ## unit tests of the crates, without those of the network and without Python: two minutes when built
