@@ -5,7 +5,9 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -34,8 +36,10 @@ def found(program, variable, package):
 
 def script(name, *arguments, cwd=None, code=0, **environment):
     """Runs a script of deploy/ci; what it printed and what it logged."""
+    # Python with the packages that tests have.
+    interpreter = [sys.executable] if str(name).endswith(".py") else []
     done = subprocess.run(
-        [str(part) for part in (SCRIPTS / name, *arguments)],
+        [str(part) for part in (*interpreter, SCRIPTS / name, *arguments)],
         cwd=cwd, env=os.environ | {key: str(value) for key, value in environment.items()},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
