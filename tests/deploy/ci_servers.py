@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -53,8 +54,9 @@ def started(command, folder, is_up, **environment):
     log = folder / "log"
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=os.environ | environment, stdout=file, stderr=file
-        )
+            [str(part) for part in command], cwd=folder, env=os.environ | environment, stdout=file, stderr=file,
+            start_new_session=True,
+        )  # fmt: skip
     try:
         deadline = time.monotonic() + STARTED_IN_SECONDS
         while not is_up():
@@ -63,7 +65,8 @@ def started(command, folder, is_up, **environment):
             time.sleep(0.05)
         yield
     finally:
-        process.terminate()
+        # Some have children, which are of the same group.
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
@@ -95,3 +98,17 @@ def registry(folder, *, with_login=False):
     )
     with started([program, "serve", folder / "config.yml"], folder, lambda: answers(f"http://{host}/v2/")):
         yield host
+
+
+@contextlib.contextmanager
+def mlflow(folder):
+    """An MLflow server with SQLite; its address."""
+    address = f"http://127.0.0.1:{free_port()}"
+    command = [
+        Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1],
+        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination", folder / "artifacts",
+    ]  # fmt: skip
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with started(command, folder, lambda: answers(f"{address}/health"), **settings):
+        yield address

@@ -42,6 +42,8 @@ def environment(folder):
     return {
         "PATH": f"{programs()}:{DVC.parent}:{os.environ['PATH']}",
         "HOME": str(folder),
+        # `hounsfield` looks for it in places that this HOME does not have.
+        "LIBTORCH": str(PROJECT / ".venv/libtorch"),
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(folder / ".dvc-site"),
         "GIT_CONFIG_COUNT": "2",

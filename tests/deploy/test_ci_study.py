@@ -1,0 +1,176 @@
+"""A study in CI: the nightly run with its report, the promotion, the retraining of the chart; real DVC and MLflow."""
+
+import hashlib
+import json
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+
+import ci_study
+from ci_servers import PROJECT, mlflow, script
+
+CLASS = "normal"
+RETRAIN = PROJECT / "deploy/helm/hounsfield/files/retrain"
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    return ci_study.made(tmp_path_factory.getbasetemp() / "ci-study")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    with mlflow(tmp_path_factory.mktemp("mlflow")) as address:
+        yield {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+
+
+@pytest.fixture
+def clone(study, tmp_path):
+    return study.cloned(tmp_path / "clone")
+
+
+def run(name, clone, *arguments, code=0, **environment):
+    return script(name, *arguments, cwd=clone.folder, code=code, **clone.environment | environment)
+
+
+def champion(registry):
+    """The version that the alias names; None before the first."""
+    address = f"{registry['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/registered-models/alias"
+    try:
+        with urllib.request.urlopen(f"{address}?name=tumour-classifier&alias=champion", timeout=30) as answer:
+            return json.load(answer)["model_version"]["version"]
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return None
+
+
+def branch(study, name):
+    """The commit of a branch that was pushed; None where there is none."""
+    done = subprocess.run(
+        ["git", "--git-dir", study.folder.parent / "origin.git", "rev-parse", "--verify", "--quiet", name],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() or None
+
+
+def test_a_scan_is_fetched_and_nothing_else(study, clone):
+    printed, _ = run("fetch-scan", clone, CLASS, clone.home / "scan")
+    assert printed.strip() == f"{clone.home}/scan.png"
+    first = study.scans(CLASS)[0]
+    assert (clone.home / "scan.png").read_bytes() == first.read_bytes()
+    files = [path for path in (clone.folder / "artifacts/data_ingestion").rglob("*") if path.is_file()]
+    assert [path.name for path in files] == [first.name]
+    _, log = run("fetch-scan", clone, "sarcoma", clone.home / "scan", code=1)
+    assert "sarcoma" in log
+
+
+def test_a_night_in_which_nothing_changed_leaves_nothing(study, clone):
+    assert run("nightly-repro", clone, "quiet-night", "report.md")[0] == "changed=false\n"
+    assert branch(study, "quiet-night") is None
+    assert not (clone.folder / "report.md").exists()
+    # Nothing was fetched that no stage reads.
+    assert not (clone.folder / "model/trained_model.safetensors").exists()
+
+
+def test_a_night_with_another_result_is_a_branch_with_a_report_by_validation_scores(study, clone):
+    before = json.loads((clone.folder / "model/metrics.json").read_text(encoding="utf-8"))
+    clone.change("params.yaml", "train", "solve", "strengths", value=[1e-6])
+    _, log = run("nightly-repro", clone, "night", "report.md", code=1)
+    assert "commit them first" in log
+    clone.shell("git commit --quiet --all --message 'Weaker'")
+    assert run("nightly-repro", clone, "night", "report.md")[0] == "changed=true\n"
+
+    report = (clone.folder / "report.md").read_text(encoding="utf-8")
+    after = json.loads((clone.folder / "model/metrics.json").read_text(encoding="utf-8"))
+    assert after["valid_accuracy"] < before["valid_accuracy"]
+    assert report.startswith(
+        f"**valid_accuracy is worse: {after['valid_accuracy']:.4f} after {before['valid_accuracy']:.4f} (−"
+    )
+    loss = next(line for line in report.splitlines() if line.startswith("| valid_loss |"))
+    assert loss.endswith("| worse |")
+    assert "+" in loss
+    assert "xychart-beta" in report
+    assert "Research use only. Not a medical device." in report
+    # The test split has no part in it, though its scores changed too.
+    assert "scores.json" in clone.shell("git show --stat HEAD")
+    assert not [line for line in report.splitlines() if "test" in line and "no part" not in line]
+
+    # A colleague who takes the branch has the model.
+    assert branch(study, "night") == clone.shell("git rev-parse HEAD").strip()
+    other = study.cloned(clone.home / "other")
+    other.shell("git checkout --quiet night && dvc pull --quiet select")
+    name = "model/trained_model.safetensors"
+    assert (other.folder / name).read_bytes() == (clone.folder / name).read_bytes()
+
+
+def test_a_report_says_what_it_cannot_compare(clone):
+    _, log = run("metrics_report.py", clone, "no-such-commit", code=1)
+    assert "no-such-commit" in log
+    run("metrics_report.py", clone, code=2)
+
+
+def test_a_model_is_promoted_only_if_the_gate_lets_it_pass(clone, registry):
+    outputs = {"GITHUB_OUTPUT": str(clone.home / "output"), "GITHUB_STEP_SUMMARY": str(clone.home / "summary")}
+    settings = registry | outputs | {"REGISTER": "register"}
+    _, log = run("promote", clone, code=1, **settings)
+    assert "dvc pull" in log
+    clone.shell("dvc pull --quiet")
+
+    # Another minimum is another commit: what is promoted is always what git says.
+    clone.change("config.yaml", "promotion", "minimum", value=0.999)
+    _, log = run("promote", clone, code=1, **settings)
+    assert "the model is of no commit" in log
+    clone.shell("git commit --quiet --all --message 'Too much to ask'")
+    printed, _ = run("promote", clone, **settings)
+    assert "is not promoted" in printed
+    assert "promotion.minimum 0.999" in printed
+    assert (clone.home / "output").read_text().splitlines()[0] == "outcome=not_promoted"
+
+    clone.shell("git revert --no-edit HEAD")
+    (clone.home / "output").unlink()
+    printed, _ = run("promote", clone, **settings)
+    assert "is the champion" in printed
+    assert (clone.home / "output").read_text().splitlines() == ["outcome=promoted", "version=2"]
+    assert "Not a medical device" in (clone.home / "summary").read_text()
+
+
+def test_a_registry_that_is_not_named_or_down_promotes_nothing(clone):
+    clone.shell("dvc pull --quiet")
+    _, log = run("promote", clone, code=1, MLFLOW_TRACKING_URI="", REGISTER="register")
+    assert "name the registry" in log
+    down = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    _, log = run("promote", clone, code=1, REGISTER="register", **down)
+    assert "http://127.0.0.1:1" in log
+
+
+def test_the_retraining_of_the_chart_takes_corrections_and_passes_the_gate(study, tmp_path, registry):
+    # A training image of another class, which a person says is normal.
+    wrong = min((study.folder / "artifacts/data_ingestion/train/adenocarcinoma").iterdir())
+    digest = hashlib.sha256(wrong.read_bytes()).hexdigest()
+    correction = f"mkdir -p corrections/{CLASS} && cp '{wrong}' corrections/{CLASS}/{digest}.png"
+    study_name = f"retrained-{tmp_path.name}"
+    settings = ci_study.environment(tmp_path) | registry | {
+        "STUDY_REPOSITORY": str(study.folder.parent / "origin.git"),
+        "STUDY_BRANCH": "main",
+        "RESULT_BRANCH": study_name,
+        "TERMINATION_LOG": str(tmp_path / "outcome"),
+    }  # fmt: skip
+
+    def retrain(folder, **more):
+        (tmp_path / folder).mkdir()
+        (tmp_path / "outcome").write_text("", encoding="utf-8")
+        script(RETRAIN, cwd=tmp_path / folder, **settings | more)
+        return (tmp_path / "outcome").read_text(encoding="utf-8")
+
+    before = champion(registry)
+    outcome = retrain("first", CORRECTIONS_COMMAND=correction)
+    is_promoted = champion(registry) != before
+    assert outcome == ("promoted: the model is the champion\n" if is_promoted else "not promoted: the champion stays\n")
+    manifest = "artifacts/data_ingestion/manifest.csv"
+    assert (tmp_path / "first/study" / manifest).read_bytes() != (study.folder / manifest).read_bytes()
+    assert branch(study, study_name)
+    # Without a correction there is nothing to learn, and nothing is fetched or offered.
+    assert retrain("second", RESULT_BRANCH="") == "nothing changed since the last run\n"
+    assert not (tmp_path / "second/study/artifacts/data_ingestion").exists()
