@@ -4,7 +4,8 @@
     deploy/ci/run_on_instance.py i-0123456789abcdef0 deploy/ci/targets/host present
 
 The script travels with the command. What it prints is printed here, and its exit code is this one's; 1 where AWS did
-not run it. The credentials are those of the environment: a role by OIDC. Needs boto3.
+not run it. The credentials are those of the environment: a role by OIDC. Needs botocore,
+which requirements-remote-s3.txt installs.
 """
 
 import base64
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 # Variables that the script may read; a secret never travels this way, because AWS keeps commands.
@@ -69,7 +70,7 @@ def main(words: list[str]) -> int:
         return 2
     instance, script, *arguments = words
     try:
-        client = boto3.client("ssm")
+        client = botocore.session.get_session().create_client("ssm")
         command = command_of(Path(script).read_bytes(), arguments, dict(os.environ))
         found = result(client, instance, send(client, instance, command))
     except (BotoCoreError, ClientError, NotRun, OSError) as error:

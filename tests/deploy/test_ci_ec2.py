@@ -17,7 +17,7 @@ HOST = (SCRIPTS / "targets/host").read_bytes()
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
-    """The environment in which boto3 asks moto."""
+    """The environment in which botocore asks moto."""
     port = free_port()
     command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", port]
     address = f"http://127.0.0.1:{port}"

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,14 +36,9 @@ class Place:
     def __init__(self, folder, models):
         self.folder = folder
         self.url = f"http://127.0.0.1:{free_port()}"
-        made = subprocess.run(
-            [ci_study.programs() / "serve", "key", "--name", "smoke-test", "--role", "predict"],
-            cwd=PROJECT, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        self.key = next(word for word in made.split() if word.startswith("hk_"))
-        entry = next(line for line in made.splitlines() if "sha256" in line)
+        self.key, entry = ci_study.key()
         config = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
-        config["serve"] = {"keys": yaml.safe_load(entry.strip()), "folder": str(folder / "served")}
+        config["serve"] = {"keys": [entry], "folder": str(folder / "served")}
         (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self.environment = {
             "MODELS": str(models),

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 import ci_study
+from chart_server import configuration, served
 from ci_servers import PROJECT, mlflow, script
 
 CLASS = "normal"
@@ -134,6 +135,25 @@ def test_a_model_is_promoted_only_if_the_gate_lets_it_pass(clone, registry):
     assert "is the champion" in printed
     assert (clone.home / "output").read_text().splitlines() == ["outcome=promoted", "version=2"]
     assert "Not a medical device" in (clone.home / "summary").read_text()
+
+
+def test_a_server_of_the_chart_serves_the_version_that_was_promoted(study, clone, registry, tmp_path):
+    clone.shell("dvc pull --quiet")
+    outputs = {"GITHUB_OUTPUT": str(clone.home / "output")}
+    run("promote", clone, REGISTER="register", **registry | outputs)
+    version = champion(registry)
+    assert f"version={version}" in (clone.home / "output").read_text()
+
+    key, entry = ci_study.key()
+    config = configuration(tmp_path, ["staging"], [f"serve.keys={json.dumps([entry])}"])
+    scan = study.scans(CLASS)[0]
+    with served(config, **registry) as url:
+        words = [url, scan, "--slowest-seconds", "20", "--version", version]
+        printed, _ = script("smoke_test.py", *words, HOUNSFIELD_KEY=key)
+        assert f"tumour-classifier version {version}: " in printed
+        words[-1] = str(int(version) + 1)
+        _, log = script("smoke_test.py", *words, "--ready-seconds", "1", code=1, HOUNSFIELD_KEY=key)
+        assert f"shows version {version} instead of" in log
 
 
 def test_a_registry_that_is_not_named_or_down_promotes_nothing(clone):
