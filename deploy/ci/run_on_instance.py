@@ -20,7 +20,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 # Variables that the script may read; a secret never travels this way, because AWS keeps commands.
-PASSED_ON = ("NAME", "PORT", "SETTINGS", "KEEP", "WAIT", "DOCKER")
+PASSED_ON = ("NAME", "PORT", "SETTINGS", "KEEP", "WAIT", "STOP", "DOCKER")
 BETWEEN_LOOKS_SECONDS = 1.0
 LONGEST_SECONDS = 1800
 UNDERWAY = {"Pending", "InProgress", "Delayed", "Cancelling"}

@@ -20,17 +20,19 @@ FILES = {"etc/os-release": DEBIAN, "var/lib/dpkg/status": PACKAGES}
 
 
 def layer_of(files):
-    """A layer as a tar with these texts."""
+    """A layer as a tar with these texts or programs."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
         for name, text in files.items():
             entry = tarfile.TarInfo(name)
-            entry.size = len(text.encode())
-            tar.addfile(entry, io.BytesIO(text.encode()))
+            content = text.encode() if isinstance(text, str) else text
+            entry.size = len(content)
+            entry.mode = 0o755
+            tar.addfile(entry, io.BytesIO(content))
     return data.getvalue()
 
 
-def written(folder, files=None, note="one"):
+def written(folder, files=None, note="one", command=()):
     """A folder in OCI's layout; its name for skopeo. Another note is another image."""
     blobs = folder / "blobs/sha256"
     blobs.mkdir(parents=True)
@@ -44,7 +46,7 @@ def written(folder, files=None, note="one"):
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Labels": {"note": note}},
+        "config": {"Labels": {"note": note}, "Entrypoint": list(command)},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(tar).hexdigest()}"]},
     }
     manifest = {
