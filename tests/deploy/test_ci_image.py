@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ci_image import written
-from ci_servers import SCRIPTS, registry, script
+from ci_servers import PROJECT, SCRIPTS, registry, script
 
+LIBTORCH = PROJECT / "requirements-libtorch-cpu.txt"
 PLAIN = {"REGISTRY_TLS_VERIFY": "false"}
 
 
@@ -99,22 +100,24 @@ def crates(tmp_path):
 
 def test_the_list_of_parts_has_packages_and_crates(tmp_path, crates):
     image = written(tmp_path / "image").removesuffix(":it").replace("oci:", "oci-dir:")
-    printed, _ = script("image_parts.py", image, crates, PATH=syft())
+    printed, _ = script("image_parts.py", image, crates, LIBTORCH, PATH=syft())
     whole = json.loads(printed)
     assert whole["bomFormat"] == "CycloneDX"
     assert re.fullmatch(r"1\.[5-9]", whole["specVersion"])
     assert whole["metadata"]["component"]["type"] == "container"
     names = {part.get("purl", "").split("?")[0] for part in whole["components"]}
     assert {"pkg:deb/debian/libc6@2.36-9%2Bdeb12u10", "pkg:cargo/tch@0.24.0"} <= names
+    (torch,) = (part for part in whole["components"] if part["name"] == "torch")
+    assert f"torch=={torch['version']}" in LIBTORCH.read_text(encoding="utf-8")
 
 
 def test_a_list_that_is_not_whole_is_none(tmp_path, crates):
     bare = written(tmp_path / "bare", files={"etc/os-release": "ID=debian\n"}).removesuffix(":it")
-    _, log = script("image_parts.py", bare.replace("oci:", "oci-dir:"), crates, code=1, PATH=syft())
+    _, log = script("image_parts.py", bare.replace("oci:", "oci-dir:"), crates, LIBTORCH, code=1, PATH=syft())
     assert "no list of Debian packages" in log
     crates.write_text('{"components": []}', encoding="utf-8")
     image = written(tmp_path / "image").removesuffix(":it").replace("oci:", "oci-dir:")
-    _, log = script("image_parts.py", image, crates, code=1, PATH=syft())
+    _, log = script("image_parts.py", image, crates, LIBTORCH, code=1, PATH=syft())
     assert "the list of crates is empty" in log
 
 

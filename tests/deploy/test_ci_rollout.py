@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import ci_study
+from chart import helm
 from ci_servers import PROJECT, SCRIPTS, free_port, script
 
 TARGET = Path(__file__).with_name("serve_target")
@@ -172,7 +173,16 @@ def test_a_roll_out_that_says_too_little_does_nothing(words, reason):
     assert reason in script("roll-out", *words, code=2)[1]
 
 
-def test_every_target_has_the_four_commands():
-    for target in (SCRIPTS / "targets").iterdir():
-        text = target.read_text(encoding="utf-8")
-        assert target.name == "ec2" or all(f"{word})" in text for word in ("present", "settle")), target
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        ("chart", {"NAMESPACE": "wards", "VALUES": "none.yaml", "KUBECONFIG": "/nonexistent"}),
+        ("host", {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_CONTEXT": ""}),
+    ],
+)
+def test_a_target_that_cannot_be_asked_is_left_alone(target, settings):
+    """No cluster, and no engine: that is not a place where nothing runs."""
+    if target == "chart":
+        helm()
+    words = [SCRIPTS / "targets" / target, GOOD, "http://127.0.0.1:1", "scan.png"]
+    assert "nothing was changed" in script("roll-out", *words, code=3, **settings)[1]
