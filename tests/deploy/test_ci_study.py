@@ -32,6 +32,16 @@ def clone(study, tmp_path):
     return study.cloned(tmp_path / "clone")
 
 
+@pytest.fixture(scope="module")
+def pulled(study, tmp_path_factory):
+    """A clone with everything that DVC has of it. What a test commits in it, it takes back."""
+    clone = study.cloned(tmp_path_factory.mktemp("pulled") / "clone")
+    _, log = run("promote", clone, code=1, REGISTER="register", MLFLOW_TRACKING_URI="http://127.0.0.1:1")
+    assert "dvc pull" in log
+    clone.shell("dvc pull --quiet")
+    return clone
+
+
 def run(name, clone, *arguments, code=0, **environment):
     return script(name, *arguments, cwd=clone.folder, code=code, **clone.environment | environment)
 
@@ -112,37 +122,40 @@ def test_a_report_says_what_it_cannot_compare(clone):
     run("metrics_report.py", clone, code=2)
 
 
-def test_a_model_is_promoted_only_if_the_gate_lets_it_pass(clone, registry):
-    outputs = {"GITHUB_OUTPUT": str(clone.home / "output"), "GITHUB_STEP_SUMMARY": str(clone.home / "summary")}
-    settings = registry | outputs | {"REGISTER": "register"}
-    _, log = run("promote", clone, code=1, **settings)
-    assert "dvc pull" in log
-    clone.shell("dvc pull --quiet")
+def test_a_registry_that_is_not_named_or_down_promotes_nothing(pulled):
+    _, log = run("promote", pulled, code=1, MLFLOW_TRACKING_URI="", REGISTER="register")
+    assert "name the registry" in log
+    down = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    _, log = run("promote", pulled, code=1, REGISTER="register", **down)
+    assert "http://127.0.0.1:1" in log
 
+
+def test_a_model_is_promoted_only_if_the_gate_lets_it_pass(pulled, registry, tmp_path):
+    outputs = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    settings = registry | outputs | {"REGISTER": "register"}
     # Another minimum is another commit: what is promoted is always what git says.
-    clone.change("config.yaml", "promotion", "minimum", value=0.999)
-    _, log = run("promote", clone, code=1, **settings)
+    pulled.change("config.yaml", "promotion", "minimum", value=0.999)
+    _, log = run("promote", pulled, code=1, **settings)
     assert "the model is of no commit" in log
-    clone.shell("git commit --quiet --all --message 'Too much to ask'")
-    printed, _ = run("promote", clone, **settings)
+    pulled.shell("git commit --quiet --all --message 'Too much to ask'")
+    printed, _ = run("promote", pulled, **settings)
     assert "is not promoted" in printed
     assert "promotion.minimum 0.999" in printed
-    assert (clone.home / "output").read_text().splitlines()[0] == "outcome=not_promoted"
+    assert (tmp_path / "output").read_text().splitlines()[0] == "outcome=not_promoted"
 
-    clone.shell("git revert --no-edit HEAD")
-    (clone.home / "output").unlink()
-    printed, _ = run("promote", clone, **settings)
+    pulled.shell("git revert --no-edit HEAD")
+    (tmp_path / "output").unlink()
+    printed, _ = run("promote", pulled, **settings)
     assert "is the champion" in printed
-    assert (clone.home / "output").read_text().splitlines() == ["outcome=promoted", "version=2"]
-    assert "Not a medical device" in (clone.home / "summary").read_text()
+    assert (tmp_path / "output").read_text().splitlines() == ["outcome=promoted", "version=2"]
+    assert "Not a medical device" in (tmp_path / "summary").read_text()
 
 
-def test_a_server_of_the_chart_serves_the_version_that_was_promoted(study, clone, registry, tmp_path):
-    clone.shell("dvc pull --quiet")
-    outputs = {"GITHUB_OUTPUT": str(clone.home / "output")}
-    run("promote", clone, REGISTER="register", **registry | outputs)
+def test_a_server_of_the_chart_serves_the_version_that_was_promoted(study, pulled, registry, tmp_path):
+    outputs = {"GITHUB_OUTPUT": str(tmp_path / "output")}
+    run("promote", pulled, REGISTER="register", **registry | outputs)
     version = champion(registry)
-    assert f"version={version}" in (clone.home / "output").read_text()
+    assert f"version={version}" in (tmp_path / "output").read_text()
 
     key, entry = ci_study.key()
     config = configuration(tmp_path, ["staging"], [f"serve.keys={json.dumps([entry])}"])
@@ -154,15 +167,6 @@ def test_a_server_of_the_chart_serves_the_version_that_was_promoted(study, clone
         words[-1] = str(int(version) + 1)
         _, log = script("smoke_test.py", *words, "--ready-seconds", "1", code=1, HOUNSFIELD_KEY=key)
         assert f"shows version {version} instead of" in log
-
-
-def test_a_registry_that_is_not_named_or_down_promotes_nothing(clone):
-    clone.shell("dvc pull --quiet")
-    _, log = run("promote", clone, code=1, MLFLOW_TRACKING_URI="", REGISTER="register")
-    assert "name the registry" in log
-    down = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    _, log = run("promote", clone, code=1, REGISTER="register", **down)
-    assert "http://127.0.0.1:1" in log
 
 
 def test_the_retraining_of_the_chart_takes_corrections_and_passes_the_gate(study, tmp_path, registry):
