@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ci_image import written
-from ci_servers import PROJECT, SCRIPTS, registry, script
+from ci_servers import PROJECT, registry, script
 
 LIBTORCH = PROJECT / "requirements-libtorch-cpu.txt"
 PLAIN = {"REGISTRY_TLS_VERIFY": "false"}
@@ -125,10 +125,3 @@ def test_a_list_that_is_not_whole_is_none(tmp_path, crates):
 def test_only_a_digest_is_signed_and_believed(name, crates):
     _, log = script(name, "registry.example.org/serve:1.2.3", *([crates] if name == "sign-image" else []), code=1)
     assert "digest" in log
-
-
-def test_every_script_says_first_how_it_is_used():
-    for path in sorted(SCRIPTS.iterdir()):
-        if path.is_file() and os.access(path, os.X_OK):
-            heading = path.read_text(encoding="utf-8").split("\nset -eu", 1)[0].split("\nimport ", 1)[0]
-            assert f"deploy/ci/{path.name}" in heading, path.name
