@@ -54,9 +54,9 @@ def environment(folder):
     }
 
 
-def key():
+def key(role="predict"):
     """A key made as a person makes it: the key, and its entry of config.yaml."""
-    command = [programs() / "serve", "key", "--name", "smoke-test", "--role", "predict"]
+    command = [programs() / "serve", "key", "--name", "tests", "--role", role]
     made = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     entry = next(line for line in made.splitlines() if "sha256" in line)
     return next(word for word in made.split() if word.startswith("hk_")), yaml.safe_load(entry.strip())[0]

@@ -118,7 +118,7 @@ def test_secrets_come_by_reference_alone(manifests):
     for pod in pods(manifests).values():
         for container in pod["spec"]["containers"]:
             for variable in container["env"]:
-                is_secret = variable["name"] in ("DATABASE_URL", "MLFLOW_TRACKING_TOKEN")
+                is_secret = variable["name"] in ("DATABASE_URL", "MLFLOW_TRACKING_TOKEN", "CORRECTIONS_KEY")
                 assert ("valueFrom" in variable) == is_secret, variable
 
 

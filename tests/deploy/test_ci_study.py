@@ -166,32 +166,54 @@ def test_a_server_of_the_chart_serves_the_version_that_was_promoted(study, pulle
         assert f"shows version {version} instead of" in log
 
 
+def predicted(url, key, scan):
+    """The id of the server's prediction."""
+    request = urllib.request.Request(f"{url}/v1/predict", scan.read_bytes(), {"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["predictions"][0]["prediction"]["id"]
+
+
+def correct(url, key, prediction, label):
+    body = json.dumps({"prediction_id": prediction, "class": label}).encode()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(f"{url}/v1/feedback", body, headers), timeout=60).close()
+
+
 def test_the_retraining_of_the_chart_takes_corrections_and_passes_the_gate(study, tmp_path, registry):
-    # A training image of another class, which a person says is normal.
-    wrong = min((study.folder / "artifacts/data_ingestion/train/adenocarcinoma").iterdir())
-    digest = hashlib.sha256(wrong.read_bytes()).hexdigest()
-    correction = f"mkdir -p corrections/{CLASS} && cp '{wrong}' corrections/{CLASS}/{digest}.png"
-    study_name = f"retrained-{tmp_path.name}"
-    settings = ci_study.environment(tmp_path) | registry | {
+    key, entry = ci_study.key("admin")
+    settings = [f"serve.keys={json.dumps([entry])}", "serve.store_images=all", "serve.retrain_after=0"]
+    result = f"retrained-{tmp_path.name}"
+    environment = ci_study.environment(tmp_path) | registry | {
         "STUDY_REPOSITORY": str(study.folder.parent / "origin.git"),
         "STUDY_BRANCH": "main",
-        "RESULT_BRANCH": study_name,
+        "RESULT_BRANCH": result,
         "TERMINATION_LOG": str(tmp_path / "outcome"),
+        "CORRECTIONS_KEY": key,
     }  # fmt: skip
 
     def retrain(folder, **more):
         (tmp_path / folder).mkdir()
         (tmp_path / "outcome").write_text("", encoding="utf-8")
-        script(RETRAIN, cwd=tmp_path / folder, **settings | more)
+        script(RETRAIN, cwd=tmp_path / folder, **environment | more)
         return (tmp_path / "outcome").read_text(encoding="utf-8")
 
-    before = champion(registry)
-    outcome = retrain("first", CORRECTIONS_COMMAND=correction)
+    # A person gives a training image another class.
+    with served(configuration(tmp_path, ["single"], settings), "--model", study.folder / "model") as url:
+        server = {"CORRECTIONS_SERVER": url}
+        assert retrain("early", **server) == "no training is due\n"
+        scan = min((study.folder / "artifacts/data_ingestion/train/adenocarcinoma").iterdir())
+        correct(url, key, predicted(url, key, scan), CLASS)
+        before = champion(registry)
+        outcome = retrain("first", **server)
+        # The server counts anew.
+        assert retrain("again", **server) == "no training is due\n"
     is_promoted = champion(registry) != before
     assert outcome == ("promoted: the model is the champion\n" if is_promoted else "not promoted: the champion stays\n")
+    digest = hashlib.sha256(scan.read_bytes()).hexdigest()
+    assert (tmp_path / f"first/study/corrections/{CLASS}/{digest}.png").read_bytes() == scan.read_bytes()
     manifest = "artifacts/data_ingestion/manifest.csv"
     assert (tmp_path / "first/study" / manifest).read_bytes() != (study.folder / manifest).read_bytes()
-    assert branch(study, study_name)
-    # Without a correction there is nothing to learn, and nothing is fetched or offered.
+    assert branch(study, result)
+    # Without corrections there is nothing to learn, and nothing is fetched or offered.
     assert retrain("second", RESULT_BRANCH="") == "nothing changed since the last run\n"
     assert not (tmp_path / "second/study/artifacts/data_ingestion").exists()

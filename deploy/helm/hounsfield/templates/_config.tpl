@@ -3,6 +3,8 @@
 data:
   # A server reads no source; the section must be there.
   source: {kind: sample}
+  # Only with a folder for them does the server count corrections; a retraining fetches them over its API.
+  corrections: /var/lib/hounsfield/corrections
   classes:
 {{- range .Values.classes }}
     {{ . | quote }}: [{{ . | quote }}]

@@ -32,8 +32,17 @@ template:
             value: {{ $retraining.study.branch | quote }}
           - name: RESULT_BRANCH
             value: {{ $retraining.study.resultBranch | quote }}
-          - name: CORRECTIONS_COMMAND
-            value: {{ $retraining.correctionsCommand | quote }}
+          {{- if $retraining.corrections.secret.name }}
+          - name: CORRECTIONS_SERVER
+            value: http://{{ $name }}:{{ .Values.service.port }}
+          - name: CORRECTIONS_KEY
+            valueFrom:
+              secretKeyRef:
+                name: {{ $retraining.corrections.secret.name }}
+                key: {{ $retraining.corrections.secret.key }}
+          - name: ALWAYS
+            value: {{ ternary "1" "" $retraining.corrections.always | quote }}
+          {{- end }}
           {{- if $retraining.study.secret.name }}
           - name: GIT_CREDENTIALS
             value: /secrets/git/credentials
