@@ -5,21 +5,17 @@ HOUNSFIELD_PROGRAMS is a folder of programs built already.
 """
 
 import os
-import signal
-import socket
 import subprocess
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 import mlflow
 import pytest
 
+from mlflow_server import MlflowServer
 from project import Project, copied
 
 PROJECT = Path(__file__).resolve().parents[2]
-STARTED_IN_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
@@ -38,48 +34,18 @@ def server_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(server_folder):
-    """The address of an `mlflow server` with SQLite and its artifacts in a temporary folder."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    with (server_folder / "log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [
-                PROJECT / ".venv-reference/bin/mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-                "--workers", "1", "--backend-store-uri", f"sqlite:///{server_folder}/mlflow.db",
-                "--artifacts-destination", server_folder / "artifacts",
-            ],
-            cwd=server_folder,
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
+    """The address of an `mlflow server`."""
+    server = MlflowServer(server_folder)
     try:
-        wait_for(process, f"{address}/health", server_folder / "log")
-        mlflow.set_tracking_uri(address)
+        mlflow.set_tracking_uri(server.address)
         # MLflow's client does not remove its downloads.
         downloads = server_folder / "downloads"
         downloads.mkdir()
         tempfile.tempdir = str(downloads)
-        yield address
+        yield server.address
     finally:
         tempfile.tempdir = None
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(process, address, log):
-    deadline = time.monotonic() + STARTED_IN_SECONDS
-    while True:
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.1)
+        server.stop()
 
 
 @pytest.fixture(scope="session")

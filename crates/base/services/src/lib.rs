@@ -4,6 +4,7 @@
 //! They are separate because no stage depends on them: a new key of the server makes no stage run
 //! again.
 
+mod operation;
 mod promotion;
 mod serve;
 
@@ -12,6 +13,7 @@ use std::path::Path;
 use config::{ConfigError, Refusal};
 use serde::{Deserialize, Serialize};
 
+pub use operation::{DriftConfig, FollowConfig, StoreRule, TrainingJob, TrainingPlace};
 pub use promotion::{
     BaselineRule, PromotionConfig, PromotionMetric, PromotionTest, RegistryConfig,
 };

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use config::{DeviceChoice, Refusal, require};
 use serde::{Deserialize, Serialize};
 
+use crate::operation::{DriftConfig, FollowConfig, StoreRule, TrainingJob, TrainingPlace};
+
 /// The prediction server. None of it affects a result of the pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +51,17 @@ pub struct ServeConfig {
     /// Number of corrections with a kept image since the last training above which a new training
     /// is due.
     pub retrain_after: u64,
+    /// Serves the registry's champion instead of a folder, and follows it. Absent: the model folder
+    /// is served until somebody asks for another.
+    pub follow: Option<FollowConfig>,
+    /// Whether predictions need the database.
+    pub store: StoreRule,
+    /// Where a training that a request starts runs.
+    pub training: TrainingPlace,
+    /// The way to start it, with `training: job`.
+    pub training_job: Option<TrainingJob>,
+    /// The watch for drift.
+    pub drift: DriftConfig,
 }
 
 /// The response to an image that is not of the kind the model was trained on.
@@ -145,6 +158,11 @@ impl Default for ServeConfig {
             tls: None,
             keys: Vec::new(),
             retrain_after: 50,
+            follow: None,
+            store: StoreRule::Required,
+            training: TrainingPlace::Here,
+            training_job: None,
+            drift: DriftConfig::default(),
         }
     }
 }
@@ -209,6 +227,7 @@ impl ServeConfig {
             require(is_usable, key, seconds, "more than 0, at most a day (86400)")?;
         }
         self.limits.check()?;
+        self.check_operation()?;
         for origin in &self.cors_origins {
             require(
                 is_origin(origin),
@@ -218,6 +237,25 @@ impl ServeConfig {
             )?;
         }
         self.check_keys()
+    }
+
+    fn check_operation(&self) -> Result<(), Refusal> {
+        self.drift.check()?;
+        self.follow.as_ref().map_or(Ok(()), FollowConfig::check)?;
+        self.training_job.as_ref().map_or(Ok(()), TrainingJob::check)?;
+        require(
+            (self.training == TrainingPlace::Job) == self.training_job.is_some(),
+            "serve.training_job",
+            if self.training_job.is_some() { "set" } else { "missing" },
+            "set if serve.training is job, and only then",
+        )?;
+        require(
+            self.training != TrainingPlace::Here || self.follow.is_none(),
+            "serve.training",
+            "here",
+            "off or job where serve.follow is set: a model that is trained here is in the model \
+             folder, and the registry's champion is served",
+        )
     }
 
     fn check_keys(&self) -> Result<(), Refusal> {
@@ -274,6 +312,33 @@ mod tests {
         assert_eq!(refused("limits: {megapixels: 101}"), "serve.limits.megapixels");
         assert_eq!(refused("limits: {images: 0}"), "serve.limits.images");
         assert_eq!(refused("limits: {connections: 0}"), "serve.limits.connections");
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        assert_eq!(refused("training: job"), "serve.training_job");
+        assert_eq!(refused("training_job: {command: [sbatch]}"), "serve.training_job");
+        assert_eq!(refused("follow: {}"), "serve.training");
+        assert_eq!(
+            refused("{follow: {poll_seconds: 0}, training: off}"),
+            "serve.follow.poll_seconds"
+        );
+        let job = |job: &str| refused(&format!("{{training: job, training_job: {job}}}"));
+        assert_eq!(job("{command: []}"), "serve.training_job.command");
+        assert_eq!(job("{webhook: example.org}"), "serve.training_job.webhook");
+        assert_eq!(refused("drift: {window_hours: 5}"), "serve.drift.window_hours");
+        assert_eq!(refused("drift: {least_images: 1}"), "serve.drift.least_images");
+        assert_eq!(refused("drift: {false_alarm_days: 0}"), "serve.drift.false_alarm_days");
+    }
+
+    #[test]
+    fn a_server_may_follow_the_registry_and_hand_trainings_over() {
+        let yaml = "{follow: {}, store: best_effort, training: job, \
+                    training_job: {command: [sbatch, train.sh]}}";
+        let config: ServeConfig = serde_yaml::from_str(yaml).unwrap();
+        config.check().unwrap();
+        assert_eq!(config.follow, Some(FollowConfig { poll_seconds: 5.0 }));
+        assert_eq!(config.store, StoreRule::BestEffort);
     }
 
     #[test]

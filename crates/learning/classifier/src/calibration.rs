@@ -9,6 +9,7 @@ use metrics::{NoOperatingPoint, OperatingPoint, Temperature, TemperatureFit};
 use serde::{Deserialize, Serialize};
 
 use crate::description::ModelDescription;
+use crate::drift::DriftReference;
 use crate::foreign::{FeatureReference, HistogramReference};
 use crate::seal::{check_seal, seal_of};
 use crate::{ClassifierError, Result};
@@ -35,6 +36,9 @@ pub struct Calibration {
     pub positive: Option<PositiveClasses>,
     /// The checks for foreign images.
     pub foreign: ForeignChecks,
+    /// The images as a reference for later ones; none in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftReference>,
     /// Digest of all of the above, such as the limits, so that a change is noticed; none in files
     /// of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,6 +205,10 @@ fn check_calibration(
     require(
         !foreign.histogram.classes.is_empty() && foreign.histogram.classes.iter().all(is_usable),
         "foreign.histogram is not of this model's classes, or not of shares",
+    )?;
+    require(
+        calibration.drift.as_ref().is_none_or(DriftReference::is_usable),
+        "drift holds a value that is no number",
     )?;
     if let Some(positive) = &calibration.positive {
         positive.indices(&classes)?;

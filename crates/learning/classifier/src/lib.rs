@@ -18,6 +18,7 @@ mod base_weights;
 pub mod calibration;
 pub mod checkpoint;
 pub mod description;
+pub mod drift;
 mod error;
 pub mod features;
 pub mod foreign;

@@ -12,6 +12,7 @@
 //! whether one predictor beats another      bootstrap (paired), mcnemar
 //! what constants per class would do        offsets
 //! whether two orders agree                 rank_correlation
+//! whether later images are of another kind  drift
 //! ```
 //!
 //! Definitions are scikit-learn's wherever it has one, and `tests/reference` compares them with it.
@@ -21,6 +22,7 @@
 
 mod bootstrap;
 mod confusion;
+mod drift;
 mod labelled;
 mod loss;
 mod mcnemar;
@@ -38,6 +40,7 @@ mod top_k;
 
 pub use bootstrap::{Bootstrap, Difference, Estimate, Interval};
 pub use confusion::{AverageScores, ClassScores, ConfusionMatrix, NotSquare};
+pub use drift::Departure;
 pub use labelled::LabelledError;
 pub use loss::{brier, brier_binary, cross_entropy, log_loss};
 pub use mcnemar::{PairedOutcomes, smallest_passing_gain};

@@ -1,5 +1,7 @@
 //! Fits the model's confidence, and the probabilities from which on an image counts as positive.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use classifier::calibration::{BeforeAndAfter, OperatingPointOutcome, PositiveClasses};
 use dataset::{ClassIndex, ClassIndices};
@@ -20,6 +22,10 @@ pub(crate) struct Confidence {
     pub(crate) temperature: TemperatureFit,
     pub(crate) expected_calibration_error: BeforeAndAfter,
     pub(crate) positive: Option<PositiveClasses>,
+    /// The calibrated probability of the predicted class, of every image.
+    pub(crate) confidences: Vec<f64>,
+    /// How often each class was predicted.
+    pub(crate) predicted: BTreeMap<String, u64>,
 }
 
 impl Confidence {
@@ -54,8 +60,22 @@ impl Confidence {
         } else {
             Some(operating_points(&predictions, classes, positive)?)
         };
-        Ok(Self { temperature, expected_calibration_error, positive })
+        let (confidences, predicted) = seen(&predictions, classes);
+        Ok(Self { temperature, expected_calibration_error, positive, confidences, predicted })
     }
+}
+
+/// The probability of the predicted class of every image, and how often each class was predicted.
+fn seen(predictions: &Predictions, classes: &ClassIndices) -> (Vec<f64>, BTreeMap<String, u64>) {
+    let mut predicted: BTreeMap<String, u64> =
+        classes.names().iter().map(|class| (class.clone(), 0)).collect();
+    let confidence = |image: usize| {
+        let class = predictions.predicted(image);
+        *predicted.entry(classes.names()[class.0].clone()).or_default() += 1;
+        predictions.probabilities(image)[class.0]
+    };
+    let confidences = (0..predictions.len()).map(confidence).collect();
+    (confidences, predicted)
 }
 
 fn operating_points(

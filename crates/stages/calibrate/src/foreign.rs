@@ -20,6 +20,9 @@ const FEWEST: usize = 10;
 pub(crate) struct Foreign {
     pub(crate) checks: ForeignChecks,
     pub(crate) features: FeatureReference,
+    /// Of the held-out images: 1 less the correlation of greys, and the distances of features.
+    pub(crate) grey_distances: Vec<f64>,
+    pub(crate) feature_distances: Vec<f64>,
 }
 
 /// Fits both references on the training and validation images.
@@ -49,6 +52,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
             distances.push(features.distance(&image.output.pooled));
         }
     }
+    let grey_distances = correlations.iter().map(|correlation| 1.0 - correlation).collect();
     let mut histogram = histogram_reference(&all);
     histogram.correlation_limit = lower_limit(&mut correlations);
     // Distances up to the limit are accepted: the same rule with the sign changed.
@@ -63,7 +67,7 @@ pub(crate) fn fit(images: &Images, params: &CalibrateParams) -> Result<Foreign> 
         held_out: all.len(),
         features: Digest::of(b""),
     };
-    Ok(Foreign { checks, features })
+    Ok(Foreign { checks, features, grey_distances, feature_distances: distances })
 }
 
 /// The images that `belongs` accepts, and the others.

@@ -13,6 +13,7 @@
 use anyhow::{Context, Result, bail};
 use classifier::calibration::{Calibration, CalibrationImages};
 use classifier::description::ModelDescription;
+use classifier::drift::DriftReference;
 use classifier::features::StoreSettings;
 use classifier::model::Model;
 use config::CalibrateParams;
@@ -62,6 +63,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         expected_calibration_error: confidence.expected_calibration_error,
         positive: confidence.positive,
         foreign: foreign.checks,
+        drift: Some(DriftReference::new(
+            foreign.feature_distances,
+            foreign.grey_distances,
+            confidence.confidences,
+            confidence.predicted,
+        )),
         seal: None,
     };
     calibration.write(&paths.model, &foreign.features)?;

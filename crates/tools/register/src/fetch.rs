@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use classifier::calibration::Calibration;
 use classifier::model::Model;
-use classifier::registered::Registered;
 use config::DeviceChoice;
 use mlflow::{Client, ModelReference};
 use program::{CommonArguments, Settings, UsageError};
@@ -35,13 +34,10 @@ pub(crate) fn fetch(
 
     let folder = &settings.config.paths.model;
     let staged = classifier::model_folder::staged_in_place_of(folder)?;
-    let fetched = registered_model::fetch(&client, &version, staged.path())?;
+    let fetched = registered_model::fetch_model_folder(&client, &version, staged.path())?;
     // An unusable model must not replace a usable one.
     let model = Model::load(staged.path(), DeviceChoice::Cpu)?;
     Calibration::read(staged.path(), model.description())?;
-    let name = version.name.to_string();
-    let weights = model.description().digests.weights;
-    Registered { name, version: version.version, weights }.write(staged.path())?;
     staged.publish()?;
     let text = format!(
         "fetched {} version {}: {} files, each the one that was registered\nwrote {}",

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use mlflow::{Client, ExperimentId, ModelName, ModelReference, ModelVersion, RunId};
 use program::{Settings, UsageError};
+use registered_model::champion_alias;
 use serde_json::json;
 use services::Services;
 
@@ -42,7 +43,6 @@ use challenge::{challenge, gate};
 use gate::{Gate, Outcome, Verdict};
 use outcome::print;
 use turn::QueuePlace;
-use version::champion_alias;
 
 /// How often a champion may be replaced by hand during a comparison.
 const MOST_COMPARISONS: usize = 3;

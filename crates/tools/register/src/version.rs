@@ -6,10 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 use classifier::description::ModelDescription;
 use mlflow::{
-    Alias, Client, LoggedModel, Mark, ModelName, ModelVersion, NewModelVersion, Provenance, RunId,
-    Tag,
+    Client, LoggedModel, Mark, ModelName, ModelVersion, NewModelVersion, Provenance, RunId, Tag,
 };
-use registered_model::DIGESTS_TAG;
+use registered_model::{DIGESTS_TAG, challenger_alias, champion_alias};
 
 use crate::candidate::Candidate;
 use crate::gate::{ChampionName, Gate, Outcome, Verdict};
@@ -158,12 +157,4 @@ pub(crate) fn in_words(gate: &Gate, version: &ModelVersion, verdict: &Verdict) -
         let _ = write!(text, "\nat promotion.alpha {alpha} and {comparison}");
     }
     text
-}
-
-pub(crate) fn champion_alias() -> Alias {
-    Alias::new("champion").expect("the alias is well formed")
-}
-
-fn challenger_alias() -> Alias {
-    Alias::new("challenger").expect("the alias is well formed")
 }

@@ -25,6 +25,7 @@ export interface Prediction {
   checks: Checks | null;
   explanation: { class: string; png: string } | null;
   timings_ms: { decode: number; wait: number; inference: number; total: number };
+  stored?: boolean;
   notice: string;
 }
 export interface Session { name: string; role: "predict" | "review" | "admin" }
@@ -58,6 +59,8 @@ export interface Model extends ModelIdentity {
   foreign_images: "refuse" | "flag";
   store_images: Keeping;
   retention_days: number;
+  follows_registry: boolean;
+  training: "off" | "here" | "job";
   notice: string;
 }
 
@@ -110,4 +113,14 @@ export interface Training {
   stages: { name: string; state: StageState }[];
   log: string[];
   outcome: { promoted: boolean; reason: string } | null;
+}
+export interface DriftSignal { signal: "feature_distance" | "grey_distance" | "class_shares" | "confidence"; statistic: number; limit: number; alarm: boolean }
+export interface DriftWindow { from: string; until: string; images: number; signals: DriftSignal[] }
+export interface Drift {
+  model: string;
+  has_reference: boolean;
+  window_hours: number;
+  least_images: number;
+  false_alarm_days: number;
+  windows: DriftWindow[];
 }

@@ -7,9 +7,10 @@ import { failure } from "./errors.js";
 import { className, counted, percent, whole } from "./format.js";
 import { narrow } from "./chart-frame.js";
 import { correctionPanel } from "./corrections.js";
+import { driftPanel } from "./drift.js";
 import { acceptedChart, classChart, confidenceDrift, distanceDrift, feedbackChart, latencyChart, meanChart, mixDrift } from "./dashboard-charts.js";
 
-/** @import { Dashboard, FeedbackSummary } from "./contract.js" */
+/** @import { Dashboard, Drift, FeedbackSummary } from "./contract.js" */
 
 const SPANS = [7, 30, 90, 365];
 
@@ -26,12 +27,13 @@ export function dashboardPlace() {
     if (!body.firstChild) body.replaceChildren(...Array.from({ length: 4 }, () => h("div", { class: "chart skeleton" })));
     const options = present ? { signal: present } : {};
     try {
-      /** @type {[Dashboard, FeedbackSummary]} */
-      const [dashboard, summary] = await Promise.all([
+      /** @type {[Dashboard, FeedbackSummary, Drift]} */
+      const [dashboard, summary, drift] = await Promise.all([
         askJson(`/v1/dashboard?days=${span.value}`, options),
         askJson("/v1/feedback/summary", options),
+        askJson("/v1/drift", options),
       ]);
-      draw(dashboard, summary);
+      draw(dashboard, summary, drift);
       announce(`Dashboard of ${counted(dashboard.days, "day")}: ${counted(dashboard.counts.total, "prediction")}.`);
     } catch (error) {
       if (present?.aborted) return;
@@ -44,8 +46,8 @@ export function dashboardPlace() {
     if (element.isConnected) load();
   });
 
-  /** @param {Dashboard} dashboard @param {FeedbackSummary} summary */
-  const draw = (dashboard, summary) => {
+  /** @param {Dashboard} dashboard @param {FeedbackSummary} summary @param {Drift} drift */
+  const draw = (dashboard, summary, drift) => {
     if (dashboard.counts.total === 0) {
       body.replaceChildren(h("div", { class: "empty" },
         h("h2", {}, `Nothing in the last ${counted(dashboard.days, "day")}`),
@@ -57,7 +59,7 @@ export function dashboardPlace() {
       figures(dashboard),
       panels("What came in", classChart(dashboard), meanChart(dashboard), acceptedChart(dashboard), latencyChart(dashboard)),
       panels("What people said", feedbackChart(dashboard), correctionPanel(summary)),
-      panels("Drift", confidenceDrift(dashboard), distanceDrift(dashboard), mixDrift(dashboard)));
+      panels("Drift", driftPanel(drift), confidenceDrift(dashboard), distanceDrift(dashboard), mixDrift(dashboard)));
   };
 
   const element = h("section", { class: "place" },

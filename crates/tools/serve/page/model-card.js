@@ -103,6 +103,9 @@ function isInterval(value) {
 /** @param {Model} model @param {(model: Model) => void} draw */
 function previousSection(model, draw) {
   const { previous } = model;
+  if (model.follows_registry) {
+    return h("section", { class: "card" }, h("h2", {}, "The model before"), h("p", {}, "This server follows the registry: it answers with the version that has the alias champion. Set the alias to another version there, and every server answers with it."));
+  }
   if (!previous) {
     return h("section", { class: "card" }, h("h2", {}, "The model before"), h("p", {}, "There is none to go back to: this is the first since the server started."));
   }

@@ -28,9 +28,11 @@ export function answerPanel(scan, prediction) {
     confidenceScale(),
     positive && h("section", {}, h("h3", {}, "Is it positive?"), positiveScale(positive, prediction.class)),
     checks && h("section", {}, h("h3", {}, "Is it a scan the model knows?"), checkList(checks)),
-    feedbackForm({ predictionId: prediction.id, predicted: prediction.class, given: scan.feedback, onGiven: (given) => {
-      scan.feedback = given;
-    } }),
+    prediction.stored === false
+      ? h("p", { class: "fine" }, "This answer was not stored, because the database cannot be used now. It cannot be corrected; send the scan again later.")
+      : feedbackForm({ predictionId: prediction.id, predicted: prediction.class, given: scan.feedback, onGiven: (given) => {
+        scan.feedback = given;
+      } }),
     provenance(prediction));
 }
 

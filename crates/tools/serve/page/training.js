@@ -8,7 +8,7 @@ import { h, icon } from "./dom.js";
 import { failure, toldElsewhere } from "./errors.js";
 import { serverEvents } from "./events.js";
 import { localTime } from "./format.js";
-import { freshModel } from "./model.js";
+import { freshModel, presentModel } from "./model.js";
 import { mayAdminister } from "./session.js";
 
 /** @import { FeedbackSummary, Training } from "./contract.js" */
@@ -26,6 +26,7 @@ export function trainingPlace() {
   const log = h("pre", { class: "log", tabindex: 0, role: "log", "aria-label": "Log of the training", "aria-live": "off" });
   const start = h("button", { type: "button", onclick: () => begin() }, "Train again");
   const needsAdmin = h("p", { class: "fine" }, "Starting one needs an admin key.");
+  const isOff = h("p", { class: "fine" }, "This server starts no trainings (serve.training is off).");
   const corrections = h("div", {});
   /** @type {AbortSignal} */
   let present = AbortSignal.abort();
@@ -53,9 +54,10 @@ export function trainingPlace() {
   };
 
   const begin = async () => {
+    const { training } = await presentModel();
     const sure = await confirmed({
       heading: "Train again?",
-      words: "The whole pipeline runs on this server's machine with the corrections so far; answers may be slower until it is done. The new model takes over only if it passes the promotion gate.",
+      words: training === "job" ? "Another machine trains with the corrections so far. Its model answers here once it is the registry's champion." : "The whole pipeline runs on this server's machine with the corrections so far; answers may be slower until it is done. The new model takes over only if it passes the promotion gate.",
       act: "Train",
     });
     if (!sure) return;
@@ -84,8 +86,10 @@ export function trainingPlace() {
   const follow = async (signal) => {
     try {
       await read(signal);
-      start.hidden = !(await mayAdminister(signal));
-      needsAdmin.hidden = !start.hidden;
+      const [may, model] = await Promise.all([mayAdminister(signal), presentModel()]);
+      start.hidden = !may || model.training === "off";
+      needsAdmin.hidden = may;
+      isOff.hidden = model.training !== "off";
       /** @type {FeedbackSummary} */
       const summary = await askJson("/v1/feedback/summary", { signal });
       corrections.replaceChildren(correctionPanel(summary, false));
@@ -111,12 +115,14 @@ export function trainingPlace() {
     h("div", { class: "place-top" }, h("h1", { tabindex: -1 }, "Training"), start),
     h("p", { class: "lead" }, "A new model from the corrections that people gave."),
     needsAdmin,
+    isOff,
     problem,
     h("div", { class: "columns" }, state, corrections),
     log);
   log.hidden = true;
   start.hidden = true;
   needsAdmin.hidden = true;
+  isOff.hidden = true;
   return { title: "Training", element, enter(_query, signal) {
     present = signal;
     problem.replaceChildren();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Code, Failure};
+use crate::meters::operation::Level;
 
 /// Bodies may take as much memory as this many of the largest allowed.
 const LARGEST_BODIES: usize = 8;
@@ -22,6 +23,8 @@ pub(crate) struct Admission {
     most: Taken,
     max_body_bytes: usize,
     taken: Arc<Mutex<HashMap<String, Taken>>>,
+    /// Places that are taken.
+    level: Level,
 }
 
 /// Places, and bytes of bodies.
@@ -45,15 +48,17 @@ pub(crate) struct Place {
     taken: Arc<Mutex<HashMap<String, Taken>>>,
     name: String,
     body_bytes: usize,
+    level: Level,
 }
 
 impl Admission {
-    pub(crate) fn new(queue_requests: usize, max_body_bytes: usize) -> Self {
+    pub(crate) fn new(queue_requests: usize, max_body_bytes: usize, level: Level) -> Self {
         let body_bytes = LARGEST_BODIES.saturating_mul(max_body_bytes);
         Self {
             most: Taken { requests: queue_requests, body_bytes },
             max_body_bytes,
             taken: Arc::default(),
+            level,
         }
     }
 
@@ -90,8 +95,13 @@ impl Admission {
         let entry = taken.entry(applicant.name.to_owned()).or_default();
         entry.requests += 1;
         entry.body_bytes += bytes;
-        let name = applicant.name.to_owned();
-        Ok(Place { taken: Arc::clone(&self.taken), name, body_bytes: bytes })
+        self.level.inc();
+        Ok(Place {
+            taken: Arc::clone(&self.taken),
+            name: applicant.name.to_owned(),
+            body_bytes: bytes,
+            level: self.level.clone(),
+        })
     }
 }
 
@@ -103,6 +113,7 @@ fn full(free: usize, what: &str) -> Failure {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.level.dec();
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = taken.get_mut(&self.name) {
             own.requests -= 1;
@@ -126,7 +137,7 @@ mod tests {
 
     #[test]
     fn one_key_leaves_places_for_the_next_and_that_one_for_another() {
-        let admission = Admission::new(24, 1_000_000);
+        let admission = Admission::new(24, 1_000_000, Level::default());
         let takes_all = |name| {
             let mut places = Vec::new();
             while let Ok(place) = admission.enter(one_of_several(name), Some(10)) {
@@ -145,7 +156,7 @@ mod tests {
 
     #[test]
     fn one_key_leaves_room_for_the_bodies_of_others() {
-        let admission = Admission::new(24, 1_000_000);
+        let admission = Admission::new(24, 1_000_000, Level::default());
         let mut places = Vec::new();
         while let Ok(place) = admission.enter(one_of_several("greedy"), None) {
             places.push(place);
@@ -156,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_request_after_the_last_place_is_turned_away_and_a_place_is_given_back() {
-        let admission = Admission::new(2, 1_000_000);
+        let admission = Admission::new(2, 1_000_000, Level::default());
         let places = [
             admission.enter(ANYBODY, Some(10)).unwrap(),
             admission.enter(ANYBODY, Some(10)).unwrap(),
@@ -171,7 +182,7 @@ mod tests {
 
     #[test]
     fn bodies_of_unknown_length_count_as_the_largest() {
-        let admission = Admission::new(100, 1_000_000);
+        let admission = Admission::new(100, 1_000_000, Level::default());
         let places: Vec<_> =
             (0..LARGEST_BODIES).map(|_| admission.enter(ANYBODY, None).unwrap()).collect();
         assert_eq!(admission.enter(ANYBODY, Some(10)).unwrap_err().code(), Code::Overloaded);
@@ -181,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_body_that_announces_too_much_is_refused_before_it_is_read() {
-        let admission = Admission::new(1, 1000);
+        let admission = Admission::new(1, 1000, Level::default());
         assert_eq!(admission.enter(ANYBODY, Some(1001)).unwrap_err().code(), Code::TooLarge);
         admission.enter(ANYBODY, Some(1000)).unwrap();
     }

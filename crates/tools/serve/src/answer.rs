@@ -56,6 +56,9 @@ pub(crate) struct Prediction {
     /// Where the model looked, if requested and not empty.
     pub(crate) explanation: Option<Explanation>,
     pub(crate) timings_ms: Timings,
+    /// Whether the prediction is stored, so that it can be corrected. False only while the database
+    /// cannot be used and `serve.store` is `best_effort`.
+    pub(crate) stored: bool,
     /// What the answer must not be used for.
     pub(crate) notice: &'static str,
 }

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use crate::error::ErrorAnswer;
 use crate::routes::{
-    audit, dashboard, feedback, health, model, predict, rendered, review, samples, seed, session,
-    training,
+    audit, dashboard, drift, feedback, health, model, predict, rendered, review, samples, seed,
+    session, training,
 };
 use crate::server::Server;
 
@@ -64,12 +64,14 @@ pub(crate) fn routers() -> [(Option<Role>, OpenApiRouter<Server>); 4] {
         .routes(routes!(feedback::feedback))
         .routes(routes!(feedback::summary))
         .routes(routes!(dashboard::dashboard))
+        .routes(routes!(drift::drift))
         .routes(routes!(training::progress))
         .routes(routes!(training::events));
     let admin = OpenApiRouter::new()
         .routes(routes!(model::reload))
         .routes(routes!(model::rollback))
         .routes(routes!(training::start))
+        .routes(routes!(training::record))
         .routes(routes!(audit::audit));
     [
         (None, open),

@@ -52,6 +52,10 @@ pub struct Arguments {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
 
+    /// Ask the running server whether it lives, and exit: code 0 if it does, else 1
+    #[arg(long)]
+    pub health: bool,
+
     /// How log lines on standard error look
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub log: LogFormat,

@@ -139,7 +139,6 @@ impl Failure {
         Self { foreign: Some((id, checks)), ..Self::new(Code::ForeignImage, message) }
     }
 
-    #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.code
     }

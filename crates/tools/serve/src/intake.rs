@@ -13,6 +13,7 @@ use crate::admission::{Admission, Applicant};
 use crate::decoding::Decoding;
 use crate::error::{Code, Failure};
 use crate::guard::keys::{Caller, Keys};
+use crate::meters::operation::Level;
 use crate::upload::UploadLimits;
 
 /// The rest of a rejected body is read for this long, and up to this many bytes.
@@ -37,10 +38,10 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// As configured, with a place for work on images for each core.
-    pub(crate) fn new(settings: &ServeConfig, keys: Arc<Keys>, cores: usize) -> Self {
+    pub(crate) fn new(settings: &ServeConfig, keys: Arc<Keys>, cores: usize, queue: Level) -> Self {
         let limits = &settings.limits;
         Self {
-            admission: Admission::new(settings.queue_requests, limits.body_bytes()),
+            admission: Admission::new(settings.queue_requests, limits.body_bytes(), queue),
             decoding: Decoding::new(cores),
             keys,
             limits: UploadLimits { body_bytes: limits.body_bytes(), images: limits.images },

@@ -25,7 +25,7 @@ use crate::model::engine::Job;
 use crate::model::host::ModelHost;
 use crate::model::served::ServedModel;
 use crate::own_task::OwnTasks;
-use crate::records::Records;
+use crate::records::{Kept, Records};
 use crate::scan::Scan;
 use crate::upload::Upload;
 
@@ -80,7 +80,7 @@ impl Predictor {
         self.meters.predicted(&served.classes.names()[class], &seen, decode, checks);
         let now = Timestamp::now();
         let id = PredictionId::new(now);
-        let prediction = Prediction {
+        let mut prediction = Prediction {
             id: Uuid::from_bytes(id.into()),
             created_at: now.to_string(),
             file: upload.file,
@@ -108,6 +108,7 @@ impl Predictor {
                 inference: milliseconds(seen.inference),
                 total: milliseconds(total),
             },
+            stored: true,
             notice: ModelDescription::NOTICE,
         };
         let refused = checks.filter(|checks| {
@@ -116,7 +117,10 @@ impl Predictor {
         let kept = remembered(&prediction, id, now, &served, caller, refused.is_some());
         let (recording, image) = (Arc::clone(&self.records), upload.bytes);
         let keep = async move { recording.prediction(kept, &image).await };
-        self.own_tasks.run(keep).await?;
+        if self.own_tasks.run(keep).await? == Kept::NotStored {
+            self.meters.operation.not_stored.inc();
+            prediction.stored = false;
+        }
         match refused {
             Some(checks) => Err(Failure::foreign(prediction.id, checks)),
             None => Ok(prediction),

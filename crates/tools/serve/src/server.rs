@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use services::ServeConfig;
 
+use crate::drift::watch::DriftWatch;
 use crate::guard::roles::Guard;
 use crate::intake::Intake;
 use crate::lifecycle::Lifecycle;
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     pub(crate) training: Arc<Training>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) own_tasks: Arc<OwnTasks>,
+    pub(crate) drift: Arc<DriftWatch>,
 }
 
 /// A handler takes a part by `State<Arc<…>>`.
@@ -57,6 +59,7 @@ parts! {
     meters: Meters,
     connections: Connections,
     own_tasks: OwnTasks,
+    drift: DriftWatch,
 }
 
 /// Several parts that belong together, each under its own name.

@@ -40,6 +40,7 @@ mod store;
 mod timestamp;
 mod training;
 mod values;
+mod window;
 
 pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
 pub use corrections::{ClassChange, Correction, FeedbackSummary};
@@ -60,6 +61,7 @@ pub use prediction::{
 };
 pub use store::{PATIENCE, PredictionStore};
 pub use training::{NewTraining, Training, TrainingOutcome, TrainingState};
+pub use window::SeenImage;
 
 // Types used in the calls.
 pub use artifact::Digest;

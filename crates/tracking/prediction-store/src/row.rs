@@ -4,9 +4,11 @@
 /// sqlx's own `derive(FromRow)` does. That one is not used because its macros compile sqlx, with both
 /// databases, a second time.
 macro_rules! row {
-    ($(#[$attribute:meta])* struct $name:ident { $($column:ident: $type:ty),* $(,)? }) => {
+    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
+        $($(#[$about:meta])* $open:vis $column:ident: $type:ty),* $(,)?
+    }) => {
         $(#[$attribute])*
-        struct $name { $($column: $type),* }
+        $visible struct $name { $($(#[$about])* $open $column: $type),* }
 
         $crate::row::row!(@read sqlx::sqlite::SqliteRow, $name, $($column),*);
         $crate::row::row!(@read sqlx::postgres::PgRow, $name, $($column),*);

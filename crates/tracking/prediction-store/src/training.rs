@@ -36,11 +36,32 @@ pub enum TrainingOutcome {
         /// Why it was not accepted.
         reason: String,
     },
+    /// It was handed over to another machine, whose model comes by way of the registry.
+    HandedOver {
+        /// What the other machine answered.
+        reason: String,
+    },
     /// It made no model.
     Failed {
         /// The error.
         reason: String,
     },
+}
+
+impl TrainingOutcome {
+    /// The columns state, promoted, model_after and reason.
+    fn columns(&self) -> (TrainingState, bool, Option<&Digest>, &str) {
+        match self {
+            Self::Promoted { model_after, reason } => {
+                (TrainingState::Succeeded, true, Some(model_after), reason)
+            }
+            Self::Kept { model_after, reason } => {
+                (TrainingState::Succeeded, false, Some(model_after), reason)
+            }
+            Self::HandedOver { reason } => (TrainingState::Succeeded, false, None, reason),
+            Self::Failed { reason } => (TrainingState::Failed, false, None, reason),
+        }
+    }
 }
 
 /// The state of a training.
@@ -119,15 +140,7 @@ impl PredictionStore {
         finished_at: Timestamp,
         outcome: &TrainingOutcome,
     ) -> Result<()> {
-        let (state, promoted, model_after, reason) = match outcome {
-            TrainingOutcome::Promoted { model_after, reason } => {
-                (TrainingState::Succeeded, true, Some(model_after), reason)
-            }
-            TrainingOutcome::Kept { model_after, reason } => {
-                (TrainingState::Succeeded, false, Some(model_after), reason)
-            }
-            TrainingOutcome::Failed { reason } => (TrainingState::Failed, false, None, reason),
-        };
+        let (state, promoted, model_after, reason) = outcome.columns();
         let work = async {
             on!(&self.write, pool => {
                 let updated = sqlx::query(
@@ -149,6 +162,43 @@ impl PredictionStore {
             0 => Err(StoreError::UnknownTraining(id)),
             _ => Ok(()),
         }
+    }
+
+    /// Records a training that ran elsewhere, after its end.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn record_training(
+        &self,
+        training: &NewTraining,
+        finished_at: Timestamp,
+        outcome: &TrainingOutcome,
+    ) -> Result<TrainingId> {
+        let id = TrainingId::new(training.started_at);
+        let (state, promoted, model_after, reason) = outcome.columns();
+        let work = async {
+            on!(&self.write, pool => {
+                sqlx::query(
+                    "INSERT INTO trainings (id, started_at_us, finished_at_us, key_name, state,
+                     model_before, model_after, promoted, reason)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                )
+                .bind(id.to_string())
+                .bind(training.started_at.as_microsecond())
+                .bind(finished_at.as_microsecond())
+                .bind(training.key_name.as_deref().map(storable))
+                .bind(state.as_str())
+                .bind(training.model_before.to_string())
+                .bind(model_after.map(Digest::to_string))
+                .bind(promoted)
+                .bind(storable(reason))
+                .execute(pool)
+                .await
+                .map(|_| ())
+            })
+        };
+        self.within_patience("record a training", work).await?;
+        Ok(id)
     }
 
     /// Records that any running training has failed: for a server that starts and finds a training

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use artifact::{Digest, InvalidDigest, WithPath};
+use classifier::description::ModelDescription;
+use classifier::registered::Registered;
 use mlflow::{ArtifactPath, Artifacts, Client, ModelVersion};
 
 use crate::package::{
@@ -38,6 +40,31 @@ pub fn fetch(client: &Client, version: &ModelVersion, folder: &Path) -> Result<F
         }
     }
     Ok(Fetched { files, digest: download.digest })
+}
+
+/// Downloads a version as [`fetch`] does, and records in the folder which version it is
+/// (`registered.json`).
+///
+/// # Errors
+/// As [`fetch`], and when the folder's `model.json` cannot be read.
+pub fn fetch_model_folder(
+    client: &Client,
+    version: &ModelVersion,
+    folder: &Path,
+) -> Result<Fetched> {
+    let fetched = fetch(client, version, folder)?;
+    record_version(version, folder)?;
+    Ok(fetched)
+}
+
+/// Records in the folder of a fetched model which version it is.
+///
+/// # Errors
+/// When the folder's `model.json` cannot be read, or the file cannot be written.
+pub fn record_version(version: &ModelVersion, folder: &Path) -> Result<()> {
+    let weights = ModelDescription::read(folder)?.digests.weights;
+    let name = version.name.to_string();
+    Ok(Registered { name, version: version.version, weights }.write(folder)?)
 }
 
 /// The digests of the images that a version was trained on.

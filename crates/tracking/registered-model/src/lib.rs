@@ -14,6 +14,7 @@
 //! A version has the digest of `digests.json` as a tag, so that [`fetch()`] returns exactly the
 //! registered files, whatever happened to the server's files since.
 
+mod alias;
 mod environment;
 mod error;
 mod example;
@@ -21,7 +22,8 @@ mod fetch;
 mod mlmodel;
 mod package;
 
+pub use alias::{challenger_alias, champion_alias};
 pub use error::{Error, Result};
-pub use fetch::{Fetched, fetch, kept, training_images};
+pub use fetch::{Fetched, fetch, fetch_model_folder, kept, record_version, training_images};
 pub use mlmodel::Identity;
 pub use package::{Content, DIGESTS_FILE, DIGESTS_TAG, Package, PackageFile};

@@ -15,7 +15,11 @@ use anyhow::Context;
 use classifier::model::{BatchSize, Heatmap, Input, Model, ModelOutput};
 use tokio::sync::oneshot;
 
+use crate::meters::operation::{Counted, Level};
 use crate::model::served::ServedModel;
+
+/// A batch that takes longer will not end: the largest takes seconds on one core.
+const LONGEST_BATCH: Duration = Duration::from_secs(300);
 
 /// Why the model has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,10 @@ enum Order {
 pub(crate) struct Engine {
     orders: Mutex<Option<Sender<Order>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// When the running batch began.
+    batch_began: Arc<Mutex<Option<Instant>>>,
+    /// Images that wait, or are in a batch.
+    queue: Level,
 }
 
 impl Engine {
@@ -81,14 +89,33 @@ impl Engine {
         served: Arc<ServedModel>,
         model: Model,
         batch_images: usize,
+        queue: Level,
     ) -> anyhow::Result<Self> {
         let (orders, receiver) = channel();
-        let owner = Owner { models: vec![(served, model)], batch_images };
+        let batch_began = Arc::default();
+        let owner = Owner {
+            models: vec![(served, model)],
+            batch_images,
+            batch_began: Arc::clone(&batch_began),
+        };
         let thread = Builder::new()
             .name("model".into())
             .spawn(move || owner.run(&receiver))
             .context("start the model's thread")?;
-        Ok(Self { orders: Mutex::new(Some(orders)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            orders: Mutex::new(Some(orders)),
+            thread: Mutex::new(Some(thread)),
+            batch_began,
+            queue,
+        })
+    }
+
+    /// Whether the thread works: it has not ended, and its batch did not begin long ago.
+    pub(crate) fn is_alive(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = *self.batch_began.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(|thread| !thread.is_finished())
+            && began.is_none_or(|began| began.elapsed() < LONGEST_BATCH)
     }
 
     /// Requests the model's output for an image. Dropping the future removes the image from the
@@ -98,6 +125,7 @@ impl Engine {
     /// When the deadline passed, the network failed, or the server is stopping.
     pub(crate) async fn look(&self, job: Job) -> Result<EngineOutput, EngineError> {
         let (reply, answer) = oneshot::channel();
+        let _in_queue = Counted::enter(&self.queue);
         self.send(Order::Look { job, queued: Instant::now(), reply })?;
         answer.await.unwrap_or(Err(EngineError::Stopped))
     }
@@ -136,6 +164,7 @@ impl Engine {
 struct Owner {
     models: Vec<(Arc<ServedModel>, Model)>,
     batch_images: usize,
+    batch_began: Arc<Mutex<Option<Instant>>>,
 }
 
 /// A request whose answer is still needed.
@@ -154,11 +183,18 @@ impl Owner {
                 let Ok(order) = orders.try_recv() else { break };
                 self.take(order, &mut batch);
             }
+            self.note(Some(Instant::now()));
             for images in by_model(batch) {
                 self.answer(images);
             }
+            self.note(None);
             self.forget_unused();
         }
+    }
+
+    /// Notes when the running batch began.
+    fn note(&self, began: Option<Instant>) {
+        *self.batch_began.lock().unwrap_or_else(PoisonError::into_inner) = began;
     }
 
     fn take(&mut self, order: Order, batch: &mut Vec<Waiting>) {

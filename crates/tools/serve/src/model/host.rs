@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::model::engine::Engine;
 use crate::model::shelf::Shelf;
+use crate::registry::follow::Follower;
 
 /// The model that predicts images, and can be replaced.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct ModelHost {
     pub(crate) engine: Engine,
     /// Locked while one model replaces another, by the task that does it.
     pub(crate) swapping: Arc<Mutex<()>>,
+    /// Follows the registry's champion, if the server does so.
+    pub(crate) follower: Option<Follower>,
 }
 
 /// The folders of models, and their names.

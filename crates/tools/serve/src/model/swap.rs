@@ -1,5 +1,6 @@
 //! Replaces the served model without losing a request.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
@@ -21,15 +22,18 @@ pub(crate) struct ModelSwap {
 
 impl ModelSwap {
     /// Like [`reload`](Self::reload), but not while another model is being loaded: each takes the
-    /// memory of a model.
+    /// memory of a model. A server that follows the registry looks there.
     ///
     /// # Errors
     /// As [`reload`](Self::reload), and when another is being loaded.
     pub(crate) async fn reload_now(&self) -> Result<(), Failure> {
+        if let Some(follower) = &self.host.follower {
+            return follower.look_now().await;
+        }
         let Ok(alone) = Arc::clone(&self.host.swapping).try_lock_owned() else {
             return Err(another_is_loaded());
         };
-        self.load(alone).await
+        self.reload_with(alone).await
     }
 
     /// Loads the model folder again and serves its model from now on. The present model is served
@@ -39,16 +43,34 @@ impl ModelSwap {
     /// # Errors
     /// When the folder has no usable model. The present one then stays.
     pub(crate) async fn reload(&self) -> Result<(), Failure> {
-        self.load(Arc::clone(&self.host.swapping).lock_owned().await).await
+        self.reload_with(Arc::clone(&self.host.swapping).lock_owned().await).await
+    }
+
+    async fn reload_with(&self, alone: OwnedMutexGuard<()>) -> Result<(), Failure> {
+        let served = self.load(self.host.places.folder.clone(), alone).await?;
+        self.remember(&served).map_err(|error| only_until_a_restart(&error))
+    }
+
+    /// Serves the model in this folder from now on, as [`reload`](Self::reload) does.
+    ///
+    /// # Errors
+    /// When the folder has no usable model. The present one then stays.
+    pub(crate) async fn serve(&self, folder: PathBuf) -> Result<(), Failure> {
+        self.load(folder, Arc::clone(&self.host.swapping).lock_owned().await).await?;
+        Ok(())
     }
 
     /// The lock is held as long as the loading, which cannot be interrupted.
-    async fn load(&self, alone: OwnedMutexGuard<()>) -> Result<(), Failure> {
+    async fn load(
+        &self,
+        folder: PathBuf,
+        alone: OwnedMutexGuard<()>,
+    ) -> Result<Arc<ServedModel>, Failure> {
         let places = self.host.places.clone();
         let device = self.host.device;
         let loaded = spawn_blocking(move || {
             let loaded = ServedModel::load(ModelSource {
-                folder: &places.folder,
+                folder: &folder,
                 evaluation: &places.evaluation,
                 device,
                 name: &places.name,
@@ -71,22 +93,28 @@ impl ModelSwap {
         self.host.engine.install(Arc::clone(&served), model).await?;
         tracing::info!(digest = served.name.digest, "another model answers from now on");
         self.host.shelf.replace(Arc::clone(&served));
-        self.meters.swapped();
-        self.remember(&served).map_err(|error| only_until_a_restart(&error))
+        self.meters.swapped(&served);
+        Ok(served)
     }
 
     /// Serves the previous model again.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or the server follows the registry: other servers would go on with the
+    /// present one.
     pub(crate) async fn rollback(&self) -> Result<(), Failure> {
+        if self.host.follower.is_some() {
+            let message = "this server follows the registry (serve.follow): set the alias champion \
+                           there to the version before, and every server goes back to it";
+            return Err(Failure::new(Code::Conflict, message));
+        }
         let Ok(_alone) = self.host.swapping.try_lock() else { return Err(another_is_loaded()) };
         let Some(served) = self.host.shelf.swap_back() else {
             let message = "there is no model before the present one, since the server was started";
             return Err(Failure::new(Code::Conflict, message));
         };
         tracing::info!(digest = served.name.digest, "the model before answers again");
-        self.meters.swapped();
+        self.meters.swapped(&served);
         self.remember(&served).map_err(|error| only_until_a_restart(&error))
     }
 

@@ -3,8 +3,10 @@
 mod recent;
 mod recorder;
 pub(crate) mod retention;
+pub(crate) mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -14,8 +16,9 @@ use prediction_store::{
     Prediction, PredictionStore, StoreError,
 };
 use program::UsageError;
-use services::{ServeConfig, StoreImages};
+use services::{ServeConfig, StoreImages, StoreRule};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::error::{Code, Failure};
 use crate::records::recent::RecentImages;
@@ -33,7 +36,21 @@ pub(crate) struct Records {
     which: StoreImages,
     recent: RecentImages,
     written: Mutex<Option<Instant>>,
+    rule: StoreRule,
+    /// Whether the database answered last time.
+    is_up: AtomicBool,
 }
+
+/// Whether an answered prediction is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Stored,
+    /// The store cannot be used, and predictions do without it.
+    NotStored,
+}
+
+/// How long a prediction waits for a store that it can do without.
+const BEST_EFFORT: Duration = Duration::from_secs(1);
 
 /// How long a successful write counts for readiness, which anybody may request.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -67,7 +84,32 @@ impl Records {
             which: config.store_images,
             recent: RecentImages::default(),
             written: Mutex::default(),
+            rule: config.store,
+            is_up: AtomicBool::new(true),
         })
+    }
+
+    /// Looks whether the database can be used now, and remembers it.
+    pub(crate) async fn look(&self) -> bool {
+        let is_up = match self.are_ready().await {
+            Ok(()) => true,
+            Err(error) => {
+                if self.is_up.load(Ordering::Relaxed) {
+                    tracing::warn!("the database cannot be used: failed to {error}");
+                }
+                false
+            }
+        };
+        if is_up && !self.is_up.swap(is_up, Ordering::Relaxed) {
+            tracing::info!("the database can be used again");
+        }
+        self.is_up.store(is_up, Ordering::Relaxed);
+        is_up
+    }
+
+    /// Whether predictions are answered without the store.
+    pub(crate) fn is_best_effort(&self) -> bool {
+        self.rule == StoreRule::BestEffort
     }
 
     /// Whether a prediction could be stored now: the database answers, is in its place, and can be
@@ -86,11 +128,38 @@ impl Records {
         Ok(())
     }
 
-    /// Stores a prediction, and its image if all are kept. It is stored when this returns.
+    /// Stores a prediction, and its image if all are kept.
+    ///
+    /// With `serve.store: best_effort` a store that fails or is slow is not waited for, and until it
+    /// answers again nothing is stored.
     ///
     /// # Errors
-    /// When it cannot be stored.
+    /// When it cannot be stored and must be.
     pub(crate) async fn prediction(
+        &self,
+        prediction: Prediction,
+        image: &Bytes,
+    ) -> Result<Kept, Failure> {
+        if !self.is_best_effort() {
+            return self.store_prediction(prediction, image).await.map(|()| Kept::Stored);
+        }
+        if !self.is_up.load(Ordering::Relaxed) {
+            return Ok(Kept::NotStored);
+        }
+        let failure = match timeout(BEST_EFFORT, self.store_prediction(prediction, image)).await {
+            Ok(Ok(())) => return Ok(Kept::Stored),
+            Ok(Err(failure)) if failure.code() != Code::StoreUnavailable => return Err(failure),
+            Ok(Err(failure)) => failure.message().to_owned(),
+            Err(_) => "it did not answer in time".to_owned(),
+        };
+        if self.is_up.swap(false, Ordering::Relaxed) {
+            tracing::warn!("predictions are answered and not stored: {failure}");
+        }
+        Ok(Kept::NotStored)
+    }
+
+    /// Stores a prediction. It is on the disk when this returns.
+    async fn store_prediction(
         &self,
         mut prediction: Prediction,
         image: &Bytes,

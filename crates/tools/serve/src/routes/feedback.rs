@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use prediction_store::{ClassChange, NewFeedback};
+use prediction_store::{ClassChange, FeedbackSummary, NewFeedback};
 use serde::{Deserialize, Serialize};
 use services::{ServeConfig, StoreImages};
 use utoipa::ToSchema;
@@ -77,9 +77,9 @@ pub(crate) struct FeedbackSummaryAnswer {
 
 /// Corrections that no training has seen.
 #[derive(Debug, Serialize, ToSchema)]
-struct SinceTraining {
+pub(crate) struct SinceTraining {
     /// Those that the next training learns from.
-    corrections: u64,
+    pub(crate) corrections: u64,
     /// Those that none can learn from.
     without_image: u64,
     /// What the latter lack.
@@ -192,25 +192,42 @@ fn missing(corrector: &Corrector, is_image_kept: bool) -> Option<&'static str> {
 pub(crate) async fn summary(
     State(corrector): State<Corrector>,
 ) -> Result<Json<FeedbackSummaryAnswer>, Failure> {
-    let store = &corrector.records.store;
-    let trained = store.last_successful_training().await?.map(|training| training.started_at);
-    let summary = store.feedback_summary(trained).await?;
-    let threshold = corrector.settings.retrain_after;
-    let (mut corrections, mut without) = (summary.corrections_since, summary.without_image_since);
-    if missing(&corrector, true).is_some() {
-        (corrections, without) = (0, corrections + without);
-    }
+    let (summary, since_training) = corrector.summary().await?;
     Ok(Json(FeedbackSummaryAnswer {
         total: summary.total,
         wrong: summary.wrong,
-        since_training: SinceTraining {
+        since_training,
+        by_class: summary.by_class.into_iter().map(Change::from).collect(),
+    }))
+}
+
+impl Corrector {
+    /// Corrections that no training has seen.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    pub(crate) async fn since_training(&self) -> Result<SinceTraining, Failure> {
+        Ok(self.summary().await?.1)
+    }
+
+    async fn summary(&self) -> Result<(FeedbackSummary, SinceTraining), Failure> {
+        let store = &self.records.store;
+        let trained = store.last_successful_training().await?.map(|training| training.started_at);
+        let summary = store.feedback_summary(trained).await?;
+        let threshold = self.settings.retrain_after;
+        let (mut corrections, mut without) =
+            (summary.corrections_since, summary.without_image_since);
+        if missing(self, true).is_some() {
+            (corrections, without) = (0, corrections + without);
+        }
+        let since = SinceTraining {
             corrections,
             without_image: without,
-            missing: missing(&corrector, false).filter(|_| without > 0),
+            missing: missing(self, false).filter(|_| without > 0),
             threshold,
             due: corrections > threshold,
             trained_at: trained.map(|time| time.to_string()),
-        },
-        by_class: summary.by_class.into_iter().map(Change::from).collect(),
-    }))
+        };
+        Ok((summary, since))
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod dashboard;
+pub(crate) mod drift;
 pub(crate) mod feedback;
 pub(crate) mod health;
 mod image_answer;

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use classifier::description::ModelDescription;
 use serde::Serialize;
-use services::{ForeignImages, ServeConfig, StoreImages};
+use services::{ForeignImages, ServeConfig, StoreImages, TrainingPlace};
 use utoipa::ToSchema;
 
 use crate::answer::ModelName;
@@ -42,6 +42,10 @@ pub(crate) struct ModelAnswer {
     /// `never`, `feedback` or `all`
     store_images: &'static str,
     retention_days: u32,
+    /// Whether it is the registry's champion, whichever that is (`serve.follow`).
+    follows_registry: bool,
+    /// Where a training runs: `off`, `here` or `job`
+    training: &'static str,
     notice: &'static str,
 }
 
@@ -82,7 +86,8 @@ pub(crate) async fn model(
 
 /// Load the model folder again
 ///
-/// From now on serves the model that `select` or `dvc pull` wrote; no request is lost.
+/// From now on serves the model that `select` or `dvc pull` wrote; no request is lost. A server that
+/// follows the registry looks there instead.
 #[utoipa::path(post, path = "/v1/model/reload", tag = "model",
     responses((status = 200, body = ModelAnswer), (status = 409, body = ErrorAnswer)),
     security((), ("key" = [])))]
@@ -140,6 +145,12 @@ pub(crate) fn describe(host: &ModelHost, settings: &ServeConfig) -> ModelAnswer 
             StoreImages::All => "all",
         },
         retention_days: settings.retention_days,
+        follows_registry: settings.follow.is_some(),
+        training: match settings.training {
+            TrainingPlace::Off => "off",
+            TrainingPlace::Here => "here",
+            TrainingPlace::Job => "job",
+        },
         notice: ModelDescription::NOTICE,
     }
 }

@@ -5,20 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event as SentEvent, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, future, stream};
-use serde::Serialize;
+use jiff::Timestamp;
+use prediction_store::{NewTraining, TrainingOutcome};
+use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::BroadcastStream;
 use utoipa::ToSchema;
 
-use crate::error::{ErrorAnswer, Failure};
+use crate::error::{Code, ErrorAnswer, Failure};
 use crate::guard::keys::Caller;
 use crate::lifecycle::Lifecycle;
 use crate::training::progress::{Event, Progress};
 use crate::training::retraining::Retraining;
 use crate::training::{Training, start};
+
+/// The longest reason of a training of another machine, in characters.
+const LONGEST_REASON: usize = 2000;
 
 /// How often a connection without news sends a sign of life.
 const STILL_HERE: Duration = Duration::from_secs(15);
@@ -27,8 +33,41 @@ const STILL_HERE: Duration = Duration::from_secs(15);
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Started {
     id: String,
-    /// `running`
+    /// `running`, or `handed_over` to another machine
     state: &'static str,
+}
+
+/// A training that ran on another machine.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrainedElsewhere {
+    /// When it began, RFC 3339: it learnt from the corrections before.
+    #[schema(format = DateTime)]
+    started_at: String,
+    outcome: ElsewhereOutcome,
+    /// Why it ended so, at most 2000 characters.
+    #[schema(max_length = 2000)]
+    reason: String,
+    /// SHA-256 of the weights that it made; required unless it failed.
+    model_after: Option<String>,
+}
+
+/// How a training on another machine ended.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ElsewhereOutcome {
+    /// Its model is the champion.
+    Promoted,
+    /// It made a model, which is not the champion.
+    Kept,
+    /// It made no model.
+    Failed,
+}
+
+/// A training that was recorded.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Recorded {
+    id: String,
 }
 
 /// What is sent as it happens.
@@ -51,8 +90,62 @@ pub(crate) async fn start(
     State(retraining): State<Retraining>,
     Extension(caller): Extension<Caller>,
 ) -> Result<(StatusCode, Json<Started>), Failure> {
-    let id = start::start(&retraining, &caller).await?;
-    Ok((StatusCode::ACCEPTED, Json(Started { id: id.to_string(), state: "running" })))
+    let (id, state) = match start::start(&retraining, &caller).await? {
+        start::Started::Here(id) => (id, "running"),
+        start::Started::Elsewhere(id) => (id, "handed_over"),
+    };
+    Ok((StatusCode::ACCEPTED, Json(Started { id: id.to_string(), state })))
+}
+
+/// Record a training of another machine
+///
+/// For schedulers that train by themselves: corrections before its start no longer count as waiting.
+#[utoipa::path(post, path = "/v1/trainings", tag = "training", request_body = TrainedElsewhere,
+    responses((status = 201, body = Recorded), (status = "4XX", body = ErrorAnswer),
+        (status = 503, body = ErrorAnswer)),
+    security((), ("key" = [])))]
+pub(crate) async fn record(
+    State(retraining): State<Retraining>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Json<TrainedElsewhere>, JsonRejection>,
+) -> Result<(StatusCode, Json<Recorded>), Failure> {
+    let bad = |message: String| Failure::new(Code::BadRequest, message);
+    let Json(trained) = body.map_err(|error| bad(error.body_text()))?;
+    let now = Timestamp::now();
+    let started_at: Timestamp = trained
+        .started_at
+        .parse()
+        .map_err(|error| bad(format!("started_at is not a time as RFC 3339 writes it: {error}")))?;
+    if started_at > now {
+        return Err(bad("started_at is in the future".to_owned()));
+    }
+    if trained.reason.chars().count() > LONGEST_REASON {
+        return Err(bad(format!("the reason is longer than {LONGEST_REASON} characters")));
+    }
+    let new = NewTraining {
+        started_at,
+        key_name: Some(caller.name),
+        model_before: retraining.swap.host.shelf.current().description.digests.weights,
+    };
+    let outcome = outcome(trained)?;
+    let id = retraining.records.store.record_training(&new, now, &outcome).await?;
+    Ok((StatusCode::CREATED, Json(Recorded { id: id.to_string() })))
+}
+
+fn outcome(trained: TrainedElsewhere) -> Result<TrainingOutcome, Failure> {
+    let TrainedElsewhere { outcome, reason, model_after, .. } = trained;
+    let digest = || {
+        let digest = model_after.as_deref().and_then(|text| text.parse().ok());
+        digest.ok_or_else(|| {
+            let message = "model_after is not the SHA-256 of weights, 64 hexadecimal digits";
+            Failure::new(Code::BadRequest, message)
+        })
+    };
+    Ok(match outcome {
+        ElsewhereOutcome::Promoted => TrainingOutcome::Promoted { model_after: digest()?, reason },
+        ElsewhereOutcome::Kept => TrainingOutcome::Kept { model_after: digest()?, reason },
+        ElsewhereOutcome::Failed => TrainingOutcome::Failed { reason },
+    })
 }
 
 /// How far the training is

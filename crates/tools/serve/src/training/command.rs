@@ -20,13 +20,14 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     dvc: PathBuf,
-    stage: PathBuf,
+    register: Register,
     /// Stages of the pipeline, in the order of `dvc.yaml`.
     pub(crate) stages: Vec<String>,
 }
 
 impl Tools {
-    /// Searches the working folder and those above it: a profile runs the project's programs.
+    /// In a source tree and the studies in it, its own programs; elsewhere `register` beside this
+    /// program, and DVC on PATH.
     ///
     /// # Errors
     /// When there is no pipeline here, or a program is missing.
@@ -39,9 +40,17 @@ impl Tools {
         let above = |name: &str| {
             here.ancestors().map(|folder| folder.join(name)).find(|path| path.exists())
         };
-        let stage = above("scripts/stage").context("scripts/stage is not there")?;
-        let dvc = above(".venv/bin/dvc").context("DVC is not there; run make setup")?;
-        Ok(Self { dvc, stage, stages: stages(&pipeline)? })
+        let stages = stages(&pipeline)?;
+        if let Some(stage) = above("scripts/stage") {
+            let dvc = above(".venv/bin/dvc").context("find DVC; run make setup")?;
+            return Ok(Self { dvc, register: Register::Stage(stage), stages });
+        }
+        let beside = std::env::current_exe().context("find this program")?;
+        let register = beside.with_file_name("register");
+        if !register.exists() {
+            bail!("find {}, which belongs beside this program", register.display());
+        }
+        Ok(Self { dvc: dvc_of_study(&beside)?, register: Register::Installed(register), stages })
     }
 
     /// `dvc repro`.
@@ -51,12 +60,40 @@ impl Tools {
         command
     }
 
-    /// `scripts/stage register …`
+    /// `register …`
     pub(crate) fn register(&self, flag: &str, folder: &Path) -> Command {
-        let mut command = Command::new(&self.stage);
-        command.arg("register").arg(flag).arg(folder);
+        let mut command = match &self.register {
+            Register::Stage(stage) => {
+                let mut command = Command::new(stage);
+                command.arg("register");
+                command
+            }
+            Register::Installed(register) => Command::new(register),
+        };
+        command.arg(flag).arg(folder);
         command
     }
+}
+
+/// How `register` is started.
+#[derive(Debug, Clone)]
+enum Register {
+    /// By `scripts/stage` of a source tree.
+    Stage(PathBuf),
+    /// As a program.
+    Installed(PathBuf),
+}
+
+/// DVC for a study outside a source tree: the first on PATH, or that of the Python environment that
+/// this program is installed in.
+fn dvc_of_study(program: &Path) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("dvc"));
+    let of_environment = program.ancestors().map(|folder| folder.join("bin/dvc"));
+    on_path
+        .chain(of_environment)
+        .find(|dvc| dvc.is_file())
+        .context("find DVC on PATH; pip install dvc")
 }
 
 /// The names of the stages of a `dvc.yaml`, in order.

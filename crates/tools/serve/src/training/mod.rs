@@ -15,6 +15,7 @@
 
 pub(crate) mod command;
 mod corrections;
+mod job;
 mod lock;
 pub(crate) mod progress;
 pub(crate) mod refused;
@@ -27,6 +28,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use services::{ServeConfig, TrainingJob, TrainingPlace};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
@@ -51,19 +53,30 @@ pub(crate) struct Training {
     pub(crate) folder: PathBuf,
     /// The folder in which `ingest` finds corrected images, if it is configured.
     pub(crate) corrections: Option<PathBuf>,
+    /// Where a training that a request starts runs.
+    place: TrainingPlace,
+    /// The way to start it elsewhere.
+    job: Option<TrainingJob>,
 }
 
 impl Training {
-    pub(crate) fn new(folder: &Path, corrections: Option<&Path>, mask: Mode) -> Self {
+    pub(crate) fn new(settings: &ServeConfig, corrections: Option<&Path>, mask: Mode) -> Self {
         Self {
             progress: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
             task: Mutex::default(),
             groups: Groups::default(),
             mask,
-            folder: folder.to_owned(),
+            folder: settings.folder.clone(),
             corrections: corrections.map(Path::to_owned),
+            place: settings.training,
+            job: settings.training_job.clone(),
         }
+    }
+
+    /// Whether trainings run on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.place == TrainingPlace::Here
     }
 
     /// The folder of the kept model, which a new one is compared with.

@@ -32,7 +32,9 @@ pub(super) async fn run(retraining: Retraining, tools: Tools, lock: TrainingLock
     drop(lock);
     let (state, promoted, reason) = match outcome {
         TrainingOutcome::Promoted { reason, .. } => (State::Succeeded, true, reason),
-        TrainingOutcome::Kept { reason, .. } => (State::Succeeded, false, reason),
+        TrainingOutcome::Kept { reason, .. } | TrainingOutcome::HandedOver { reason } => {
+            (State::Succeeded, false, reason)
+        }
         TrainingOutcome::Failed { reason } => (State::Failed, false, reason),
     };
     tracing::info!(promoted, reason, "the training ended");

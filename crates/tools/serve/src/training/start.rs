@@ -4,22 +4,94 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
-use prediction_store::{NewTraining, TrainingId};
+use prediction_store::{NewTraining, TrainingId, TrainingOutcome};
+use services::{TrainingJob, TrainingPlace};
 
 use crate::error::{Code, Failure};
 use crate::guard::keys::Caller;
 use crate::training::command::Tools;
+use crate::training::job::{self, JobRequest};
 use crate::training::lock::TrainingLock;
-use crate::training::progress::Progress;
+use crate::training::progress::{Outcome, Progress, State};
 use crate::training::retraining::Retraining;
 use crate::training::run;
 
-/// Starts a training, which continues after this returns.
+/// Starts a training where the configuration says. One on this machine continues after this
+/// returns.
 ///
 /// # Errors
-/// When there is no pipeline here or its model is not the served one, a training is already
-/// running, or the store cannot be reached.
-pub(crate) async fn start(retraining: &Retraining, caller: &Caller) -> Result<TrainingId, Failure> {
+/// When trainings are off, there is no pipeline here or its model is not the served one, the job
+/// cannot be started, a training is already running, or the store cannot be reached.
+pub(crate) async fn start(retraining: &Retraining, caller: &Caller) -> Result<Started, Failure> {
+    match (retraining.training.place, &retraining.training.job) {
+        (TrainingPlace::Here, _) => start_here(retraining, caller).await.map(Started::Here),
+        (TrainingPlace::Job, Some(job)) => {
+            hand_over(retraining, job, caller).await.map(Started::Elsewhere)
+        }
+        (TrainingPlace::Off, _) | (TrainingPlace::Job, None) => {
+            let message = "this server starts no trainings (serve.training is off)";
+            Err(Failure::new(Code::Conflict, message))
+        }
+    }
+}
+
+/// A training that was started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Started {
+    /// It runs on this machine.
+    Here(TrainingId),
+    /// It was handed over.
+    Elsewhere(TrainingId),
+}
+
+/// Starts the job, and records what the other machine answered.
+async fn hand_over(
+    retraining: &Retraining,
+    job: &TrainingJob,
+    caller: &Caller,
+) -> Result<TrainingId, Failure> {
+    let Retraining { training, swap, records } = retraining;
+    let started_at = Timestamp::now();
+    let served = swap.host.shelf.current();
+    let new = NewTraining {
+        started_at,
+        key_name: Some(caller.name.clone()),
+        model_before: served.description.digests.weights,
+    };
+    // Over all servers of the database, one is handed over at a time.
+    let id = records.store.start_training(&new).await?;
+    let request = JobRequest {
+        training: id.to_string(),
+        model: swap.host.places.name.clone(),
+        model_before: served.name.digest.clone(),
+        requested_by: caller.name.clone(),
+    };
+    training.change(|progress| {
+        *progress = Progress::started(id.to_string(), started_at, Vec::new());
+    });
+    let outcome = match job::start(job, request).await {
+        Ok(answer) => TrainingOutcome::HandedOver { reason: format!("handed over: {answer}") },
+        Err(error) => TrainingOutcome::Failed { reason: format!("it failed to {error:#}") },
+    };
+    let finished_at = Timestamp::now();
+    records.store.finish_training(id, finished_at, &outcome).await?;
+    let (state, reason) = match &outcome {
+        TrainingOutcome::Failed { reason } => (State::Failed, reason.clone()),
+        TrainingOutcome::HandedOver { reason }
+        | TrainingOutcome::Promoted { reason, .. }
+        | TrainingOutcome::Kept { reason, .. } => (State::Succeeded, reason.clone()),
+    };
+    let ended = Outcome { promoted: false, reason: reason.clone() };
+    training.change(|progress| progress.finished(finished_at, state, ended));
+    if state == State::Failed {
+        tracing::error!("the training was not handed over: {reason}");
+        return Err(Failure::new(Code::Conflict, format!("nothing is trained: {reason}")));
+    }
+    tracing::info!(reason, "the training was handed over");
+    Ok(id)
+}
+
+async fn start_here(retraining: &Retraining, caller: &Caller) -> Result<TrainingId, Failure> {
     let tools = Tools::find().map_err(|error| {
         let message = format!("nothing can be trained here: {error:#}");
         Failure::new(Code::Conflict, message)

@@ -7,6 +7,7 @@ mod guards;
 mod life;
 mod limits;
 mod offline;
+mod operate;
 mod predictions;
 mod project;
 mod review;

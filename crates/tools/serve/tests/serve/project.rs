@@ -13,6 +13,7 @@ use classifier::calibration::{
     BeforeAndAfter, Calibration, CalibrationImages, ForeignChecks, PositiveClasses,
 };
 use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
+use classifier::drift::DriftReference;
 use classifier::foreign::{FeatureReference, HistogramReference};
 use classifier::initialise::random_base;
 use classifier::model::{self, BatchSize, Input, Model};
@@ -127,6 +128,7 @@ impl Project {
                 held_out: 1,
                 features: Digest::of(b""),
             },
+            drift: Some(reference()),
             seal: None,
         };
         calibration.write(&folder, &features).unwrap();
@@ -216,6 +218,17 @@ impl Project {
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("serve.log")).unwrap_or_default()
     }
+}
+
+/// Images of every distance, confidence and class alike.
+fn reference() -> DriftReference {
+    let places = || (0..300).map(|number| f64::from(number) / 300.0);
+    DriftReference::new(
+        places().map(|place| 1.0 + place).collect(),
+        places().map(|place| place / 10.0).collect(),
+        places().map(|place| 0.5 + place / 2.0).collect(),
+        [("bright".to_owned(), 150), ("dark".to_owned(), 150)].into(),
+    )
 }
 
 fn planes(model: &Model, picture: &imaging::Picture) -> Vec<f32> {

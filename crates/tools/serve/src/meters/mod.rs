@@ -1,6 +1,7 @@
 //! The metrics of `/metrics`: counts and times, in the format of Prometheus.
 
-use std::sync::atomic::AtomicI64;
+pub(crate) mod operation;
+
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -11,15 +12,18 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use services::ServeConfig;
+
 use crate::answer::Checks;
+use crate::meters::operation::{Counted, Level, Operation};
 use crate::model::engine::EngineOutput;
+use crate::model::served::ServedModel;
 
 /// Upper ends of the buckets, in seconds: from a health check to the longest deadline.
 const SECONDS: [f64; 14] =
@@ -60,11 +64,13 @@ pub(crate) struct Meters {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     request_time: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    in_flight: Gauge<i64, AtomicI64>,
+    in_flight: Level,
     predictions: Family<PredictionLabels, Counter>,
     step_time: Family<StepLabels, Histogram, fn() -> Histogram>,
     batch: Histogram,
     model_swaps: Counter,
+    /// The server's state.
+    pub(crate) operation: Operation,
 }
 
 fn seconds() -> Histogram {
@@ -72,11 +78,12 @@ fn seconds() -> Histogram {
 }
 
 impl Meters {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(settings: &ServeConfig) -> Self {
         let mut registry = Registry::with_prefix("hounsfield");
+        let operation = Operation::register(&mut registry, settings);
         let requests = Family::default();
         let request_time = Family::new_with_constructor(seconds as fn() -> Histogram);
-        let in_flight = Gauge::default();
+        let in_flight = Level::default();
         let predictions = Family::default();
         let step_time = Family::new_with_constructor(seconds as fn() -> Histogram);
         let batch = Histogram::new(IMAGES);
@@ -111,6 +118,7 @@ impl Meters {
             step_time,
             batch,
             model_swaps,
+            operation,
         }
     }
 
@@ -142,8 +150,10 @@ impl Meters {
         self.batch.observe(seen.batch as f64);
     }
 
-    pub(crate) fn swapped(&self) {
+    /// Records that this model answers from now on, in place of another.
+    pub(crate) fn swapped(&self, served: &ServedModel) {
         self.model_swaps.inc();
+        self.operation.serves(served);
     }
 }
 
@@ -168,7 +178,7 @@ pub(crate) async fn layer(
     let began = Instant::now();
     let route = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let method = known_method(request.method());
-    let in_flight = InFlight::enter(&meters);
+    let in_flight = Counted::enter(&meters.in_flight);
     let response = next.run(request).await;
     drop(in_flight);
     let (status, time) = (response.status().as_u16(), began.elapsed());
@@ -184,20 +194,4 @@ pub(crate) async fn layer(
         tracing::info!(request_id = id, method, route, status, milliseconds, "request");
     }
     response
-}
-
-/// Counts down when the request ends, or its client disconnects.
-struct InFlight<'a>(&'a Gauge<i64, AtomicI64>);
-
-impl<'a> InFlight<'a> {
-    fn enter(meters: &'a Meters) -> Self {
-        meters.in_flight.inc();
-        Self(&meters.in_flight)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
