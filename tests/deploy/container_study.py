@@ -1,0 +1,41 @@
+"""A small model that the real stages make, for containers to serve."""
+
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
+
+
+@cache
+def programs():
+    """The folder with the programs, built again if their sources changed."""
+    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
+        return Path(folder).resolve()
+    subprocess.run([PROJECT / "scripts/stage", "--build"], check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "serve"], cwd=PROJECT, check=True)
+    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+
+
+def make_study(folder):
+    """Runs the pipeline on a small sample; the folder holds the model and its test images afterwards."""
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    params["ingest"]["sample"]["images"] = 120
+    params["prepare_base"]["image_size"] = 32
+    params["train"]["solve"] |= {"folds": 2, "cuts": [["block4_pool"]]}
+    params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0, "probes": False, "explanations": 0}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    (folder / "config.yaml").write_bytes((PROJECT / "config.yaml").read_bytes())
+    for stage in STAGES:
+        done = subprocess.run([programs() / stage], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
+    return folder
+
+
+def scan_of(study):
+    """A scan that the model was not trained on."""
+    return min((study / "artifacts/data_ingestion/test/normal").iterdir()).read_bytes()
