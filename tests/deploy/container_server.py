@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import threading
 import time
 import urllib.error
@@ -11,15 +10,10 @@ import urllib.request
 import yaml
 
 from container_engine import described, docker
+from mlflow_server import free_port
 
 STARTED_IN_SECONDS = 60
 LOCKED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def make_key(image, role="admin"):

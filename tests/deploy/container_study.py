@@ -8,7 +8,6 @@ from pathlib import Path
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-# Scores are not needed to serve a model.
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate"]
 
 
@@ -23,17 +22,27 @@ def programs():
 
 
 def make_study(folder):
-    """Runs the pipeline on a small sample; the folder holds the model and its test images afterwards."""
+    """Runs the pipeline on a small sample; the folder holds the model and its test images afterwards. To serve a
+    model, nothing needs its scores."""
     params = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
     params["ingest"]["sample"]["images"] = 120
     params["prepare_base"]["image_size"] = 32
     params["train"]["solve"] |= {"folds": 2, "cuts": [["block4_pool"]]}
+    params["evaluate"] |= {"bootstrap_resamples": 100, "control_refits": 0, "probes": False, "explanations": 0}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     (folder / "config.yaml").write_bytes((PROJECT / "config.yaml").read_bytes())
     for stage in STAGES:
-        done = subprocess.run([programs() / stage], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
+        run(folder, stage)
     return folder
+
+
+def run(folder, program, *arguments, code=0, **variables):
+    """Runs a program in the folder of a study."""
+    done = subprocess.run(
+        [programs() / program, *arguments],
+        cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, f"{program} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
 
 
 def scan_of(study):

@@ -5,6 +5,7 @@ Where the image `postgres` cannot be pulled, Debian's PostgreSQL stands in. Prom
 are not started: their part of compose.yaml is only checked.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,8 +17,9 @@ import pytest
 import yaml
 
 from container_engine import PROJECT, build, docker, engine, missing, output_of
-from container_server import ask, free_port
-from container_study import make_study, scan_of
+from container_server import ask
+from container_study import make_study, run, scan_of
+from mlflow_server import free_port
 
 COMPOSE = PROJECT / "deploy/compose"
 PATIENCE_SECONDS = 60
@@ -143,8 +145,9 @@ def test_one_command_starts_it_and_makes_the_first_key(environment, tmp_path):
     try:
         printed = ran([folder / "up", "server", "mlflow"], environment)
         key = re.search(r"first key.*: (hk_\w+)", printed)[1]
-        uses(folder, environment, f"http://127.0.0.1:{serve_port}", key, scan_of(study))
-        finds_mlflow(folder, environment, f"http://127.0.0.1:{mlflow_port}")
+        url = f"http://127.0.0.1:{serve_port}"
+        uses(folder, environment, url, key, scan_of(study))
+        follows_the_registry(folder, environment, url, key, study, f"http://127.0.0.1:{mlflow_port}")
     finally:
         ran([folder / "down", "--volumes"], environment)
 
@@ -177,10 +180,20 @@ def uses(folder, environment, url, key, scan):
     assert ask(url, key, f"/v1/predictions/{prediction}")[0] == 200
 
 
-def finds_mlflow(folder, environment, url):
-    """MLflow refuses names that it does not know, so the server's own name for it has to be among them."""
-    eventually(lambda: ask(url, "", "/api/2.0/mlflow/experiments/search?max_results=1")[0] == 200)
-    server = ran([folder / "compose", "ps", "-q", "server"], environment).strip()
-    request = "GET /api/2.0/mlflow/experiments/search?max_results=1 HTTP/1.0\\r\\nHost: mlflow:5000\\r\\n\\r\\n"
-    line = f"exec 3<>/dev/tcp/mlflow/5000; printf '{request}' >&3; head -1 <&3"
-    assert " 200 " in docker("exec", server, "bash", "-c", line)
+def follows_the_registry(folder, environment, url, key, study, mlflow):
+    """A version on MLflow becomes the champion, and is what a server with serve.follow answers with."""
+    eventually(lambda: ask(mlflow, "", "/api/2.0/mlflow/experiments/search?max_results=1")[0] == 200)
+    run(study, "evaluate")
+    # So small a model does not pass the gate.
+    run(study, "register", code=3, MLFLOW_TRACKING_URI=mlflow)
+    alias = json.dumps({"name": "tumour-classifier", "alias": "champion", "version": "1"}).encode()
+    assert ask(mlflow, "", "/api/2.0/mlflow/registered-models/alias", alias, "application/json")[0] == 200
+    assert ask(url, key, "/v1/model")[1]["model"]["version"] is None
+    config = folder / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    # In place: the container sees the file that was there when it was made.
+    config.write_text(text.replace("  # follow:", "  follow:"), encoding="utf-8")
+    shutil.rmtree(study / "model")
+    ran([folder / "compose", "restart", "server"], environment)
+    ran([folder / "up", "server"], environment)
+    assert ask(url, key, "/v1/model")[1]["model"]["version"] == "1"
