@@ -116,6 +116,8 @@ def test_a_locked_container_predicts_within_seconds_and_stops_cleanly(server, st
     status, answer = server.ask("/v1/predict", scan_of(study))
     assert status == 200, answer
     prediction = answer["predictions"][0]["prediction"]["id"]
+    docker("exec", server.container, "serve", "--health", "--address", "0.0.0.0:8080")
+    docker("exec", server.container, "serve", "--health", "--address", "127.0.0.1:9", code=1)
     container = described(server.container)
     assert container["HostConfig"]["ReadonlyRootfs"]
     assert docker("exec", server.container, "sh", "-c", "id -u; grep CapEff /proc/1/status").split() == [
