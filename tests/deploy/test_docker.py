@@ -2,7 +2,8 @@
 
 Run with: .venv-reference/bin/python -m pytest tests/deploy/test_docker.py
 HOUNSFIELD_PROGRAMS is a folder of programs built already, `scripts/setup wheel` brings what packs them.
-HOUNSFIELD_KILLS=20 kills the server that often.
+HOUNSFIELD_KILLS=20 kills the server that often. HOUNSFIELD_IDLE=1 says that nothing else runs on this machine: then
+the clock is judged too, and not only the processor.
 """
 
 import json
@@ -23,6 +24,7 @@ from container_study import make_study, scan_of
 
 CEILING_BYTES = 260_000_000
 CEILING_SECONDS = 3
+IDLE = bool(os.environ.get("HOUNSFIELD_IDLE"))
 KILLS = int(os.environ.get("HOUNSFIELD_KILLS", "3"))
 
 
@@ -112,7 +114,7 @@ def test_without_a_key_it_refuses_and_says_how_to_make_one(image):
 
 
 def test_a_locked_container_predicts_within_seconds_and_stops_cleanly(server, study):
-    starts = [server.start()]
+    starts, used = [server.start()], server.processor_seconds()
     status, answer = server.ask("/v1/predict", scan_of(study))
     assert status == 200, answer
     prediction = answer["predictions"][0]["prediction"]["id"]
@@ -127,13 +129,13 @@ def test_a_locked_container_predicts_within_seconds_and_stops_cleanly(server, st
     memory = docker("stats", "--no-stream", "--format", "{{.MemUsage}}", server.container)
     docker("stop", server.container)
     assert server.state()["ExitCode"] == 0
-    # Another start takes as long; the quickest says what the image needs on a machine with other work.
     for _ in range(2):
         starts.append(server.start())
         assert server.ask(f"/v1/predictions/{prediction}")[0] == 200, "it is kept in the volume"
         docker("stop", server.container)
-    print(f"ready after {', '.join(f'{seconds:.2f}' for seconds in starts)} s; memory {memory}")
-    assert min(starts) <= CEILING_SECONDS
+    print(f"ready after {', '.join(f'{s:.2f}' for s in starts)} s, {used:.2f} s of processors; memory {memory}")
+    assert used <= CEILING_SECONDS
+    assert not IDLE or max(starts) <= CEILING_SECONDS
 
 
 def test_a_server_that_is_killed_under_load_loses_nothing(server, study):
@@ -158,4 +160,4 @@ def test_a_server_that_is_killed_under_load_loses_nothing(server, study):
     )
     assert (lost, uncorrected) == ([], [])
     assert load.corrections
-    assert statistics.median(seconds) <= CEILING_SECONDS
+    assert not IDLE or max(seconds) <= CEILING_SECONDS
