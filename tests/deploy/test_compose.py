@@ -56,7 +56,7 @@ def postgres_image():
     if any(output_of(program, *command, named) is not None for command in [("image", "inspect"), ("pull",)]):
         return named
     with_buildkit = os.environ | {"DOCKER_BUILDKIT": "1"}
-    docker("build", "--tag", "hounsfield-tests-postgres", Path(__file__).parent / "postgres", env=with_buildkit)
+    docker("build", "--tag", "hounsfield-tests-postgres", Path(__file__).parent / "debian_postgres", env=with_buildkit)
     return "hounsfield-tests-postgres"
 
 
