@@ -48,6 +48,14 @@ def run(folder, program, *arguments, code=0, **variables):
     assert done.returncode == code, f"{program} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
 
 
+@cache
+def study_below(folder):
+    """One study for all tests of a session, below its temporary folder. No test changes it."""
+    study = folder / "container-study"
+    study.mkdir()
+    return make_study(study)
+
+
 def scan_of(study):
     """A scan that the model was not trained on."""
     return min((study / "artifacts/data_ingestion/test/normal").iterdir()).read_bytes()

@@ -17,7 +17,7 @@ import yaml
 
 from container_engine import PROJECT, build, docker, engine, missing, output_of
 from container_server import ask
-from container_study import make_study, run, scan_of
+from container_study import run, scan_of, study_below
 from mlflow_server import free_port
 
 COMPOSE = PROJECT / "deploy/compose"
@@ -125,10 +125,8 @@ def test_without_a_model_up_says_what_to_do(environment, tmp_path):
     assert sorted(file.name for file in tmp_path.rglob("secrets/*")) == []
 
 
-def test_one_command_starts_it_and_makes_the_first_key(environment, tmp_path):
-    study = tmp_path / "study"
-    study.mkdir()
-    make_study(study)
+def test_one_command_starts_it_and_makes_the_first_key(environment, tmp_path, tmp_path_factory):
+    study = shutil.copytree(study_below(tmp_path_factory.getbasetemp()), tmp_path / "study")
     serve_port, mlflow_port = free_port(), free_port()
     folder = copied(
         tmp_path,

@@ -20,7 +20,7 @@ import pytest
 
 from container_engine import PROJECT, SENTINEL, build, described, docker
 from container_server import LOCKED, Load, Server
-from container_study import make_study, scan_of
+from container_study import scan_of, study_below
 
 CEILING_BYTES = 260_000_000
 CEILING_SECONDS = 3
@@ -44,7 +44,7 @@ def archive(image, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return make_study(tmp_path_factory.mktemp("study"))
+    return study_below(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
