@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import container_study
+
 PROJECT = Path(__file__).resolve().parents[2]
 BASE = "debian:bookworm-slim"
 # What pip gets as a secret of the build. No layer may hold it.
@@ -73,37 +75,51 @@ def docker(*arguments, code=0, **options):
     return done.stdout.strip()
 
 
-def environment(folder):
-    """For the scripts of deploy/: this engine, and a registry's settings that must stay secret."""
-    program, reason = engine()
-    if program is None:
-        missing(reason)
-    settings = folder / "pip.conf"
-    settings.write_text(f"# {SENTINEL}\n", encoding="utf-8")
-    return os.environ | {"DOCKER": program, "PIP_CONFIG_FILE": str(settings)}
+def pack(folder):
+    """The server's programs as the tarball of a release has them. The same programs give the same file, which the
+    engine then knows already. HOUNSFIELD_RELEASE names a tarball or a wheel to take instead."""
+    if named := os.environ.get("HOUNSFIELD_RELEASE"):
+        shutil.copy(named, folder)
+        return
+    programs = folder / "hounsfield-of-the-tests/bin"
+    programs.mkdir(parents=True)
+    for name in ["serve", "predict"]:
+        shutil.copy(container_study.programs() / name, programs)
+    same = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--use-compress-program=gzip -1n"]
+    archive = folder / "hounsfield-of-the-tests.tar.gz"
+    subprocess.run(
+        ["tar", "--create", "--file", archive, *same, "--directory", folder, programs.parent.name], check=True
+    )
+    shutil.rmtree(programs.parent)
 
 
-@cache
-def tarball():
-    """The programs as a release has them: what tests/wheel packed from these programs, or packed now."""
-    programs = Path(os.environ.get("HOUNSFIELD_PROGRAMS", PROJECT / "target/release"))
-    built = max(file.stat().st_mtime for file in programs.iterdir() if file.is_file())
-    packed = [file for file in PROJECT.glob("dist/hounsfield-*.tar.gz") if file.stat().st_mtime > built]
-    if packed:
-        return max(packed, key=lambda file: file.stat().st_mtime).relative_to(PROJECT)
-    done = subprocess.run([PROJECT / "scripts/wheel", "tarball"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split(":")[0]
+def context(folder):
+    """What a build needs of the source tree, beside a release: dist/ itself may be changing under other tests."""
+    for pattern in ["Cargo.toml", "LICENSE-*", "requirements*.txt", "deploy/docker/*"]:
+        for file in PROJECT.glob(pattern):
+            copy = folder / file.relative_to(PROJECT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+    (folder / "dist").mkdir(parents=True)
+    return folder
 
 
 def build(target, folder):
     """Builds a target of the Dockerfile with deploy/docker/build; the image's name."""
+    program, reason = engine()
+    if program is None:
+        missing(reason)
     image = f"hounsfield-tests-{target}"
-    given = environment(folder)
-    release = [] if target == "mlflow" else ["--build-arg", f"RELEASE={tarball()}"]
+    source = context(folder / f"context-{target}")
+    if target != "mlflow":
+        pack(source / "dist")
+    # A registry's settings, which must stay secret.
+    settings = source / "pip.conf"
+    settings.write_text(f"# {SENTINEL}\n", encoding="utf-8")
     done = subprocess.run(
-        [PROJECT / "deploy/docker/build", target, *release],
-        env=given | {"IMAGE": image}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        [source / "deploy/docker/build", target],
+        env=os.environ | {"DOCKER": program, "IMAGE": image, "PIP_CONFIG_FILE": str(settings)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return image

@@ -1,7 +1,7 @@
 """The images of deploy/docker: small, quick, locked, and the server in them loses nothing when it is killed.
 
 Run with: .venv-reference/bin/python -m pytest tests/deploy/test_docker.py
-HOUNSFIELD_PROGRAMS is a folder of programs built already, `scripts/setup wheel` brings what packs them.
+HOUNSFIELD_PROGRAMS is a folder of programs built already, or HOUNSFIELD_RELEASE a tarball or a wheel with them.
 HOUNSFIELD_KILLS=20 kills the server that often. HOUNSFIELD_IDLE=1 says that nothing else runs on this machine: then
 the clock is judged too, and not only the processor.
 """
