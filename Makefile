@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve test test-fast fuzz bench bench-gpu bench-heads bench-serve lint docs lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve image up down test test-fast fuzz bench bench-gpu bench-heads bench-serve lint docs lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -72,6 +72,15 @@ register: setup ## the model on the MLflow server, champion if it beats the pres
 
 serve: setup ## predictions and a page on http://127.0.0.1:8080, until Ctrl-C; PROFILE=…
 	@cd $(root) && $(CURDIR)/scripts/stage serve
+
+image: tarball ## the image of the prediction server, in Docker
+	@deploy/docker/build serve
+
+up: ## the server with its database, MLflow and monitoring, in containers
+	@deploy/compose/up
+
+down: ## stops them; what they stored stays
+	@deploy/compose/down
 
 test: setup ## every test, with what they need; ONLY=rust, python or browser for those alone
 	@scripts/setup reference
