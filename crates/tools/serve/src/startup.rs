@@ -195,12 +195,12 @@ async fn answer(listener: std::net::TcpListener, server: &Server, watch: KeyWatc
     let address = listener.local_addr().context("find the server's address")?;
     let router = routes::router(server);
     let signals = StopSignals::listen()?;
+    end_trainings_left_behind(server).await?;
     writeln!(std::io::stdout(), "listening on {scheme}://{address}")
         .context("print the address")?;
     if !server.guard.keys.are_needed() {
         tracing::info!("no keys are configured: every user of this machine may do everything");
     }
-    end_trainings_left_behind(server).await?;
     let tasks = background_tasks(server, watch);
     let stopping = tokio::spawn(signals.obey(
         listen::grace(&server.settings),
