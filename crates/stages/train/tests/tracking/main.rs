@@ -58,13 +58,24 @@ fn spool(project: &Project) -> PathBuf {
     project.path("artifacts/tracking").join(training(project))
 }
 
+/// The log of a training that tracks its run. On a busy machine a server that is well answers late.
 fn succeed(project: &Project, server: &str, arguments: &[&str]) -> String {
+    succeed_with_timeout(project, server, "30", arguments)
+}
+
+/// The same, with another limit on the seconds that one request may take.
+fn succeed_with_timeout(
+    project: &Project,
+    server: &str,
+    seconds: &str,
+    arguments: &[&str],
+) -> String {
     let mut command = project.train(arguments);
     let output = command
         .env("MLFLOW_TRACKING_URI", server)
         .env("MLFLOW_TRACKING_USERNAME", "ada")
         .env("MLFLOW_TRACKING_PASSWORD", SECRET)
-        .env("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        .env("MLFLOW_HTTP_REQUEST_TIMEOUT", seconds)
         .output()
         .unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
@@ -187,7 +198,7 @@ fn a_server_in_trouble_is_in_nobodys_way(server: &MlflowServer, python: &mut Pyt
         let proxy = FaultyProxy::start(server.port());
         proxy.set(fault.clone());
         let on = Project::new(&[]);
-        let log = succeed(&on, &proxy.url(), &["--seed", &seed]);
+        let log = succeed_with_timeout(&on, &proxy.url(), "1", &["--seed", &seed]);
         assert!(on.published() == off.published(), "{fault:?} changed the result");
         assert_eq!(log.matches("tracking is behind").count(), 1, "{fault:?}: {log}");
         deliver_the_rest(&on, server);
