@@ -82,7 +82,7 @@ def evaluation(pipeline):
 @pytest.fixture(scope="session")
 def score():
     """The crate `metrics` as a function: returns the output of its example program for the keywords."""
-    command = ["cargo", "build", "--release", "--locked", "--package", "metrics", "--example", "score"]
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--example", "score"]
     subprocess.run(command, cwd=PROJECT, check=True)
     program = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/score"
 
@@ -106,7 +106,7 @@ def score():
 @pytest.fixture(scope="session")
 def fit_program():
     """An example program of the crate `fit` by its name, built."""
-    command = ["cargo", "build", "--release", "--locked", "--package", "solvers", "--examples"]
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--example", "head", "--example", "search"]
     subprocess.run(command, cwd=PROJECT, check=True)
     folder = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples"
     return lambda name: folder / name

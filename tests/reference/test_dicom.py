@@ -61,7 +61,7 @@ REFUSED = {
 @pytest.fixture(scope="session")
 def decode():
     """`imaging` as a function of files and a window, or None: returns the output of its example program."""
-    command = ["cargo", "build", "--release", "--locked", "--package", "imaging", "--example", "decode"]
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--example", "decode"]
     subprocess.run(command, cwd=PROJECT, check=True)
     program = PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/decode"
 

@@ -60,7 +60,7 @@ CLEAR = re.compile(
 
 @pytest.fixture(scope="session")
 def program():
-    command = ["cargo", "build", "--release", "--locked", "--package", "imaging", "--example", "decode"]
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--example", "decode"]
     subprocess.run(command, cwd=PROJECT, check=True)
     return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/decode"
 
