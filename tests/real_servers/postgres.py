@@ -16,8 +16,9 @@ class Postgres:
         assert programs, "PostgreSQL is missing; try: sudo apt-get install postgresql"
         self.programs = programs[-1]
         self.user = "nobody" if os.geteuid() == 0 else None
-        # A socket's path may have 107 bytes: pytest's own folders are too deep.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        # A socket's path may have 107 bytes: pytest's own folders are too deep, and closed to other users. Other
+        # tests of the same process may have set tempfile.tempdir.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         if self.user:
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
         options = ["--username=hounsfield", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
