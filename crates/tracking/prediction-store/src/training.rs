@@ -164,17 +164,17 @@ impl PredictionStore {
         }
     }
 
-    /// Records a training that ran elsewhere, after its end.
+    /// Records a training that ran elsewhere, after its end. The caller makes the id.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn record_training(
         &self,
+        id: TrainingId,
         training: &NewTraining,
         finished_at: Timestamp,
         outcome: &TrainingOutcome,
-    ) -> Result<TrainingId> {
-        let id = TrainingId::new(training.started_at);
+    ) -> Result<()> {
         let (state, promoted, model_after, reason) = outcome.columns();
         let work = async {
             on!(&self.write, pool => {
@@ -197,8 +197,7 @@ impl PredictionStore {
                 .map(|_| ())
             })
         };
-        self.within_patience("record a training", work).await?;
-        Ok(id)
+        self.within_patience("record a training", work).await
     }
 
     /// Records that any running training has failed: for a server that starts and finds a training

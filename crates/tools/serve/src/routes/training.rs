@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event as SentEvent, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, future, stream};
 use jiff::Timestamp;
-use prediction_store::{NewTraining, TrainingOutcome};
+use prediction_store::{NewTraining, TrainingId, TrainingOutcome};
 use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::BroadcastStream;
 use utoipa::ToSchema;
@@ -128,7 +128,8 @@ pub(crate) async fn record(
         model_before: retraining.swap.host.shelf.current().description.digests.weights,
     };
     let outcome = outcome(trained)?;
-    let id = retraining.records.store.record_training(&new, now, &outcome).await?;
+    let id = TrainingId::new(started_at);
+    retraining.records.store.record_training(id, &new, now, &outcome).await?;
     Ok((StatusCode::CREATED, Json(Recorded { id: id.to_string() })))
 }
 

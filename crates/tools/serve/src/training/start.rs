@@ -58,8 +58,9 @@ async fn hand_over(
         key_name: Some(caller.name.clone()),
         model_before: served.description.digests.weights,
     };
-    // Over all servers of the database, one is handed over at a time.
-    let id = records.store.start_training(&new).await?;
+    // Recorded only afterwards: a server that is killed meanwhile leaves no training that never ends.
+    let _one_at_a_time = locked(&training.folder)?;
+    let id = TrainingId::new(started_at);
     let request = JobRequest {
         training: id.to_string(),
         model: swap.host.places.name.clone(),
@@ -74,7 +75,7 @@ async fn hand_over(
         Err(error) => TrainingOutcome::Failed { reason: format!("it failed to {error:#}") },
     };
     let finished_at = Timestamp::now();
-    records.store.finish_training(id, finished_at, &outcome).await?;
+    records.store.record_training(id, &new, finished_at, &outcome).await?;
     let (state, reason) = match &outcome {
         TrainingOutcome::Failed { reason } => (State::Failed, reason.clone()),
         TrainingOutcome::HandedOver { reason }
@@ -107,16 +108,7 @@ async fn start_here(retraining: &Retraining, caller: &Caller) -> Result<Training
         );
         return Err(Failure::new(Code::Conflict, message));
     }
-    let lock = TrainingLock::take(&training.folder).map_err(|error| {
-        tracing::error!("failed to lock the training in {}: {error}", training.folder.display());
-        Failure::new(Code::StoreUnavailable, "the training could not be locked; the log says more")
-    })?;
-    let Some(lock) = lock else {
-        let message = "start a training: the programs of one are running; wait until they end. If \
-                       a killed server started them, `lsof` on training.lock in serve.folder \
-                       lists them";
-        return Err(Failure::new(Code::Conflict, format!("failed to {message}")));
-    };
+    let lock = locked(&training.folder)?;
     let started_at = Timestamp::now();
     let new = NewTraining {
         started_at,
@@ -130,6 +122,20 @@ async fn start_here(retraining: &Retraining, caller: &Caller) -> Result<Training
     let task = tokio::spawn(run::run(retraining.clone(), tools, lock, id)).abort_handle();
     *training.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     Ok(id)
+}
+
+/// The lock that one training of this server holds.
+fn locked(folder: &Path) -> Result<TrainingLock, Failure> {
+    let lock = TrainingLock::take(folder).map_err(|error| {
+        tracing::error!("failed to lock the training in {}: {error}", folder.display());
+        Failure::new(Code::StoreUnavailable, "the training could not be locked; the log says more")
+    })?;
+    lock.ok_or_else(|| {
+        let message = "start a training: the programs of one are running; wait until they end. If \
+                       a killed server started them, `lsof` on training.lock in serve.folder \
+                       lists them";
+        Failure::new(Code::Conflict, format!("failed to {message}"))
+    })
 }
 
 /// Whether two paths lead to the same folder, in any spelling.

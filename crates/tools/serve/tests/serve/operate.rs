@@ -1,6 +1,7 @@
 //! What operators rely on: health, metrics, a server without its store, trainings elsewhere, drift.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -144,6 +145,28 @@ fn a_job_that_cannot_be_started_is_an_error_and_corrections_go_on_waiting() {
     assert!(message.contains("full") && message.contains("exit status: 9"), "{message}");
     assert_eq!(get(&server, "/train")["state"], "failed");
     assert_eq!(get(&server, "/v1/feedback/summary")["since_training"]["trained_at"], Value::Null);
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_hands_over_may_hand_over_again() {
+    let script = "if [ -e pid ]; then echo second; exit; fi; echo $$ > pid; exec sleep 600";
+    let project = Project::new(&format!(
+        "  training: job\n  training_job: {{command: [sh, -c, '{script}']}}"
+    ));
+    let mut server = project.serve();
+    let url = format!("{}/train", server.url);
+    let client = server.client.clone();
+    let asking = std::thread::spawn(move || client.post(url).send().is_err());
+    let pid = wait_for("the job is started", || {
+        fs::read_to_string(project.path("pid")).ok().filter(|pid| pid.ends_with('\n'))
+    });
+    server.kill();
+    assert!(asking.join().unwrap(), "nobody answered");
+    assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
+    let server = project.serve();
+    let started = json_of(server.post("/train").send().unwrap(), 202);
+    assert_eq!(started["state"], "handed_over");
+    assert_eq!(get(&server, "/train")["outcome"]["reason"], "handed over: second");
 }
 
 #[test]
