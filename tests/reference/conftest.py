@@ -10,36 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from small_models import CLASSES, HEADS, PROGRAMS, params
+from small_models import HEADS, PROGRAMS
+from small_pipeline import Pipeline
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-class Pipeline:
-    """A folder in which the stages run, with its own configuration."""
-
-    def __init__(self, programs, folder, head, data):
-        self.programs = programs
-        self.folder = folder
-        config = {
-            "data": {
-                "source": {"kind": "sample"},
-                "classes": {name: [name] for name in CLASSES},
-            },
-            "paths": {
-                "data_ingestion": str(data / "data_ingestion"),
-                "data_validation": str(data / "data_validation"),
-            },
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
-        (folder / "params.yaml").write_text(json.dumps(params(head)), encoding="utf-8")
-
-    def run(self, program, *arguments):
-        command = [self.programs / program, *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{done.stderr}"
-        return done.stdout
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +75,14 @@ def score():
         return json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"printed {name}"))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def base_program():
+    """The example program of the crate `classifier` that shows what a base computes, built."""
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--example", "base"]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/examples/base"
 
 
 @pytest.fixture(scope="session")

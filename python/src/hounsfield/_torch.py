@@ -15,7 +15,6 @@ from ._checks import Answer, Reference
 from ._pictures import Picture
 from .errors import ImageError, ModelError
 
-CHANNELS = 512
 BINS = 32
 # Luma of ITU-R BT.601 in 16-bit fixed point, as Pillow computes it.
 LUMA = np.array([19_595, 38_470, 7_471], dtype=np.uint32)
@@ -31,7 +30,7 @@ class Engine(hounsfield_model.Model):
         except (KeyError, ValueError) as error:
             raise ModelError(f"the model in {folder} cannot be used: {error}") from error
         self.reference = reference
-        self.pooled = np.empty((0, CHANNELS))
+        self.pooled = np.empty((0, 0))
         if reference:
             features = load_file(folder / "foreign.safetensors")
             self.mean_features = features["mean"].astype(np.float64)
@@ -76,19 +75,19 @@ class Engine(hounsfield_model.Model):
     def head_inputs(self, images: torch.Tensor) -> torch.Tensor:
         """What the head sees; what the checks need of it is kept."""
         seen = super().head_inputs(images)
-        self.pooled = pooled(seen, self.head["kind"]).double().cpu().numpy()
+        self.pooled = pooled(seen, self.head["kind"], self.channels).double().cpu().numpy()
         return seen
 
 
-def pooled(seen: torch.Tensor, head: str) -> torch.Tensor:
-    """The mean of each of the last block's channels, from what the head sees."""
+def pooled(seen: torch.Tensor, head: str, channels: int) -> torch.Tensor:
+    """The mean of each of the last maps' channels, from what the head sees."""
     if head == "global_pool":
         return seen
     if head in ("linear", "kernel"):
-        # The last block's part is the last one: means first, then deviations.
-        return seen[:, -2 * CHANNELS : -CHANNELS]
-    cells = seen if head == "flatten" else seen[:, -17 * CHANNELS : -CHANNELS]
-    return cells.reshape(len(seen), CHANNELS, -1).mean(dim=2)
+        # The last maps' part is the last one: means first, then deviations.
+        return seen[:, -2 * channels : -channels]
+    cells = seen if head == "flatten" else seen[:, -17 * channels : -channels]
+    return cells.reshape(len(seen), channels, -1).mean(dim=2)
 
 
 def histogram(pixels: np.ndarray) -> np.ndarray:

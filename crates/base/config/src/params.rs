@@ -84,7 +84,10 @@ pub struct SampleParams {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrepareBaseParams {
-    /// Height and width the model sees, in pixels; at least 32 (five poolings).
+    /// The base, by timm's name, such as `vgg16` or `resnet50`. Default `vgg16`.
+    #[serde(default = "vgg16")]
+    pub architecture: String,
+    /// Height and width the model sees, in pixels; at least 32, and a multiple of 14 for DINOv2.
     pub image_size: u32,
     /// Where the base's weights come from.
     pub weights: WeightsSource,
@@ -94,6 +97,15 @@ pub struct PrepareBaseParams {
     pub freeze: Freeze,
     /// What stands on top of the base.
     pub head: HeadParams,
+    /// How often the last residual branch of the base is left out in training, in [0, 1); those
+    /// before it less often, in proportion to their depth. Only where layers of the base learn.
+    /// Default 0.
+    #[serde(default)]
+    pub stochastic_depth: f64,
+}
+
+fn vgg16() -> String {
+    "vgg16".into()
 }
 
 /// Where the base's weights come from.
@@ -194,9 +206,9 @@ pub enum HeadKind {
     Linear,
     /// A support vector machine with a Gaussian kernel on the same, solved to its optimum.
     Kernel,
-    /// Dense layers on the last block's map, flattened: `512 × (size/32)²` values. Learns by epochs.
+    /// Dense layers on the last maps, flattened: `512 × (size/32)²` values for VGG16. Learns by epochs.
     Flatten,
-    /// Dense layers on the mean of each of the last block's 512 channels. Learns by epochs.
+    /// Dense layers on the mean of each channel of the last maps. Learns by epochs.
     GlobalPool,
     /// Dense layers on 4×4 averages and deviations of all five blocks. Models that have it can
     /// still be read. No new ones are made, since a kernel head was better on every data set.

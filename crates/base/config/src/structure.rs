@@ -197,36 +197,44 @@ pub enum SourceConfig {
     },
 }
 
-/// Where a pretrained base comes from (`prepare_base.weights: imagenet` or `file`).
+/// Where a pretrained base comes from (`prepare_base.weights: imagenet` or `file`). What is not given
+/// is that of the base, `prepare_base.architecture`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pretrained {
     /// Repository on the Hugging Face hub.
-    pub repository: String,
+    pub repository: Option<String>,
     /// Commit of that repository: 40 hexadecimal digits, so that the file cannot change.
-    pub revision: String,
-    /// File in that repository; safetensors with torchvision's names.
+    pub revision: Option<String>,
+    /// File in that repository; safetensors with timm's or torchvision's names.
     pub filename: String,
-    /// A file on this machine, safetensors with torchvision's names or Keras' HDF5: for `weights:
-    /// file`, and for `weights: imagenet` if the file exists.
-    pub file: PathBuf,
+    /// A file on this machine, safetensors with timm's or torchvision's names or Keras' HDF5: for
+    /// `weights: file`, and for `weights: imagenet` if the file exists.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Pretrained {
     fn default() -> Self {
-        Self {
-            repository: "timm/vgg16.tv_in1k".into(),
-            // "Add model", 25 April 2023.
-            revision: "3394518cba29aee1ea82a49d971be90d2dd1dab7".into(),
-            filename: "model.safetensors".into(),
-            file: "weights/vgg16.safetensors".into(),
-        }
+        let filename = "model.safetensors".into();
+        Self { repository: None, revision: None, filename, file: None }
     }
 }
 
 impl Pretrained {
+    /// The file on this machine for a base: `weights/<base>.safetensors` if none is given.
+    pub fn file_of(&self, base: &str) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| format!("weights/{base}.safetensors").into())
+    }
+
     fn check(&self) -> Result<(), Refusal> {
-        let revision = &self.revision;
+        let Some(revision) = &self.revision else {
+            return require(
+                self.repository.is_none(),
+                "pretrained.revision",
+                "null",
+                "a commit of pretrained.repository, 40 hexadecimal digits",
+            );
+        };
         require(
             revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()),
             "pretrained.revision",

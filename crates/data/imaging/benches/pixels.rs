@@ -17,8 +17,7 @@ use imaging::{Normalisation, Picture, Preprocessing, View, augment, decode};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-const PREPROCESSING: Preprocessing =
-    Preprocessing { image_size: 224, normalisation: Normalisation::Imagenet };
+const PREPROCESSING: Preprocessing = Preprocessing::bilinear(224, Normalisation::Imagenet);
 
 /// Width and height of a typical chest CT picture, in pixels.
 const SIZE: (u32, u32) = (416, 280);

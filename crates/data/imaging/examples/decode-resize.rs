@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let preprocessing = Preprocessing { image_size, normalisation: Normalisation::Unit };
+    let preprocessing = Preprocessing::bilinear(image_size, Normalisation::Unit);
     match images_below(Path::new(folder)).and_then(|paths| {
         let duration = decode_all(&paths, threads, preprocessing)?;
         Ok((paths.len(), duration.as_secs_f64()))

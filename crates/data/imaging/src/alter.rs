@@ -178,7 +178,7 @@ mod tests {
         let mut table = [0; 256];
         (table[10], table[20], table[30]) = (1, 2, 3);
         let coloured = picture(ImageBuffer::from_pixel(1, 1, Rgb([10_u8, 20, 30])));
-        let unit = Preprocessing { image_size: 1, normalisation: Normalisation::Unit };
+        let unit = Preprocessing::bilinear(1, Normalisation::Unit);
         let seen = unit.apply(&coloured.through(&table));
         assert_eq!(seen, [1.0, 2.0, 3.0].map(|level: f32| level / 255.0));
     }

@@ -2,8 +2,8 @@ use fast_image_resize::PixelTrait;
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Samples;
-use crate::resize::resize_to;
-use crate::{Normalisation, Picture};
+use crate::resize::resize_by;
+use crate::{Interpolation, Normalisation, Picture};
 
 /// How a picture becomes the model's input. Training, evaluation and serving share it; it is saved
 /// beside the model and read from there.
@@ -15,17 +15,23 @@ pub struct Preprocessing {
     pub image_size: u32,
     /// How values in [0, 1] become the model's input.
     pub normalisation: Normalisation,
+    /// The filter that resizes it.
+    #[serde(default, skip_serializing_if = "Interpolation::is_bilinear")]
+    pub interpolation: Interpolation,
 }
 
 impl Preprocessing {
+    /// Resized by the bilinear filter.
+    pub const fn bilinear(image_size: u32, normalisation: Normalisation) -> Self {
+        Self { image_size, normalisation, interpolation: Interpolation::Bilinear }
+    }
+
     /// The picture as planes: `[3, image_size, image_size]`, red, green and blue, f32 in [0, 1].
     ///
-    /// Resized by the bilinear (triangle) filter, widened by the scale if the picture shrinks, so
-    /// that fine structures do not turn into moiré: Pillow's `BILINEAR` and torchvision's
-    /// `antialias=True`. Like Pillow, each of the two passes rounds to the picture's own 8 or 16
+    /// Like Pillow, each of the two passes of [`Interpolation`] rounds to the picture's own 8 or 16
     /// bits; only then are samples divided by 255 or 65535.
     pub fn resize(&self, picture: &Picture) -> Vec<f32> {
-        let size = self.image_size;
+        let size = (self.image_size, self.interpolation);
         match picture.samples() {
             Samples::Grey8(pixels) => resize(pixels, picture, size, |p| [p.0; 3].map(unit_of_byte)),
             Samples::Rgb8(pixels) => resize(pixels, picture, size, |p| p.0.map(unit_of_byte)),
@@ -49,14 +55,15 @@ impl Preprocessing {
     }
 }
 
-/// `pixels` of `picture` at `size` × `size`, as planes of the colours that `rgb` returns for each.
+/// `pixels` of `picture` at `size` × `size` by a filter, as planes of the colours that `rgb` returns for each.
 fn resize<P: PixelTrait>(
     pixels: &[P],
     picture: &Picture,
-    size: u32,
+    (size, interpolation): (u32, Interpolation),
     rgb: impl Fn(&P) -> [f32; 3],
 ) -> Vec<f32> {
-    let resized = resize_to(pixels, [picture.width(), picture.height()], [size, size]);
+    let from = [picture.width(), picture.height()];
+    let resized = resize_by(interpolation, pixels, from, [size, size]);
     let mut planes = vec![0.0; 3 * resized.len()];
     let (red, rest) = planes.split_at_mut(resized.len());
     let (green, blue) = rest.split_at_mut(resized.len());
@@ -109,7 +116,7 @@ mod tests {
     }
 
     fn resize(picture: &Picture, image_size: u32) -> Vec<f32> {
-        Preprocessing { image_size, normalisation: UNIT }.resize(picture)
+        Preprocessing::bilinear(image_size, UNIT).resize(picture)
     }
 
     fn assert_close(values: &[f32], reference: &[f32], tolerance: f32) {

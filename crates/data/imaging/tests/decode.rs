@@ -38,7 +38,7 @@ fn gradient() -> RgbImage {
 fn pixel(picture: &Picture, x: usize, y: usize) -> [f32; 3] {
     let side = picture.width();
     assert_eq!(side, picture.height());
-    let preprocessing = Preprocessing { image_size: side, normalisation: Normalisation::Unit };
+    let preprocessing = Preprocessing::bilinear(side, Normalisation::Unit);
     let planes = preprocessing.resize(picture);
     let side = side as usize;
     [0, 1, 2].map(|channel| planes[(channel * side + y) * side + x])
@@ -95,7 +95,7 @@ fn colours_behind_transparency_are_not_weighted_by_it_when_resizing() {
     // White and opaque beside black and transparent: the mean is grey.
     let half = RgbaImage::from_fn(2, 2, |x, _| if x == 0 { Rgba([255; 4]) } else { Rgba([0; 4]) });
     let picture = decode(&encode(half, ImageFormat::Png)).unwrap();
-    let preprocessing = Preprocessing { image_size: 1, normalisation: Normalisation::Unit };
+    let preprocessing = Preprocessing::bilinear(1, Normalisation::Unit);
     assert_eq!(preprocessing.resize(&picture), of_bytes([128; 3]));
 }
 

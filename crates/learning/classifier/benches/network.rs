@@ -17,7 +17,7 @@ use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::learner::{Batch, Learner};
 use classifier::model::{self, BatchSize, Input, Model};
 use classifier::tensors::TensorMap;
-use classifier::{initialise, vgg16};
+use classifier::{bases, initialise};
 use config::{DescentParams, DeviceChoice, HeadKind, Params, Precision};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use dataset::ClassIndices;
@@ -52,10 +52,7 @@ fn model(folder: &Path, params: &Params, precision: Precision) -> Model {
         validation: ValidationScores::default(),
         solved: None,
         epochs: None,
-        preprocessing: Preprocessing {
-            image_size: architecture.image_size,
-            normalisation: Normalisation::Imagenet,
-        },
+        preprocessing: Preprocessing::bilinear(architecture.image_size, Normalisation::Imagenet),
         precision: backend.format(),
         data: digest,
         base: digest,
@@ -64,14 +61,20 @@ fn model(folder: &Path, params: &Params, precision: Precision) -> Model {
         architecture: architecture.clone(),
     };
     let head = initialise::fresh_head(&architecture, 18);
-    model::write(folder, initialise::random_base(17), head, &metadata, ("benchmark", digest))
-        .expect("a temporary folder can be written");
+    model::write(
+        folder,
+        initialise::random_base(bases::vgg16(), 17),
+        head,
+        &metadata,
+        ("benchmark", digest),
+    )
+    .expect("a temporary folder can be written");
     Model::load(folder, DeviceChoice::Cpu).expect("the model was just written")
 }
 
 /// `FORWARD_BATCH` images in which no two pixels share a pattern.
 fn images(image_size: u32) -> Vec<Vec<f32>> {
-    let values = vgg16::INPUT_CHANNELS * (image_size * image_size) as usize;
+    let values = bases::INPUT_CHANNELS * (image_size * image_size) as usize;
     (0..FORWARD_BATCH)
         .map(|image| (0..values).map(|at| ((at * (image + 3)) as f32 * 0.37).sin()).collect())
         .collect()
@@ -105,7 +108,7 @@ fn head_step(criterion: &mut Criterion) {
     params.prepare_base.head.kind = HeadKind::Flatten;
     let architecture = architecture(&params);
     let descent = DescentParams::default();
-    let mut weights: TensorMap = initialise::random_base(17);
+    let mut weights: TensorMap = initialise::random_base(bases::vgg16(), 17);
     weights.extend(initialise::fresh_head(&architecture, 18));
     let backend = Backend::choose(DeviceChoice::Cpu, Precision::Auto).expect("there is a CPU");
     let mut learner = Learner::new(&architecture, &weights, backend, &descent, None, "benchmark")

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use artifact::Digest;
-use config::{HeadKind, HeadParams, PrepareBaseParams};
+use config::{Freeze, HeadKind, HeadParams, PrepareBaseParams};
 use dataset::ClassIndices;
 use serde::{Deserialize, Serialize};
 
+use crate::bases::{self, Base, Layer};
 use crate::frozen_layers::FrozenLayers;
+use crate::tensor_spec::TensorSpec;
 use crate::tensors::{self, TensorMap};
-use crate::vgg16::{self, BLOCK_CHANNELS, BLOCKS, LAYERS, TensorSpec};
 use crate::{BaseWeights, ClassifierError, Result};
 
 /// Cells along each side of the multi-scale head's average pooling.
@@ -32,10 +33,12 @@ pub const KERNEL_BIAS: &str = "kernel.bias";
 /// How fast a support vector's influence falls with the squared distance: `[1]`.
 pub const KERNEL_GAMMA: &str = "kernel.gamma";
 
-/// The network: VGG16 without top, and a head. It defines the name and shape of every tensor.
+/// The network: a base without its top, and a head. It defines the name and shape of every tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenArchitecture", into = "WrittenArchitecture")]
 pub struct Architecture {
+    /// The base.
+    pub base: &'static Base,
     /// Height and width of the input, in pixels.
     pub image_size: u32,
     /// Class names in output order.
@@ -44,6 +47,50 @@ pub struct Architecture {
     pub freeze: FrozenLayers,
     /// The head.
     pub head: HeadParams,
+    /// How often the last residual branch is left out in training, in [0, 1).
+    pub stochastic_depth: f64,
+}
+
+/// An [`Architecture`] in a file: the base by its name, the frozen layers as the parameters say it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenArchitecture {
+    base: String,
+    /// The base's, for programs that do not know it; not read here.
+    #[serde(default)]
+    cut_points: Vec<String>,
+    image_size: u32,
+    classes: Vec<String>,
+    freeze: Freeze,
+    head: HeadParams,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stochastic_depth: f64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+impl TryFrom<WrittenArchitecture> for Architecture {
+    type Error = ClassifierError;
+
+    fn try_from(written: WrittenArchitecture) -> Result<Self> {
+        let WrittenArchitecture { image_size, classes, freeze, head, stochastic_depth, .. } =
+            written;
+        let base = bases::named(&written.base)?;
+        let freeze = FrozenLayers::of(base, freeze)?;
+        Ok(Self { base, image_size, classes, freeze, head, stochastic_depth })
+    }
+}
+
+impl From<Architecture> for WrittenArchitecture {
+    fn from(architecture: Architecture) -> Self {
+        let Architecture { base, image_size, classes, freeze, head, stochastic_depth } =
+            architecture;
+        let cut_points = base.cut_points().into_iter().map(|cut| cut.name).collect();
+        let (base, freeze) = (base.name.to_owned(), freeze.into());
+        Self { base, cut_points, image_size, classes, freeze, head, stochastic_depth }
+    }
 }
 
 /// `architecture.json`: the network, and the digests of the two weight files beside it.
@@ -70,10 +117,10 @@ struct FormatAlone {
 
 impl BaseDescription {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
     /// The description's file name.
     pub const FILE: &str = "architecture.json";
-    /// The base alone, `features.*`.
+    /// The base alone.
     pub const BASE_FILE: &str = "base_model.safetensors";
     /// The base and a fresh head.
     pub const UPDATED_BASE_FILE: &str = "updated_base_model.safetensors";
@@ -126,13 +173,21 @@ impl Architecture {
     /// The network that the parameters describe.
     ///
     /// # Errors
-    /// When `freeze` names a layer that VGG16 does not have.
+    /// When there is no such base, when it cannot see images of that size, or when `freeze` names a
+    /// layer that it does not have.
     pub fn new(params: &PrepareBaseParams, classes: &ClassIndices) -> Result<Self> {
+        let base = bases::named(&params.architecture)?;
+        if !base.accepts(params.image_size) {
+            let (base, unit, image_size) = (base.title, base.size_unit, params.image_size);
+            return Err(ClassifierError::ImageSize { base, unit, image_size });
+        }
         Ok(Self {
+            base,
             image_size: params.image_size,
             classes: classes.names().to_vec(),
-            freeze: params.freeze.clone().try_into()?,
+            freeze: FrozenLayers::of(base, params.freeze.clone())?,
             head: params.head,
+            stochastic_depth: params.stochastic_depth,
         })
     }
 
@@ -142,17 +197,19 @@ impl Architecture {
     }
 
     /// The cut points at which features change while layers learn.
-    pub fn cuts_that_learn(&self) -> Vec<&'static str> {
+    pub fn cuts_that_learn(&self) -> Vec<String> {
         let frozen = self.frozen_layers();
-        let cuts = vgg16::cut_points().into_iter().map(|(cut, _)| cut);
-        // A pooling has no weights: the layer before it must learn.
-        let learns = |cut: &&str| vgg16::layer_index(cut).is_some_and(|pooling| pooling > frozen);
-        cuts.filter(learns).collect()
+        // Layers without weights, such as poolings, never learn.
+        let learns = |layer: &Layer| !layer.tensor_specs().is_empty();
+        let first = self.base.layers()[frozen..].iter().position(learns);
+        let Some(first) = first.map(|it| frozen + it) else { return Vec::new() };
+        let cuts = self.base.cut_points().into_iter().filter(|cut| cut.layers > first);
+        cuts.map(|cut| cut.name).collect()
     }
 
     /// Whether the whole base keeps its weights, so that only the head learns.
     pub fn is_frozen(&self) -> bool {
-        self.frozen_layers() == LAYERS.len()
+        self.frozen_layers() == self.base.layers().len()
     }
 
     /// Classes in output order.
@@ -162,18 +219,21 @@ impl Architecture {
 
     /// Length of the input of the dense layers.
     pub fn head_inputs(&self) -> usize {
-        let size = vgg16::size_after(self.image_size as usize, LAYERS.len());
         match self.head.kind {
-            HeadKind::Flatten => BLOCK_CHANNELS[BLOCKS - 1] * size * size,
-            HeadKind::GlobalPool => BLOCK_CHANNELS[BLOCKS - 1],
-            HeadKind::Linear | HeadKind::Kernel => vgg16::POOLED_FEATURES,
+            HeadKind::Flatten => {
+                let maps = self.base.maps_after(self.image_size, self.base.layers().len());
+                maps.iter().product()
+            }
+            HeadKind::GlobalPool => self.base.channels(),
+            HeadKind::Linear | HeadKind::Kernel => self.base.pooled_features(),
             HeadKind::MultiScale => {
-                BLOCK_CHANNELS.iter().map(|c| MapSummary::CellsAndDeviations.values(*c)).sum()
+                let cuts = self.base.cut_points().into_iter();
+                cuts.map(|cut| MapSummary::CellsAndDeviations.values(cut.channels)).sum()
             }
         }
     }
 
-    /// The summary of the maps that the head reads after each pooling; `None` if it reads only the
+    /// The summary of the maps that the head reads at each cut point; `None` if it reads only the
     /// last maps.
     pub(crate) fn taken(&self) -> Option<MapSummary> {
         match self.head.kind {
@@ -223,7 +283,7 @@ impl Architecture {
 
     /// Every tensor of the whole model.
     pub fn tensor_specs(&self) -> Vec<TensorSpec> {
-        let mut specs = vgg16::tensor_specs();
+        let mut specs = self.base.tensor_specs();
         specs.extend(self.head_specs());
         specs
     }
@@ -233,7 +293,7 @@ impl Architecture {
     pub fn checkpoint_specs(&self) -> Vec<TensorSpec> {
         let frozen = self.frozen_layers();
         let mut specs: Vec<TensorSpec> =
-            LAYERS[frozen..].iter().flat_map(vgg16::Layer::tensor_specs).collect();
+            self.base.layers()[frozen..].iter().flat_map(Layer::tensor_specs).collect();
         specs.extend(self.head_specs());
         specs
     }
@@ -241,18 +301,13 @@ impl Architecture {
     /// A row per layer, from the image up.
     pub fn summary(&self) -> Vec<SummaryRow> {
         let frozen = self.frozen_layers();
-        let image_size = self.image_size as usize;
-        let mut rows: Vec<SummaryRow> = LAYERS
-            .iter()
-            .enumerate()
-            .map(|(index, layer)| {
-                let size = vgg16::size_after(image_size, index + 1);
-                SummaryRow {
-                    layer: layer.name.into(),
-                    output: vec![vgg16::channels_after(index + 1), size, size],
-                    parameters: layer.tensor_specs().iter().map(TensorSpec::len).sum(),
-                    is_trainable: index >= frozen,
-                }
+        let layers = self.base.layers().iter().enumerate();
+        let mut rows: Vec<SummaryRow> = layers
+            .map(|(index, layer)| SummaryRow {
+                layer: layer.name.clone(),
+                output: self.base.shape_after(self.image_size, index + 1),
+                parameters: layer.tensor_specs().iter().map(TensorSpec::len).sum(),
+                is_trainable: index >= frozen,
             })
             .collect();
         let vector = match self.head.kind {
@@ -285,7 +340,7 @@ impl Architecture {
     }
 }
 
-/// The part of the maps `[C, H, W]` that is read after each pooling.
+/// The part of the maps `[C, H, W]` that is read at each cut point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MapSummary {
     /// The mean of each channel, then the standard deviation of each: `[2·C]`.
@@ -333,16 +388,26 @@ impl DenseLayer {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use config::Freeze;
-
     use super::*;
 
     pub(crate) fn architecture(kind: HeadKind, hidden_units: u32, freeze: Freeze) -> Architecture {
+        of_base("vgg16", kind, hidden_units, freeze)
+    }
+
+    pub(crate) fn of_base(
+        base: &str,
+        kind: HeadKind,
+        hidden_units: u32,
+        freeze: Freeze,
+    ) -> Architecture {
+        let base = bases::named(base).unwrap();
         Architecture {
+            base,
             image_size: 32,
             classes: vec!["cancer".into(), "normal".into()],
-            freeze: freeze.try_into().unwrap(),
+            freeze: FrozenLayers::of(base, freeze).unwrap(),
             head: HeadParams { kind, hidden_units, dropout: 0.0 },
+            stochastic_depth: 0.0,
         }
     }
 
@@ -352,7 +417,7 @@ pub(crate) mod tests {
         let earlier = r#"{"format": 1, "weights": "in words"}"#;
         std::fs::write(folder.path().join(BaseDescription::FILE), earlier).unwrap();
         let message = BaseDescription::read(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("its format is 1, this program knows 2"), "{message}");
+        assert!(message.contains("its format is 1, this program knows 3"), "{message}");
     }
 
     #[test]

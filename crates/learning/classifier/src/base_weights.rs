@@ -1,7 +1,7 @@
 //! The origin of a base's weights, and the input they need.
 
 use config::NormalisationChoice;
-use imaging::Normalisation;
+use imaging::{Interpolation, Normalisation};
 use serde::{Deserialize, Serialize};
 
 use crate::{ClassifierError, Result};
@@ -28,12 +28,21 @@ pub struct BaseInput {
     pub normalisation: Normalisation,
     /// Height and width of the images, in pixels, if their file states it. Convolutions accept any.
     pub image_size: Option<u32>,
+    /// The filter that resized them.
+    #[serde(default, skip_serializing_if = "Interpolation::is_bilinear")]
+    pub interpolation: Interpolation,
 }
 
 impl BaseWeights {
     /// Random weights that were never trained.
     pub fn drawn(origin: impl Into<String>) -> Self {
         Self { origin: origin.into(), source: None, licence: None, input: None }
+    }
+
+    /// The filter that resizes images for these weights: that of their training; the bilinear one
+    /// for weights that were not trained.
+    pub fn interpolation(&self) -> Interpolation {
+        self.input.map_or(Interpolation::Bilinear, |input| input.interpolation)
     }
 
     /// How values in [0, 1] become the input of these weights: the normalisation they were trained
@@ -65,7 +74,8 @@ mod tests {
     use super::*;
 
     fn trained_on(normalisation: Normalisation) -> BaseWeights {
-        let input = BaseInput { normalisation, image_size: Some(224) };
+        let interpolation = Interpolation::Bilinear;
+        let input = BaseInput { normalisation, image_size: Some(224), interpolation };
         BaseWeights { input: Some(input), ..BaseWeights::drawn("file x") }
     }
 

@@ -125,7 +125,7 @@ pub struct CheckpointMetadata {
 
 impl CheckpointMetadata {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 3;
+    pub const FORMAT: u32 = 4;
 }
 
 /// The file name of an epoch: `model_e{epoch}_acc{acc:.4}_vacc{vacc:.4}.safetensors`, both top-1

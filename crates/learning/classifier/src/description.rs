@@ -19,7 +19,7 @@ use crate::{ClassifierError, Result};
 
 mod before;
 
-use before::of_format_2;
+use before::{of_format_2, of_format_3, unsealed};
 
 /// `model.json`: everything that is needed to use the model, and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ const IMAGE_SIZES: std::ops::RangeInclusive<u32> = 32..=1024;
 
 impl ModelDescription {
     /// The format this version writes and reads.
-    pub const FORMAT: u32 = 3;
+    pub const FORMAT: u32 = 4;
     /// The description's file name.
     pub const FILE: &str = "model.json";
     /// The metrics that `select` writes, for ranking experiments: a file of the model folder.
@@ -99,7 +99,7 @@ impl ModelDescription {
     /// The notice of every model.
     pub const NOTICE: &str = "Research use only. Not a medical device.";
 
-    /// Reads `model.json`, of this format or the one before.
+    /// Reads `model.json`, of this format or one of the two before.
     ///
     /// # Errors
     /// When it is missing, not as expected, was changed, or of another format.
@@ -108,7 +108,8 @@ impl ModelDescription {
         let found: serde_json::Value = artifact::read_json(&path)?;
         let format = found["format"].as_u64().unwrap_or_default();
         let of_this_format = match format {
-            2 => of_format_2(found, Self::FORMAT),
+            2 => of_format_3(of_format_2(found), Self::FORMAT),
+            3 => of_format_3(unsealed(&path, found)?, Self::FORMAT),
             _ if format == u64::from(Self::FORMAT) => found,
             _ => {
                 let found = u32::try_from(format).unwrap_or(u32::MAX);

@@ -105,18 +105,43 @@ pub enum ClassifierError {
         reason: String,
     },
     /// `freeze: {until: …}` names no layer.
-    #[error("freeze until {layer:?}: there is no such layer; VGG16 has {known}")]
+    #[error("freeze until {layer:?}: there is no such layer; {base} has {known}")]
     UnknownLayer {
         /// The name given.
         layer: String,
+        /// The base.
+        base: &'static str,
         /// All layer names.
         known: String,
     },
+    /// `prepare_base.architecture` names no base.
+    #[error("make the base {base:?}: there is none of that name; there are {known}")]
+    UnknownBase {
+        /// The name given.
+        base: String,
+        /// All names.
+        known: String,
+    },
+    /// The base cannot see images of this size.
+    #[error(
+        "show {base} images of {image_size} × {image_size} pixels: it needs 32 or more, and a \
+         multiple of {unit}"
+    )]
+    ImageSize {
+        /// The base.
+        base: &'static str,
+        /// What the size must be a multiple of, in pixels.
+        unit: u32,
+        /// Height and width, in pixels.
+        image_size: u32,
+    },
     /// `train.solve.cuts` names no cut point.
-    #[error("read the features at {cut:?}: the base has no such cut point; it has {known}")]
+    #[error("read the features at {cut:?}: {base} has no such cut point; it has {known}")]
     UnknownCut {
         /// The name given.
         cut: String,
+        /// The base.
+        base: &'static str,
         /// All names.
         known: String,
     },

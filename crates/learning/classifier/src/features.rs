@@ -16,8 +16,9 @@ use serde::Serialize;
 
 use crate::architecture::{Architecture, BaseDescription};
 use crate::backend::{Backend, FORWARD_BATCH, Fingerprint};
-use crate::network::Network;
-use crate::tensors::TensorMap;
+use crate::bases::Base;
+use crate::network::{Network, to_host};
+use crate::tensors::{HostTensor, TensorMap};
 use crate::{ClassifierError, Result};
 
 mod activation;
@@ -72,6 +73,7 @@ struct Loader {
 struct SetKey {
     /// The program's own part: how it decodes, prepares, computes.
     code: &'static str,
+    architecture: &'static str,
     base: Digest,
     frozen_layers: usize,
     content: ActivationContent,
@@ -136,6 +138,7 @@ impl Extractor {
             Some(settings) => {
                 let set = SetKey {
                     code: env!("FEATURES_CODE"),
+                    architecture: base.architecture.base.name,
                     base: base.base_sha256,
                     frozen_layers: base.architecture.frozen_layers(),
                     content: ActivationContent::of(&base.architecture)?,
@@ -152,6 +155,25 @@ impl Extractor {
         };
         let loader = Loader { preprocessing, views, store };
         Ok(Self { network, loader, computed: AtomicU64::new(0), found: AtomicU64::new(0) })
+    }
+
+    /// The base that it computes.
+    pub fn base(&self) -> &'static Base {
+        self.network.architecture().base
+    }
+
+    /// The maps of preprocessed images at each cut point, `[N, C, H, W]`, for comparison with other
+    /// programs. Nothing is kept.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn maps_at_cut_points(&self, images: &[&[f32]]) -> Result<Vec<(String, HostTensor)>> {
+        let _no_grad = tch::no_grad_guard();
+        let shape = self.network.image_shape(images.len());
+        let images = self.network.upload(&images.concat(), &shape)?;
+        let maps = self.network.maps_at_cut_points(&images)?;
+        let cuts = self.base().cut_points().into_iter().zip(&maps);
+        cuts.map(|(cut, maps)| Ok((cut.name, to_host(maps)?))).collect()
     }
 
     /// Length of an activation.

@@ -1,15 +1,15 @@
-//! The layers of the base that keep their weights, looked up once in the table of layers.
+//! The layers of the base that keep their weights, looked up once in the base.
 
 use config::Freeze;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::ClassifierError;
-use crate::vgg16::{self, LAYERS};
+use crate::Result;
+use crate::bases::Base;
 
 /// The lowest layers, from the image up, which keep their weights: the name in
-/// `prepare_base.freeze`, and their number. In files it has the form of the parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Freeze", into = "Freeze")]
+/// `prepare_base.freeze`, and their number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Freeze")]
 pub struct FrozenLayers {
     freeze: Freeze,
     count: usize,
@@ -17,31 +17,26 @@ pub struct FrozenLayers {
 
 impl FrozenLayers {
     /// The whole base; only the head learns.
-    pub const ALL: Self = Self { freeze: Freeze::All, count: LAYERS.len() };
+    pub fn all(base: &Base) -> Self {
+        Self { freeze: Freeze::All, count: base.layers().len() }
+    }
+
+    /// Those that the parameters name, a layer or a cut point.
+    ///
+    /// # Errors
+    /// When the base has no layer of that name.
+    pub fn of(base: &Base, freeze: Freeze) -> Result<Self> {
+        let count = match &freeze {
+            Freeze::All => base.layers().len(),
+            Freeze::None => 0,
+            Freeze::Until(layer) => base.layers_until(layer)?,
+        };
+        Ok(Self { freeze, count })
+    }
 
     /// Their number.
     pub fn count(&self) -> usize {
         self.count
-    }
-}
-
-impl TryFrom<Freeze> for FrozenLayers {
-    type Error = ClassifierError;
-
-    /// Refuses the name of a layer that VGG16 does not have.
-    fn try_from(freeze: Freeze) -> Result<Self, Self::Error> {
-        let count = match &freeze {
-            Freeze::All => LAYERS.len(),
-            Freeze::None => 0,
-            Freeze::Until(layer) => {
-                let index = vgg16::layer_index(layer);
-                index.ok_or_else(|| ClassifierError::UnknownLayer {
-                    layer: layer.clone(),
-                    known: LAYERS.map(|layer| layer.name).join(", "),
-                })? + 1
-            }
-        };
-        Ok(Self { freeze, count })
     }
 }
 
@@ -54,23 +49,27 @@ impl From<FrozenLayers> for Freeze {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architecture::Architecture;
+    use crate::architecture::tests::architecture;
+    use crate::bases;
 
     #[test]
     fn an_unknown_layer_is_refused_with_those_there_are() {
         let freeze = Freeze::Until("block6_conv1".into());
-        let message = FrozenLayers::try_from(freeze.clone()).unwrap_err().to_string();
+        let message = FrozenLayers::of(bases::vgg16(), freeze).unwrap_err().to_string();
         assert!(message.contains("block6_conv1") && message.contains("block5_pool"), "{message}");
-        let text = serde_json::to_string(&freeze).unwrap();
-        let in_file = serde_json::from_str::<FrozenLayers>(&text).unwrap_err().to_string();
+        let whole = architecture(config::HeadKind::Linear, 0, Freeze::Until("block4_pool".into()));
+        let text = serde_json::to_string(&whole).unwrap();
+        let wrong = text.replace("block4_pool", "block6_conv1");
+        let in_file = serde_json::from_str::<Architecture>(&wrong).unwrap_err().to_string();
         assert!(in_file.contains(&message), "{in_file}");
+        assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), whole);
     }
 
     #[test]
-    fn files_say_what_the_parameters_say() {
-        for freeze in [Freeze::All, Freeze::None, Freeze::Until("block4_pool".into())] {
-            let text = serde_json::to_string(&freeze).unwrap();
-            let frozen: FrozenLayers = serde_json::from_str(&text).unwrap();
-            assert_eq!(serde_json::to_string(&frozen).unwrap(), text);
-        }
+    fn a_cut_point_freezes_its_stage() {
+        let resnet = bases::named("resnet18").unwrap();
+        let frozen = |until: &str| FrozenLayers::of(resnet, Freeze::Until(until.into())).unwrap();
+        assert_eq!(frozen("layer3").count(), frozen("layer3.1").count());
     }
 }

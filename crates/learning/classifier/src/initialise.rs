@@ -10,17 +10,19 @@ use rayon::prelude::*;
 use crate::architecture::{
     Architecture, KERNEL_COEFFICIENTS, KERNEL_VECTORS, STANDARDISE_SCALE, STANDARDISE_STD,
 };
+use crate::bases::Base;
+use crate::tensor_spec::{Fresh, TensorSpec};
 use crate::tensors::{HostTensor, TensorMap};
-use crate::vgg16::{self, TensorSpec};
 
-/// A base that was never trained: He et al. 2015, normal, fan-out, gain √2, as torchvision's VGG
-/// initialises its convolutions; biases are zero.
-pub fn random_base(seed: u64) -> TensorMap {
-    draw(&vgg16::tensor_specs(), seed, |spec, rng| {
-        let (outputs, kernel) = (spec.shape[0], spec.shape[2] * spec.shape[3]);
-        let std = (2.0 / (outputs * kernel) as f64).sqrt();
-        let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
-        (0..spec.len()).map(|_| (normal(rng) * std) as f32).collect()
+/// A base that was never trained, as torchvision and timm initialise it: convolutions by He et al.
+/// 2015, normal, fan-out, gain √2; biases are zero.
+pub fn random_base(base: &Base, seed: u64) -> TensorMap {
+    draw(&base.tensor_specs(), seed, |spec, rng| match spec.fresh {
+        Fresh::Constant(value) => vec![value; spec.len()],
+        Fresh::Normal(std) => {
+            let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
+            (0..spec.len()).map(|_| (normal(rng) * std) as f32).collect()
+        }
     })
 }
 
@@ -32,6 +34,12 @@ pub fn random_base(seed: u64) -> TensorMap {
 pub fn fresh_head(architecture: &Architecture, seed: u64) -> TensorMap {
     let output_layer = architecture.dense_layers().last().map(|dense| dense.tensor_name("weight"));
     draw(&architecture.head_specs(), seed, |spec, rng| {
+        match spec.name.as_str() {
+            STANDARDISE_STD | STANDARDISE_SCALE => return vec![1.0; spec.len()],
+            KERNEL_VECTORS | KERNEL_COEFFICIENTS => return vec![0.0; spec.len()],
+            _ if spec.shape.len() == 1 => return vec![0.0; spec.len()],
+            _ => {}
+        }
         if Some(&spec.name) == output_layer.as_ref() {
             return vec![0.0; spec.len()];
         }
@@ -73,12 +81,7 @@ fn draw(
     specs
         .par_iter()
         .map(|spec| {
-            let values = match spec.name.as_str() {
-                STANDARDISE_STD | STANDARDISE_SCALE => vec![1.0; spec.len()],
-                KERNEL_VECTORS | KERNEL_COEFFICIENTS => vec![0.0; spec.len()],
-                _ if spec.shape.len() == 1 => vec![0.0; spec.len()],
-                name => weights(spec, &mut generator(seed, name)),
-            };
+            let values = weights(spec, &mut generator(seed, &spec.name));
             (spec.name.clone(), HostTensor::new(&spec.shape, values))
         })
         .collect()
@@ -95,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::architecture::tests::architecture;
+    use crate::bases;
 
     fn mean_and_std(values: &[f32]) -> (f64, f64) {
         let count = values.len() as f64;
@@ -105,7 +109,7 @@ mod tests {
 
     #[test]
     fn random_base_has_he_variance_and_zero_biases() {
-        let base = random_base(17);
+        let base = random_base(bases::vgg16(), 17);
         let (mean, std) = mean_and_std(base["features.28.weight"].values());
         let expected = (2.0_f64 / (512.0 * 9.0)).sqrt();
         assert!(mean.abs() < expected / 100.0, "{mean}");

@@ -7,7 +7,8 @@ use tch::{Kind, Reduction, Tensor};
 use crate::Result;
 use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD};
 use crate::backend::Backend;
-use crate::network::{Network, rows, to_device, to_host, upload};
+use crate::bases::STATISTICS;
+use crate::network::{Mode, Network, rows, to_device, to_host, upload};
 use crate::tensors::TensorMap;
 
 mod average;
@@ -16,6 +17,12 @@ mod standardisation;
 
 /// Tensors of a checkpoint that are fitted, and do not follow a gradient.
 const NOT_LEARNT: [&str; 3] = [STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD];
+
+/// Whether a tensor of a checkpoint follows a gradient: it is neither fitted nor the statistics of a
+/// normalisation.
+fn learns(name: &str) -> bool {
+    !NOT_LEARNT.contains(&name) && !STATISTICS.iter().any(|end| name.ends_with(end))
+}
 
 use average::Average;
 use optimizer::Optimizer;
@@ -70,12 +77,8 @@ impl Learner {
         origin: &str,
     ) -> Result<Self> {
         let mut network = Network::of_activations(architecture, weights, backend, origin)?;
-        let names: Vec<String> = network
-            .learnt()
-            .keys()
-            .filter(|name| !NOT_LEARNT.contains(&name.as_str()))
-            .cloned()
-            .collect();
+        let names: Vec<String> =
+            network.learnt().keys().filter(|name| learns(name)).cloned().collect();
         for name in &names {
             let parameter = network.learnt()[name].f_set_requires_grad(true)?;
             network.set_learnt(name, parameter);
@@ -115,7 +118,7 @@ impl Learner {
         seed_generator(dropout_key);
         self.exchange_average()?;
         let (activations, labels) = self.upload(batch)?;
-        let head_inputs = self.network.head_inputs(&activations)?;
+        let head_inputs = self.network.head_inputs(&activations, Mode::Training)?;
         let logits = self.network.logits(&head_inputs, true)?;
         let loss = logits.f_cross_entropy_loss(
             &labels,
@@ -143,7 +146,9 @@ impl Learner {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
         let (activations, labels) = self.upload(batch)?;
-        let logits = self.network.logits(&self.network.head_inputs(&activations)?, false)?;
+        let logits = self
+            .network
+            .logits(&self.network.head_inputs(&activations, Mode::Prediction)?, false)?;
         let none = None::<&Tensor>;
         let loss = logits.f_cross_entropy_loss(&labels, none, Reduction::Sum, -100, 0.0)?;
         self.add(&loss, &logits, &labels)?;
@@ -158,7 +163,9 @@ impl Learner {
         let _few_threads = self.network.few_threads();
         let _no_grad = tch::no_grad_guard();
         let activations = self.upload_activations(activations)?;
-        let logits = self.network.logits(&self.network.head_inputs(&activations)?, false)?;
+        let logits = self
+            .network
+            .logits(&self.network.head_inputs(&activations, Mode::Prediction)?, false)?;
         rows(&logits)
     }
 
@@ -169,7 +176,8 @@ impl Learner {
     /// When libtorch fails.
     pub fn head_inputs(&self, activations: &[f32]) -> Result<Vec<f32>> {
         let _no_grad = tch::no_grad_guard();
-        let head_inputs = self.network.head_inputs(&self.upload_activations(activations)?)?;
+        let head_inputs =
+            self.network.head_inputs(&self.upload_activations(activations)?, Mode::Prediction)?;
         Ok(to_host(&head_inputs)?.values().to_vec())
     }
 
@@ -415,7 +423,7 @@ mod tests {
     fn standardisation_is_mean_and_deviation_and_leaves_constants_unscaled() {
         let architecture = architecture(HeadKind::MultiScale, 0, Freeze::All);
         let weights = {
-            let mut weights = crate::initialise::random_base(5);
+            let mut weights = crate::initialise::random_base(architecture.base, 5);
             weights.extend(crate::initialise::fresh_head(&architecture, 6));
             weights
         };
@@ -440,7 +448,7 @@ mod tests {
     #[test]
     fn a_feature_that_hardly_varies_is_not_scaled_up_without_bound() {
         let architecture = architecture(HeadKind::MultiScale, 0, Freeze::All);
-        let mut weights = crate::initialise::random_base(5);
+        let mut weights = crate::initialise::random_base(architecture.base, 5);
         weights.extend(crate::initialise::fresh_head(&architecture, 6));
         let params = params(Kind::Adam);
         let mut learner =

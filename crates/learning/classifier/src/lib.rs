@@ -1,4 +1,4 @@
-//! The VGG16 classifier, and the only crate that knows libtorch.
+//! The classifier, and the only crate that knows libtorch.
 //!
 //! ```text
 //! picture ─ imaging::Preprocessing ─▶ image [3, S, S]
@@ -6,7 +6,7 @@
 //!   activation ─ rest of the base ─ head ─▶ logits      (what a Learner changes)
 //! ```
 //!
-//! [`architecture`] describes the network, [`backend`] the device and the number format. `network`
+//! [`bases`] are the networks that a head stands on. [`architecture`] describes the whole network, [`backend`] the device and the number format. `network`
 //! runs it, [`learner`] trains it by epochs, [`solved`] uses a head that was solved, [`checkpoint`]
 //! and [`model`] store it, [`description`] records its origin. [`calibration`] makes its
 //! probabilities reliable, [`foreign`] detects images of another kind. Callers pass plain slices
@@ -15,6 +15,7 @@
 pub mod architecture;
 pub mod backend;
 mod base_weights;
+pub mod bases;
 pub mod calibration;
 pub mod checkpoint;
 pub mod description;
@@ -32,10 +33,11 @@ pub mod registered;
 mod seal;
 pub mod solved;
 mod summary;
+mod tensor_spec;
 pub mod tensors;
-pub mod vgg16;
 
 pub use base_weights::{BaseInput, BaseWeights};
 pub use error::{ClassifierError, Result};
 pub use frozen_layers::FrozenLayers;
 pub use summary::summary_table;
+pub use tensor_spec::TensorSpec;

@@ -10,7 +10,7 @@ use tch::Tensor;
 use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
 use crate::checkpoint::{CheckpointMetadata, RunId};
 use crate::description::{ModelDescription, ModelDigests, ModelSource};
-use crate::network::{Network, rows};
+use crate::network::{Mode, Network, rows};
 use crate::seal::seal_of;
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
@@ -162,7 +162,7 @@ impl Model {
 
     /// The outputs for the first `images` of the activations.
     fn outputs(&self, activations: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
-        let head_inputs = self.network.head_inputs(activations)?;
+        let head_inputs = self.network.head_inputs(activations, Mode::Prediction)?;
         let logits = rows(&self.network.logits(&head_inputs, false)?)?;
         let pooled = rows(&self.network.pooled(&head_inputs)?)?;
         let both = logits.into_iter().zip(pooled).take(images);
@@ -170,8 +170,8 @@ impl Model {
     }
 
     /// The places in a preprocessed image that support a class. For a solved head: Grad-CAM of all
-    /// cut points that it reads. For any other: of the last convolution; with the multi-scale head
-    /// of old models only the part of block 5.
+    /// cut points that it reads. For any other: of the last maps; with the multi-scale head of old
+    /// models only the part of block 5.
     ///
     /// # Errors
     /// When the image has another size, the class does not exist, or libtorch fails.
@@ -219,14 +219,14 @@ impl BatchSize {
 pub struct ModelOutput {
     /// One value per class, in index order.
     pub logits: Vec<f32>,
-    /// The mean of each of the last block's 512 channels.
+    /// The mean of each channel of the last maps; VGG16 has 512.
     pub pooled: Vec<f32>,
 }
 
 /// How strongly each place of an image supports a class; 0 if it does not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heatmap {
-    /// Height and width: a sixteenth of the image's.
+    /// Height and width: for VGG16 a sixteenth of the image's.
     pub side: usize,
     /// Row by row, 0 and above, not scaled.
     pub values: Vec<f32>,

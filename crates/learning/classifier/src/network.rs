@@ -9,8 +9,8 @@ use tch::{Kind, Tensor};
 use crate::Result;
 use crate::architecture::{Architecture, MULTI_SCALE_CELLS, MapSummary};
 use crate::backend::Backend;
+use crate::bases::{self, Base, Form, INPUT_CHANNELS, Weights};
 use crate::tensors::{self, TensorMap};
-use crate::vgg16::{self, BLOCK_CHANNELS, INPUT_CHANNELS, LAYERS, Layer, LayerKind};
 
 use self::frozen::FrozenConvolutions;
 use self::one_thread::OneThread;
@@ -36,6 +36,23 @@ pub(crate) struct Network {
     learnt: BTreeMap<String, Tensor>,
 }
 
+/// What is read at cut points while the layers run.
+struct Reading {
+    /// What is read; none if the head reads only the last maps.
+    summary: Option<MapSummary>,
+    /// What was read so far.
+    parts: Vec<Tensor>,
+}
+
+/// What the network is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A step of training, in which residual branches may be left out.
+    Training,
+    /// Anything else.
+    Prediction,
+}
+
 /// The layers that never change.
 #[derive(Debug)]
 enum FrozenPart {
@@ -43,7 +60,7 @@ enum FrozenPart {
     Elsewhere,
     /// Our own convolutions.
     Winograd(FrozenConvolutions),
-    /// Tensors of libtorch's convolutions, in the backend's number format, channels last.
+    /// Tensors for libtorch, as [`bases::prepare`] makes them.
     Libtorch(BTreeMap<String, Tensor>),
 }
 
@@ -56,18 +73,20 @@ impl Network {
         origin: &str,
     ) -> Result<Self> {
         let mut network = Self::of_activations(architecture, weights, backend, origin)?;
-        network.frozen = match backend.winograd() {
-            Some(instructions) => {
-                let layers = network.frozen_layers;
-                FrozenPart::Winograd(FrozenConvolutions::new(layers, weights, instructions))
-            }
+        let layers = &architecture.base.layers()[..network.frozen_layers];
+        let ours = backend
+            .winograd()
+            .and_then(|instructions| FrozenConvolutions::of(layers, weights, instructions));
+        network.frozen = match ours {
+            Some(convolutions) => FrozenPart::Winograd(convolutions),
             None => {
-                let format = backend.format().kind();
                 let names = weights.iter().filter(|(name, _)| !network.learnt.contains_key(*name));
-                let converted = names.map(|(name, tensor)| {
-                    Ok((name.clone(), convert(&to_device(tensor, backend)?, format)?))
-                });
-                FrozenPart::Libtorch(converted.collect::<Result<_>>()?)
+                let on_device =
+                    names.map(|(name, tensor)| Ok((name.clone(), to_device(tensor, backend)?)));
+                let operations = layers.iter().map(bases::Layer::operation);
+                let format = backend.format().kind();
+                let on_device = on_device.collect::<Result<_>>()?;
+                FrozenPart::Libtorch(bases::prepare(operations, on_device, format)?)
             }
         };
         Ok(network)
@@ -107,6 +126,15 @@ impl Network {
         &self.learnt
     }
 
+    fn base(&self) -> &'static Base {
+        self.architecture.base
+    }
+
+    /// Whether the whole base is frozen.
+    fn is_frozen(&self) -> bool {
+        self.frozen_layers == self.base().layers().len()
+    }
+
     /// Replaces one of those tensors.
     pub(crate) fn set_learnt(&mut self, name: &str, tensor: Tensor) {
         self.learnt.insert(name.to_owned(), tensor);
@@ -121,42 +149,40 @@ impl Network {
     /// operations are so small that sharing them costs more than it saves. Threads that spin while
     /// they wait for each other also stall when the machine has other work.
     pub(crate) fn few_threads(&self) -> Option<OneThread> {
-        (self.frozen_layers == LAYERS.len()).then(OneThread::start)
+        self.is_frozen().then(OneThread::start)
     }
 
     /// Length of an activation.
     pub(crate) fn activation_length(&self) -> usize {
-        if self.frozen_layers == LAYERS.len() {
+        if self.is_frozen() {
             return self.architecture.head_inputs();
         }
-        self.frozen_scales() + self.activation_shape().iter().product::<i64>() as usize
+        self.frozen_scales() + self.activation_shape().iter().product::<usize>()
     }
 
-    /// Values that the head reads from blocks that are completely frozen.
+    /// Values that the head reads at cut points in the frozen part.
     fn frozen_scales(&self) -> usize {
         let Some(taken) = self.architecture.taken() else { return 0 };
-        let blocks =
-            LAYERS[..self.frozen_layers].iter().filter(|l| l.kind == LayerKind::MaxPool).count();
-        BLOCK_CHANNELS[..blocks].iter().map(|channels| taken.values(*channels)).sum()
+        let cuts = self.base().cut_points().into_iter();
+        let frozen = cuts.filter(|cut| cut.layers <= self.frozen_layers);
+        frozen.map(|cut| taken.values(cut.channels)).sum()
     }
 
-    /// `[C, H, W]` at the end of the frozen part.
-    fn activation_shape(&self) -> [i64; 3] {
-        let size = vgg16::size_after(self.architecture.image_size as usize, self.frozen_layers);
-        [vgg16::channels_after(self.frozen_layers) as i64, size as i64, size as i64]
+    /// The shape of what the frozen part hands on, without the batch.
+    fn activation_shape(&self) -> Vec<usize> {
+        self.base().shape_after(self.architecture.image_size, self.frozen_layers)
     }
 
     /// The frozen part: images `[N, 3, S, S]` to activations `[N, activation_length]`, both fp32.
     pub(crate) fn activations(&self, images: &Tensor) -> Result<Tensor> {
-        let mut scales = Vec::new();
-        let taken = self.architecture.taken();
-        let end = self.run(images, 0..self.frozen_layers, taken, &mut scales)?;
-        if self.frozen_layers == LAYERS.len() {
-            return self.pool(&end, &scales);
+        let mut reading = self.reading();
+        let end = self.run(images, 0..self.frozen_layers, Mode::Prediction, &mut reading)?;
+        if self.is_frozen() {
+            return self.pool(&end, &reading.parts);
         }
         let flat = end.f_to_kind(Kind::Float)?.f_flatten(1, -1)?;
-        scales.push(flat);
-        Ok(Tensor::f_cat(&scales, 1)?)
+        reading.parts.push(flat);
+        Ok(Tensor::f_cat(&reading.parts, 1)?)
     }
 
     /// The frozen part of at most `rows` images, each `[3, S, S]`: activations `[rows,
@@ -176,95 +202,106 @@ impl Network {
     /// Whether libtorch computes anything between images and activations. It does not if the
     /// convolutions are our own and the last maps are not averaged.
     fn is_libtorch_between(&self) -> bool {
-        let is_mean_taken = self.frozen_layers == LAYERS.len()
-            && self.architecture.head.kind == HeadKind::GlobalPool;
+        let is_mean_taken = self.is_frozen() && self.architecture.head.kind == HeadKind::GlobalPool;
         let is_our_own = matches!(self.frozen, FrozenPart::Winograd(_)) && !self.is_unfrozen();
         !is_our_own || is_mean_taken
     }
 
     /// The rest of the base and the pooling: activations to the input of the dense layers, `[N,
     /// head_inputs]`, not yet standardised.
-    pub(crate) fn head_inputs(&self, activations: &Tensor) -> Result<Tensor> {
-        if self.frozen_layers == LAYERS.len() {
+    pub(crate) fn head_inputs(&self, activations: &Tensor, mode: Mode) -> Result<Tensor> {
+        if self.is_frozen() {
             return Ok(activations.shallow_clone());
         }
-        let scales_length = self.frozen_scales() as i64;
-        let [channels, height, width] = self.activation_shape();
-        let rest = activations.f_narrow(1, scales_length, channels * height * width)?;
-        let activation = rest.f_reshape([-1, channels, height, width])?;
-        let mut scales = Vec::new();
-        if scales_length > 0 {
-            scales.push(activations.f_narrow(1, 0, scales_length)?);
+        let frozen = self.frozen_scales() as i64;
+        let rest = activations.f_narrow(1, frozen, activations.size()[1] - frozen)?;
+        let shape = self.activation_shape().into_iter().map(|length| length as i64);
+        let activation = rest.f_reshape([-1].into_iter().chain(shape).collect::<Vec<_>>())?;
+        let mut reading = self.reading();
+        if frozen > 0 {
+            reading.parts.push(activations.f_narrow(1, 0, frozen)?);
         }
-        let taken = self.architecture.taken();
-        let end = self.run(&activation, self.frozen_layers..LAYERS.len(), taken, &mut scales)?;
-        self.pool(&end, &scales)
+        let layers = self.frozen_layers..self.base().layers().len();
+        let end = self.run(&activation, layers, mode, &mut reading)?;
+        self.pool(&end, &reading.parts)
     }
 
-    /// Runs some of the base's layers; the part that is `taken` after each pooling is added to
-    /// `scales`.
+    /// What the head reads at cut points, so far nothing.
+    fn reading(&self) -> Reading {
+        Reading { summary: self.architecture.taken(), parts: Vec::new() }
+    }
+
+    /// Runs some of the base's layers; what is read at cut points is added to `reading`.
     fn run(
         &self,
         x: &Tensor,
         layers: Range<usize>,
-        taken: Option<MapSummary>,
-        scales: &mut Vec<Tensor>,
+        mode: Mode,
+        reading: &mut Reading,
     ) -> Result<Tensor> {
         let (x, layers) = match &self.frozen {
-            // Only from the image on. Grad-CAM runs the last layer separately, with libtorch,
-            // because it needs gradients.
-            FrozenPart::Winograd(winograd) if layers.start == 0 && self.frozen_layers > 0 => {
+            // Only from the image on. Grad-CAM runs the layers above the maps that it reads with
+            // libtorch, because it needs gradients.
+            FrozenPart::Winograd(winograd) if layers.start == 0 => {
                 let end = layers.end.min(self.frozen_layers);
-                let (maps, parts) = winograd.run(x, end, taken)?;
-                scales.extend(parts);
+                let (maps, parts) = winograd.run(x, end, reading.summary)?;
+                reading.parts.extend(parts);
                 (maps, end..layers.end)
             }
             _ => (x.shallow_clone(), layers),
         };
-        let mut x = convert(&x, self.backend.format().kind())?;
-        for layer in &LAYERS[layers] {
-            x = match layer.kind {
-                LayerKind::Convolution { .. } => self.convolve(&x, layer)?,
-                LayerKind::MaxPool => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
-            };
-            if let Some(taken) = taken.filter(|_| layer.kind == LayerKind::MaxPool) {
-                scales.push(take(&x, taken)?);
+        let weights = self.weights(mode);
+        let mut x = convert(&x, weights.format)?;
+        for layer in &self.base().layers()[layers] {
+            x = layer.operation().run(&x, &weights)?;
+            if let (Some(summary), Some(_)) = (reading.summary, &layer.cut) {
+                reading.parts.push(take(&self.maps_of(&x)?, summary)?);
             }
         }
         Ok(x)
     }
 
-    fn convolve(&self, x: &Tensor, layer: &Layer) -> Result<Tensor> {
-        let weight = self.convolution_tensor(&layer.tensor_name("weight"))?;
-        let bias = self.convolution_tensor(&layer.tensor_name("bias"))?;
-        Ok(x.f_conv2d(&weight, Some(&bias), [1, 1], [1, 1], [1, 1], 1)?.f_relu_()?)
-    }
-
-    /// A convolution's tensor in the backend's number format. A convolution that learns is
-    /// converted at every use, so that its fp32 original receives the gradient.
-    fn convolution_tensor(&self, name: &str) -> Result<Tensor> {
-        match &self.frozen {
-            FrozenPart::Libtorch(frozen) if frozen.contains_key(name) => {
-                Ok(frozen[name].shallow_clone())
-            }
-            _ => convert(&self.learnt[name], self.backend.format().kind()),
+    fn weights(&self, mode: Mode) -> Weights<'_> {
+        Weights {
+            frozen: match &self.frozen {
+                FrozenPart::Libtorch(frozen) => Some(frozen),
+                FrozenPart::Elsewhere | FrozenPart::Winograd(_) => None,
+            },
+            learnt: &self.learnt,
+            format: self.backend.format().kind(),
+            stochastic_depth: match mode {
+                Mode::Training => self.architecture.stochastic_depth,
+                Mode::Prediction => 0.0,
+            },
         }
     }
 
-    /// The last block's maps `[N, 512, H, W]` to one vector each, fp32.
-    fn pool(&self, maps: &Tensor, scales: &[Tensor]) -> Result<Tensor> {
+    /// The maps `[N, C, H, W]` of what goes from layer to layer.
+    fn maps_of(&self, x: &Tensor) -> Result<Tensor> {
+        let Form::Tokens { prefix } = self.base().form() else { return Ok(x.shallow_clone()) };
+        let (images, tokens, channels) = x.size3()?;
+        let places = tokens - prefix as i64;
+        let side = places.isqrt();
+        let of_places = x.f_narrow(1, prefix as i64, places)?.f_transpose(1, 2)?;
+        Ok(of_places.f_reshape([images, channels, side, side])?)
+    }
+
+    /// What the last layer hands on, or what was read at cut points, to one vector for each image,
+    /// fp32.
+    fn pool(&self, end: &Tensor, parts: &[Tensor]) -> Result<Tensor> {
+        let maps = || self.maps_of(end);
         Ok(match self.architecture.head.kind {
-            HeadKind::Flatten => maps.f_to_kind(Kind::Float)?.f_flatten(1, -1)?,
-            HeadKind::GlobalPool => maps.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
-            HeadKind::Linear | HeadKind::Kernel | HeadKind::MultiScale => Tensor::f_cat(scales, 1)?,
+            HeadKind::Flatten => maps()?.f_to_kind(Kind::Float)?.f_flatten(1, -1)?,
+            HeadKind::GlobalPool => maps()?.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)?,
+            HeadKind::Linear | HeadKind::Kernel | HeadKind::MultiScale => Tensor::f_cat(parts, 1)?,
         })
     }
 
-    /// The mean of each of the last block's 512 channels, from the input of the dense layers: `[N,
-    /// head_inputs]` to `[N, 512]`. For the multi-scale head it is the mean of its 4×4 cells, which
-    /// is the same if 4 divides the maps' size.
+    /// The mean of each channel C of the last maps, from the input of the dense layers: `[N,
+    /// head_inputs]` to `[N, C]`. For the multi-scale head it is the mean of its 4×4 cells, which is
+    /// the same if 4 divides the maps' size.
     pub(crate) fn pooled(&self, head_inputs: &Tensor) -> Result<Tensor> {
-        let channels = BLOCK_CHANNELS[BLOCK_CHANNELS.len() - 1] as i64;
+        let channels = self.base().channels() as i64;
         let mean_of = |cells: &Tensor| -> Result<Tensor> {
             Ok(cells.f_reshape([-1, channels, cells.size()[1] / channels])?.f_mean_dim(
                 &[2_i64][..],
@@ -276,12 +313,12 @@ impl Network {
             HeadKind::GlobalPool => Ok(head_inputs.shallow_clone()),
             HeadKind::Flatten => mean_of(head_inputs),
             HeadKind::Linear | HeadKind::Kernel => {
-                // The part of the last block is at the end: means first, then deviations.
+                // The part of the last maps is at the end: means first, then deviations.
                 Ok(head_inputs.f_narrow(1, head_inputs.size()[1] - 2 * channels, channels)?)
             }
             HeadKind::MultiScale => {
                 let cells = channels * (MULTI_SCALE_CELLS * MULTI_SCALE_CELLS) as i64;
-                // The part of the last block is at the end: cells first, then deviations.
+                // The part of the last maps is at the end: cells first, then deviations.
                 let start = head_inputs.size()[1] - cells - channels;
                 mean_of(&head_inputs.f_narrow(1, start, cells)?)
             }
@@ -323,7 +360,7 @@ fn take(maps: &Tensor, taken: MapSummary) -> Result<Tensor> {
 
 /// Converts the number format, and uses channels last if there are channels: the layout in which
 /// libtorch's convolutions are fastest.
-fn convert(tensor: &Tensor, kind: Kind) -> Result<Tensor> {
+pub(crate) fn convert(tensor: &Tensor, kind: Kind) -> Result<Tensor> {
     let converted = tensor.f_to_kind(kind)?;
     if converted.dim() != 4 {
         return Ok(converted);

@@ -10,9 +10,9 @@ use crate::architecture::{
     STANDARDISE_SCALE,
 };
 use crate::backend::Backend;
-use crate::network::{Network, rows};
+use crate::bases::Base;
+use crate::network::{Mode, Network, rows};
 use crate::tensors::{HostTensor, TensorMap};
-use crate::vgg16;
 use crate::{ClassifierError, Result};
 
 /// How a solved head was made: a part of the checkpoint's and the model's description.
@@ -26,24 +26,23 @@ pub struct Solved {
 }
 
 /// The cut points that a solved head may read, each with its columns of an activation.
-pub fn cuts() -> Vec<Cut> {
-    let cut =
-        |(name, columns): (&str, std::ops::Range<usize>)| Cut { name: name.to_owned(), columns };
-    vgg16::cut_points().into_iter().map(cut).collect()
+pub fn cuts(base: &Base) -> Vec<Cut> {
+    base.columns().into_iter().map(|(name, columns)| Cut { name, columns }).collect()
 }
 
 /// Refuses cut points that the base does not have.
 ///
 /// # Errors
 /// Names the first such cut point, and those that exist.
-pub fn check_cuts(wanted: &[Vec<String>]) -> Result<()> {
-    let known = vgg16::cut_points();
-    let is_known = |name: &&String| known.iter().any(|(it, _)| it == name);
+pub fn check_cuts(base: &Base, wanted: &[Vec<String>]) -> Result<()> {
+    let known = base.cut_points();
+    let is_known = |name: &&String| known.iter().any(|cut| cut.name == **name);
     match wanted.iter().flatten().find(|name| !is_known(name)) {
         None => Ok(()),
         Some(layer) => Err(ClassifierError::UnknownCut {
             cut: layer.clone(),
-            known: known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+            base: base.title,
+            known: known.into_iter().map(|cut| cut.name).collect::<Vec<_>>().join(", "),
         }),
     }
 }
@@ -116,7 +115,9 @@ impl SolvedHead {
         let _no_grad = tch::no_grad_guard();
         let length = self.network.activation_length();
         let shape = [(activations.len() / length) as i64, length as i64];
-        let head_inputs = self.network.head_inputs(&self.network.upload(activations, &shape)?)?;
+        let head_inputs = self
+            .network
+            .head_inputs(&self.network.upload(activations, &shape)?, Mode::Prediction)?;
         rows(&self.network.logits(&head_inputs, false)?)
     }
 

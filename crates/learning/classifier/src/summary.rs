@@ -23,9 +23,9 @@ pub fn summary_table(architecture: &Architecture) -> String {
     };
     let rule = "─".repeat(widths.iter().sum::<usize>() + 9) + "\n";
 
-    let size = architecture.image_size;
-    let mut table =
-        format!("VGG16, {size} × {size} pixels, classes: {}\n\n", architecture.classes.join(", "));
+    let (base, size) = (architecture.base.title, architecture.image_size);
+    let classes = architecture.classes.join(", ");
+    let mut table = format!("{base}, {size} × {size} pixels, classes: {classes}\n\n");
     table += &line(HEADINGS);
     table += &rule;
     for row in &cells {
@@ -77,9 +77,10 @@ fn grouped(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use config::{Freeze, HeadKind, HeadParams};
+    use config::{Freeze, HeadKind};
 
     use super::*;
+    use crate::architecture::tests::architecture;
 
     #[test]
     fn thousands_are_grouped() {
@@ -89,12 +90,9 @@ mod tests {
 
     #[test]
     fn the_table_shows_keras_numbers() {
-        let architecture = Architecture {
-            image_size: 224,
-            classes: vec!["cancer".into(), "normal".into()],
-            freeze: Freeze::Until("block4_pool".into()).try_into().unwrap(),
-            head: HeadParams { kind: HeadKind::Flatten, hidden_units: 0, dropout: 0.0 },
-        };
+        let freeze = Freeze::Until("block4_pool".into());
+        let architecture =
+            Architecture { image_size: 224, ..architecture(HeadKind::Flatten, 0, freeze) };
         let table = summary_table(&architecture);
         let has = |line: &str| table.lines().any(|found| found == line);
         // As keras.applications.VGG16(include_top=False) prints them, channels last there.

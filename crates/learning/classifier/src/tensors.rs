@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::vgg16::TensorSpec;
+use crate::tensor_spec::TensorSpec;
 use crate::{ClassifierError, Result};
 
 /// A dense f32 tensor in row-major order.

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use classifier::architecture::BaseDescription;
 use classifier::backend::Backend;
+use classifier::bases::Base;
 use classifier::features::Extractor;
 use classifier::learner::Learner;
 use classifier::solved::{self, SolvedHead};
@@ -19,6 +20,8 @@ pub struct Examples {
     activations: Vec<f32>,
     columns: usize,
     labels: Vec<usize>,
+    /// The base whose cut points the columns are from.
+    base: &'static Base,
 }
 
 impl Examples {
@@ -38,7 +41,8 @@ impl Examples {
             Ok(())
         })?;
         bar.finish_and_clear();
-        Ok(Self { activations, columns, labels: images.labels_in_order(split) })
+        let labels = images.labels_in_order(split);
+        Ok(Self { activations, columns, labels, base: extractor.base() })
     }
 
     /// The head's first input for the training images, when layers below the head are going to
@@ -62,7 +66,8 @@ impl Examples {
         })?;
         bar.finish_and_clear();
         let columns = activations.len() / requests.len().max(1);
-        Ok(Self { activations, columns, labels: images.labels_in_order(Split::Train) })
+        let labels = images.labels_in_order(Split::Train);
+        Ok(Self { activations, columns, labels, base: extractor.base() })
     }
 
     /// Only those at the given positions, in that order.
@@ -73,6 +78,7 @@ impl Examples {
             activations: places.iter().flat_map(activation).copied().collect(),
             columns: self.columns,
             labels: places.iter().map(|place| self.labels[*place]).collect(),
+            base: self.base,
         }
     }
 
@@ -142,10 +148,16 @@ impl<'a> SolveInputs<'a> {
             bar.set_position(done as u64);
         };
         let data = self.labelled()?;
-        let searched =
-            solvers::search(self.kind, &data, groups, &solved::cuts(), &space, &progress)
-                .map_err(|error| anyhow!(error.in_words(self.class_names)))
-                .context("choose by cross-validation")?;
+        let searched = solvers::search(
+            self.kind,
+            &data,
+            groups,
+            &solved::cuts(self.examples.base),
+            &space,
+            &progress,
+        )
+        .map_err(|error| anyhow!(error.in_words(self.class_names)))
+        .context("choose by cross-validation")?;
         bar.finish_and_clear();
         Ok(searched.search)
     }
@@ -170,12 +182,18 @@ impl<'a> SolveInputs<'a> {
     /// # Errors
     /// When it cannot be solved.
     pub fn fit(&self, choice: &Choice) -> Result<Fitted> {
-        solvers::fit(self.kind, &self.labelled()?, &solved::cuts(), choice, self.seed)
-            .context("solve the head")
+        solvers::fit(
+            self.kind,
+            &self.labelled()?,
+            &solved::cuts(self.examples.base),
+            choice,
+            self.seed,
+        )
+        .context("solve the head")
     }
 
     fn labelled(&self) -> Result<Labelled<'_>> {
-        let Examples { activations, columns, labels } = self.examples;
+        let Examples { activations, columns, labels, base: _ } = self.examples;
         Ok(Labelled {
             rows: Rows::new(activations, *columns)?,
             labels,

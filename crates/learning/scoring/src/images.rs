@@ -72,8 +72,7 @@ mod tests {
 
     use super::*;
 
-    const PREPROCESSING: Preprocessing =
-        Preprocessing { image_size: 2, normalisation: Normalisation::Unit };
+    const PREPROCESSING: Preprocessing = Preprocessing::bilinear(2, Normalisation::Unit);
 
     /// A BMP of one white pixel, written out: 14 bytes of file header, 40 of picture header.
     fn white_pixel() -> Vec<u8> {

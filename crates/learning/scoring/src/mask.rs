@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_covered_is_what_the_grey_is_normalised_to() {
-        let preprocessing = Preprocessing { image_size: 4, normalisation: Normalisation::Imagenet };
+        let preprocessing = Preprocessing::bilinear(4, Normalisation::Imagenet);
         let mut grey = [100.0 / 255.0; 3];
         preprocessing.normalise(&mut grey);
         let mut planes = vec![9.0; 3 * 16];
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn cells_cover_the_picture_once() {
-        let preprocessing = Preprocessing { image_size: 7, normalisation: Normalisation::Unit };
+        let preprocessing = Preprocessing::bilinear(7, Normalisation::Unit);
         let mask = Mask::new(&preprocessing, 255.0);
         let mut covered = 0;
         for cell in 0..9 {

@@ -13,27 +13,35 @@ Examples (in a source tree, scripts/stage before the name):
   prepare-base --weights imagenet --head global-pool --freeze until:block4_pool
       Weights trained on ImageNet; the fifth block learns along with the head.
   prepare-base --weights file --weights-file weights/vgg16.safetensors
-      Weights of this machine: safetensors with torchvision's names, or Keras' HDF5.
+      Weights of this machine: safetensors with timm's or torchvision's names, or Keras' HDF5.
+  prepare-base --architecture resnet50 --weights imagenet
+      Another base: vgg16, vgg19, resnet18, resnet50, densenet121, efficientnet_b0,
+      tf_efficientnet_lite0, convnext_tiny, vit_small_patch14_dinov2 or
+      vit_small_patch14_reg4_dinov2.
 
 ImageNet weights are taken from pretrained.file where it exists. Otherwise they come from the
-Hugging Face hub: 59 MB once, kept under paths.downloads. HF_ENDPOINT names a mirror,
+Hugging Face hub, for VGG16 59 MB once, kept under paths.downloads. HF_ENDPOINT names a mirror,
 HF_TOKEN a token it asks for.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.";
 
-/// Prepare the model: a VGG16 base with its top cut off, and a fresh head
+/// Prepare the model: a base such as VGG16 with its top cut off, and a fresh head
 ///
 /// Writes base_model.safetensors (the base), updated_base_model.safetensors (base and head) and
 /// architecture.json, and prints a table of layers, output shapes and parameters. Tensor names are
-/// torchvision's, so that Python loads them.
+/// timm's and torchvision's, so that Python loads them.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "prepare-base", version, after_help = EXAMPLES)]
 pub struct Arguments {
+    /// The base, by timm's name [params: prepare_base.architecture]
+    #[arg(long, value_name = "NAME")]
+    pub architecture: Option<String>,
+
     /// Where the base's weights come from [params: prepare_base.weights]
     #[arg(long, value_name = "SOURCE")]
     pub weights: Option<WeightsChoice>,
 
-    /// VGG16 on this machine, for --weights file or imagenet [config: pretrained.file]
+    /// Weights on this machine, for --weights file or imagenet [config: pretrained.file]
     #[arg(long, value_name = "FILE")]
     pub weights_file: Option<PathBuf>,
 
@@ -95,13 +103,13 @@ impl From<WeightsChoice> for WeightsSource {
 /// [`HeadKind`] as the command line writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HeadChoice {
-    /// Logistic regression on mean and deviation of each channel at the poolings, solved
+    /// Logistic regression on mean and deviation of each channel at the cut points, solved
     Linear,
     /// A kernel machine on the same features, solved
     Kernel,
-    /// The last block's map as it is, learnt by epochs
+    /// The last maps as they are, learnt by epochs
     Flatten,
-    /// The mean of each channel of the last block, learnt by epochs
+    /// The mean of each channel of the last maps, learnt by epochs
     GlobalPool,
 }
 
@@ -121,6 +129,9 @@ impl Arguments {
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = self.common.settings()?;
         let params = &mut settings.params.prepare_base;
+        if let Some(architecture) = &self.architecture {
+            params.architecture.clone_from(architecture);
+        }
         params.weights = self.weights.map_or(params.weights, Into::into);
         params.image_size = self.image_size.unwrap_or(params.image_size);
         params.seed = self.seed.unwrap_or(params.seed);
@@ -131,7 +142,7 @@ impl Arguments {
             params.freeze.clone_from(freeze);
         }
         if let Some(file) = &self.weights_file {
-            settings.config.pretrained.file.clone_from(file);
+            settings.config.pretrained.file = Some(file.clone());
         }
         if let Some(output) = &self.output {
             settings.config.paths.base_model.clone_from(output);

@@ -1,9 +1,9 @@
-//! Stage 3: the VGG16 base and a fresh head.
+//! Stage 3: the base and a fresh head.
 //!
 //! ```text
 //! imagenet ─ hub ─┐   (the file, where there is one)
-//! file ───────────┼─▶ features.*  ─▶ base_model.safetensors
-//! random ─────────┘       └─ and a fresh head ─▶ updated_base_model.safetensors
+//! file ───────────┼─▶ the base  ─▶ base_model.safetensors
+//! random ─────────┘      └─ and a fresh head ─▶ updated_base_model.safetensors
 //! ```
 //!
 //! `architecture.json` beside them describes the network and holds both digests. The same
@@ -35,8 +35,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let params = &settings.params.prepare_base;
     let classes = ClassIndices::of_names(settings.config.data.classes.names());
-    let architecture = Architecture::new(params, &classes).map_err(refuse_layer)?;
-    let weights = weights::load(&settings.config, params)?;
+    let architecture = Architecture::new(params, &classes).map_err(refuse)?;
+    let weights = weights::load(&settings.config, params, architecture.base)?;
     let head = initialise::fresh_head(&architecture, params.seed);
 
     let folder = &settings.config.paths.base_model;
@@ -53,14 +53,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     arguments.common.print(&table, &facts)
 }
 
-/// A layer that does not exist is a mistake in the configuration: exit code 2.
-fn refuse_layer(error: ClassifierError) -> anyhow::Error {
-    match error {
-        ClassifierError::UnknownLayer { .. } => {
-            UsageError(format!("accept prepare_base.freeze: {error}")).into()
-        }
-        other => other.into(),
-    }
+/// A base or a layer that does not exist is a mistake in the configuration: exit code 2.
+fn refuse(error: ClassifierError) -> anyhow::Error {
+    let key = match error {
+        ClassifierError::UnknownLayer { .. } => "freeze",
+        ClassifierError::UnknownBase { .. } => "architecture",
+        ClassifierError::ImageSize { .. } => "image_size",
+        other => return other.into(),
+    };
+    UsageError(format!("accept prepare_base.{key}: {error}")).into()
 }
 
 /// Writes the two weight files and their description; the folder appears completely or not at all.

@@ -1,4 +1,4 @@
-//! The base's 26 tensors, `features.0.weight` to `features.28.bias`, from one of three sources.
+//! The base's tensors, from one of three sources.
 
 mod cache;
 mod card;
@@ -11,24 +11,29 @@ mod loaded;
 mod select;
 
 use artifact::WithPath;
-use classifier::{BaseInput, BaseWeights, initialise, vgg16};
+use classifier::bases::Base;
+use classifier::{BaseInput, BaseWeights, initialise};
 use config::{Config, PrepareBaseParams, WeightsSource};
 
 pub(crate) use error::WeightsError;
 pub(crate) use loaded::Weights;
 
-/// Obtains the weights that the parameters name, checked against VGG16's shapes.
-pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weights, WeightsError> {
-    let (specs, file) = (vgg16::tensor_specs(), &config.pretrained.file);
+/// Obtains the weights that the parameters name, checked against the base's shapes.
+pub(crate) fn load(
+    config: &Config,
+    params: &PrepareBaseParams,
+    base: &'static Base,
+) -> Result<Weights, WeightsError> {
+    let file = &config.pretrained.file_of(base.name);
     let weights = match params.weights {
         WeightsSource::Imagenet if file.try_exists().with_path("look for", file)? => {
             tracing::info!("using the weights in {}; nothing is downloaded", file.display());
-            file::load(file, &specs)
+            file::load(file, base)
         }
-        WeightsSource::Imagenet => hub::load(config, &specs),
-        WeightsSource::File => file::load(file, &specs),
+        WeightsSource::Imagenet => hub::load(config, base),
+        WeightsSource::File => file::load(file, base),
         WeightsSource::Random => Ok(Weights {
-            tensors: initialise::random_base(params.seed),
+            tensors: initialise::random_base(base, params.seed),
             description: BaseWeights::drawn(format!("He initialisation, seed {}", params.seed)),
         }),
     }?;
@@ -39,10 +44,14 @@ pub(crate) fn load(config: &Config, params: &PrepareBaseParams) -> Result<Weight
 /// Logs the input that the weights need, and whether the images have another size than in their
 /// training. Convolutions accept any size, so this is not an error.
 fn tell(description: &BaseWeights, image_size: u32) {
-    let Some(BaseInput { normalisation, image_size: trained_on }) = description.input else {
+    let Some(BaseInput { normalisation, image_size: trained_on, interpolation }) =
+        description.input
+    else {
         return;
     };
-    tracing::info!("the weights need the normalisation {normalisation}");
+    tracing::info!(
+        "the weights need the normalisation {normalisation} and {interpolation} interpolation"
+    );
     if let Some(size) = trained_on.filter(|size| *size != image_size) {
         tracing::info!(
             "the weights were trained on images of {size} × {size} pixels; \

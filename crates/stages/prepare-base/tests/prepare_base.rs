@@ -288,7 +288,7 @@ fn a_missing_network_says_in_one_line_how_to_supply_the_file() {
     let message = project.refusal(&["--weights", "imagenet", "--quiet"], 1);
     assert_eq!(message.lines().count(), 1, "{message}");
     assert!(message.starts_with("prepare-base: failed to reach 127.0.0.1:"), "{message}");
-    assert!(message.contains("put VGG16's at weights/vgg16.safetensors"), "{message}");
+    assert!(message.contains("put those of VGG16 at weights/vgg16.safetensors"), "{message}");
     assert!(message.contains("or run again where the hub or a mirror"), "{message}");
     assert!(!project.exists("artifacts/base_model"), "random weights would be worse than none");
 }

@@ -15,7 +15,7 @@ use classifier::checkpoint::{
     self, CheckpointDigests, CheckpointMetadata, RunId, ValidationScores,
 };
 use classifier::description::ModelDescription;
-use classifier::{BaseWeights, FrozenLayers};
+use classifier::{BaseWeights, FrozenLayers, bases};
 use classifier::{initialise, tensors};
 use config::{HeadKind, HeadParams};
 use dataset::{ClassIndices, ImageRecord, Manifest, Split, ValidatedManifest};
@@ -40,10 +40,12 @@ struct Project {
 
 fn architecture() -> Architecture {
     Architecture {
+        base: bases::vgg16(),
         image_size: 32,
         classes: vec!["cancer".into(), "normal".into()],
-        freeze: FrozenLayers::ALL,
+        freeze: FrozenLayers::all(bases::vgg16()),
         head: HeadParams { kind: HeadKind::GlobalPool, hidden_units: 0, dropout: 0.0 },
+        stochastic_depth: 0.0,
     }
 }
 
@@ -53,7 +55,8 @@ fn shared_base() -> &'static (TempDir, Digest) {
     BASE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(BaseDescription::BASE_FILE);
-        let digest = tensors::write(&path, &initialise::random_base(1), &"random").unwrap();
+        let digest =
+            tensors::write(&path, &initialise::random_base(bases::vgg16(), 1), &"random").unwrap();
         (folder, digest)
     })
 }
@@ -129,10 +132,7 @@ impl Project {
                 solved: None,
                 epochs: None,
                 architecture: architecture(),
-                preprocessing: Preprocessing {
-                    image_size: 32,
-                    normalisation: Normalisation::Imagenet,
-                },
+                preprocessing: Preprocessing::bilinear(32, Normalisation::Imagenet),
                 precision: NumberFormat::Fp32,
                 data,
                 base: self.base,
@@ -191,7 +191,7 @@ fn the_model_is_the_base_with_the_checkpoint_on_top() {
     let run = project.train("run", &[(0.5, 0.7)]);
     project.select(&[]).success();
     let model = tensors::read_foreign(&project.path("model/trained_model.safetensors")).unwrap();
-    let mut expected = initialise::random_base(1);
+    let mut expected = initialise::random_base(bases::vgg16(), 1);
     expected.extend(initialise::fresh_head(&architecture(), 1));
     assert!(model == expected, "the tensors differ");
     let classes = ClassIndices::read(&project.path("model")).unwrap();

@@ -75,7 +75,7 @@ impl Inputs {
         check_classes(&manifest, &base.architecture)?;
         check_training_images(&manifest, &base.architecture)?;
         let train = settings.params.train.clone();
-        check_cuts(&train)?;
+        check_cuts(&base, &train)?;
         let run = RunInputs {
             data: manifest.digest(),
             base: base.base_sha256,
@@ -84,6 +84,7 @@ impl Inputs {
             preprocessing: Preprocessing {
                 image_size: base.architecture.image_size,
                 normalisation: normalisation(&base, train.normalisation)?,
+                interpolation: base.weights.interpolation(),
             },
             train,
             machine: backend.fingerprint(),
@@ -100,9 +101,9 @@ impl Inputs {
 }
 
 /// A cut point that does not exist is a mistake in the configuration: exit code 2.
-fn check_cuts(train: &TrainParams) -> Result<()> {
+fn check_cuts(base: &BaseDescription, train: &TrainParams) -> Result<()> {
     let Some(solve) = &train.solve else { return Ok(()) };
-    Ok(solved::check_cuts(&solve.cuts)
+    Ok(solved::check_cuts(base.architecture.base, &solve.cuts)
         .map_err(|error| UsageError(format!("accept train.solve.cuts: {error}")))?)
 }
 

@@ -58,7 +58,7 @@ impl Training {
         tracked::tell_search(&self.tracked, &search);
         let choice = search.choice().clone();
         let learns = self.inputs.base.architecture.cuts_that_learn();
-        if !choice.cuts.iter().any(|cut| learns.contains(&cut.as_str())) {
+        if !choice.cuts.iter().any(|cut| learns.contains(cut)) {
             bail!(
                 "train the layers below the head: it was chosen to read {} alone, which they do not change; \
                  let each set of train.solve.cuts have one of {}",

@@ -252,7 +252,8 @@ fn disk() -> Finding {
 fn weights(study: &Path) -> Option<Finding> {
     let params = config::Params::load(&study.join("params.yaml")).ok()?;
     let config = config::Config::load(&study.join("config.yaml")).ok()?;
-    let file = Some(&config.pretrained.file).filter(|file| study.join(file).is_file());
+    let base = &params.prepare_base.architecture;
+    let file = Some(config.pretrained.file_of(base)).filter(|file| study.join(file).is_file());
     Some(match (params.prepare_base.weights, file) {
         (config::WeightsSource::Random, _) => {
             Finding::fine("weights", "random, by prepare_base.weights")
@@ -260,12 +261,12 @@ fn weights(study: &Path) -> Option<Finding> {
         (_, Some(file)) => Finding::fine("weights", file.display().to_string()),
         (config::WeightsSource::Imagenet, None) => Finding::note(
             "weights",
-            format!("none here; prepare-base fetches 59 MB of {}", config.pretrained.repository),
+            format!("none of {base} here; prepare-base fetches them from the Hugging Face hub"),
             "without a network, put a file there: see weights/README.md",
         ),
         (config::WeightsSource::File, None) => Finding::missing(
             "weights",
-            "the file of pretrained.file in config.yaml does not exist",
+            format!("{} does not exist", config.pretrained.file_of(base).display()),
             "put it there: see weights/README.md",
         ),
     })

@@ -88,6 +88,7 @@ fn upload_files(
 fn params(description: &ModelDescription) -> Vec<Param> {
     let architecture = &description.architecture;
     [
+        ("architecture", architecture.base.name.to_owned()),
         ("classes", architecture.classes.join(", ")),
         ("image_size", description.preprocessing.image_size.to_string()),
         ("head", serde_json::json!(architecture.head).to_string()),

@@ -1,13 +1,14 @@
 //! The Python environment for loading the model: three files, because MLflow supports three ways.
 
+use classifier::bases::Base;
 use serde_json::json;
 
 /// The Python version that the loader is tested with.
 pub(crate) const PYTHON: &str = "3.11";
 
-/// The packages that the loader imports. `tests/registry` compares them with those that it is
+/// The packages that the loader imports for VGG, which it computes itself. `tests/registry` compares them with those that it is
 /// tested with.
-pub(crate) const REQUIREMENTS: &str = "\
+const REQUIREMENTS: &str = "\
 mlflow>=3
 numpy
 pandas
@@ -15,6 +16,15 @@ pillow
 safetensors
 torch>=2.11
 ";
+
+/// What it needs for any other base.
+const OTHER_BASES: &str = "timm>=1.0.20\n";
+
+/// `requirements.txt` for a model on this base.
+pub(crate) fn requirements(base: &Base) -> String {
+    let others = if base.is_vgg() { "" } else { OTHER_BASES };
+    format!("{REQUIREMENTS}{others}")
+}
 
 pub(crate) const REQUIREMENTS_FILE: &str = "requirements.txt";
 pub(crate) const VIRTUALENV_FILE: &str = "python_env.yaml";
@@ -31,8 +41,9 @@ pub(crate) fn virtualenv() -> String {
 }
 
 /// `conda.yaml`.
-pub(crate) fn conda() -> String {
-    let packages: Vec<&str> = REQUIREMENTS.lines().collect();
+pub(crate) fn conda(base: &Base) -> String {
+    let requirements = requirements(base);
+    let packages: Vec<&str> = requirements.lines().collect();
     let file = json!({
         "name": "mlflow-env",
         "channels": ["conda-forge"],

@@ -10,9 +10,11 @@ in `predictions.csv`. `load_model(…, model_config={"device": "cuda"})` compute
 Research use only. Not a medical device.
 """
 
+import importlib
 import io
 import json
 import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,10 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.nn import functional
 
-# VGG16 by torchvision's numbers: convolutions of 3×3, "M" a maximum over 2×2.
-LAYERS: list[int | str] = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
+# Convolutions of 3×3 in each block of VGG; each block ends in a maximum over 2×2. Other bases are timm's.
+VGG = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+# The heads that read the maps at every cut point, and not only the last ones.
+READS_CUT_POINTS = ("linear", "kernel", "multi_scale")
 # Means and standard deviations of red, green and blue, on values from 0 to 1.
 NORMALISATIONS = {
     "unit": ([0.0] * 3, [1.0] * 3),
@@ -46,9 +50,13 @@ class Model:
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if description["format"] not in (2, 3):
-            raise ValueError(f"model.json is of format {description['format']}; this reads 2 and 3")
+        if description["format"] not in (2, 3, 4):
+            raise ValueError(f"model.json is of format {description['format']}; this reads 2 to 4")
         architecture = description["architecture"]
+        # Before format 4 there was one base.
+        self.base = architecture.get("base", "vgg16")
+        self.cut_points = architecture.get("cut_points", [])
+        self.interpolation = description["preprocessing"].get("interpolation", "bilinear")
         self.classes = architecture["classes"]
         self.head = architecture["head"]
         self.image_size = description["preprocessing"]["image_size"]
@@ -56,8 +64,10 @@ class Model:
         self.format = {"fp32": torch.float32, "bf16": torch.bfloat16}[description["precision"]]
         self.device = torch.device(device)
         weights = load_file(folder / "trained_model.safetensors", device=str(device))
+        self.network = None if self.base in VGG else network(self.base, weights).to(self.device, self.format)
         self.weights = {name: self._placed(name, tensor) for name, tensor in weights.items()}
         calibration = folder / "calibration.json"
+        self.channels = 0  # of the last maps, known once they are there
         self.temperature = 1.0
         if calibration.exists():
             fit = json.loads(calibration.read_text(encoding="utf-8"))["temperature"]
@@ -65,7 +75,7 @@ class Model:
 
     def _placed(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         """Convolutions in the model's number format, channels last; the head in fp32."""
-        if not name.startswith("features."):
+        if self.network is not None or not name.startswith("features."):
             return tensor
         tensor = tensor.to(self.format)
         return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
@@ -92,7 +102,7 @@ class Model:
     def planes_of(self, pixels: np.ndarray) -> np.ndarray:
         """The same of pixels [H, W, 1 or 3] of 8 or 16 bits."""
         highest = np.float32(np.iinfo(pixels.dtype).max)
-        planes = resize(pixels, self.image_size).astype(np.float32).transpose(2, 0, 1) / highest
+        planes = resize(pixels, self.image_size, self.interpolation).astype(np.float32).transpose(2, 0, 1) / highest
         if planes.shape[0] == 1:
             planes = np.repeat(planes, 3, axis=0)
         planes -= self.mean[:, None, None]
@@ -133,26 +143,76 @@ class Model:
 
     def head_inputs(self, images: torch.Tensor) -> torch.Tensor:
         x = images.to(self.format).contiguous(memory_format=torch.channels_last)
-        scales = []
+        maps = list(self.vgg(x) if self.network is None else self.timm(self.network, x))
+        self.channels = maps[-1].shape[1]
+        kind = self.head["kind"]
+        if kind in READS_CUT_POINTS:
+            return torch.cat([summary(it.float(), kind) for it in maps], dim=1)
+        if kind == "global_pool":
+            return maps[-1].mean(dim=(2, 3), dtype=torch.float32)
+        return maps[-1].float().flatten(1)
+
+    def vgg(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The maps after each block."""
         number = 0
-        for layer in LAYERS:
-            if layer == "M":
-                x = functional.max_pool2d(x, 2)
-                number += 1
-                if self.head["kind"] == "multi_scale":
-                    scales.append(multi_scale(x.float()))
-                elif self.head["kind"] in ("linear", "kernel"):
-                    scales.append(x.float().mean(dim=(2, 3)))
-                    scales.append(x.float().std(dim=(2, 3), correction=0))
-                continue
-            weight, bias = (self.weights[f"features.{number}.{part}"] for part in ("weight", "bias"))
-            x = functional.conv2d(x, weight, bias, padding=1).relu_()
-            number += 2
-        if scales:
-            return torch.cat(scales, dim=1)
-        if self.head["kind"] == "global_pool":
-            return x.mean(dim=(2, 3), dtype=torch.float32)
-        return x.float().flatten(1)
+        for convolutions in VGG[self.base]:
+            for _ in range(convolutions):
+                weight, bias = (self.weights[f"features.{number}.{part}"] for part in ("weight", "bias"))
+                x = functional.conv2d(x, weight, bias, padding=1).relu_()
+                number += 2
+            x = functional.max_pool2d(x, 2)
+            number += 1
+            yield x
+
+    def timm(self, network: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+        """The maps at each cut point, which has the name of one of timm's modules."""
+        seen: dict[str, torch.Tensor] = {}
+
+        def keep(cut: str) -> Callable[..., None]:
+            return lambda _module, _input, output: seen.update({cut: output.clone()})
+
+        hooks = [network.get_submodule(cut).register_forward_hook(keep(cut)) for cut in self.cut_points]
+        try:
+            network.forward_features(x)  # type: ignore[operator]
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [as_maps(seen[cut], getattr(network, "num_prefix_tokens", 0)) for cut in self.cut_points]
+
+
+def network(base: str, weights: dict[str, torch.Tensor]) -> torch.nn.Module:
+    """timm's network without a top, with these weights."""
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError as error:
+        raise ValueError(f"a model on {base} needs timm: pip install timm") from error
+    # Only transformers must be told that images may have another size than in their training.
+    options = {"dynamic_img_size": True} if base.startswith("vit_") else {}
+    made: torch.nn.Module = timm.create_model(base, pretrained=False, num_classes=0, **options)
+    wanted = {name for name in made.state_dict() if not name.endswith("num_batches_tracked")}
+    # What timm counts to the top of ConvNeXt.
+    wanted = {name for name in wanted if not name.startswith("head.")}
+    missing = sorted(wanted - set(weights))
+    if missing:
+        raise ValueError(f"{missing[0]} of {base} is not among the model's weights")
+    made.load_state_dict({name: weights[name] for name in wanted}, strict=False)
+    return made.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
+
+
+def as_maps(output: torch.Tensor, prefix_tokens: int) -> torch.Tensor:
+    """Maps [N, C, H, W] of a module's output, which may be tokens [N, prefix + H·W, C]."""
+    if output.dim() == 4:
+        return output
+    places = output[:, prefix_tokens:]
+    side = math.isqrt(places.shape[1])
+    return places.transpose(1, 2).reshape(len(output), -1, side, side)
+
+
+def summary(maps: torch.Tensor, head: str) -> torch.Tensor:
+    """What a head reads of the maps at a cut point, fp32: [N, columns]."""
+    if head == "multi_scale":
+        return multi_scale(maps)
+    return torch.cat([maps.mean(dim=(2, 3)), maps.std(dim=(2, 3), correction=0)], dim=1)
 
 
 def statistics(normalisation: str | dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -223,20 +283,20 @@ def decode(picture: bytes) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """[H, W, C] to [S, S, C] with the triangle filter and antialiasing, in the integers of the
-    Rust crate fast_image_resize, so that every pixel is the same: columns first for 8 bits, rows
-    first for 16."""
+def resize(pixels: np.ndarray, size: int, interpolation: str = "bilinear") -> np.ndarray:
+    """[H, W, C] to [S, S, C] with antialiasing, in the integers of the Rust crate
+    fast_image_resize, so that every pixel is the same: columns first for 8 bits, rows first for
+    16."""
     passes = (0, 1) if pixels.dtype == np.uint8 else (1, 0)
     for axis in passes:
         if pixels.shape[axis] != size:
-            pixels = resize_axis(pixels, size, axis)
+            pixels = resize_axis(pixels, size, axis, interpolation)
     return pixels
 
 
-def resize_axis(pixels: np.ndarray, size: int, axis: int) -> np.ndarray:
+def resize_axis(pixels: np.ndarray, size: int, axis: int, interpolation: str) -> np.ndarray:
     bits = 8 * pixels.dtype.itemsize
-    weights, precision = integer_weights(pixels.shape[axis], size, bits)
+    weights, precision = integer_weights(pixels.shape[axis], size, bits, interpolation)
     # Products and sums stay below 2**53: exact in f64, whose matrix product is fast.
     sums = np.tensordot(weights.astype(np.float64), pixels.astype(np.float64), axes=(1, axis))
     levels = (sums.astype(np.int64) + (1 << (precision - 1))) >> precision
@@ -244,16 +304,34 @@ def resize_axis(pixels: np.ndarray, size: int, axis: int) -> np.ndarray:
     return np.moveaxis(levels, 0, axis)
 
 
-def integer_weights(length: int, size: int, bits: int) -> tuple[np.ndarray, int]:
+def triangle(x: np.ndarray) -> np.ndarray:
+    return np.maximum(1.0 - np.abs(x), 0.0)
+
+
+def cubic(x: np.ndarray) -> np.ndarray:
+    """Cubic convolution with a = −0.5, in the order of operations of fast_image_resize."""
+    x = np.abs(x)
+    near = ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1.0
+    far = (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+# Each filter and how far it reaches.
+FILTERS = {"bilinear": (triangle, 1.0), "bicubic": (cubic, 2.0)}
+
+
+def integer_weights(length: int, size: int, bits: int, interpolation: str) -> tuple[np.ndarray, int]:
     """The filter's weights [size, length] as integers, and the power of two that they stand for."""
+    shape, support = FILTERS[interpolation]
     scale = length / size
-    radius = max(scale, 1.0)
+    stretch = max(scale, 1.0)
+    radius = support * stretch
     weights = np.zeros((size, length))
     for out in range(size):
         centre = (out + 0.5) * scale
         low = max(math.floor(centre - radius), 0)
         high = min(math.ceil(centre + radius), length)
-        row = np.maximum(1.0 - np.abs((np.arange(low, high) - (centre - 0.5)) * (1.0 / radius)), 0.0)
+        row = shape((np.arange(low, high) - (centre - 0.5)) * (1.0 / stretch))
         total = 0.0
         for weight in row:
             total += weight
@@ -265,5 +343,6 @@ def integer_weights(length: int, size: int, bits: int) -> tuple[np.ndarray, int]
     for precision in range(most):
         if math.floor(largest * (1 << (precision + 1)) + 0.5) >= 1 << width:
             break
-    # Rounded half away from zero; there are no negative weights.
-    return np.floor(weights * (1 << precision) + 0.5), precision
+    # Rounded half away from zero.
+    scaled = weights * (1 << precision)
+    return np.copysign(np.floor(np.abs(scaled) + 0.5), scaled), precision

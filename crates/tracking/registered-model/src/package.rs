@@ -11,7 +11,7 @@ use dataset::ClassIndices;
 use mlflow::ArtifactPath;
 
 use crate::Result;
-use crate::environment::{self, CONDA_FILE, REQUIREMENTS, REQUIREMENTS_FILE, VIRTUALENV_FILE};
+use crate::environment::{self, CONDA_FILE, REQUIREMENTS_FILE, VIRTUALENV_FILE};
 use crate::example::{self, EXAMPLE_FILE, SERVING_FILE};
 use crate::mlmodel::{self, Identity};
 
@@ -163,12 +163,12 @@ impl Content {
 
 /// The files written for the package.
 fn written(description: &ModelDescription, scores: Vec<u8>) -> [(&'static str, Vec<u8>); 7] {
-    let image_size = description.preprocessing.image_size;
+    let (base, image_size) = (description.architecture.base, description.preprocessing.image_size);
     [
         (LOADER_FILE, LOADER.into()),
-        (REQUIREMENTS_FILE, REQUIREMENTS.into()),
+        (REQUIREMENTS_FILE, environment::requirements(base).into()),
         (VIRTUALENV_FILE, environment::virtualenv().into_bytes()),
-        (CONDA_FILE, environment::conda().into_bytes()),
+        (CONDA_FILE, environment::conda(base).into_bytes()),
         (EXAMPLE_FILE, example::table(image_size).into_bytes()),
         (SERVING_FILE, example::request(image_size).into_bytes()),
         ("evaluation/scores.json", scores),

@@ -135,11 +135,19 @@ impl IngestParams {
 impl PrepareBaseParams {
     fn check(&self) -> Result<(), Refusal> {
         let size = self.image_size;
+        require((32..=1024).contains(&size), "prepare_base.image_size", size, "32 to 1024 pixels")?;
+        let depth = self.stochastic_depth;
+        in_range(
+            "prepare_base.stochastic_depth",
+            depth,
+            (0.0..1.0).contains(&depth),
+            "a share from 0 to less than 1",
+        )?;
         require(
-            (32..=1024).contains(&size),
-            "prepare_base.image_size",
-            size,
-            "32 to 1024 pixels: five poolings halve it five times",
+            depth == 0.0 || self.freeze != Freeze::All,
+            "prepare_base.stochastic_depth",
+            depth,
+            "0: no layer of the base learns, by prepare_base.freeze",
         )?;
         self.head.check()
     }

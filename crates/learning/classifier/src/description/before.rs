@@ -1,6 +1,12 @@
 //! `model.json` of earlier formats.
 
+use std::path::Path;
+
+use artifact::Digest;
 use serde_json::{Map, Value};
+
+use crate::Result;
+use crate::seal::check_seal;
 
 /// Keys that were directly in `training` before heads could be solved.
 const OF_DESCENT: [&str; 10] = [
@@ -16,9 +22,28 @@ const OF_DESCENT: [&str; 10] = [
     "augmentation",
 ];
 
-/// The same in today's format, which has this number. Wrong values are left for the reader to
-/// refuse.
-pub(super) fn of_format_2(mut description: Value, format: u32) -> Value {
+/// A sealed description without its seal, after a check of it: the seal of a file of an earlier
+/// format is that of its own text.
+pub(super) fn unsealed(path: &Path, mut description: Value) -> Result<Value> {
+    let seal = description.as_object_mut().and_then(|fields| fields.shift_remove("seal"));
+    let seal: Option<Digest> = seal.and_then(|seal| serde_json::from_value(seal).ok());
+    check_seal(path, seal, &description)?;
+    Ok(description)
+}
+
+/// A description of format 3 in today's format, which has this number: the only base was VGG16.
+pub(super) fn of_format_3(mut description: Value, format: u32) -> Value {
+    if let Some(architecture) = description.get_mut("architecture").and_then(Value::as_object_mut) {
+        architecture.insert("base".into(), "vgg16".into());
+    }
+    if let Some(fields) = description.as_object_mut() {
+        fields.insert("format".into(), format.into());
+    }
+    description
+}
+
+/// A description of format 2 in format 3. Wrong values are left for the reader to refuse.
+pub(super) fn of_format_2(mut description: Value) -> Value {
     if let Some(training) = description.get_mut("training").and_then(Value::as_object_mut) {
         let moved = OF_DESCENT.iter().filter_map(|key| training.remove_entry(*key));
         let descent: Map<String, Value> = moved.collect();
@@ -27,14 +52,13 @@ pub(super) fn of_format_2(mut description: Value, format: u32) -> Value {
     }
     if let Some(fields) = description.as_object_mut() {
         fields.insert("solved".into(), Value::Null);
-        fields.insert("format".into(), format.into());
     }
     description
 }
 
 #[cfg(test)]
 mod tests {
-
+    use super::*;
     use crate::description::ModelDescription;
 
     /// As `select` wrote it until November 2026.
@@ -49,6 +73,25 @@ mod tests {
         assert_eq!(description.solved, None);
         assert_eq!(description.training.solve, None);
         assert_eq!(description.training.descent.unwrap().label_smoothing, 0.1);
+    }
+
+    #[test]
+    fn a_sealed_model_of_format_3_is_read_and_its_seal_checked() {
+        // As version 0.1 wrote it: without the name of the base, and sealed.
+        let today: Value = serde_json::from_str(FORMAT_2).unwrap();
+        let mut sealed = of_format_2(today);
+        sealed["format"] = 3.into();
+        let seal = crate::seal::seal_of(&sealed);
+        sealed["seal"] = serde_json::to_value(seal).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(ModelDescription::FILE);
+        std::fs::write(&path, serde_json::to_string_pretty(&sealed).unwrap()).unwrap();
+        let description = ModelDescription::read(folder.path()).unwrap();
+        assert_eq!(description.architecture.base.name, "vgg16");
+        sealed["source"]["epoch"] = 20.into();
+        std::fs::write(&path, serde_json::to_string_pretty(&sealed).unwrap()).unwrap();
+        let message = ModelDescription::read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("recorded is"), "{message}");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Bench {
             },
         };
         let views = Views { augmentation: case.augmentation, seed: case.seed };
-        let preprocessing = Preprocessing { image_size: 32, normalisation: case.normalisation };
+        let preprocessing = Preprocessing::bilinear(32, case.normalisation);
         let backend = Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap();
         Extractor::new(&base, &weights, backend, preprocessing, views, Some(&settings)).unwrap()
     }

@@ -4,8 +4,8 @@ use tch::Tensor;
 
 use crate::Result;
 use crate::network::{Network, to_device, to_host};
+use crate::tensor_spec::TensorSpec;
 use crate::tensors::{self, TensorMap};
-use crate::vgg16::TensorSpec;
 
 const PREFIX: &str = "own.";
 

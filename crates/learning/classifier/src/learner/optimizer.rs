@@ -11,8 +11,8 @@ use tch::Tensor;
 
 use crate::Result;
 use crate::network::{Network, to_device, to_host};
+use crate::tensor_spec::TensorSpec;
 use crate::tensors::{self, TensorMap};
-use crate::vgg16::{self, TensorSpec};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -89,7 +89,8 @@ impl Optimizer {
         for ((name, parameter), gradient) in
             self.parameters.clone().iter().zip(&before).zip(&gradients)
         {
-            let factor = self.rate_of_block_below.powi(vgg16::blocks_below_head(name));
+            let stages = network.architecture().base.stages_below_head(name);
+            let factor = self.rate_of_block_below.powi(stages);
             let stepped = self.change(name, parameter, gradient, rate * factor)?;
             network.set_learnt(name, stepped.f_detach()?.f_set_requires_grad(true)?);
         }

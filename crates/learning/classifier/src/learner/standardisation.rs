@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::Learner;
 use crate::Result;
 use crate::architecture::{STANDARDISE_MEAN, STANDARDISE_STD};
+use crate::network::Mode;
 
 /// A feature that varies less than this over the training images carries no information there. It
 /// is centred but not scaled up, as in scikit-learn's `StandardScaler`: dividing by its tiny
@@ -53,7 +54,8 @@ impl Learner {
     ) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
         let activations = self.upload_activations(activations)?;
-        let inputs = self.network.head_inputs(&activations)?.f_to_kind(Kind::Double)?;
+        let inputs =
+            self.network.head_inputs(&activations, Mode::Prediction)?.f_to_kind(Kind::Double)?;
         standardisation.images += inputs.size()[0];
         let sum = inputs.f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;
         let squares = (&inputs * &inputs).f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;

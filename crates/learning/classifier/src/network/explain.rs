@@ -3,14 +3,13 @@
 use config::HeadKind;
 use tch::{Kind, Tensor};
 
-use super::{Network, convert, take};
+use super::{Mode, Network, Reading, convert, take};
 use crate::Result;
 use crate::architecture::{MapSummary, STANDARDISE_MEAN};
-use crate::vgg16::{self, LAYERS};
 
 impl Network {
     /// The places in one image `[1, 3, S, S]` that support a class: `[side, side]`, f32, 0 and
-    /// above, not scaled. `side` is S/16.
+    /// above, not scaled. `side` is that of the maps that the base lets it read: S/16 for VGG16.
     pub(crate) fn grad_cam(&self, image: &Tensor, class: usize) -> Result<Tensor> {
         match self.architecture.head.kind {
             HeadKind::Linear | HeadKind::Kernel => self.cam_of_statistics(image, class),
@@ -20,24 +19,27 @@ impl Network {
         }
     }
 
-    /// Grad-CAM: the output of the last convolution (after its ReLU), weighted by how much the
-    /// class's logit depends on each channel, with negative parts cut off.
+    /// Grad-CAM: the last maps, those before a pooling or normalisation at the end, weighted by how
+    /// much the class's logit depends on each channel, with negative parts cut off.
     ///
     /// Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     /// Localization", ICCV 2017, equations 1 and 2.
     fn cam_of_last_convolution(&self, image: &Tensor, class: usize) -> Result<Tensor> {
-        let last = LAYERS.len() - 1;
-        let taken = self.architecture.taken();
-        let mut scales = Vec::new();
-        let maps = tch::no_grad(|| self.run(image, 0..last, taken, &mut scales))?;
-        let maps = maps.f_to_kind(Kind::Float)?.f_detach()?.f_set_requires_grad(true)?;
-        let end = self.run(&maps, last..LAYERS.len(), taken, &mut scales)?;
-        let logits = self.logits(&self.pool(&end, &scales)?, false)?;
+        let (last, layers) = (self.base().explained_layers(), self.base().layers().len());
+        let mut reading = self.reading();
+        let below = tch::no_grad(|| self.run(image, 0..last, Mode::Prediction, &mut reading))?;
+        let below = below.f_to_kind(Kind::Float)?.f_detach()?.f_set_requires_grad(true)?;
+        let end = self.run(&below, last..layers, Mode::Prediction, &mut reading)?;
+        let logits = self.logits(&self.pool(&end, &reading.parts)?, false)?;
         let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
-        let gradients = Tensor::f_run_backward(&[logit], &[&maps], false, false)?;
-        let weights = gradients[0].f_mean_dim(&[2_i64, 3][..], true, Kind::Float)?;
-        let weighted = maps.f_detach()?.f_mul(&weights)?;
-        Ok(weighted.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?.f_relu()?.f_squeeze()?)
+        let gradients = Tensor::f_run_backward(&[logit], &[&below], false, false)?;
+        let (maps, gradients) = (self.maps_of(&below.f_detach()?)?, self.maps_of(&gradients[0])?);
+        let weights = gradients.f_mean_dim(&[2_i64, 3][..], true, Kind::Float)?;
+        let weighted = maps.f_mul(&weights)?;
+        Ok(weighted
+            .f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?
+            .f_relu()?
+            .f_squeeze_dim(0)?)
     }
 
     /// The same for a head that reads mean and deviation of each channel at several cut points; all
@@ -59,9 +61,10 @@ impl Network {
         let gradients = Tensor::f_run_backward(&[logit], &[&head_inputs], false, false)?;
         let training = self.learnt[STANDARDISE_MEAN].f_unsqueeze(0)?;
         let seen = head_inputs.f_detach()?;
-        let side = vgg16::size_after(self.architecture.image_size as usize, LAYERS.len() - 1);
+        let explained = self.base().explained_layers();
+        let [_, side, _] = self.base().maps_after(self.architecture.image_size, explained);
         let mut total = Tensor::f_zeros([side as i64, side as i64], (Kind::Float, image.device()))?;
-        for ((_, columns), maps) in vgg16::cut_points().into_iter().zip(&maps) {
+        for ((_, columns), maps) in self.base().columns().into_iter().zip(&maps) {
             let channels = (columns.len() / 2) as i64;
             // Of the means, or of the deviations, as `[1, C, 1, 1]`.
             let part = |row: &Tensor, second: bool| {
@@ -78,16 +81,18 @@ impl Network {
             let of_deviation = of_deviation.f_mul(&part(&gradients[0], true)?)?;
             let moved = of_mean.f_add(&of_deviation)?;
             let moved = moved.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)?;
-            total = total.f_add(&on_grid(&moved, side as i64)?.f_squeeze()?)?;
+            total = total
+                .f_add(&on_grid(&moved, side as i64)?.f_reshape([side as i64, side as i64])?)?;
         }
         Ok(total.f_relu()?)
     }
 
-    /// `[1, C, H, W]` after each pooling, fp32.
-    fn maps_at_cut_points(&self, image: &Tensor) -> Result<Vec<Tensor>> {
-        let mut maps = Vec::new();
-        let _last = self.run(image, 0..LAYERS.len(), Some(MapSummary::Maps), &mut maps)?;
-        maps.iter().map(|maps| convert(maps, Kind::Float)).collect()
+    /// `[N, C, H, W]` at each cut point, fp32.
+    pub(crate) fn maps_at_cut_points(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        let mut reading = Reading { summary: Some(MapSummary::Maps), parts: Vec::new() };
+        let layers = 0..self.base().layers().len();
+        let _last = self.run(images, layers, Mode::Prediction, &mut reading)?;
+        reading.parts.iter().map(|maps| convert(maps, Kind::Float)).collect()
     }
 }
 

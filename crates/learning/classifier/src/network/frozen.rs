@@ -9,8 +9,8 @@ use winograd::{Buffer, Convolution, Epilogue, InstructionSet};
 
 use crate::Result;
 use crate::architecture::MapSummary;
+use crate::bases::{Accelerated, INPUT_CHANNELS, Layer};
 use crate::tensors::TensorMap;
-use crate::vgg16::{INPUT_CHANNELS, LAYERS, LayerKind};
 
 mod scale;
 mod shape;
@@ -22,32 +22,46 @@ use shape::Shape;
 /// cache.
 const IMAGES_PER_THREAD: usize = 2;
 
-/// Frozen convolutions, ready to run.
+/// Frozen 3×3 convolutions and the poolings between them, ready to run.
 #[derive(Debug)]
 pub(super) struct FrozenConvolutions {
     instructions: InstructionSet,
-    /// By their position in [`LAYERS`].
+    /// By the layer's position in the base.
     convolutions: BTreeMap<usize, Convolution>,
+    /// The poolings, and whether there is a cut point after each.
+    poolings: BTreeMap<usize, bool>,
     buffers: RefCell<Buffers>,
 }
 
 impl FrozenConvolutions {
-    /// Transforms the kernels of the first `layers` layers; `weights` has all of them.
-    pub(super) fn new(layers: usize, weights: &TensorMap, instructions: InstructionSet) -> Self {
-        let mut convolutions = BTreeMap::new();
-        for (place, layer) in LAYERS[..layers].iter().enumerate() {
-            if let LayerKind::Convolution { inputs, outputs, .. } = layer.kind {
-                let values = |part| weights[&layer.tensor_name(part)].values();
-                let convolution =
-                    Convolution::new(values("weight"), values("bias"), inputs, outputs);
-                convolutions.insert(place, convolution);
+    /// Transforms the kernels of these layers, the lowest of a base; `weights` has all of them. None
+    /// if there are no layers, or some that our kernels do not compute.
+    pub(super) fn of(
+        layers: &[Layer],
+        weights: &TensorMap,
+        instructions: InstructionSet,
+    ) -> Option<Self> {
+        let accelerated: Option<Vec<Accelerated>> =
+            layers.iter().map(|layer| layer.operation().accelerated()).collect();
+        let accelerated = accelerated.filter(|layers| !layers.is_empty())?;
+        let (mut convolutions, mut poolings) = (BTreeMap::new(), BTreeMap::new());
+        for (place, (layer, kind)) in layers.iter().zip(accelerated).enumerate() {
+            match kind {
+                Accelerated::Convolution { weight, bias, inputs, outputs } => {
+                    let (weight, bias) = (weights[&weight].values(), weights[&bias].values());
+                    let convolution = Convolution::new(weight, bias, inputs, outputs);
+                    convolutions.insert(place, convolution);
+                }
+                Accelerated::MaxPool => {
+                    poolings.insert(place, layer.cut.is_some());
+                }
             }
         }
-        Self { instructions, convolutions, buffers: RefCell::default() }
+        Some(Self { instructions, convolutions, poolings, buffers: RefCell::default() })
     }
 
     /// Runs the first `end` layers on images `[N, 3, S, S]`; returns the last one's maps `[N, C, H,
-    /// W]`, and the part that is `taken` after each pooling.
+    /// W]`, and the part that is `taken` at each cut point.
     pub(super) fn run(
         &self,
         images: &Tensor,
@@ -93,7 +107,8 @@ impl FrozenConvolutions {
         let mut scales = Vec::new();
         for (place, convolution) in self.convolutions.range(..end) {
             // A pooling is computed with the convolution before it.
-            let is_pooled = place + 1 < end && LAYERS[place + 1].kind == LayerKind::MaxPool;
+            let pooling = self.poolings.get(&(place + 1)).filter(|_| place + 1 < end);
+            let (is_pooled, is_cut) = (pooling.is_some(), pooling == Some(&true));
             let (then, side) =
                 if is_pooled { (Epilogue::ReluMaxPool, 2) } else { (Epilogue::Relu, 1) };
             let before = shape;
@@ -103,7 +118,7 @@ impl FrozenConvolutions {
             let (images, maps) = buffers.read_and_write(before.values(), shape.values());
             convolution.run(images, (before.height, before.width), then, self.instructions, maps);
             buffers.turn();
-            if let Some(taken) = taken.filter(|_| is_pooled) {
+            if let Some(taken) = taken.filter(|_| is_cut) {
                 let maps = buffers.readable(shape.values());
                 scales.push(match taken {
                     MapSummary::Statistics => scale::statistics(maps, shape)?,

@@ -16,7 +16,7 @@ pub(crate) fn cpu() -> Backend {
 
 /// A whole model's weights; the head's are random, so that logits vary.
 pub(crate) fn weights(architecture: &Architecture) -> TensorMap {
-    let mut weights = random_base(5);
+    let mut weights = random_base(architecture.base, 5);
     weights.extend(fresh_head(architecture, 6));
     let drawn = |count: usize, size: f32| -> Vec<f32> {
         (0..count).map(|i| (i as f32 * 0.7).sin() * size).collect()
@@ -63,7 +63,7 @@ fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
     let batch = network.upload(images, &network.image_shape(count)).unwrap();
     let activations = network.activations(&batch).unwrap();
     assert_eq!(activations.size(), [count as i64, network.activation_length() as i64]);
-    let head_inputs = network.head_inputs(&activations).unwrap();
+    let head_inputs = network.head_inputs(&activations, Mode::Prediction).unwrap();
     to_host(&network.logits(&head_inputs, false).unwrap()).unwrap().values().to_vec()
 }
 
@@ -130,7 +130,8 @@ fn the_map_of_a_linear_head_adds_up_to_what_its_logit_says() {
 fn a_kernel_head_answers_by_its_formula() {
     let network = network(HeadKind::Kernel, Freeze::All);
     let weights = weights(&architecture(HeadKind::Kernel, 0, Freeze::All));
-    let inputs: Vec<f32> = (0..vgg16::POOLED_FEATURES).map(|i| (i as f32 * 0.2).cos()).collect();
+    let inputs: Vec<f32> =
+        (0..bases::vgg16().pooled_features()).map(|i| (i as f32 * 0.2).cos()).collect();
     let row = network.upload(&inputs, &[1, inputs.len() as i64]).unwrap();
     let found = to_host(&network.logits(&row, false).unwrap()).unwrap();
     let gamma = f64::from(weights[KERNEL_GAMMA].values()[0]);

@@ -9,6 +9,7 @@ use artifact::Digest;
 use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
 use classifier::backend::NumberFormat;
+use classifier::bases;
 use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::initialise::{fresh_head, random_base};
 use classifier::model;
@@ -113,7 +114,7 @@ impl Project {
         let params = Params::load(&self.path("params.yaml")).unwrap();
         let classes = ClassIndices::of_names(["bright", "dark"]);
         let architecture = Architecture::new(&params.prepare_base, &classes).unwrap();
-        let base = random_base(1);
+        let base = random_base(bases::vgg16(), 1);
         let base_sha256 = self.write_base(&architecture, &base);
         let (weights, bias) = match answer {
             Answer::Constant(logits) => ([0.0, 0.0], logits),
@@ -135,7 +136,7 @@ impl Project {
             solved: None,
             epochs: None,
             architecture,
-            preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
+            preprocessing: Preprocessing::bilinear(32, Normalisation::Unit),
             precision: NumberFormat::Fp32,
             data: manifest.included().digest(),
             base: base_sha256,

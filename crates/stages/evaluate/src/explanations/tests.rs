@@ -7,8 +7,7 @@ use scoring::{Unit, prediction};
 use super::*;
 use crate::worth::thumbnail::tests::bitmap;
 
-const PREPROCESSING: Preprocessing =
-    Preprocessing { image_size: 32, normalisation: Normalisation::Unit };
+const PREPROCESSING: Preprocessing = Preprocessing::bilinear(32, Normalisation::Unit);
 
 /// Maps are of 4×4 cells of 8 pixels.
 const CELLS: usize = 4;

@@ -6,6 +6,7 @@ use std::path::Path;
 use artifact::Digest;
 use classifier::BaseWeights;
 use classifier::architecture::BaseDescription;
+use classifier::bases;
 use classifier::initialise::{fresh_head, random_base};
 use classifier::tensors::{self, HostTensor, TensorMap};
 use config::{HeadKind, TrainParams};
@@ -89,7 +90,7 @@ fn project_with_head(exclude_copies: bool, model_head: TensorMap) -> Project {
     let validated = validated(&project.data(), exclude_copies);
     project.write_validated(&validated);
 
-    let (base, architecture) = (random_base(1), architecture(HeadKind::MultiScale));
+    let (base, architecture) = (random_base(bases::vgg16(), 1), architecture(HeadKind::MultiScale));
     let head = fresh_head(&architecture, 1);
     let folder = project.path("artifacts/base_model");
     let write = |name, weights| tensors::write(&folder.join(name), weights, &()).unwrap();

@@ -11,7 +11,7 @@ use classifier::architecture::Architecture;
 use classifier::backend::NumberFormat;
 use classifier::checkpoint::{CheckpointMetadata, RunId, ValidationScores};
 use classifier::tensors::{HostTensor, TensorMap};
-use classifier::{FrozenLayers, initialise, model};
+use classifier::{FrozenLayers, bases, initialise, model};
 use config::{HeadKind, HeadParams};
 use dataset::{
     BASELINES_FILE, BaselineKind, BaselinePredictions, ClassIndices, FittedOn, ImageRecord,
@@ -59,10 +59,12 @@ pub(crate) fn classes() -> ClassIndices {
 
 pub(crate) fn architecture(kind: HeadKind) -> Architecture {
     Architecture {
+        base: bases::vgg16(),
         image_size: 32,
         classes: classes().names().to_vec(),
-        freeze: FrozenLayers::ALL,
+        freeze: FrozenLayers::all(bases::vgg16()),
         head: HeadParams { kind, hidden_units: 0, dropout: 0.0 },
+        stochastic_depth: 0.0,
     }
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn metadata(kind: HeadKind, data: Digest, base: Digest) -> Checkpoint
         solved: None,
         epochs: None,
         architecture: architecture(kind),
-        preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
+        preprocessing: Preprocessing::bilinear(32, Normalisation::Unit),
         precision: NumberFormat::Fp32,
         data,
         base,
@@ -125,7 +127,7 @@ fn shared_model(answer: Answer) -> &'static Path {
         ]);
         let data = Project::manifest(Path::new(""), &usual_images()).digest();
         let metadata = metadata(HeadKind::GlobalPool, data, Digest::of(b"base"));
-        write_model(folder.path(), initialise::random_base(1), head, &metadata);
+        write_model(folder.path(), initialise::random_base(bases::vgg16(), 1), head, &metadata);
         folder
     });
     folder.path()

@@ -1,12 +1,11 @@
 //! Keeps the tensors from the hub, with the digest that each had when it was first used.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use artifact::Digest;
+use classifier::TensorSpec;
 use classifier::tensors::{self, HostTensor, TensorMap};
-use classifier::vgg16::TensorSpec;
-use config::Config;
 use serde::{Deserialize, Serialize};
 
 use super::WeightsError;
@@ -30,12 +29,11 @@ struct Record {
 }
 
 impl Cache {
-    pub(super) fn of(config: &Config) -> Self {
-        let pretrained = &config.pretrained;
-        let identity = [&pretrained.repository, &pretrained.revision, &pretrained.filename];
-        let name = pretrained.repository.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        let key = Digest::of_fields(identity.map(String::as_str)).short();
-        Self { folder: config.paths.downloads.join(format!("{name}-{key}")) }
+    /// The folder below `downloads` for the file `[repository, revision, filename]`.
+    pub(super) fn of(downloads: &Path, file: [&str; 3]) -> Self {
+        let name = file[0].replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let key = Digest::of_fields(file).short();
+        Self { folder: downloads.join(format!("{name}-{key}")) }
     }
 
     /// The place of a whole file until its tensors are extracted.

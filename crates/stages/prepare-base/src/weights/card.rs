@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use classifier::bases::{Base, INPUT_CHANNELS};
 use classifier::tensors::{HostTensor, TensorMap};
-use classifier::vgg16::{INPUT_CHANNELS, LAYERS};
 use classifier::{BaseInput, BaseWeights};
-use imaging::{ChannelStatistics, Normalisation};
+use imaging::{ChannelStatistics, Interpolation, Normalisation};
 
 use super::WeightsError;
 use super::loaded::Weights;
@@ -32,12 +32,6 @@ const SOURCE: [&str; 2] = ["source", "origin"];
 
 /// Keys that only have a meaning together with a mean and a deviation.
 const DEPENDENT: [&str; 4] = [MEAN, STD, CHANNEL_ORDER, VALUE_RANGE];
-
-/// How pictures are resized here, whatever the weights were trained on.
-const OUR_INTERPOLATION: &str = "bilinear";
-
-/// The image size that VGG16 was trained on in torchvision, timm and Keras.
-const USUAL_IMAGE_SIZE: u32 = 224;
 
 /// Keras' and Caffe's means: blue, green, red, from 0 to 255.
 const KERAS_MEAN: [f64; 3] = [103.939, 116.779, 123.68];
@@ -61,54 +55,51 @@ enum ChannelOrder {
 
 impl Card {
     /// For Keras' own files, which do not state it: blue, green, red, from 0 to 255, less the mean.
-    pub(super) fn keras() -> Self {
-        let input = input(KERAS_MEAN, [1.0; 3], [0.0, 255.0], ChannelOrder::Bgr);
-        let input = BaseInput { image_size: Some(USUAL_IMAGE_SIZE), ..input };
-        let source = "Keras VGG16 (HDF5)".to_owned();
+    pub(super) fn keras(base: &Base) -> Self {
+        let normalisation = normalisation(KERAS_MEAN, [1.0; 3], [0.0, 255.0], ChannelOrder::Bgr);
+        let input = BaseInput { normalisation, ..base.published.input };
+        let source = format!("Keras {} (HDF5)", base.title);
         Self { order: ChannelOrder::Bgr, input: Some(input), source: Some(source), licence: None }
     }
 
     /// Reads the metadata of the safetensors file `origin`. A file without a description of its
-    /// training counts as torchvision's.
-    pub(super) fn of(metadata: &Metadata, origin: &str) -> Result<Self, WeightsError> {
+    /// training counts as the base's published one.
+    pub(super) fn of(metadata: &Metadata, origin: &str, base: &Base) -> Result<Self, WeightsError> {
         if let Some(own) = metadata.get(OWN).and_then(|text| serde_json::from_str(text).ok()) {
             let BaseWeights { source, licence, input, .. } = own;
             return Ok(Self { order: ChannelOrder::Rgb, input, source, licence });
         }
         let keys = Keys { metadata, origin };
-        if let Some(other) = keys.text(&[INTERPOLATION]).filter(|it| it != OUR_INTERPOLATION) {
-            tracing::info!(
-                "{origin}: its weights were trained on pictures made smaller by {other} \
-                 interpolation; ours is {OUR_INTERPOLATION}"
-            );
-        }
+        let usual = base.published.input;
         let order = keys.channel_order()?;
-        let input = if DEPENDENT.iter().any(|key| metadata.contains_key(*key)) {
+        let normalisation = if DEPENDENT.iter().any(|key| metadata.contains_key(*key)) {
             let (mean, std) = (keys.three(MEAN)?, keys.three(STD)?);
             if let Some(wrong) = std.iter().find(|std| **std <= 0.0) {
                 return Err(keys.refuse(STD, format!("{wrong}; expected numbers above 0")));
             }
-            input(mean, std, keys.value_range()?, order)
+            normalisation(mean, std, keys.value_range()?, order)
         } else {
             tracing::info!(
-                "{origin} does not say what its weights were trained on: they count as \
-                 torchvision's (weights/README.md)"
+                "{origin} does not say what its weights were trained on: they count as those of {} \
+                 (weights/README.md)",
+                base.published.repository
             );
-            BaseInput { normalisation: Normalisation::Imagenet, image_size: Some(USUAL_IMAGE_SIZE) }
+            usual.normalisation
         };
-        let image_size = keys.image_size()?.or(input.image_size);
+        let image_size = keys.image_size()?.or(usual.image_size);
+        let interpolation = keys.interpolation(usual.interpolation);
         Ok(Self {
             order,
-            input: Some(BaseInput { image_size, ..input }),
+            input: Some(BaseInput { normalisation, image_size, interpolation }),
             source: keys.text(&SOURCE),
             licence: keys.text(&LICENCE),
         })
     }
 
     /// The base's weights from a file's tensors.
-    pub(super) fn weights(self, mut tensors: TensorMap, origin: String) -> Weights {
+    pub(super) fn weights(self, mut tensors: TensorMap, origin: String, base: &Base) -> Weights {
         if self.order == ChannelOrder::Bgr {
-            reverse_input_channels(&mut tensors);
+            reverse_input_channels(&mut tensors, base);
         }
         let Self { input, source, licence, .. } = self;
         Weights { tensors, description: BaseWeights { origin, source, licence, input } }
@@ -118,20 +109,24 @@ impl Card {
 /// Converts the statistics of a file, in its order and on its range, to ours: with `v = low + (high
 /// − low) p` for a value `p` in [0, 1], `(v − mean) / std` is `(p − (mean − low) / (high − low)) /
 /// (std / (high − low))`.
-fn input(mean: [f64; 3], std: [f64; 3], [low, high]: [f64; 2], order: ChannelOrder) -> BaseInput {
+fn normalisation(
+    mean: [f64; 3],
+    std: [f64; 3],
+    [low, high]: [f64; 2],
+    order: ChannelOrder,
+) -> Normalisation {
     let mut mean = mean.map(|mean| ((mean - low) / (high - low)) as f32);
     let mut deviation = std.map(|std| (std / (high - low)) as f32);
     if order == ChannelOrder::Bgr {
         mean.reverse();
         deviation.reverse();
     }
-    let normalisation = Normalisation::of(ChannelStatistics { mean, deviation });
-    BaseInput { normalisation, image_size: None }
+    Normalisation::of(ChannelStatistics { mean, deviation })
 }
 
 /// Reorders the first convolution's weights from blue, green, red to red, green, blue, or back.
-fn reverse_input_channels(tensors: &mut TensorMap) {
-    let Some(spec) = LAYERS[0].tensor_specs().into_iter().next() else { return };
+fn reverse_input_channels(tensors: &mut TensorMap, base: &Base) {
+    let spec = base.first_convolution();
     let Some(tensor) = tensors.get_mut(&spec.name) else { return };
     let plane = spec.shape[2..].iter().product::<usize>();
     let values = tensor
@@ -151,6 +146,24 @@ struct Keys<'a> {
 impl Keys<'_> {
     fn refuse(&self, key: &str, found: String) -> WeightsError {
         WeightsError::Metadata { origin: self.origin.to_owned(), key: key.to_owned(), found }
+    }
+
+    /// The filter that the file names; one that is not known here is reported and replaced by the
+    /// `usual` one.
+    fn interpolation(&self, usual: Interpolation) -> Interpolation {
+        match self.text(&[INTERPOLATION]).as_deref() {
+            None => usual,
+            Some("bilinear") => Interpolation::Bilinear,
+            Some("bicubic") => Interpolation::Bicubic,
+            Some(other) => {
+                tracing::warn!(
+                    "{}: its weights were trained on pictures made smaller by {other} \
+                     interpolation, which is not known here; they are resized by the {usual} one",
+                    self.origin
+                );
+                usual
+            }
+        }
     }
 
     /// The value of the first of `keys` that exists.
@@ -221,12 +234,14 @@ impl Keys<'_> {
 
 #[cfg(test)]
 mod tests {
+    use classifier::bases;
+
     use super::*;
 
     fn card(metadata: &[(&str, &str)]) -> Result<Card, WeightsError> {
         let metadata =
             metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Card::of(&metadata, "x.safetensors")
+        Card::of(&metadata, "x.safetensors", bases::vgg16())
     }
 
     fn normalisation(metadata: &[(&str, &str)]) -> Normalisation {
@@ -254,7 +269,7 @@ mod tests {
         ];
         assert_eq!(normalisation(&keras), Normalisation::Caffe);
         assert_eq!(card(&keras).unwrap().order, ChannelOrder::Bgr);
-        assert_eq!(Card::keras().input.unwrap().normalisation, Normalisation::Caffe);
+        assert_eq!(Card::keras(bases::vgg16()).input.unwrap().normalisation, Normalisation::Caffe);
         assert_eq!(normalisation(&[("mean", "0,0,0"), ("std", "1,1,1")]), Normalisation::Unit);
     }
 
@@ -282,6 +297,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(said.input.unwrap().image_size, Some(96));
+        assert_eq!(said.input.unwrap().interpolation, Interpolation::Bicubic);
         assert_eq!(said.licence.as_deref(), Some("CC BY 4.0"));
         assert_eq!(said.source.as_deref(), Some("RadImageNet"));
         assert_eq!(card(&[("input_size", "96")]).unwrap().input.unwrap().image_size, Some(96));
@@ -320,7 +336,7 @@ mod tests {
 
     #[test]
     fn blue_green_red_is_turned_in_the_first_convolution_alone() {
-        let specs = classifier::vgg16::tensor_specs();
+        let specs = bases::vgg16().tensor_specs();
         let (first, second) = (&specs[0], &specs[2]);
         let counted = |length: usize| (0..length).map(|value| value as f32).collect::<Vec<_>>();
         let mut tensors = TensorMap::from([
@@ -328,14 +344,14 @@ mod tests {
             (second.name.clone(), HostTensor::new(&second.shape, counted(second.len()))),
         ]);
         let before = tensors.clone();
-        reverse_input_channels(&mut tensors);
+        reverse_input_channels(&mut tensors, bases::vgg16());
         let values = tensors[&first.name].values();
         // Output 1: its planes of nine values were 27.., 36.., 45...
         assert_eq!(values[27..36], counted(54)[45..54]);
         assert_eq!(values[36..45], counted(54)[36..45]);
         assert_eq!(values[45..54], counted(54)[27..36]);
         assert_eq!(tensors[&second.name], before[&second.name]);
-        reverse_input_channels(&mut tensors);
+        reverse_input_channels(&mut tensors, bases::vgg16());
         assert_eq!(tensors, before);
     }
 }

@@ -15,23 +15,30 @@ pub(crate) enum WeightsError {
     #[error(transparent)]
     Download(#[from] DownloadError),
     #[error(
-        "{source}; weights trained on ImageNet are needed: put VGG16's at {}, which \
+        "{source}; weights trained on ImageNet are needed: put those of {base} at {}, which \
          weights/README.md says how to get, or run again where the hub or a mirror (HF_ENDPOINT) \
          can be reached",
         file.display()
     )]
-    Missing { source: DownloadError, file: PathBuf },
+    Missing { source: DownloadError, file: PathBuf, base: &'static str },
     #[error(
-        "find {}: put a file with VGG16's weights there (weights/README.md says which), name \
+        "fetch the weights of {base}: no commit of {repository} is known here, and a branch can \
+         move; set pretrained.repository and pretrained.revision (a commit, from its page on the \
+         hub) in config.yaml, or put the file at {}",
+        file.display()
+    )]
+    NoRevision { base: &'static str, repository: String, file: PathBuf },
+    #[error(
+        "find {}: put a file with the weights of {base} there (weights/README.md says which), name \
          another in config.yaml (pretrained.file) or with --weights-file, or set \
          prepare_base.weights: imagenet, which fetches them",
         path.display()
     )]
-    NoFile { path: PathBuf },
+    NoFile { path: PathBuf, base: &'static str },
     #[error(
         "read {}: a pickle, which may run any code when it is loaded, is not accepted; convert it:\n  \
          import torch; from safetensors.torch import save_file\n  \
-         save_file(torch.load({:?}, weights_only=True), \"vgg16.safetensors\")",
+         save_file(torch.load({:?}, weights_only=True), \"weights.safetensors\")",
         path.display(),
         path.file_name().unwrap_or_default().to_string_lossy()
     )]
@@ -43,11 +50,17 @@ pub(crate) enum WeightsError {
     #[error("read {}: not a whole HDF5 file, or one that is not understood: {reason}", path.display())]
     Hdf5 { path: PathBuf, reason: String },
     #[error(
-        "find VGG16 in {}: neither Keras' block1_conv1/block1_conv1_W_1:0 nor what its versions \
-         since call it is there; expected a file of keras.applications.VGG16",
+        "find {base} in {}: neither Keras' block1_conv1/block1_conv1_W_1:0 nor what its versions \
+         since call it is there; expected a file of keras.applications.{base}",
         path.display()
     )]
-    NoKerasLayers { path: PathBuf },
+    NoKerasLayers { path: PathBuf, base: &'static str },
+    #[error(
+        "read {}: Keras' HDF5 files are read for VGG16 and VGG19, not for {base}; give a \
+         safetensors file with timm's names",
+        path.display()
+    )]
+    NotOfKeras { path: PathBuf, base: &'static str },
     #[error(
         "understand the address {address:?}; check endpoints.hugging_face and pretrained in \
          config.yaml, and HF_ENDPOINT in the environment"

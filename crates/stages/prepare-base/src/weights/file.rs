@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use artifact::{IoError, WithPath};
-use classifier::vgg16::TensorSpec;
+use classifier::bases::Base;
 
 use super::card::Card;
 use super::loaded::Weights;
@@ -14,17 +14,17 @@ use super::select::{Selection, Stretches, select};
 use super::{WeightsError, cache, keras};
 
 /// Reads the base's tensors from a file; other tensors, such as the top, are ignored.
-pub(super) fn load(path: &Path, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
-    let mut file = LocalFile::open(path)?;
+pub(super) fn load(path: &Path, base: &Base) -> Result<Weights, WeightsError> {
+    let mut file = LocalFile::open(path, base)?;
     let (tensors, card) = if file.is_hdf5 {
-        (keras::read(path)?, Card::keras())
+        (keras::read(path, base)?, Card::keras(base))
     } else {
-        let Selection { tensors, metadata } = select(&mut file, specs)?;
-        (tensors, Card::of(&metadata, file.origin())?)
+        let Selection { tensors, metadata } = select(&mut file, &base.tensor_specs())?;
+        (tensors, Card::of(&metadata, file.origin(), base)?)
     };
     // By content, not by name: the same weights under another name make the same model.
     let origin = format!("file with features of SHA-256 {}", cache::digest_of_all(&tensors));
-    Ok(card.weights(tensors, origin))
+    Ok(card.weights(tensors, origin, base))
 }
 
 /// A file that is read in ranges.
@@ -39,10 +39,10 @@ pub(super) struct LocalFile {
 
 impl LocalFile {
     /// Opens a file, unless it is a pickle.
-    pub(super) fn open(path: &Path) -> Result<Self, WeightsError> {
+    pub(super) fn open(path: &Path, base: &Base) -> Result<Self, WeightsError> {
         let mut file = File::open(path).with_path("open", path).map_err(|error| match error {
             IoError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
-                WeightsError::NoFile { path: path.to_path_buf() }
+                WeightsError::NoFile { path: path.to_path_buf(), base: base.title }
             }
             other => other.into(),
         })?;
@@ -87,12 +87,15 @@ impl Stretches for LocalFile {
 
 #[cfg(test)]
 mod tests {
+    use classifier::bases;
+
     use super::*;
 
     #[test]
     fn a_missing_file_says_where_to_put_one() {
         let folder = tempfile::tempdir().unwrap();
-        let message = load(&folder.path().join("none.safetensors"), &[]).unwrap_err().to_string();
+        let message =
+            load(&folder.path().join("none.safetensors"), bases::vgg16()).unwrap_err().to_string();
         assert!(message.contains("none.safetensors: put a file with VGG16"), "{message}");
     }
 
@@ -102,7 +105,7 @@ mod tests {
         let path = folder.path().join("vgg16-397923af.pth");
         for start in [&b"PK\x03\x04archive/data.pkl"[..], b"\x80\x02\x8a\nl\xfc\x9cF"] {
             std::fs::write(&path, start).unwrap();
-            let message = load(&path, &[]).unwrap_err().to_string();
+            let message = load(&path, bases::vgg16()).unwrap_err().to_string();
             assert!(message.contains("save_file(torch.load(\"vgg16-397923af.pth\""), "{message}");
         }
     }

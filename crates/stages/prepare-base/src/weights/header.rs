@@ -6,8 +6,7 @@ use std::ops::Range;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata as TensorInfos, TensorInfo};
 
-use classifier::ClassifierError;
-use classifier::vgg16::TensorSpec;
+use classifier::{ClassifierError, TensorSpec};
 
 use super::WeightsError;
 use super::card::Metadata;

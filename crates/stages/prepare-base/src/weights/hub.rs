@@ -1,11 +1,12 @@
-//! Weights trained on ImageNet, from the Hugging Face hub: the header and the base's tensors, 59
-//! of the file's 553 MB.
+//! Weights trained on ImageNet, from the Hugging Face hub: the header and the base's tensors, for
+//! VGG16 59 of the file's 553 MB.
 
 use std::env;
 use std::ops::Range;
 
 use artifact::{Digest, WithPath};
-use classifier::vgg16::TensorSpec;
+use classifier::TensorSpec;
+use classifier::bases::Base;
 use config::{Config, Pretrained};
 use download::{
     Authorization, Downloader, Expect, FileRequest, RangePart, RangeReply, RangeRequest, Url,
@@ -19,33 +20,62 @@ use super::header::LENGTH_BYTES;
 use super::loaded::Weights;
 use super::select::{Selection, Stretches, select};
 
-/// The digest of the file that [`Pretrained::default`] names, from its page on the hub.
-const DEFAULT_FILE_SHA256: &str =
-    "57b026918159a6bf9faf8405c3a551903768e7138989d9c6224a14227203fad8";
-
 /// Obtains the base's tensors, from the cache if they were fetched before.
-pub(super) fn load(config: &Config, specs: &[TensorSpec]) -> Result<Weights, WeightsError> {
-    let file = HubFile::of(config)?;
-    let cache = Cache::of(config);
-    let selection = match cache.read(specs)? {
+pub(super) fn load(config: &Config, base: &'static Base) -> Result<Weights, WeightsError> {
+    let source = Source::of(&config.pretrained, base)?;
+    let file = HubFile::of(config, &source)?;
+    let name = [&source.repository, &source.revision, &config.pretrained.filename];
+    let cache = Cache::of(&config.paths.downloads, name.map(String::as_str));
+    let specs = base.tensor_specs();
+    let selection = match cache.read(&specs)? {
         Some(kept) => kept,
         None => {
             let downloader = Downloader::new(&config.download)?;
-            let fetched = fetch(&downloader, &file, &cache, specs)
-                .map_err(|error| missing(error, &config.pretrained))?;
+            let fetched = fetch(&downloader, &file, &cache, &specs)
+                .map_err(|error| missing(error, &config.pretrained, base))?;
             cache.keep(&fetched, &file.origin)?;
             fetched
         }
     };
-    let card = Card::of(&selection.metadata, &file.origin)?;
-    Ok(card.weights(selection.tensors, file.origin))
+    let card = Card::of(&selection.metadata, &file.origin, base)?;
+    Ok(card.weights(selection.tensors, file.origin, base))
+}
+
+/// The commit of a repository: that of `config.yaml`, or else that of the base.
+#[derive(Debug)]
+struct Source {
+    repository: String,
+    revision: String,
+    /// The digest of the file; none if `config.yaml` names another file.
+    sha256: Option<Digest>,
+    base: &'static Base,
+}
+
+impl Source {
+    fn of(pretrained: &Pretrained, base: &'static Base) -> Result<Self, WeightsError> {
+        let published = base.published;
+        let repository =
+            pretrained.repository.clone().unwrap_or_else(|| published.repository.to_owned());
+        let own = pretrained.revision.clone();
+        let Some(revision) = own.or_else(|| published.revision.map(str::to_owned)) else {
+            let file = pretrained.file_of(base.name);
+            return Err(WeightsError::NoRevision { base: base.title, repository, file });
+        };
+        let usual = Pretrained::default();
+        let is_published = repository == published.repository
+            && Some(revision.as_str()) == published.revision
+            && pretrained.filename == usual.filename;
+        let sha256 = published.sha256.filter(|_| is_published).and_then(|it| it.parse().ok());
+        Ok(Self { repository, revision, sha256, base })
+    }
 }
 
 /// If the hub cannot be reached, there are no weights; the error names two ways out.
-fn missing(error: WeightsError, pretrained: &Pretrained) -> WeightsError {
+fn missing(error: WeightsError, pretrained: &Pretrained, base: &Base) -> WeightsError {
     match error {
         WeightsError::Download(source) if source.is_unreachable() => {
-            WeightsError::Missing { source, file: pretrained.file.clone() }
+            let file = pretrained.file_of(base.name);
+            WeightsError::Missing { source, file, base: base.title }
         }
         other => other,
     }
@@ -59,13 +89,14 @@ struct HubFile {
     sha256: Option<Digest>,
     /// `owner/name@commit/filename`.
     origin: String,
+    base: &'static Base,
 }
 
 impl HubFile {
     /// `HF_ENDPOINT` and `HF_TOKEN` in the environment have the same meaning as for the hub's own
     /// client.
-    fn of(config: &Config) -> Result<Self, WeightsError> {
-        let Pretrained { repository, revision, filename, .. } = &config.pretrained;
+    fn of(config: &Config, source: &Source) -> Result<Self, WeightsError> {
+        let (Source { repository, revision, .. }, filename) = (source, &config.pretrained.filename);
         let endpoint =
             variable("HF_ENDPOINT").unwrap_or_else(|| config.endpoints.hugging_face.clone());
         let address = format!(
@@ -73,13 +104,12 @@ impl HubFile {
             endpoint.trim_end_matches('/')
         );
         let url = Url::parse(&address).map_err(|_| WeightsError::Address { address })?;
-        let default = Pretrained { file: config.pretrained.file.clone(), ..Pretrained::default() };
-        let is_default = config.pretrained == default;
         Ok(Self {
             url,
             authorization: variable("HF_TOKEN").map(Authorization::Bearer),
-            sha256: DEFAULT_FILE_SHA256.parse().ok().filter(|_| is_default),
+            sha256: source.sha256,
             origin: format!("{repository}@{revision}/{filename}"),
+            base: source.base,
         })
     }
 }
@@ -104,10 +134,10 @@ fn fetch(
         authorization: file.authorization.clone(),
         sha256: file.sha256,
         expect: Expect::Any,
-        label: "VGG16 weights".to_owned(),
+        label: file.label(),
     };
     let whole = downloader.fetch_file(&request, &cache.whole_file())?.path;
-    let selection = select(&mut LocalFile::open(&whole)?, specs);
+    let selection = select(&mut LocalFile::open(&whole, file.base)?, specs);
     std::fs::remove_file(&whole).with_path("remove", &whole)?;
     selection
 }
@@ -133,12 +163,16 @@ impl<'a> RemoteFile<'a> {
 }
 
 impl HubFile {
+    fn label(&self) -> String {
+        format!("{} weights", self.base.title)
+    }
+
     fn range(&self, bytes: Range<u64>) -> RangeRequest {
         RangeRequest {
             url: self.url.clone(),
             authorization: self.authorization.clone(),
             bytes,
-            label: "VGG16 weights".to_owned(),
+            label: self.label(),
         }
     }
 }
@@ -172,10 +206,34 @@ impl Stretches for RemoteFile<'_> {
 
 #[cfg(test)]
 mod tests {
+    use classifier::bases::{self, Published};
+
     use super::*;
 
     #[test]
-    fn the_published_digest_is_one() {
-        assert!(DEFAULT_FILE_SHA256.parse::<Digest>().is_ok());
+    fn the_published_commits_and_digests_are_such() {
+        for base in bases::all() {
+            let Published { revision, sha256, .. } = base.published;
+            let is_commit =
+                |it: &str| it.len() == 40 && it.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(revision.is_none_or(is_commit), "{}", base.name);
+            assert!(sha256.is_none_or(|it| it.parse::<Digest>().is_ok()), "{}", base.name);
+        }
+    }
+
+    #[test]
+    fn a_base_without_a_known_commit_says_what_to_do() {
+        let resnet = bases::named("resnet50").unwrap();
+        let message = Source::of(&Pretrained::default(), resnet).unwrap_err().to_string();
+        assert!(message.contains("no commit of timm/resnet50.a1_in1k"), "{message}");
+        assert!(message.contains("weights/resnet50.safetensors"), "{message}");
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_published_file_alone() {
+        let of = |pretrained: &Pretrained| Source::of(pretrained, bases::vgg16()).unwrap().sha256;
+        assert!(of(&Pretrained::default()).is_some());
+        let revision = Some("0".repeat(40));
+        assert!(of(&Pretrained { revision, ..Pretrained::default() }).is_none());
     }
 }

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use classifier::ClassifierError;
+use classifier::bases::Base;
 use classifier::tensors::{HostTensor, TensorMap};
-use classifier::vgg16::{LAYERS, TensorSpec};
+use classifier::{ClassifierError, TensorSpec};
 use hdf5_pure::{DType, Dataset, File};
 
 use super::WeightsError;
@@ -24,18 +24,21 @@ pub(super) fn is_hdf5(start: &[u8]) -> bool {
 }
 
 /// Reads the base's tensors; other content of the file, such as the top, is ignored.
-pub(super) fn read(path: &Path) -> Result<TensorMap, WeightsError> {
+pub(super) fn read(path: &Path, base: &Base) -> Result<TensorMap, WeightsError> {
+    if !base.is_vgg() {
+        return Err(WeightsError::NotOfKeras { path: path.to_path_buf(), base: base.title });
+    }
     let refuse = |error: hdf5_pure::Error| WeightsError::Hdf5 {
         path: path.to_path_buf(),
         reason: error.to_string(),
     };
     let file = File::open_streaming(path).map_err(refuse)?;
-    let layout = Layout::of(&file)
-        .ok_or_else(|| WeightsError::NoKerasLayers { path: path.to_path_buf() })?;
-    let convolutions = LAYERS.iter().filter(|layer| !layer.tensor_specs().is_empty());
+    let missing = || WeightsError::NoKerasLayers { path: path.to_path_buf(), base: base.title };
+    let layout = Layout::of(&file).ok_or_else(missing)?;
+    let convolutions = base.layers().iter().filter(|layer| !layer.tensor_specs().is_empty());
     let mut tensors = TensorMap::new();
     for (index, layer) in convolutions.enumerate() {
-        let [kernel, bias] = layout.paths(index, layer.name);
+        let [kernel, bias] = layout.paths(index, &layer.name);
         for (spec, name) in layer.tensor_specs().iter().zip([kernel, bias]) {
             let wanted = Wanted { file: &file, path, name };
             tensors.insert(spec.name.clone(), wanted.tensor(spec)?);
@@ -75,7 +78,7 @@ impl Layout {
     /// The layout that contains the first convolution.
     fn of(file: &File) -> Option<Self> {
         Self::ALL.into_iter().find(|layout| {
-            let [kernel, _] = layout.paths(0, LAYERS[0].name);
+            let [kernel, _] = layout.paths(0, "block1_conv1");
             file.dataset(&kernel).is_ok()
         })
     }

@@ -4,7 +4,7 @@ use classifier::tensors::TensorMap;
 /// The base's tensors.
 #[derive(Debug)]
 pub(crate) struct Weights {
-    /// Exactly [`classifier::vgg16::tensor_specs`].
+    /// Exactly those of [`classifier::bases::Base::tensor_specs`].
     pub(crate) tensors: TensorMap,
     /// Their origin, and the input they need.
     pub(crate) description: BaseWeights,

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use classifier::TensorSpec;
 use classifier::tensors::{HostTensor, TensorMap};
-use classifier::vgg16::TensorSpec;
 
 use super::WeightsError;
 use super::card::Metadata;

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use artifact::Digest;
 use classifier::BaseWeights;
 use classifier::architecture::{Architecture, BaseDescription};
+use classifier::bases;
 use classifier::initialise::{fresh_head, random_base};
 use classifier::tensors;
 use config::Params;
@@ -112,7 +113,7 @@ impl Project {
         let classes = dataset::ClassIndices::of_names(["bright", "dark"]);
         let architecture = Architecture::new(&params.prepare_base, &classes).expect("a network");
         let folder = self.path("artifacts/base_model");
-        let mut weights = random_base(1);
+        let mut weights = random_base(bases::vgg16(), 1);
         let base_sha256 = tensors::write(&folder.join(BaseDescription::BASE_FILE), &weights, &())
             .expect("a base");
         weights.extend(fresh_head(&architecture, 1));

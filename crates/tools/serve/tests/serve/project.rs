@@ -9,6 +9,7 @@ use std::time::Duration;
 use artifact::Digest;
 use classifier::architecture::Architecture;
 use classifier::backend::NumberFormat;
+use classifier::bases;
 use classifier::calibration::{
     BeforeAndAfter, Calibration, CalibrationImages, ForeignChecks, PositiveClasses,
 };
@@ -74,7 +75,7 @@ impl Project {
             solved: None,
             epochs: None,
             architecture,
-            preprocessing: Preprocessing { image_size: 32, normalisation: Normalisation::Unit },
+            preprocessing: Preprocessing::bilinear(32, Normalisation::Unit),
             precision: NumberFormat::Fp32,
             data: Digest::of(b"data"),
             base: Digest::of(b"base"),
@@ -82,7 +83,7 @@ impl Project {
             training: params.train,
         };
         let source = ("model_e1_acc0.7500_vacc0.5000.safetensors", Digest::of(b"checkpoint"));
-        model::write(&folder, random_base(1), head, &metadata, source).unwrap();
+        model::write(&folder, random_base(bases::vgg16(), 1), head, &metadata, source).unwrap();
         self.write_calibration();
     }
 

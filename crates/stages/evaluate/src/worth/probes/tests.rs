@@ -10,8 +10,7 @@ use scoring::{Mask, Unit};
 use super::*;
 use crate::worth::thumbnail::tests::picture;
 
-const PREPROCESSING: Preprocessing =
-    Preprocessing { image_size: 32, normalisation: Normalisation::Unit };
+const PREPROCESSING: Preprocessing = Preprocessing::bilinear(32, Normalisation::Unit);
 
 const IMAGES: u8 = 40;
 

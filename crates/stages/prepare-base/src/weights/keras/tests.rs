@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use classifier::vgg16;
+use classifier::bases;
 
 use super::*;
 use hdf5_file::{Values, hdf5};
@@ -33,11 +33,12 @@ fn kernel(spec: &TensorSpec) -> Vec<f32> {
 /// A file of VGG16's real size, except for `change`, which may drop or change a dataset.
 fn file(layout: Layout, change: impl Fn(&str, Values) -> Option<Values>) -> Vec<u8> {
     let mut datasets = BTreeMap::new();
-    let convolutions = LAYERS.iter().filter(|layer| !layer.tensor_specs().is_empty());
+    let convolutions =
+        bases::vgg16().layers().iter().filter(|layer| !layer.tensor_specs().is_empty());
     for (index, layer) in convolutions.enumerate() {
         let specs = layer.tensor_specs();
         let values = [kernel(&specs[0]), vec![index as f32; specs[1].len()]];
-        let paths = layout.paths(index, layer.name);
+        let paths = layout.paths(index, &layer.name);
         for ((path, spec), values) in paths.into_iter().zip(&specs).zip(values) {
             if let Some(changed) = change(&path, (values, keras_shape(spec))) {
                 datasets.insert(path, changed);
@@ -52,14 +53,14 @@ fn read_bytes(bytes: &[u8]) -> Result<TensorMap, WeightsError> {
     let path = folder.path().join("vgg16.h5");
     std::fs::write(&path, bytes).unwrap();
     assert!(is_hdf5(bytes));
-    read(&path)
+    read(&path, bases::vgg16())
 }
 
 #[test]
 fn every_layout_is_read_and_kernels_are_turned() {
     for layout in Layout::ALL {
         let tensors = read_bytes(&file(layout, |_, values| Some(values))).unwrap();
-        let specs = vgg16::tensor_specs();
+        let specs = bases::vgg16().tensor_specs();
         assert_eq!(tensors.len(), specs.len());
         let spec = &specs[2];
         let values = tensors[&spec.name].values();
