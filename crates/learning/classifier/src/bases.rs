@@ -189,13 +189,17 @@ impl Base {
         image_size >= 32 && image_size.is_multiple_of(self.size_unit)
     }
 
-    /// How many layers end with the layer or the cut point of this name.
+    /// How many layers end with the layer, the cut point or the last part of this name: `blocks.5` ends
+    /// with `blocks.5.3`.
     ///
     /// # Errors
     /// When there is neither.
     pub fn layers_until(&self, name: &str) -> Result<usize> {
         let is_it = |layer: &Layer| layer.name == name || layer.cut.as_deref() == Some(name);
-        let index = self.layers.iter().position(is_it);
+        let part = format!("{name}.");
+        let is_part = |layer: &Layer| layer.name.starts_with(&part);
+        let layers = self.layers.iter();
+        let index = layers.clone().position(is_it).or_else(|| layers.clone().rposition(is_part));
         index.map(|index| index + 1).ok_or_else(|| ClassifierError::UnknownLayer {
             layer: name.to_owned(),
             base: self.title,

@@ -71,5 +71,8 @@ mod tests {
         let resnet = bases::named("resnet18").unwrap();
         let frozen = |until: &str| FrozenLayers::of(resnet, Freeze::Until(until.into())).unwrap();
         assert_eq!(frozen("layer3").count(), frozen("layer3.1").count());
+        let efficientnet = bases::named("efficientnet_b0").unwrap();
+        let until = |name: &str| efficientnet.layers_until(name).unwrap();
+        assert_eq!(until("blocks.5"), until("blocks.5.3"));
     }
 }

@@ -87,6 +87,14 @@ impl Examples {
         &self.activations
     }
 
+    /// Row by row.
+    ///
+    /// # Errors
+    /// When there are no columns.
+    pub fn rows(&self) -> Result<Rows<'_>> {
+        Ok(Rows::new(&self.activations, self.columns)?)
+    }
+
     /// The class of each image.
     pub fn labels(&self) -> &[usize] {
         &self.labels

@@ -48,6 +48,11 @@ pub struct Arguments {
     #[arg(long)]
     pub machine: bool,
 
+    /// Train nothing: score solved heads by cross-validation, a JSON request a line on standard
+    /// input, an answer a line on standard output. For `hounsfield search`
+    #[arg(long, conflicts_with = "machine")]
+    pub trials: bool,
+
     /// Options of every stage
     #[command(flatten)]
     pub common: CommonArguments,

@@ -14,6 +14,7 @@ mod inputs;
 mod publish;
 mod solving;
 mod tracked;
+mod trials;
 mod work;
 
 use std::io::Write;
@@ -33,6 +34,7 @@ pub use fit::History;
 pub use inputs::RunInputs;
 
 use inputs::Inputs;
+use trials::Trials;
 use work::WorkFolder;
 
 /// Trains according to the arguments and configuration files, or resumes an earlier run of the same
@@ -52,6 +54,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let paths = &settings.config.paths;
     let backend = Backend::choose(params.device, params.precision)?;
     let inputs = Inputs::read(&settings, backend)?;
+    if arguments.trials {
+        return answer_trials(&settings, &inputs, backend);
+    }
     let run = inputs.run.id();
     if publish::is_published(&paths.model_training, &run) {
         let folder = paths.model_training.join(run.folder_name());
@@ -82,6 +87,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     work.remove()?;
     tracked.finish();
     Ok(())
+}
+
+/// Scores heads that others choose, and trains nothing.
+fn answer_trials(settings: &Settings, inputs: &Inputs, backend: Backend) -> Result<()> {
+    let architecture = &inputs.base.architecture;
+    if !architecture.is_frozen() || !architecture.head.kind.is_solved() {
+        bail!(
+            "score trials: heads are scored on the features of a frozen base; set \
+             prepare_base.freeze: all and prepare_base.head.kind: linear or kernel"
+        );
+    }
+    let params = &settings.params;
+    let classes = architecture.class_indices();
+    let images = TrainingImages::new(&inputs.manifest, &classes, &params.train)?;
+    let extractor = new_extractor(inputs, backend, settings)?;
+    let examples = trials::examples(&extractor, &images)?;
+    let groups = inputs.groups(images.names_in_order(dataset::Split::Train));
+    let trials = Trials::new(&inputs.base, params, &images, examples, groups);
+    trials.answer(std::io::stdin().lock(), terminal::Printed)
 }
 
 /// A running training.

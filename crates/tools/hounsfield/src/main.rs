@@ -13,6 +13,7 @@ mod init;
 mod libtorch;
 mod programs;
 mod scores;
+mod search;
 mod versions;
 
 const WAY: &str = "\
@@ -22,6 +23,7 @@ From data to a report:
   cd lungs && dvc repro                          the whole pipeline
   hounsfield scores                              what came out, and what it is worth
   dvc exp run -S train.seed=18                   one change: only what depends on it runs
+  hounsfield search                              many changes of the head, scored by cross-validation
   hounsfield serve                               predictions and a page on http://127.0.0.1:8080
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration; a program's own code where one is run.
@@ -34,6 +36,7 @@ enum Own {
     Data(data::Arguments),
     Doctor(doctor::Arguments),
     Scores(scores::Arguments),
+    Search(search::Arguments),
     Completions(completions::Arguments),
     Man(completions::ManArguments),
     Versions(versions::Arguments),
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Own::Data(arguments) => data::run(arguments),
         Own::Doctor(arguments) => return program::finish("hounsfield", doctor::run(arguments)),
         Own::Scores(arguments) => scores::run(arguments),
+        Own::Search(arguments) => return program::finish("hounsfield", search::run(arguments)),
         Own::Completions(arguments) => completions::print(arguments, command()),
         Own::Man(arguments) => completions::write_manual(arguments, command()),
         Own::Versions(arguments) => versions::run(arguments),

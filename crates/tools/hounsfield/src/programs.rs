@@ -22,7 +22,7 @@ pub(crate) struct Program {
 pub(crate) const PROGRAMS: [Program; 11] = [
     Program::new("ingest", "Stage 1: bring labelled scans into split folders").without_libtorch(),
     Program::new("validate", "Stage 2: find copies, leaks, shortcuts and odd pictures"),
-    Program::new("prepare-base", "Stage 3: take VGG16 without its top"),
+    Program::new("prepare-base", "Stage 3: take a base such as VGG16, without its top"),
     Program::new("train", "Stage 4: train the classifier"),
     Program::new("select", "Stage 5: take the best checkpoint"),
     Program::new("calibrate", "Stage 6: fit the temperature, operating points and limits"),

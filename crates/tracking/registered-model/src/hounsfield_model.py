@@ -173,7 +173,7 @@ class Model:
 
         hooks = [network.get_submodule(cut).register_forward_hook(keep(cut)) for cut in self.cut_points]
         try:
-            network.forward_features(x)  # type: ignore[operator]
+            network.forward_features(x)
         finally:
             for hook in hooks:
                 hook.remove()
