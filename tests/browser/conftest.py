@@ -5,12 +5,12 @@ Chromium is the system's; HOUNSFIELD_PROGRAMS is a folder of programs built alre
 """
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+
+from headless_chromium import chromium
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -31,12 +31,8 @@ def run_stage():
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium."""
-    executable = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    assert executable, "Chromium is missing; try: sudo apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

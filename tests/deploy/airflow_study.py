@@ -71,9 +71,9 @@ def let_it_learn(study):
     changed(study / "params.yaml", lambda params: params["train"].update(permute_labels=False))
 
 
-def fresh_scans(study, folder):
+def fresh_scans(study, folder, images=60):
     """Scans that the study has not: another draw of its sample, by class."""
-    command = ["hounsfield", "ingest", "--seed", "99", "--sample-images", "60", "--output", folder]
+    command = ["hounsfield", "ingest", "--seed", "99", "--sample-images", str(images), "--output", folder]
     subprocess.run(command, cwd=study, env=environment(), check=True, capture_output=True)
     scans = sorted(folder.glob("*/*/*.png"))
     return {kind: [scan for scan in scans if scan.parent.name == kind] for kind in {it.parent.name for it in scans}}
@@ -115,11 +115,23 @@ def make_key(study, role):
     return key, yaml.safe_load(entry.strip())[0]
 
 
+def make_keys(study):
+    """A key to administer and one to review, each with its entry of config.yaml."""
+    return make_key(study, "admin"), make_key(study, "review")
+
+
+def champion(mlflow):
+    """The version that has the alias."""
+    query = "registered-models/alias?name=lungs&alias=champion"
+    with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/{query}") as answer:
+        return json.load(answer)["model_version"]["version"]
+
+
 @contextlib.contextmanager
-def served(study, folder, mlflow, **serve):
+def served(study, folder, mlflow, keys=None, **serve):
     """`serve` in a folder of its own, as on another machine: it has the champion from the registry, and needs a key."""
     folder.mkdir()
-    (key, entry), (review_key, review_entry) = make_key(study, "admin"), make_key(study, "review")
+    (key, entry), (review_key, review_entry) = keys or make_keys(study)
     for file in ["config.yaml", "params.yaml"]:
         (folder / file).write_bytes((study / file).read_bytes())
     settings = {"store_images": "feedback", "foreign_images": "flag", "keys": [entry, review_entry], **serve}
