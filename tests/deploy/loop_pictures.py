@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import expect
 
-COLOURS = 128
+COLOURS = 96
 
 
 class Pictures:
@@ -32,29 +32,21 @@ class Pictures:
         """As a mail program shows it."""
         if not self.folder:
             return
-        page = browser.new_page(viewport={"width": 900, "height": 400})
+        page = browser.new_page(viewport={"width": 900, "height": 100})
         head = f"<p><b>{html.escape(mail.subject)}</b><br><small>to {html.escape(mail.to)}</small></p><hr>"
         page.set_content(f'<body style="font: 15px sans-serif; margin: 20px">{head}{mail.text}</body>')
         self.keep(page.screenshot(full_page=True), "loop-mail")
         page.close()
 
-    def take_registry(self, browser, mlflow):
-        """MLflow's own page of the registered model."""
-        if not self.folder:
-            return
-        page = browser.new_page(viewport={"width": 1200, "height": 520})
-        page.goto(f"{mlflow}/#/models/lungs")
-        expect(page.get_by_text("champion").first).to_be_visible(timeout=60_000)
-        self.keep(page.screenshot(), "loop-registry")
-        page.close()
-
     def take_airflow(self, browser, airflow):
-        """Airflow's own page of the DAG, whose run it shows."""
+        """Airflow's own page of the run."""
         if not self.folder:
             return
         with airflow.page() as address:
-            page = browser.new_page(viewport={"width": 1280, "height": 640})
+            page = browser.new_page(viewport={"width": 1280, "height": 620})
             page.goto(f"{address}/dags/hounsfield_retrain")
-            expect(page.get_by_text("enough_corrections").first).to_be_visible(timeout=60_000)
+            page.locator("a[href*='/runs/']").first.click(timeout=60_000)
+            # The tasks and the heading.
+            expect(page.get_by_role("row")).to_have_count(8, timeout=60_000)
             self.keep(page.screenshot(), "loop-airflow")
             page.close()

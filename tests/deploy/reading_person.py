@@ -69,7 +69,7 @@ class Reader:
 def reader(browser, address, key):
     """Opens the page. A script's error fails the test."""
     complaints = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 1120})
     try:
         page = context.new_page()
         page.on("pageerror", lambda it: complaints.append(str(it)))
