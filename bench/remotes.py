@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
 import random
 import shutil
 import sys
@@ -240,9 +239,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    load = os.getloadavg()[0]
+    described = machine.describe(ROOT)
     with tempfile.TemporaryDirectory(prefix="bench-remotes-", dir=options.work) as name:
-        bench = Bench(Path(name), options.dvc.absolute(), options.fewer, options.minutes * 60)
+        bench = Bench(Path(name).absolute(), options.dvc.absolute(), options.fewer, options.minutes * 60)
         for remote in options.only:
             for jobs in options.jobs:
                 bench.measure(remote, options.files, jobs)
@@ -250,8 +249,7 @@ def main() -> None:
     for title, why in bench.missing.items():
         print(f"not measured: {title}: {why}")
     record = {
-        "machine": machine.describe(ROOT),
-        "load_at_start": load,
+        "machine": described,
         "file_bytes": FILE_BYTES,
         "trips": [asdict(trip) for trip in bench.trips],
         "not_measured": bench.missing,
