@@ -4,25 +4,22 @@ Run with: .venv-reference/bin/python -m pytest tests/browser
 Chromium is the system's; HOUNSFIELD_PROGRAMS is a folder of programs built already.
 """
 
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from built_programs import stage_programs
 from headless_chromium import chromium
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def run_stage():
     """Runs a stage program in a folder."""
-    programs = os.environ.get("HOUNSFIELD_PROGRAMS")
 
     def run(stage, folder, *arguments):
-        command = [Path(programs) / stage] if programs else [PROJECT / "scripts" / "stage", stage]
-        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [stage_programs() / stage, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
 
     return run

@@ -5,25 +5,15 @@ import json
 import os
 import subprocess
 import urllib.request
-from functools import cache
 from pathlib import Path
 
 import yaml
 
+from built_programs import programs
+
 PROJECT = Path(__file__).resolve().parents[2]
 STARTED_IN_SECONDS = 120
 AUTHOR = {f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-
-
-@cache
-def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
-    packages = ["--package", "serve", "--package", "hounsfield"]
-    subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=PROJECT, check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 def environment(mlflow=None):
@@ -136,7 +126,7 @@ def served(study, folder, mlflow, keys=None, **serve):
         (folder / file).write_bytes((study / file).read_bytes())
     settings = {"store_images": "feedback", "foreign_images": "flag", "keys": [entry, review_entry], **serve}
     changed(folder / "config.yaml", lambda config: config.update(serve=settings))
-    command = [programs() / "serve", "--address", "127.0.0.1:0"]
+    command = [str(programs() / "serve"), "--address", "127.0.0.1:0"]
     with (folder / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=environment(mlflow), stdout=subprocess.PIPE, stderr=log, text=True

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_runs import Airflow, airflow_python, smtp_server
-from airflow_study import environment, fresh_scans, make_study, programs
+from airflow_study import environment, fresh_scans, make_study
+from built_programs import programs
 from hounsfield_dags.study import Study
 from mlflow_server import MlflowServer
 
