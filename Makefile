@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve image up down test test-fast fuzz bench bench-gpu bench-heads bench-serve lint docs lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve image up down test test-fast fuzz bench bench-gpu bench-heads bench-remotes bench-serve lint docs lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -104,6 +104,11 @@ bench-gpu: ## the same on an NVIDIA GPU, from the built programs alone: nothing 
 bench-heads: ## heads that are solved, compared with scikit-learn's, on an idle machine: IMAGES=685,7000,100000 ROUNDS=3
 	@scripts/setup reference
 	@.venv-reference/bin/python bench/heads.py $(if $(IMAGES),--images "$(IMAGES)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+bench-remotes: ## DVC remotes with many small files, and with one archive: FILES=100000 ONLY=folder,s3,ssh JOBS=4,16
+	@REMOTES=s3,ssh scripts/setup
+	@scripts/setup reference
+	@.venv-reference/bin/python bench/remotes.py $(if $(FILES),--files "$(FILES)") $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs "$(JOBS)")
 
 bench-serve: setup ## the prediction server compared with Flask + Keras, on an idle machine: PROFILE=… DATA=folder ROUNDS=3 ONLY=…
 	@scripts/bench-serve "$(root)" "$(DATA)" "$(ROUNDS)" "$(ONLY)" "$(SECOND)"

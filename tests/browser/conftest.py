@@ -4,25 +4,22 @@ Run with: .venv-reference/bin/python -m pytest tests/browser
 Chromium is the system's; HOUNSFIELD_PROGRAMS is a folder of programs built already.
 """
 
-import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-PROJECT = Path(__file__).resolve().parents[2]
+from built_programs import stage_programs
+from headless_chromium import chromium
 
 
 @pytest.fixture(scope="session")
 def run_stage():
     """Runs a stage program in a folder."""
-    programs = os.environ.get("HOUNSFIELD_PROGRAMS")
 
     def run(stage, folder, *arguments):
-        command = [Path(programs) / stage] if programs else [PROJECT / "scripts" / "stage", stage]
-        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [stage_programs() / stage, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{stage} ended with {done.returncode}:\n{done.stderr}"
 
     return run
@@ -31,12 +28,8 @@ def run_stage():
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium."""
-    executable = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    assert executable, "Chromium is missing; try: sudo apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import email.policy
 import json
 import mailbox
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -120,20 +121,22 @@ class Airflow:
             "port": postbox.port,
             "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.org"},
         }
+        self.program = python.with_name("airflow")
+        self.environment = environment | {
+            "AIRFLOW_HOME": str(folder),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(mail),
+            "AIRFLOW_VAR_HOUNSFIELD_MAIL_TO": "ada@example.org",
+        }
         self.process = subprocess.Popen(
             [python, Path(__file__).with_name("warm_airflow.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(folder / "stderr").open("w", encoding="utf-8"),
             text=True,
-            env=environment
-            | {
-                "AIRFLOW_HOME": str(folder),
-                "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(mail),
-                "AIRFLOW_VAR_HOUNSFIELD_MAIL_TO": "ada@example.org",
-            },
+            env=self.environment,
         )
         code, log = self.command("db", "migrate")
         assert code == 0, log
@@ -164,6 +167,25 @@ class Airflow:
         """How many runs of each DAG the scheduler would allow."""
         with contextlib.closing(sqlite3.connect(self.folder / "airflow.db")) as database:
             return dict(database.execute("SELECT dag_id, max_active_runs FROM dag"))
+
+    @contextlib.contextmanager
+    def page(self):
+        """Airflow's own page; its address. Whoever opens it is an administrator."""
+        port, log = free_port(), self.folder / "page.log"
+        command = [self.program, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        with log.open("w", encoding="utf-8") as file:
+            process = subprocess.Popen(command, env=self.environment, stdout=file, stderr=file, start_new_session=True)
+        try:
+            deadline = time.monotonic() + STARTED_IN_SECONDS
+            while not accepts(port):
+                said = log.read_text(encoding="utf-8")
+                assert process.poll() is None, said
+                assert time.monotonic() < deadline, said
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
 
     def stop(self):
         self.process.kill()

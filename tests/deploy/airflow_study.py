@@ -5,25 +5,15 @@ import json
 import os
 import subprocess
 import urllib.request
-from functools import cache
 from pathlib import Path
 
 import yaml
 
+from built_programs import programs
+
 PROJECT = Path(__file__).resolve().parents[2]
 STARTED_IN_SECONDS = 120
 AUTHOR = {f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-
-
-@cache
-def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
-    packages = ["--package", "serve", "--package", "hounsfield"]
-    subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=PROJECT, check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 def environment(mlflow=None):
@@ -71,9 +61,9 @@ def let_it_learn(study):
     changed(study / "params.yaml", lambda params: params["train"].update(permute_labels=False))
 
 
-def fresh_scans(study, folder):
+def fresh_scans(study, folder, images=60):
     """Scans that the study has not: another draw of its sample, by class."""
-    command = ["hounsfield", "ingest", "--seed", "99", "--sample-images", "60", "--output", folder]
+    command = ["hounsfield", "ingest", "--seed", "99", "--sample-images", str(images), "--output", folder]
     subprocess.run(command, cwd=study, env=environment(), check=True, capture_output=True)
     scans = sorted(folder.glob("*/*/*.png"))
     return {kind: [scan for scan in scans if scan.parent.name == kind] for kind in {it.parent.name for it in scans}}
@@ -115,16 +105,28 @@ def make_key(study, role):
     return key, yaml.safe_load(entry.strip())[0]
 
 
+def make_keys(study):
+    """A key to administer and one to review, each with its entry of config.yaml."""
+    return make_key(study, "admin"), make_key(study, "review")
+
+
+def champion(mlflow):
+    """The version that has the alias."""
+    query = "registered-models/alias?name=lungs&alias=champion"
+    with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/{query}") as answer:
+        return json.load(answer)["model_version"]["version"]
+
+
 @contextlib.contextmanager
-def served(study, folder, mlflow, **serve):
+def served(study, folder, mlflow, keys=None, **serve):
     """`serve` in a folder of its own, as on another machine: it has the champion from the registry, and needs a key."""
     folder.mkdir()
-    (key, entry), (review_key, review_entry) = make_key(study, "admin"), make_key(study, "review")
+    (key, entry), (review_key, review_entry) = keys or make_keys(study)
     for file in ["config.yaml", "params.yaml"]:
         (folder / file).write_bytes((study / file).read_bytes())
     settings = {"store_images": "feedback", "foreign_images": "flag", "keys": [entry, review_entry], **serve}
     changed(folder / "config.yaml", lambda config: config.update(serve=settings))
-    command = [programs() / "serve", "--address", "127.0.0.1:0"]
+    command = [str(programs() / "serve"), "--address", "127.0.0.1:0"]
     with (folder / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=environment(mlflow), stdout=subprocess.PIPE, stderr=log, text=True

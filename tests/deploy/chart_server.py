@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 
-import ci_study
+from built_programs import programs
 from chart import of_kind, rendered
 from ci_servers import STARTED_IN_SECONDS
 
@@ -21,7 +21,7 @@ def configuration(folder, files, settings=()):
 def served(config, *arguments, **environment):
     """The address of the server."""
     command = [
-        ci_study.programs() / "serve",
+        programs() / "serve",
         "--config",
         config,
         "--address",

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from built_programs import programs
+
 PROJECT = Path(__file__).resolve().parents[2]
 DVC = PROJECT / ".venv/bin/dvc"
 
@@ -25,16 +27,6 @@ CHANGES = {
     ("evaluate", "probes"): False,
     ("evaluate", "explanations"): 0,
 }
-
-
-@cache
-def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([PROJECT / "scripts/stage", "--build"], check=True)
-    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "serve"], cwd=PROJECT, check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 def environment(folder):

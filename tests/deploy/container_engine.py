@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import container_study
+import built_programs
 
 PROJECT = Path(__file__).resolve().parents[2]
 BASE = "debian:bookworm-slim"
@@ -84,7 +84,7 @@ def pack(folder):
     programs = folder / "hounsfield-of-the-tests/bin"
     programs.mkdir(parents=True)
     for name in ["serve", "predict"]:
-        shutil.copy(container_study.programs() / name, programs)
+        shutil.copy(built_programs.programs() / name, programs)
     same = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--use-compress-program=gzip -1n"]
     archive = folder / "hounsfield-of-the-tests.tar.gz"
     subprocess.run(

@@ -7,18 +7,10 @@ from pathlib import Path
 
 import yaml
 
+from built_programs import programs
+
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate"]
-
-
-@cache
-def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([PROJECT / "scripts/stage", "--build"], check=True)
-    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "serve"], cwd=PROJECT, check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 def make_study(folder):

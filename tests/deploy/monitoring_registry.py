@@ -7,8 +7,8 @@ import subprocess
 
 import yaml
 
+from built_programs import programs
 from mlflow_server import MlflowServer
-from monitoring_server import programs
 
 
 @contextlib.contextmanager

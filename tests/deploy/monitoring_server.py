@@ -9,23 +9,14 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import yaml
 
+from built_programs import programs
 from mlflow_server import free_port
 from monitoring_programs import ROOT
 
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
-
-
-def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([ROOT / "scripts" / "stage", "--build"], check=True)
-    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "serve"], cwd=ROOT, check=True)
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 def make_model(folder):

@@ -8,39 +8,25 @@ One study goes from state to state, as it would in a hospital: it is built, corr
 enough, and corrected badly. Each fixture is a state, with what the DAG that led to it did.
 """
 
-import json
 import re
 import shutil
 import time
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
 
-from airflow_runs import Airflow, Run, airflow_python, smtp_server
-from airflow_study import Person, changed, environment, fresh_scans, let_it_learn, make_study, programs, served
+from airflow_runs import Run
+from airflow_study import Person, champion, changed, let_it_learn, served
+from airflow_world import World, small_world
 from hounsfield_dags import corrections
 from hounsfield_dags.server import Server, ServerFailed
 from hounsfield_dags.study import Study, StudyUnusable
-from mlflow_server import MlflowServer, free_port
+from mlflow_server import free_port
 
 NOTICE = "Research use only. Not a medical device."
 # serve.retrain_after of the tests: the next correction starts a training.
 ENOUGH = 2
-
-
-@dataclass
-class World:
-    """What the tests share."""
-
-    study: Study
-    airflow: Airflow
-    mlflow: str
-    scans: dict[str, list[Path]]
 
 
 @dataclass
@@ -56,13 +42,7 @@ class State:
         return Server(self.person.address, self.person.key)
 
     def retrain(self, conf=None):
-        connection = {"conn_type": "http", "host": self.person.address, "password": self.person.key}
-        settings = {
-            "AIRFLOW_CONN_HOUNSFIELD_SERVER": json.dumps(connection),
-            "AIRFLOW_VAR_HOUNSFIELD_STUDY": str(self.world.study.folder),
-        }
-        run = self.world.airflow.run("hounsfield_retrain", conf, **settings)
-        return State(self.world, self.person, run)
+        return State(self.world, self.person, self.world.retrain(self.person, conf))
 
     def correct(self, count):
         """A person gives so many scans, which the study has not, another class."""
@@ -71,32 +51,11 @@ class State:
             self.person.correct(self.world.scans[kind].pop())
 
 
-def champion(world):
-    """The version that has the alias."""
-    query = "registered-models/alias?name=lungs&alias=champion"
-    with urllib.request.urlopen(f"{world.mlflow}/api/2.0/mlflow/{query}") as answer:
-        return json.load(answer)["model_version"]["version"]
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A study, and the servers around it."""
-    python = airflow_python()
-    folder = tmp_path_factory.mktemp("airflow")
-    (folder / "mlflow").mkdir()
-    programs()
-    with ThreadPoolExecutor() as pool, ExitStack() as stack:
-        # The slowest server starts while the study is made.
-        starting = pool.submit(MlflowServer, folder / "mlflow")
-        stack.callback(lambda: starting.result().stop())
-        postbox = stack.enter_context(smtp_server(folder / "smtp"))
-        study = make_study(folder / "lungs")
-        scans = fresh_scans(study, folder / "scans")
-        address = starting.result().address
-        surroundings = environment(address) | {"AIRFLOW_VAR_HOUNSFIELD_STUDY": str(study)}
-        airflow = Airflow(folder / "home", postbox, python, surroundings)
-        stack.callback(airflow.stop)
-        yield World(Study(study), airflow, address, scans)
+    with small_world(tmp_path_factory.mktemp("airflow")) as world:
+        yield world
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +109,7 @@ def test_a_build_goes_from_the_scans_to_a_champion_and_a_mail(world, built):
     ]:  # fmt: skip
         during = built.log.index(f"Running stage '{stage}'")
         assert built.log.index(f"starting task_id={task}") < during < built.log.index(f"starting task_id={next_task}")
-    assert champion(world) == "1"
+    assert champion(world.mlflow) == "1"
     (mail,) = built.mails
     assert mail.to == "ada@example.org"
     assert mail.subject == "Hounsfield: lungs was built, version 1 is the new champion"
@@ -175,7 +134,7 @@ def test_enough_corrections_are_merged_trained_registered_and_served(promoted):
     order = ["enough_corrections", "fetch_corrections", "repro", "register", "remember", "deployed", "mail"]
     assert run.states == dict.fromkeys(order, "success")
     assert "Running stage 'ingest'" in run.log
-    assert champion(promoted.world) == "2"
+    assert champion(promoted.world.mlflow) == "2"
     assert promoted.person.request("/v1/model")["version"] == "2"
     (mail,) = run.mails
     assert mail.subject == "Hounsfield: lungs was retrained, version 2 is the new champion"
@@ -190,7 +149,7 @@ def test_a_model_that_does_not_pass_the_gate_is_not_deployed_and_the_mail_says_w
     assert run.code == 0, run.log
     assert {task for task, state in run.states.items() if state == "skipped"} == {"register", "deployed"}
     assert run.states["remember"] == run.states["mail"] == "success"
-    assert champion(not_promoted.world) == "2"
+    assert champion(not_promoted.world.mlflow) == "2"
     assert not_promoted.person.request("/v1/model")["version"] == "2"
     (mail,) = run.mails
     assert mail.subject == "Hounsfield: lungs was retrained, version 3 was not promoted"

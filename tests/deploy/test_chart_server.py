@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 
 import ci_study
+from built_programs import programs
 from chart import CHART, of_kind, rendered
 from chart_server import configuration, served
 
@@ -66,7 +67,7 @@ def test_the_server_knows_every_key_that_the_chart_lets_through(study, tmp_path)
 
 
 def test_the_ingress_lets_through_what_callers_ask_and_nothing_for_operators():
-    made = subprocess.run([ci_study.programs() / "serve", "openapi"], capture_output=True, text=True, check=True)
+    made = subprocess.run([programs() / "serve", "openapi"], capture_output=True, text=True, check=True)
     asked = {"/", "/assets/page.js", "/docs/", "/openapi.json", *json.loads(made.stdout)["paths"]}
     rules = of_kind(rendered(["staging"]), "Ingress")["spec"]["rules"][0]["http"]["paths"]
 

@@ -11,7 +11,14 @@ WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
 READMES = [PROJECT / "deploy/ci/README.md", PROJECT / "deploy/helm/README.md"]
 NAMED = re.compile(r"(?<![\w/.])deploy/(?:ci|helm)/[\w./-]*\w")
 # What a workflow of another kind, or a person, runs.
-USED_ELSEWHERE = {"targets/host", "targets/ec2", "targets/chart", "metrics_report.py", "run_on_instance.py"}
+USED_ELSEWHERE = {
+    "pull-only",
+    "targets/host",
+    "targets/ec2",
+    "targets/chart",
+    "metrics_report.py",
+    "run_on_instance.py",
+}
 
 
 def scripts():

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import ci_study
+from built_programs import programs
 from chart import helm
 from ci_servers import PROJECT, SCRIPTS, free_port, script
 
@@ -46,7 +47,7 @@ class Place:
             "STATE": str(folder),
             "SERVED": str(folder),
             "ADDRESS": self.url.removeprefix("http://"),
-            "PATH": f"{ci_study.programs()}:{os.environ['PATH']}",
+            "PATH": f"{programs()}:{os.environ['PATH']}",
             "HOUNSFIELD_KEY": self.key,
         }
 

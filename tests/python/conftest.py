@@ -4,14 +4,13 @@ Run with: PYTHONPATH=python/src .venv-reference/bin/python -m pytest tests/pytho
 HOUNSFIELD_PROGRAMS is a folder of programs built already.
 """
 
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 import hounsfield
+from built_programs import programs
 from small_study import CHANGES, PROJECT, change, command, commit
 
 
@@ -19,14 +18,7 @@ from small_study import CHANGES, PROJECT, change, command, commit
 def surroundings(tmp_path_factory):
     """The programs, DVC and the command `hounsfield` are found, as where the wheel is installed."""
     with pytest.MonkeyPatch.context() as patch:
-        if not os.environ.get("HOUNSFIELD_PROGRAMS"):
-            subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
-            packages = ["--package", "serve", "--package", "hounsfield"]
-            subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=PROJECT, check=True)
-            target = os.environ.get("CARGO_TARGET_DIR", "target")
-            patch.setenv("HOUNSFIELD_PROGRAMS", str(PROJECT / target / "release"))
-        else:
-            patch.setenv("HOUNSFIELD_PROGRAMS", str(Path(os.environ["HOUNSFIELD_PROGRAMS"]).resolve()))
+        patch.setenv("HOUNSFIELD_PROGRAMS", str(programs()))
         patch.setenv("PYTHONPATH", str(PROJECT / "python" / "src"))
         patch.setenv("PATH", command(tmp_path_factory.mktemp("command") / "bin"))
         for name in ("AUTHOR", "COMMITTER"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from built_programs import stage_programs
 from small_models import HEADS, PROGRAMS
 from small_pipeline import Pipeline
 
@@ -18,12 +19,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def programs():
-    """The folder with the programs: HOUNSFIELD_PROGRAMS, or those of `dvc repro`, built again if their sources
-    changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+    """The folder with the programs."""
+    return stage_programs()
 
 
 @pytest.fixture(scope="session")

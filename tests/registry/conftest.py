@@ -4,14 +4,13 @@ Run with: .venv-reference/bin/python -m pytest tests/registry
 HOUNSFIELD_PROGRAMS is a folder of programs built already.
 """
 
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
 import mlflow
 import pytest
 
+import built_programs
 from mlflow_server import MlflowServer
 from project import Project, copied
 
@@ -20,11 +19,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([PROJECT / "scripts" / "stage", "--build"], check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+    """The folder with the programs."""
+    return built_programs.programs()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from document import PROJECT, commands
-from servers import google, s3, ssh, webdav
+from dvc_remotes import google, s3, ssh, webdav
 
 UP_TO_DATE = "up to date"
 

@@ -6,13 +6,13 @@ programs built already. HOUNSFIELD_SHOTS is a folder that pictures of the page g
 """
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from headless_chromium import chromium
 from project import Project, Server
 
 HERE = Path(__file__).resolve().parent
@@ -66,12 +66,8 @@ def shared(made, tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium."""
-    executable = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    assert executable, "Chromium is missing; try: sudo apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

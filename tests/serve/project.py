@@ -1,12 +1,12 @@
 """A model made by the real stages in a temporary folder, and the real server that serves it."""
 
-import os
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import yaml
+
+from built_programs import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate"]
@@ -20,16 +20,6 @@ CHANGES = {
     ("train", "precision"): "fp32",
     ("evaluate", "bootstrap_resamples"): 200,
 }
-
-
-@cache
-def programs():
-    """The folder with the programs, built again if their sources changed."""
-    if folder := os.environ.get("HOUNSFIELD_PROGRAMS"):
-        return Path(folder).resolve()
-    subprocess.run([ROOT / "scripts" / "stage", "--build"], check=True)
-    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "serve"], cwd=ROOT, check=True)
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 
 
 class Project:

@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from project import STARTED_IN_SECONDS, Server, programs
+from built_programs import programs
+from project import STARTED_IN_SECONDS, Server
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import foreign_images
-from project import programs
+from built_programs import programs
 
 
 def predicted(project, folder):

@@ -16,9 +16,10 @@ from collections import Counter
 import mlflow
 import pytest
 
+from built_programs import programs
 from mlflow_server import MlflowServer
 from postgres import Postgres
-from project import STAGES, Project, programs
+from project import STAGES, Project
 from test_faults import Started, ask
 
 NAME = "replicated"

@@ -10,24 +10,21 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import yaml
+
+from mlflow_server import free_port
 
 STARTED_IN_SECONDS = 60
 # sbin is not in everybody's PATH.
 SSHD = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin")
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 @contextlib.contextmanager
-def started(command, port, folder):
+def started(command: Sequence[object], port: int, folder: Path) -> Iterator[None]:
     """Runs a server until the test is done, which begins when the port is open."""
     log = folder / "log"
     with log.open("w", encoding="utf-8") as file:
@@ -49,16 +46,16 @@ def started(command, port, folder):
         process.wait()
 
 
-def program(name):
+def program(name: str) -> Path:
     """A program that requirements-reference.txt installs beside this Python."""
     return Path(sys.executable).with_name(name)
 
 
 @contextlib.contextmanager
-def s3(folder):
+def s3(folder: Path) -> Iterator[str]:
     """moto with an empty bucket, which may be read without a key; its address."""
     port = free_port()
-    with started([program("moto_server"), "-H", "127.0.0.1", "-p", port], port, folder):
+    with started([program("moto_server"), "-H", "127.0.0.1", "-p", str(port)], port, folder):
         address = f"http://127.0.0.1:{port}"
         statement = {
             "Effect": "Allow",
@@ -74,7 +71,7 @@ def s3(folder):
 
 
 @contextlib.contextmanager
-def google(folder):
+def google(folder: Path) -> Iterator[str]:
     """An emulator of Google Cloud Storage with an empty bucket; its address."""
     port = free_port()
     command = [
@@ -86,7 +83,7 @@ def google(folder):
 
 
 @contextlib.contextmanager
-def ssh(folder):
+def ssh(folder: Path) -> Iterator[tuple[str, Path]]:
     """OpenSSH's server, which lets in whoever runs the tests and has the key; user, host and port, and the key."""
     if SSHD is None:
         assert not os.environ.get("HOUNSFIELD_REQUIRE_SSHD"), "sshd is missing: apt-get install openssh-server"
@@ -115,7 +112,7 @@ def ssh(folder):
 
 
 @contextlib.contextmanager
-def webdav(folder):
+def webdav(folder: Path) -> Iterator[tuple[str, str]]:
     """WsgiDAV with one user, `me`, and the user's folder as on a Nextcloud; its host and port, and the password."""
     port = free_port()
     (folder / "files/hounsfield").mkdir(parents=True)
