@@ -126,12 +126,12 @@ def test_killed_twice_it_ends_with_the_same_trials(whole, copy):
     assert [{**row, "trial": 0} for row in found] == [{**row, "trial": 0} for row in rows]
 
 
-def test_ctrl_c_says_that_it_goes_on(copy):
+def test_a_search_that_is_told_to_stop_says_that_it_goes_on(copy):
     write(copy)
     search = started(copy)
     for line in search.stderr:
         if ", 1 of" in line:
-            search.send_signal(signal.SIGINT)
+            search.terminate()
             break
     _, log = search.communicate()
     assert search.returncode == 130, log

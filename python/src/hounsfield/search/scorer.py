@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from .. import _tool
-from .space import ARCHITECTURE, IMAGE_SIZE, SearchError, read_yaml
+from .space import ARCHITECTURE, IMAGE_SIZE, SearchError, changed, read_yaml
 
 
 class Refused(SearchError):
@@ -39,20 +39,22 @@ class Scorer:
         own = (str(prepared.get("architecture", "vgg16")), int(prepared["image_size"]))
         wanted = (str(values.get(ARCHITECTURE, own[0])), int(values.get(IMAGE_SIZE, own[1])))
         if wanted not in self.programs:
-            config = None if wanted == own else self.other_base(*wanted)
-            self.programs[wanted] = Trainer(self.study, config)
+            files = [] if wanted == own else self.other_base(*wanted, values)
+            self.programs[wanted] = Trainer(self.study, files)
         return self.programs[wanted]
 
-    def other_base(self, architecture: str, image_size: int) -> Path:
-        """Prepares another base beside the study's own, and a configuration that names it."""
+    def other_base(self, architecture: str, image_size: int, values: Mapping[str, Any]) -> list[str]:
+        """Prepares another base beside the study's own, with configuration files that fit it, as arguments."""
         folder = self.work / f"base-{architecture}-{image_size}"
         config = read_yaml(self.study / "config.yaml")
         config.setdefault("paths", {})["base_model"] = str(folder)
-        path = self.work / f"config-{architecture}-{image_size}.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-        arguments = ["--architecture", architecture, "--image-size", str(image_size), "--output", str(folder)]
-        _tool.run("prepare-base", "--quiet", *arguments, cwd=self.study)
-        return path
+        files = []
+        for name, content in (("config", config), ("params", changed(self.params, values))):
+            path = self.work / f"{name}-{architecture}-{image_size}.yaml"
+            path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+            files += [f"--{name}", str(path)]
+        _tool.run("prepare-base", "--quiet", *files, cwd=self.study)
+        return files
 
     def close(self) -> None:
         for program in self.programs.values():
@@ -68,10 +70,9 @@ def trial(params: Mapping[str, Any]) -> dict[str, Any]:
 class Trainer:
     """The program `train --trials`."""
 
-    def __init__(self, study: Path, config: Path | None) -> None:
-        arguments = ["--config", str(config)] if config else []
+    def __init__(self, study: Path, files: list[str]) -> None:
         self.process = subprocess.Popen(
-            [str(_tool.tool()), "train", "--trials", "--quiet", *arguments],
+            [str(_tool.tool()), "train", "--trials", "--quiet", *files],
             cwd=study,
             env=_tool.environment() | {"NO_COLOR": "1"},
             stdin=subprocess.PIPE,

@@ -27,6 +27,7 @@ VALUES = "values"
 FORGOTTEN_AFTER = timedelta(minutes=30)
 # With so few folds a trial is scored first; if it is far behind, that is all.
 FIRST_FOLDS = 2
+TRIES_TO_OPEN = 4
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,26 @@ class Trials:
         # Another space, other parameters or other images are another search.
         identity = json.dumps([repr(space.keys), space.seed, space.objective, dict(params), inputs], sort_keys=True)
         self.name = "hounsfield-" + hashlib.sha256(identity.encode()).hexdigest()[:12]
-        try:
-            self.study = optuna.create_study(
-                storage=open_storage(storage),
-                study_name=self.name,
-                direction="minimize" if space.objective == "log_loss" else "maximize",
-                sampler=SameAgain(space.seed),
-                pruner=optuna.pruners.PercentilePruner(75.0, n_startup_trials=10),
-                load_if_exists=True,
-            )
-        except Exception as error:  # a storage fails in many ways
-            raise SearchError(f"open the trials in {without_password(storage)}: {error}") from error
+        self.study = self.open(storage)
+
+    def open(self, storage: str) -> optuna.Study:
+        """The trials so far. Workers that start at the same moment may be in each other's way while they make the
+        tables."""
+        for attempt in range(TRIES_TO_OPEN):
+            try:
+                return optuna.create_study(
+                    storage=open_storage(storage),
+                    study_name=self.name,
+                    direction="minimize" if self.space.objective == "log_loss" else "maximize",
+                    sampler=SameAgain(self.space.seed),
+                    pruner=optuna.pruners.PercentilePruner(75.0, n_startup_trials=10),
+                    load_if_exists=True,
+                )
+            except Exception as error:  # a storage fails in many ways
+                if attempt + 1 == TRIES_TO_OPEN:
+                    raise SearchError(f"open the trials in {without_password(storage)}: {error}") from error
+                time.sleep(0.5)
+        raise AssertionError("the last try returns or raises")
 
     def run(self) -> None:
         """Runs trials until there are enough, and waits for those of others."""
