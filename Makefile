@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve image up down test test-fast fuzz bench bench-gpu bench-heads bench-remotes bench-serve lint docs lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve image up down test test-fast fuzz search bench bench-bases bench-gpu bench-heads bench-remotes bench-serve lint docs lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -67,6 +67,11 @@ mlflow: ## an MLflow server on http://127.0.0.1:5000, until Ctrl-C
 mlflow-sync: setup ## sends the MLflow server the records that it missed; PROFILE=… for the runs of a study
 	@cd $(root) && $(CURDIR)/scripts/stage mlflow-sync
 
+search: setup ## many heads by grouped cross-validation, as search.yaml says; PROFILE=… for a study, WORKERS=2 at a time
+	@scripts/setup search
+	@scripts/stage --build
+	@cd $(root) && $(CURDIR)/scripts/stage hounsfield search $(if $(WORKERS),--workers "$(WORKERS)")
+
 register: setup ## the model on the MLflow server, champion if it beats the present one; PROFILE=…
 	@cd $(root) && $(CURDIR)/scripts/stage register
 
@@ -104,6 +109,11 @@ bench-gpu: ## the same on an NVIDIA GPU, from the built programs alone: nothing 
 bench-heads: ## heads that are solved, compared with scikit-learn's, on an idle machine: IMAGES=685,7000,100000 ROUNDS=3
 	@scripts/setup reference
 	@.venv-reference/bin/python bench/heads.py $(if $(IMAGES),--images "$(IMAGES)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+bench-bases: ## features of every base beside PyTorch, on an idle machine: ROUNDS=5
+	@scripts/setup reference
+	@LIBTORCH=$(CURDIR)/.venv/libtorch cargo build --quiet --release --locked --workspace --example base-speed
+	@.venv-reference/bin/python bench/bases.py --rounds "$(ROUNDS)"
 
 bench-remotes: ## DVC remotes with many small files, and with one archive: FILES=100000 ONLY=folder,s3,ssh JOBS=4,16
 	@REMOTES=s3,ssh scripts/setup

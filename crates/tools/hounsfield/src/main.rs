@@ -12,8 +12,8 @@ mod doctor;
 mod init;
 mod libtorch;
 mod programs;
+mod python;
 mod scores;
-mod search;
 mod versions;
 
 const WAY: &str = "\
@@ -36,7 +36,8 @@ enum Own {
     Data(data::Arguments),
     Doctor(doctor::Arguments),
     Scores(scores::Arguments),
-    Search(search::Arguments),
+    Search(python::SearchArguments),
+    Export(python::ExportArguments),
     Completions(completions::Arguments),
     Man(completions::ManArguments),
     Versions(versions::Arguments),
@@ -59,7 +60,12 @@ fn main() -> ExitCode {
         Own::Data(arguments) => data::run(arguments),
         Own::Doctor(arguments) => return program::finish("hounsfield", doctor::run(arguments)),
         Own::Scores(arguments) => scores::run(arguments),
-        Own::Search(arguments) => return program::finish("hounsfield", search::run(arguments)),
+        Own::Search(python::SearchArguments { arguments }) => {
+            return program::finish("hounsfield", python::run(python::SEARCH, arguments));
+        }
+        Own::Export(python::ExportArguments { arguments }) => {
+            return program::finish("hounsfield", python::run(python::EXPORT, arguments));
+        }
         Own::Completions(arguments) => completions::print(arguments, command()),
         Own::Man(arguments) => completions::write_manual(arguments, command()),
         Own::Versions(arguments) => versions::run(arguments),
