@@ -148,6 +148,8 @@ def draw_values(axis: Any, key: str, having: Sequence[Scored], scores: Sequence[
         axis.plot([names.index(it) for it in shown], scores, "o", color="#4a6fa5")
         axis.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize=8)
         axis.set_xlim(-0.5, len(names) - 0.5)
+    # On top, where long names of values do not push it down.
+    axis.xaxis.set_label_position("top")
     axis.set_xlabel(key)
 
 

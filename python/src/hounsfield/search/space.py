@@ -175,11 +175,13 @@ class Reader:
             raise self.refuse(name, value, "a list of choices")
         if extra := set(value) - {"low", "high", "log"}:
             raise self.refuse(name, sorted(map(str, extra)), "low, high and log")
-        low, high, log = value.get("low"), value.get("high"), value.get("log", True)
+        low: Any = value.get("low")
+        high: Any = value.get("high")
+        log = value.get("log", True)
         are_numbers = all(isinstance(it, (int, float)) and not isinstance(it, bool) for it in (low, high))
-        if not are_numbers or type(log) is not bool or not 0 < low < high:  # type: ignore[operator]
+        if not are_numbers or type(log) is not bool or not 0 < low < high:
             raise self.refuse(name, value, "{low: 0.01, high: 100.0, log: true}, above 0 and ascending")
-        return Range(float(low), float(high), log)  # type: ignore[arg-type]
+        return Range(float(low), float(high), log)
 
     def choices(self, name: str, value: object, key: str) -> Choices:
         if not isinstance(value, list) or not value:
