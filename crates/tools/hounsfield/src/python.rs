@@ -30,8 +30,11 @@ pub(crate) const EXPORT: Module =
 
 /// Search the parameters of the head by grouped cross-validation, never by the test set
 ///
-/// Reads search.yaml, asks Optuna for trials and scores them on cached features; --help says more.
-/// It needs the Python package: pip install 'hounsfield[search]'.
+/// Reads search.yaml, asks Optuna for trials and scores them on cached features, in the study of this
+/// folder. It needs the Python package: pip install 'hounsfield[search]'; --help then lists its
+/// options. docs/experiments.md shows an example.
+///
+/// Exit codes: 0 done, 1 failed, 2 bad usage or search.yaml, 130 stopped by Ctrl-C.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct SearchArguments {
@@ -43,7 +46,9 @@ pub(crate) struct SearchArguments {
 
 /// Write the model in another format, ONNX, and compare its answers with the model's own
 ///
-/// It needs the Python package: pip install 'hounsfield[onnx]'.
+/// It needs the Python package: pip install 'hounsfield[onnx]'; --help then lists its options.
+///
+/// Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct ExportArguments {
@@ -67,7 +72,15 @@ pub(crate) fn run(module: Module, arguments: &[OsString]) -> Result<Infallible> 
     );
     let mut found = command(&python, source.as_deref())?;
     let found = found.args(["-c", &check]).stderr(Stdio::null()).status();
-    if !found.with_context(|| format!("run {}", python.display()))?.success() {
+    let is_there = found.is_ok_and(|status| status.success());
+    if !is_there && arguments.iter().any(|it| it == "--help" || it == "-h") {
+        // What there is to say without the package.
+        let mut all = crate::command();
+        let own = all.find_subcommand_mut(name).context("find the command's own help")?;
+        own.print_long_help().context("print the help")?;
+        std::process::exit(0);
+    }
+    if !is_there {
         bail!(
             "{name}: {} has no package hounsfield, or lacks one of {}; pip install \
              'hounsfield[{extra}]'",

@@ -31,11 +31,17 @@ fn cpu() -> Backend {
     Backend::choose(DeviceChoice::Cpu, Precision::Fp32).unwrap()
 }
 
-/// The network that a head of this kind makes of a base, for images of `size` pixels.
-fn network_of(base: &Base, kind: HeadKind, freeze: Freeze) -> (Architecture, TensorMap, Network) {
+/// The network that a head of this kind makes of a base with these weights, which take a while to
+/// draw.
+fn network_of(
+    base: &Base,
+    drawn: &TensorMap,
+    kind: HeadKind,
+    freeze: Freeze,
+) -> (Architecture, TensorMap, Network) {
     let image_size = if base.size_unit > 1 { 3 * base.size_unit } else { 40 };
     let architecture = Architecture { image_size, ..of_base(base.name, kind, 0, freeze) };
-    let mut weights = random_base(architecture.base, 5);
+    let mut weights = drawn.clone();
     weights.extend(fresh_head(&architecture, 6));
     let output = weights["classifier.0.weight"].clone();
     let values = (0..output.values().len()).map(|at| (at as f32 * 0.7).sin() * 0.1).collect();
@@ -130,15 +136,16 @@ fn the_first_convolution_sees_the_image() {
 #[test]
 fn where_a_base_is_cut_does_not_change_what_the_head_sees() {
     for base in all() {
+        let drawn = random_base(base, 5);
         let middle = base.layers()[base.layers().len() / 2].name.clone();
         for kind in [HeadKind::Linear, HeadKind::GlobalPool] {
-            let (architecture, _, network) = network_of(base, kind, Freeze::All);
+            let (architecture, _, network) = network_of(base, &drawn, kind, Freeze::All);
             let images = images(2, &architecture);
             let whole = head_inputs(&network, &images, 2);
             let largest = whole.iter().fold(0.0_f32, |one, other| one.max(other.abs()));
             assert!(largest > 0.0, "{} {kind:?}", base.name);
             for freeze in [Freeze::Until(middle.clone()), Freeze::None] {
-                let (_, _, cut) = network_of(base, kind, freeze.clone());
+                let (_, _, cut) = network_of(base, &drawn, kind, freeze.clone());
                 for (found, expected) in head_inputs(&cut, &images, 2).iter().zip(&whole) {
                     let is_near = (found - expected).abs() < 1e-4 * largest;
                     assert!(is_near, "{} {kind:?} {freeze}: {found}, not {expected}", base.name);
@@ -151,8 +158,9 @@ fn where_a_base_is_cut_does_not_change_what_the_head_sees() {
 #[test]
 fn each_base_shows_where_it_looks() {
     for base in all() {
+        let drawn = random_base(base, 5);
         for kind in [HeadKind::Linear, HeadKind::GlobalPool, HeadKind::Flatten] {
-            let (architecture, _, network) = network_of(base, kind, Freeze::All);
+            let (architecture, _, network) = network_of(base, &drawn, kind, Freeze::All);
             let image = network.upload(&images(1, &architecture), &network.image_shape(1)).unwrap();
             let size = architecture.image_size;
             let [_, side, _] = base.maps_after(size, base.explained_layers());
@@ -173,7 +181,9 @@ fn a_step_changes_every_weight_of_the_layers_that_learn_and_no_statistics() {
         let last = last.map(|layer| layer.name.clone()).unwrap();
         let before = base.layers_until(&last).unwrap() - 2;
         let freeze = Freeze::Until(base.layers()[before].name.clone());
-        let (architecture, weights, network) = network_of(base, HeadKind::GlobalPool, freeze);
+        let drawn = random_base(base, 5);
+        let (architecture, weights, network) =
+            network_of(base, &drawn, HeadKind::GlobalPool, freeze);
         let batch = network.upload(&images(2, &architecture), &network.image_shape(2)).unwrap();
         let activations = to_host(&network.activations(&batch).unwrap()).unwrap();
         let params = DescentParams { learning_rate: 0.1, ..DescentParams::default() };
@@ -210,7 +220,8 @@ fn stochastic_depth_leaves_out_branches_in_training_alone_and_keeps_the_mean() {
     assert!(to_host(&kept).unwrap().values().iter().all(|value| *value == 1.0));
 
     let resnet = named("resnet18").unwrap();
-    let (architecture, weights, _) = network_of(resnet, HeadKind::GlobalPool, Freeze::None);
+    let drawn = random_base(resnet, 5);
+    let (architecture, weights, _) = network_of(resnet, &drawn, HeadKind::GlobalPool, Freeze::None);
     let deep = Architecture { stochastic_depth: 0.9, ..architecture };
     let network = Network::new(&deep, &weights, cpu(), "test").unwrap();
     let image = network.upload(&images(1, &deep), &[1, -1]).unwrap();
