@@ -95,7 +95,10 @@ class Project:
 
     def run(self, *command: str | Path) -> Run:
         environment = {"DVC_SITE_CACHE_DIR": str(self.folder / ".site"), "HOME": str(self.folder), **S3_KEY}
-        return run(list(command), self.folder, self.folder.with_suffix(".log"), self.timeout_s, environment)
+        try:
+            return run(list(command), self.folder, self.folder.with_suffix(".log"), self.timeout_s, environment)
+        except NotMeasured as reason:
+            raise NotMeasured(f"{Path(command[0]).name} {command[1]}: {reason}") from None
 
     def dvc(self, *arguments: str) -> float:
         """Runs DVC; the seconds it took."""
