@@ -153,12 +153,12 @@ impl<'a> Trials<'a> {
 
     /// The parameters of a trial, checked as if they were in `params.yaml`.
     fn solve_params<'t>(&self, trial: &'t Trial) -> Result<&'t SolveParams> {
-        let mut params = self.params.clone();
-        params.prepare_base.head.kind = trial.head;
-        params.train = trial.train.clone();
+        let mut tried = self.params.clone();
+        tried.prepare_base.head.kind = trial.head;
+        tried.train = trial.train.clone();
         let origin = "the trial".as_ref();
-        params.check_as(origin)?;
-        params.check_training_as(origin)?;
+        tried.check_as(origin)?;
+        tried.check_training_as(origin)?;
         let solve = trial.train.solve.as_ref().context("score a head that is not solved")?;
         classifier::solved::check_cuts(self.base.architecture.base, &solve.cuts)?;
         Ok(solve)
