@@ -50,7 +50,7 @@ class Network(torch.nn.Module):
 
 def is_part(name: str, base: torch.nn.Module) -> bool:
     """Whether a weight is one of the base's, which holds it itself."""
-    return name.split(".")[0] in dict(base.named_children()) or name in base.state_dict()
+    return name.split(".", maxsplit=1)[0] in dict(base.named_children()) or name in base.state_dict()
 
 
 def in_fp32(model: hounsfield_model.Model) -> None:

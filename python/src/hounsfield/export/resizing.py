@@ -33,7 +33,8 @@ def integer_weights(line: torch.Tensor, size: int, interpolation: str) -> tuple[
     shape, support = {"bilinear": (triangle, 1.0), "bicubic": (cubic, 2.0)}[interpolation]
     assert hounsfield_model.FILTERS[interpolation][1] == support
     ones = torch.ones_like(line)
-    scale = ones.sum() / size
+    # Of one dimension and not of none: what has none is exported in fp32.
+    scale = ones.sum(dim=0, keepdim=True) / size
     stretch = scale.clamp_min(1.0)
     centres = (torch.arange(size, dtype=torch.float64) + 0.5) * scale
     places = ones.cumsum(0) - 1
@@ -41,8 +42,8 @@ def integer_weights(line: torch.Tensor, size: int, interpolation: str) -> tuple[
     weights = weights / weights.sum(dim=1, keepdim=True)
     # Bits are added until the largest weight would not fit.
     powers = torch.tensor([2.0 ** (bits + 1) for bits in range(MOST - 1)], dtype=torch.float64)
-    fits = (weights.amax() * powers + 0.5).floor() < 2.0**WIDTH
-    power = torch.where(fits, 2.0 * torch.ones_like(powers), torch.ones_like(powers)).prod()
+    fits = (weights.amax(dim=(0, 1)).reshape(1) * powers + 0.5).floor() < 2.0**WIDTH
+    power = torch.where(fits, 2.0 * torch.ones_like(powers), torch.ones_like(powers)).prod(dim=0, keepdim=True)
     scaled = weights * power
     return scaled.sign() * (scaled.abs() + 0.5).floor(), power
 
