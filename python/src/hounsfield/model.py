@@ -215,8 +215,8 @@ def load(
     else:
         folder = model_folder(Path(source))
     described = read_json(folder / "model.json")
-    if described.get("format") not in (2, 3):
-        raise ModelError(f"{folder / 'model.json'} is of format {described.get('format')}; this reads 2 and 3")
+    if described.get("format") not in (2, 3, 4):
+        raise ModelError(f"{folder / 'model.json'} is of format {described.get('format')}; this reads 2 to 4")
     loaded = None if engine == "program" else torch_engine(folder, device, is_needed=engine == "torch")
     return Model(folder, loaded, device, may_change=engine is None, kept=kept)
 

@@ -34,7 +34,6 @@ Research use only. Not a medical device."""
 def main(arguments: list[str] | None = None) -> int:
     """Exports a model."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
     try:
         return export(options)
     except KeyboardInterrupt:
@@ -103,4 +102,5 @@ def in_words(output: Path, parity: "Parity", opset: int) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
     sys.exit(main())

@@ -13,12 +13,22 @@ from .resizing import resized
 INPUT, OUTPUT = "image", "probabilities"
 
 
+class Traceable(hounsfield_model.Model):
+    """The loader's model, where a head of `multi_scale` has its means of cells in a form that ONNX has."""
+
+    def head_inputs(self, images: torch.Tensor) -> torch.Tensor:
+        if self.head["kind"] != "multi_scale":
+            return super().head_inputs(images)
+        maps = list(self.vgg(images) if self.network is None else self.timm(self.network, images))
+        return torch.cat([multi_scale(it) for it in maps], dim=1)
+
+
 class Network(torch.nn.Module):
     """What is exported: in come levels from 0 to 255, out come calibrated probabilities, all in fp32."""
 
     def __init__(self, folder: Path, *, takes_pixels: bool) -> None:
         super().__init__()
-        self.loaded = hounsfield_model.Model(folder)
+        self.loaded = Traceable(folder)
         self.takes_pixels = takes_pixels
         in_fp32(self.loaded)
         self.base = self.loaded.network
@@ -79,31 +89,25 @@ def write(network: Network, path: Path, opset: int) -> None:
 
     By tracing: torch's newer exporter needs one more package, and gives nothing more for these networks.
     """
-    torch.onnx.register_custom_op_symbolic("aten::adaptive_avg_pool2d", adaptive_mean, opset)
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network.eval(),
-                (network.example(),),
-                path,
-                dynamo=False,
-                opset_version=opset,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_axes=network.open_axes(),
-            )
-    finally:
-        torch.onnx.unregister_custom_op_symbolic("aten::adaptive_avg_pool2d", opset)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(),
+            (network.example(),),
+            path,
+            dynamo=False,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes=network.open_axes(),
+        )
 
 
-def adaptive_mean(g: Any, maps: Any, size: Any) -> Any:
-    """`adaptive_avg_pool2d` as two matrix products: ONNX has it only where the cells are of one size."""
-    height, width = maps.type().sizes()[2:]
-    rows, columns = size.node()["value"] if size.node().kind() == "onnx::Constant" else (4, 4)
-    left = g.op("Constant", value_t=cells(height, int(rows)))
-    right = g.op("Constant", value_t=cells(width, int(columns)).T.contiguous())
-    return g.op("MatMul", left, g.op("MatMul", maps, right))
+def multi_scale(maps: torch.Tensor) -> torch.Tensor:
+    """As the loader's. ONNX has means of cells only where all cells are of one size: these are two products."""
+    rows, columns = (cells(int(length), 4) for length in maps.shape[2:])
+    means = (rows @ maps @ columns.T).flatten(1)
+    return torch.cat([means, maps.std(dim=(2, 3), correction=0)], dim=1)
 
 
 def cells(length: int, count: int) -> torch.Tensor:
