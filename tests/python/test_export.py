@@ -21,7 +21,8 @@ import hounsfield
 from built_programs import stage_programs
 from hounsfield import hounsfield_model
 from hounsfield.export import __main__ as command
-from hounsfield.export import network, onnx_file
+from hounsfield.export import network
+from hounsfield.export.resizing import resized
 from small_models import HEADS, params
 from small_pipeline import Pipeline
 
@@ -161,7 +162,7 @@ def test_with_pixels_it_takes_any_size_and_resizes_as_the_loader(models, images,
 def test_resizing_in_the_file_is_exact(tmp_path, interpolation):
     class Resizing(torch.nn.Module):
         def forward(self, image):
-            return network.resized(image, 41, interpolation)
+            return resized(image, 41, interpolation)
 
     path = tmp_path / "resizing.onnx"
     axes = {"image": {0: "images", 1: "height", 2: "width"}}
@@ -234,7 +235,7 @@ def test_a_file_that_answers_otherwise_never_appears(models, tmp_path, monkeypat
         weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
         onnx.save(content, path)
 
-    monkeypatch.setattr(onnx_file.network, "write", damaged)
+    monkeypatch.setattr(network, "write", damaged)
     output = tmp_path / "model.onnx"
     code, said, log = exported(models("linear"), output)
     assert (code, said) == (1, "")
