@@ -41,10 +41,19 @@ def configured(name):
         made["train"]["normalisation"] = "auto"
         made["train"]["solve"] = {"folds": 2, "strengths": [0.3], "widths": [], "cuts": [[cut]]}
         return made
-    made = params(HEADS["kernel" if name == "bf16" else name])
-    if name == "bf16":
-        made["train"]["precision"] = "bf16"
-    return made
+    return params(HEADS[name])
+
+
+def change(folder, changes):
+    """Changes keys of model.json."""
+    path = folder / "model.json"
+    described = json.loads(path.read_text())
+    for (*keys, last), value in changes.items():
+        part = described
+        for key in keys:
+            part = part[key]
+        part[last] = value
+    path.write_text(json.dumps(described))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +65,10 @@ def models(tmp_path_factory):
     made = {}
 
     def make(name):
+        if name == "bf16" and name not in made:
+            made[name] = root / name / "model"
+            shutil.copytree(make("kernel"), made[name])
+            change(made[name], {("precision",): "bf16"})
         if name not in made:
             pipeline = Pipeline(programs, root / name, HEADS["linear"], data)
             if not data.exists():
@@ -143,9 +156,7 @@ def test_the_file_answers_as_the_loader_on_other_pictures(models, images, tmp_pa
 def test_with_pixels_it_takes_any_size_and_resizes_as_the_loader(models, images, tmp_path, interpolation):
     folder = tmp_path / "model"
     shutil.copytree(models("linear"), folder)
-    described = json.loads((folder / "model.json").read_text())
-    described["preprocessing"]["interpolation"] = interpolation
-    (folder / "model.json").write_text(json.dumps(described))
+    change(folder, {("preprocessing", "interpolation"): interpolation})
     code, _, log = exported(folder, tmp_path / "model.onnx", "--pixels", "--images", images / "valid")
     assert code == 0, log
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
@@ -158,6 +169,7 @@ def test_with_pixels_it_takes_any_size_and_resizes_as_the_loader(models, images,
         assert np.abs(found - row).max() <= TOLERANCE
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_resizing_in_the_file_is_exact(tmp_path, interpolation):
     class Resizing(torch.nn.Module):
@@ -190,11 +202,8 @@ def test_a_multi_scale_head_of_an_older_model(models, images, tmp_path):
     kept["classifier.0.weight"] = torch.randn((4, columns), generator=torch.Generator().manual_seed(1)) / 20
     kept["classifier.0.bias"] = torch.zeros(4)
     save_file(kept, folder / "trained_model.safetensors")
-    described = json.loads((folder / "model.json").read_text())
-    described["architecture"]["head"]["kind"] = "multi_scale"
     digest = hashlib.sha256((folder / "trained_model.safetensors").read_bytes()).hexdigest()
-    described["digests"]["weights"] = digest
-    (folder / "model.json").write_text(json.dumps(described))
+    change(folder, {("architecture", "head", "kind"): "multi_scale", ("digests", "weights"): digest})
     code, _, log = exported(folder, tmp_path / "model.onnx", "--images", images / "valid")
     assert code == 0, log
     files = others(images)
@@ -291,10 +300,10 @@ def test_as_a_command_it_takes_the_model_of_its_folder(models, tmp_path):
     [
         (lambda folder: (folder / "model.json").write_text("{"), "is damaged"),
         (lambda folder: (folder / "model.json").unlink(), "holds no model"),
-        (lambda folder: (folder / "model.json").write_text('{"format": 9}'), ""),
+        (lambda folder: (folder / "model.json").write_text('{"format": 9}'), "is of format 9"),
         (lambda folder: os.truncate(folder / "trained_model.safetensors", 1000), "or is damaged"),
         (lambda folder: (folder / "trained_model.safetensors").unlink(), "trained_model.safetensors"),
-        (lambda folder: (folder / "calibration.json").write_text("{}"), "calibration.json"),
+        (lambda folder: (folder / "calibration.json").write_text("{}"), "its files lack 'model'"),
     ],
 )
 def test_a_damaged_model_is_refused(models, images, tmp_path, damage, said):

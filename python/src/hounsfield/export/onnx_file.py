@@ -11,7 +11,7 @@ import torch
 from .. import hounsfield_model
 from .._torch import check_digests
 from ..errors import Error, ModelError
-from ..model import NOTICE, read_json
+from ..model import NOTICE, description_of
 from . import network
 from .parity import TOLERANCE, Parity, compared
 
@@ -42,7 +42,7 @@ def export(wanted: Wanted, pictures: Iterable[Path]) -> Parity:
     """Writes the file and compares it. Nothing is under its name before, or where it differs."""
     import onnx
 
-    description = read_json(wanted.model / "model.json")
+    description = description_of(wanted.model)
     made = loaded(wanted)
     path = wanted.output.with_name(f".{wanted.output.name}.{os.getpid()}.part")
     try:
@@ -69,10 +69,14 @@ def export(wanted: Wanted, pictures: Iterable[Path]) -> Parity:
 
 def loaded(wanted: Wanted) -> network.Network:
     """The network of a model folder that is not damaged."""
-    check_digests(wanted.model)
     try:
+        check_digests(wanted.model)
         return network.Network(wanted.model, takes_pixels=wanted.takes_pixels)
-    except (KeyError, ValueError) as error:
+    except Error:
+        raise
+    except KeyError as error:
+        raise ModelError(f"the model in {wanted.model} cannot be used: its files lack {error}") from error
+    except (TypeError, ValueError) as error:
         raise ModelError(f"the model in {wanted.model} cannot be used: {error}") from error
 
 
