@@ -214,9 +214,7 @@ def load(
         folder, kept = fetched(str(source))
     else:
         folder = model_folder(Path(source))
-    described = read_json(folder / "model.json")
-    if described.get("format") not in (2, 3):
-        raise ModelError(f"{folder / 'model.json'} is of format {described.get('format')}; this reads 2 and 3")
+    description_of(folder)
     loaded = None if engine == "program" else torch_engine(folder, device, is_needed=engine == "torch")
     return Model(folder, loaded, device, may_change=engine is None, kept=kept)
 
@@ -245,6 +243,14 @@ def model_folder(path: Path) -> Path:
     if not path.exists():
         raise NotThere(f"{path}: there is no such folder")
     raise NotThere(f"{path} holds no model (model.json); in a study, `dvc repro` makes one")
+
+
+def description_of(folder: Path) -> dict[str, Any]:
+    """`model.json`, of a format that this reads."""
+    described = read_json(folder / "model.json")
+    if described.get("format") not in (2, 3, 4):
+        raise ModelError(f"{folder / 'model.json'} is of format {described.get('format')}; this reads 2 to 4")
+    return described
 
 
 def fetched(address: str) -> tuple[Path, object]:

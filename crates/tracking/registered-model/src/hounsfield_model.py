@@ -205,7 +205,7 @@ def as_maps(output: torch.Tensor, prefix_tokens: int) -> torch.Tensor:
         return output
     places = output[:, prefix_tokens:]
     side = math.isqrt(places.shape[1])
-    return places.transpose(1, 2).reshape(len(output), -1, side, side)
+    return places.transpose(1, 2).reshape(output.shape[0], -1, side, side)
 
 
 def summary(maps: torch.Tensor, head: str) -> torch.Tensor:
