@@ -57,6 +57,8 @@ fn model(architecture: Architecture) -> anyhow::Result<Model> {
     let digest = Digest::of(b"speed");
     let backend = Backend::choose(DeviceChoice::Cpu, Precision::Fp32)?;
     let training = serde_json::from_str(TRAINING)?;
+    let head = initialise::fresh_head(&architecture, 18);
+    let base = initialise::random_base(architecture.base, 17);
     let metadata = CheckpointMetadata {
         format: CheckpointMetadata::FORMAT,
         run: RunId::of_inputs(&digest),
@@ -72,11 +74,9 @@ fn model(architecture: Architecture) -> anyhow::Result<Model> {
         base: digest,
         params: digest,
         training,
-        architecture: architecture.clone(),
+        architecture,
     };
     let folder = tempfile::tempdir()?;
-    let head = initialise::fresh_head(&architecture, 18);
-    let base = initialise::random_base(architecture.base, 17);
     model::write(folder.path(), base, head, &metadata, ("speed", digest))?;
     Ok(Model::load(folder.path(), DeviceChoice::Cpu)?)
 }

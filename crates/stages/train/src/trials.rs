@@ -24,7 +24,7 @@ use solvers::{Candidate, Search};
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Request {
-    Score(Trial),
+    Score(Box<Trial>),
     Nest(Nest),
 }
 

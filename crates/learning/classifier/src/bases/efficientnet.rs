@@ -201,7 +201,7 @@ impl Operation for Inverted {
         };
         let mut wide = self.depthwise.run(&wide, weights)?;
         if let Some(squeeze) = &self.squeeze {
-            wide = squeeze.run(wide, weights)?;
+            wide = squeeze.run(&wide, weights)?;
         }
         let narrow = self.narrow.run(&wide, weights)?;
         if !self.is_added {
@@ -232,8 +232,8 @@ impl Squeeze {
         Self { reduce: reduce.then(Activation::Silu), expand }
     }
 
-    fn run(&self, x: Tensor, weights: &Weights<'_>) -> Result<Tensor> {
-        let reduced = self.reduce.run(&mean_of_places(&x)?, weights)?;
+    fn run(&self, x: &Tensor, weights: &Weights<'_>) -> Result<Tensor> {
+        let reduced = self.reduce.run(&mean_of_places(x)?, weights)?;
         let factor = self.expand.run(&reduced, weights)?.f_sigmoid()?;
         Ok(x.f_mul(&factor)?)
     }

@@ -20,7 +20,7 @@ pub(crate) enum WeightsError {
          can be reached",
         file.display()
     )]
-    Missing { source: DownloadError, file: PathBuf, base: &'static str },
+    Missing { source: Box<DownloadError>, file: PathBuf, base: &'static str },
     #[error(
         "fetch the weights of {base}: no commit of {repository} is known here, and a branch can \
          move; set pretrained.repository and pretrained.revision (a commit, from its page on the \

@@ -75,7 +75,7 @@ fn missing(error: WeightsError, pretrained: &Pretrained, base: &Base) -> Weights
     match error {
         WeightsError::Download(source) if source.is_unreachable() => {
             let file = pretrained.file_of(base.name);
-            WeightsError::Missing { source, file, base: base.title }
+            WeightsError::Missing { source: Box::new(source), file, base: base.title }
         }
         other => other,
     }
