@@ -129,7 +129,7 @@ fn imagenet_weights_are_those_of_the_file_where_there_is_one() {
         log.contains("the weights in weights/vgg16.safetensors; nothing is downloaded"),
         "{log}"
     );
-    assert!(log.contains("count as torchvision's"), "{log}");
+    assert!(log.contains("count as those of timm/vgg16.tv_in1k"), "{log}");
     let (imagenet, description) = (project.read(UPDATED), project.description());
     assert_eq!(description["weights"]["input"]["normalisation"], "imagenet");
     project.run(&["--weights", "file"]).success();
