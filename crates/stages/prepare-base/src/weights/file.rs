@@ -96,7 +96,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let message =
             load(&folder.path().join("none.safetensors"), bases::vgg16()).unwrap_err().to_string();
-        assert!(message.contains("none.safetensors: put a file with the weights of VGG16"), "{message}");
+        assert!(
+            message.contains("none.safetensors: put a file with the weights of VGG16"),
+            "{message}"
+        );
     }
 
     #[test]
