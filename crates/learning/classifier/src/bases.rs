@@ -4,7 +4,7 @@
 //! maps. Layers, cut points and tensors have timm's names, so that its files load and its modules
 //! are found by them; VGG's layers have Keras' names and torchvision's tensors.
 //!
-//! A new base is one file here, and its line in [`ALL`]. `docs/architecture.md` shows how.
+//! A new base is one file here, and its line in `ALL`. `docs/architecture.md` shows how.
 
 use std::ops::Range;
 use std::sync::LazyLock;

@@ -31,7 +31,7 @@ pub(crate) const EXPORT: Module =
 /// Search the parameters of the head by grouped cross-validation, never by the test set
 ///
 /// Reads search.yaml, asks Optuna for trials and scores them on cached features, in the study of this
-/// folder. It needs the Python package: pip install 'hounsfield[search]'; --help then lists its
+/// folder. It needs the Python package, `pip install 'hounsfield[search]'`; --help then lists its
 /// options. docs/experiments.md shows an example.
 ///
 /// Exit codes: 0 done, 1 failed, 2 bad usage or search.yaml, 130 stopped by Ctrl-C.
@@ -46,7 +46,7 @@ pub(crate) struct SearchArguments {
 
 /// Write the model in another format, ONNX, and compare its answers with the model's own
 ///
-/// It needs the Python package: pip install 'hounsfield[onnx]'; --help then lists its options.
+/// It needs the Python package, `pip install 'hounsfield[onnx]'`; --help then lists its options.
 ///
 /// Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 #[derive(Debug, Args)]
