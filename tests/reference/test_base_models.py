@@ -37,7 +37,9 @@ def configured(base):
     """params.yaml: a solved head, then two epochs in which the last layers learn, too."""
     below, cut, side = BASES[base]
     made = params({"kind": "linear", "hidden_units": 0, "image_size": side})
-    made["prepare_base"] |= {"architecture": base, "freeze": {"until": below}, "stochastic_depth": 0.1}
+    made["prepare_base"] |= {"architecture": base, "freeze": {"until": below}}
+    # VGG and DenseNet have no branches to leave out.
+    made["prepare_base"]["stochastic_depth"] = 0.0 if base in ("vgg19", "densenet121") else 0.1
     made["train"] |= {
         "normalisation": "auto",
         "solve": {"folds": 2, "strengths": [0.3], "widths": [], "cuts": [[cut]]},

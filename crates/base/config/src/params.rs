@@ -98,8 +98,8 @@ pub struct PrepareBaseParams {
     /// What stands on top of the base.
     pub head: HeadParams,
     /// How often the last residual branch of the base is left out in training, in [0, 1); those
-    /// before it less often, in proportion to their depth. Only where layers of the base learn.
-    /// Default 0.
+    /// before it less often, in proportion to their depth. Only where layers of the base learn, and
+    /// the base has such branches: VGG and DenseNet have none. Default 0.
     #[serde(default)]
     pub stochastic_depth: f64,
 }

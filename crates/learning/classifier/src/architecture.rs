@@ -173,13 +173,16 @@ impl Architecture {
     /// The network that the parameters describe.
     ///
     /// # Errors
-    /// When there is no such base, when it cannot see images of that size, or when `freeze` names a
-    /// layer that it does not have.
+    /// When there is no such base, when it cannot see images of that size or has no branches that
+    /// stochastic depth could leave out, or when `freeze` names a layer that it does not have.
     pub fn new(params: &PrepareBaseParams, classes: &ClassIndices) -> Result<Self> {
         let base = bases::named(&params.architecture)?;
         if !base.accepts(params.image_size) {
             let (base, unit, image_size) = (base.title, base.size_unit, params.image_size);
             return Err(ClassifierError::ImageSize { base, unit, image_size });
+        }
+        if params.stochastic_depth > 0.0 && !base.has_branches() {
+            return Err(ClassifierError::NoBranches { base: base.title });
         }
         Ok(Self {
             base,

@@ -9,6 +9,8 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use imaging::{Interpolation, Normalisation};
+
 use crate::tensor_spec::TensorSpec;
 use crate::{BaseInput, ClassifierError, Result};
 
@@ -75,6 +77,19 @@ pub struct Published {
     pub licence: &'static str,
     /// The input that they were trained on.
     pub input: BaseInput,
+}
+
+impl Published {
+    /// As most are: a commit that could not be looked up, trained on pictures of 224 pixels with
+    /// ImageNet's statistics, made smaller by the bicubic filter.
+    fn usual(repository: &'static str, licence: &'static str) -> Self {
+        let input = BaseInput {
+            normalisation: Normalisation::Imagenet,
+            image_size: Some(224),
+            interpolation: Interpolation::Bicubic,
+        };
+        Self { repository, revision: None, sha256: None, licence, input }
+    }
 }
 
 /// A layer, or a few that are only used together.
@@ -160,6 +175,17 @@ impl PartialEq for Base {
 }
 
 impl Base {
+    /// A base whose layers hand on maps, of which Grad-CAM reads the last.
+    fn of_maps(
+        name: &'static str,
+        title: &'static str,
+        published: Published,
+        layers: Vec<Layer>,
+    ) -> Self {
+        let explained_layers = layers.len();
+        Self { name, title, size_unit: 1, published, layers, form: Form::Maps, explained_layers }
+    }
+
     /// Its layers, from the image up.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -187,6 +213,11 @@ impl Base {
     /// Whether an image of this many pixels each way can be seen by it.
     pub fn accepts(&self, image_size: u32) -> bool {
         image_size >= 32 && image_size.is_multiple_of(self.size_unit)
+    }
+
+    /// Whether it has residual branches, which stochastic depth leaves out.
+    pub fn has_branches(&self) -> bool {
+        self.layers.iter().any(|layer| layer.operation.has_branch())
     }
 
     /// How many layers end with the layer, the cut point or the last part of this name: `blocks.5` ends

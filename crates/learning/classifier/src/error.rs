@@ -135,6 +135,12 @@ pub enum ClassifierError {
         /// Height and width, in pixels.
         image_size: u32,
     },
+    /// Stochastic depth where there is nothing to leave out.
+    #[error("leave out branches of {base}: it has none; set prepare_base.stochastic_depth to 0")]
+    NoBranches {
+        /// The base.
+        base: &'static str,
+    },
     /// `train.solve.cuts` names no cut point.
     #[error("read the features at {cut:?}: {base} has no such cut point; it has {known}")]
     UnknownCut {

@@ -53,12 +53,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     arguments.common.print(&table, &facts)
 }
 
-/// A base or a layer that does not exist is a mistake in the configuration: exit code 2.
+/// A base or a layer that does not exist, or a setting that the base cannot have, is a mistake in the
+/// configuration: exit code 2.
 fn refuse(error: ClassifierError) -> anyhow::Error {
     let key = match error {
         ClassifierError::UnknownLayer { .. } => "freeze",
         ClassifierError::UnknownBase { .. } => "architecture",
         ClassifierError::ImageSize { .. } => "image_size",
+        ClassifierError::NoBranches { .. } => "stochastic_depth",
         other => return other.into(),
     };
     UsageError(format!("accept prepare_base.{key}: {error}")).into()

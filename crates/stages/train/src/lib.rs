@@ -24,7 +24,9 @@ use anyhow::{Context, Result, bail};
 use classifier::backend::{Backend, Machine};
 use classifier::checkpoint::RunId;
 use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
+use dataset::Split;
 use fit::TrainingImages;
+use fit::solve::Examples;
 use program::Settings;
 use serde_json::json;
 use tracking::TrackedRun;
@@ -102,9 +104,9 @@ fn answer_trials(settings: &Settings, inputs: &Inputs, backend: Backend) -> Resu
     let classes = architecture.class_indices();
     let images = TrainingImages::new(&inputs.manifest, &classes, &params.train)?;
     let extractor = new_extractor(inputs, backend, settings)?;
-    let examples = trials::examples(&extractor, &images)?;
-    let groups = inputs.groups(images.names_in_order(dataset::Split::Train));
-    let trials = Trials::new(&inputs.base, params, &images, examples, groups);
+    let examples = Examples::gather(&extractor, &images, Split::Train)?;
+    let groups = inputs.groups(images.names_in_order(Split::Train));
+    let trials = Trials { base: &inputs.base, params, images: &images, examples, groups };
     trials.answer(std::io::stdin().lock(), terminal::Printed)
 }
 

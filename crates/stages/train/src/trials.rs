@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! {"score": {"head": "kernel", "train": {…section train…}}}       → {"score": {"log_loss": …, …}}
-//! {"nest": {"folds": 5, "seed": 1, "trials": [{"head": …}, …]}}   → {"nest": {"accuracy": …, …}}
+//! {"nest": {"folds": 5, "seed": 1, "objective": "log_loss", "trials": [{"head": …}, …]}}
+//!                                                                  → {"nest": {"accuracy": …, …}}
 //! ```
 //!
 //! A trial is scored by the grouped cross-validation of its own section `train`, on the training
@@ -14,7 +15,7 @@ use std::io::{BufRead, Write};
 use anyhow::{Context, Result, bail};
 use classifier::architecture::BaseDescription;
 use config::{HeadKind, Params, SolveParams, TrainParams};
-use dataset::{GroupNumber, Split};
+use dataset::GroupNumber;
 use fit::TrainingImages;
 use fit::solve::{Examples, SolveInputs, solver_of};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,29 @@ struct Trial {
 struct Nest {
     folds: usize,
     seed: u64,
+    /// What the best trial is best by.
+    objective: Objective,
     trials: Vec<Trial>,
+}
+
+/// A score of a candidate on held-out images.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Objective {
+    LogLoss,
+    Accuracy,
+    Auroc,
+}
+
+impl Objective {
+    /// Smaller for a better candidate; an undefined score is the worst.
+    fn cost(self, candidate: &Candidate) -> f64 {
+        match self {
+            Self::LogLoss => candidate.log_loss,
+            Self::Accuracy => -candidate.accuracy,
+            Self::Auroc => candidate.auroc.map_or(f64::INFINITY, |auroc| -auroc),
+        }
+    }
 }
 
 /// A line of standard output.
@@ -78,21 +101,13 @@ pub(crate) struct Trials<'a> {
     pub(crate) base: &'a BaseDescription,
     pub(crate) params: &'a Params,
     pub(crate) images: &'a TrainingImages,
+    /// The training images' activations.
     pub(crate) examples: Examples,
+    /// The group of each training image.
     pub(crate) groups: Vec<GroupNumber>,
 }
 
-impl<'a> Trials<'a> {
-    pub(crate) fn new(
-        base: &'a BaseDescription,
-        params: &'a Params,
-        images: &'a TrainingImages,
-        examples: Examples,
-        groups: Vec<GroupNumber>,
-    ) -> Self {
-        Self { base, params, images, examples, groups }
-    }
-
+impl Trials<'_> {
     /// Answers every line, until there are no more.
     pub(crate) fn answer(&self, requests: impl BufRead, mut answers: impl Write) -> Result<()> {
         for line in requests.lines() {
@@ -132,7 +147,8 @@ impl<'a> Trials<'a> {
             let (examples, groups) = (self.examples.at(&others), at(&self.groups, &others));
             let scored = nest.trials.iter().map(|trial| self.search(trial, &examples, &groups));
             let scored: Vec<Search> = scored.collect::<Result<_>>()?;
-            let best = least(scored.iter().map(|it| it.candidates[it.chosen].log_loss));
+            let costs = scored.iter().map(|it| nest.objective.cost(&it.candidates[it.chosen]));
+            let best = least(costs);
             let candidate = &scored[best].candidates[scored[best].chosen];
             let problem = self.problem(&nest.trials[best], &examples)?;
             let held = self.examples.at(&held);
@@ -173,14 +189,6 @@ impl<'a> Trials<'a> {
         let solve = self.solve_params(trial)?;
         self.problem(trial, examples)?.search(groups, solve)
     }
-}
-
-/// The training images' activations, for [`Trials`].
-pub(crate) fn examples(
-    extractor: &classifier::features::Extractor,
-    images: &TrainingImages,
-) -> Result<Examples> {
-    Examples::gather(extractor, images, Split::Train)
 }
 
 fn at(groups: &[GroupNumber], places: &[usize]) -> Vec<GroupNumber> {

@@ -1,6 +1,7 @@
 """The command line of `hounsfield search`."""
 
 import argparse
+import dataclasses
 import hashlib
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 from ..errors import Error
 from . import report
 from .scorer import Scorer
-from .space import Reader, SearchError, Space, read_yaml
+from .space import Reader, SearchError, read_yaml
 from .trials import Trials
 
 WORK = Path("artifacts/search")
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 def search(options: argparse.Namespace) -> int:
     space = Reader(options.space).read()
     if options.trials:
-        space = Space(options.trials, space.seed, space.objective, space.nested, space.keys)
+        space = dataclasses.replace(space, trials=options.trials)
     params = read_yaml(options.params)
     check(params, options.params)
     scorer = Scorer(Path.cwd(), params, WORK.absolute())

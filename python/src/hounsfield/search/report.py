@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,30 +79,40 @@ def in_words(report: dict[str, Any]) -> str:
         )
     ]
     lines += [f"  {key}: {json.dumps(value)}" for key, value in sorted(best["values"].items())]
-    if nested:
-        loss, accuracy = nested["log_loss"], nested["accuracy"]
-        flattered = loss - best["log_loss"]
-        lines.append(
-            f"chosen and scored on different images (nested cross-validation): log loss {loss:.4f}, "
-            f"accuracy {accuracy:.4f}"
-        )
-        lines.append(
-            f"so the best of {report['trials']} is flattered by {flattered:.4f} in log loss and "
-            f"{best['accuracy'] - accuracy:.4f} in accuracy; expect the second line on new images of this kind"
-            if flattered > 0
-            else "so the choice among so many did not flatter the score"
-        )
+    lines += what_it_is_worth(report) if nested else [NOT_NESTED]
     lines.append(f"train it: {report['command']}")
     return "\n".join(lines)
 
 
+NOT_NESTED = (
+    "this score is flattered, for it is the best of many; by how much was not measured (nested cross-validation is "
+    "off, or several bases were searched)"
+)
+
+
+def what_it_is_worth(report: dict[str, Any]) -> list[str]:
+    """The best score beside that of the same choice, made without the images it is scored on."""
+    best, nested = report["best"], report["nested"]
+    of_loss, of_accuracy = nested["log_loss"] - best["log_loss"], best["accuracy"] - nested["accuracy"]
+    is_flattered = (of_accuracy if report["objective"] == "accuracy" else of_loss) > 0
+    flattered = (
+        f"so the best of {report['trials']} is flattered by {of_loss:.4f} in log loss and {of_accuracy:.4f} in accuracy"
+    )
+    scores = f"log loss {nested['log_loss']:.4f}, accuracy {nested['accuracy']:.4f}"
+    return [
+        f"chosen and scored on different images (nested cross-validation): {scores}",
+        flattered if is_flattered else "so the choice among so many did not flatter the score",
+    ]
+
+
 def plot(space: Space, finished: Sequence[Scored], folder: Path) -> None:
-    """`history.png` and `values.png`, where matplotlib is installed."""
+    """`history.png` and `values.png`."""
     try:
         matplotlib = importlib.import_module("matplotlib")
         matplotlib.use("Agg")
         plt = importlib.import_module("matplotlib.pyplot")
     except ImportError:
+        print("no plots: matplotlib is not installed; pip install 'hounsfield[search]'", file=sys.stderr)
         return
     name = space.objective.replace("_", " ")
     unit = " (nats)" if space.objective == "log_loss" else ""
@@ -190,4 +201,5 @@ def nest(trials: Trials) -> dict[str, Any] | None:
         return None
     params = [changed(trials.params, values) for values in seen.values()]
     folds = int(trials.params["train"]["solve"]["folds"])
-    return trials.scorer.nest(next(iter(seen.values())), params, folds, trials.space.seed)
+    how = {"folds": folds, "seed": trials.space.seed, "objective": trials.space.objective}
+    return trials.scorer.nest(next(iter(seen.values())), params, how)

@@ -29,9 +29,10 @@ class Scorer:
         """The cross-validated scores of a trial."""
         return self.program(values).ask("score", trial(params))
 
-    def nest(self, values: Mapping[str, Any], trials: list[dict[str, Any]], folds: int, seed: int) -> dict[str, Any]:
-        """The scores of the best of these trials, where it is chosen without the images it is scored on."""
-        request = {"folds": folds, "seed": seed, "trials": [trial(it) for it in trials]}
+    def nest(self, values: Mapping[str, Any], trials: list[dict[str, Any]], how: Mapping[str, Any]) -> dict[str, Any]:
+        """The scores of the best of these trials, where it is chosen without the images it is scored on; `how` has
+        the number of folds, their seed, and the objective."""
+        request = {**how, "trials": [trial(it) for it in trials]}
         return self.program(values).ask("nest", request)
 
     def program(self, values: Mapping[str, Any]) -> "Trainer":

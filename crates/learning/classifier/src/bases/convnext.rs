@@ -1,14 +1,13 @@
 //! ConvNeXt (Liu et al. 2022).
 
-use imaging::{Interpolation, Normalisation};
 use tch::Tensor;
 
 use super::convolution::{Convolution, Padding};
 use super::layer_norm::{LayerNorm, Linear};
 use super::operation::{Operation, Weights};
-use super::{Base, Form, INPUT_CHANNELS, Layer, Published};
+use super::{Base, INPUT_CHANNELS, Layer, Published};
+use crate::Result;
 use crate::tensor_spec::{Fresh, TensorSpec};
-use crate::{BaseInput, Result};
 
 /// Blocks and channels of each stage; the first reads patches of 4×4 pixels, each later one halves
 /// height and width.
@@ -37,25 +36,8 @@ pub(super) fn convnext_tiny() -> Base {
         }
         inputs = channels;
     }
-    Base {
-        name: "convnext_tiny",
-        title: "ConvNeXt-Tiny",
-        size_unit: 1,
-        published: Published {
-            repository: "timm/convnext_tiny.in12k_ft_in1k",
-            revision: None,
-            sha256: None,
-            licence: "Apache-2.0",
-            input: BaseInput {
-                normalisation: Normalisation::Imagenet,
-                image_size: Some(224),
-                interpolation: Interpolation::Bicubic,
-            },
-        },
-        form: Form::Maps,
-        explained_layers: layers.len(),
-        layers,
-    }
+    let published = Published::usual("timm/convnext_tiny.in12k_ft_in1k", "Apache-2.0");
+    Base::of_maps("convnext_tiny", "ConvNeXt-Tiny", published, layers)
 }
 
 /// Patches of 4×4 pixels, normalised.
@@ -170,6 +152,10 @@ impl Operation for Block {
         let narrow = self.narrow.run(&wide.f_gelu("none")?, weights)?;
         let scaled = narrow.f_mul(&weights.get(&self.scale.name)?)?.f_permute([0, 3, 1, 2])?;
         Ok(weights.drop_branch(scaled, self.depth_share)?.f_add(x)?)
+    }
+
+    fn has_branch(&self) -> bool {
+        true
     }
 
     fn convolutions(&self) -> Vec<&Convolution> {

@@ -1,13 +1,12 @@
 //! DenseNet (Huang et al. 2017): each layer reads the maps of all layers before it in its block.
 
-use imaging::{Interpolation, Normalisation};
 use tch::Tensor;
 
 use super::convolution::{Activation, BatchNorm, Convolution, MaxPool};
 use super::operation::{Operation, Weights};
-use super::{Base, Form, INPUT_CHANNELS, Layer, Published};
+use super::{Base, INPUT_CHANNELS, Layer, Published};
+use crate::Result;
 use crate::tensor_spec::TensorSpec;
-use crate::{BaseInput, Result};
 
 const EPSILON: f64 = 1e-5;
 
@@ -42,25 +41,8 @@ pub(super) fn densenet121() -> Base {
     }
     let end = LastNorm(BatchNorm::new("features.norm5", channels, EPSILON), channels);
     layers.push(Layer::new("features.norm5", blocks.len(), end).cut("features.norm5"));
-    Base {
-        name: "densenet121",
-        title: "DenseNet-121",
-        size_unit: 1,
-        published: Published {
-            repository: "timm/densenet121.ra_in1k",
-            revision: None,
-            sha256: None,
-            licence: "Apache-2.0",
-            input: BaseInput {
-                normalisation: Normalisation::Imagenet,
-                image_size: Some(224),
-                interpolation: Interpolation::Bicubic,
-            },
-        },
-        form: Form::Maps,
-        explained_layers: layers.len(),
-        layers,
-    }
+    let published = Published::usual("timm/densenet121.ra_in1k", "Apache-2.0");
+    Base::of_maps("densenet121", "DenseNet-121", published, layers)
 }
 
 /// A 1×1 and a 3×3 convolution of all maps so far; the result is put beside them.

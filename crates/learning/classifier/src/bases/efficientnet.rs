@@ -1,12 +1,12 @@
 //! EfficientNet (Tan & Le 2019) and EfficientNet-Lite (2020): inverted residuals of depthwise
 //! convolutions.
 
-use imaging::{ChannelStatistics, Interpolation, Normalisation};
+use imaging::{ChannelStatistics, Normalisation};
 use tch::Tensor;
 
 use super::convolution::{Activation, Convolution, Padding, mean_of_places};
 use super::operation::{Operation, Weights};
-use super::{Base, Form, INPUT_CHANNELS, Layer, Published};
+use super::{Base, INPUT_CHANNELS, Layer, Published};
 use crate::tensor_spec::TensorSpec;
 use crate::{BaseInput, Result};
 
@@ -63,8 +63,8 @@ pub(super) fn efficientnet_b0() -> Base {
         epsilon: 1e-5,
         has_squeeze: true,
     };
-    let published = published("timm/efficientnet_b0.ra_in1k", Normalisation::Imagenet);
-    Base { name: "efficientnet_b0", title: "EfficientNet-B0", published, ..of_variant(variant) }
+    let published = Published::usual("timm/efficientnet_b0.ra_in1k", "Apache-2.0");
+    Base::of_maps("efficientnet_b0", "EfficientNet-B0", published, layers(variant))
 }
 
 pub(super) fn tf_efficientnet_lite0() -> Base {
@@ -75,26 +75,13 @@ pub(super) fn tf_efficientnet_lite0() -> Base {
         has_squeeze: false,
     };
     let halves = ChannelStatistics { mean: [0.5; 3], deviation: [0.5; 3] };
-    let published = published("timm/tf_efficientnet_lite0.in1k", Normalisation::Channels(halves));
-    let title = "EfficientNet-Lite0";
-    Base { name: "tf_efficientnet_lite0", title, published, ..of_variant(variant) }
+    let usual = Published::usual("timm/tf_efficientnet_lite0.in1k", "Apache-2.0");
+    let input = BaseInput { normalisation: Normalisation::Channels(halves), ..usual.input };
+    let published = Published { input, ..usual };
+    Base::of_maps("tf_efficientnet_lite0", "EfficientNet-Lite0", published, layers(variant))
 }
 
-fn published(repository: &'static str, normalisation: Normalisation) -> Published {
-    Published {
-        repository,
-        revision: None,
-        sha256: None,
-        licence: "Apache-2.0",
-        input: BaseInput {
-            normalisation,
-            image_size: Some(224),
-            interpolation: Interpolation::Bicubic,
-        },
-    }
-}
-
-fn of_variant(variant: Variant) -> Base {
+fn layers(variant: Variant) -> Vec<Layer> {
     let stem = Convolution::new("conv_stem", (INPUT_CHANNELS, STEM), 3).stride(2);
     let mut layers = vec![Layer::new("conv_stem", 0, variant.ended(stem, "bn1"))];
     let all: usize = STAGES.iter().map(|stage| stage.blocks).sum();
@@ -116,15 +103,7 @@ fn of_variant(variant: Variant) -> Base {
     }
     let end = variant.ended(Convolution::new("conv_head", (inputs, END), 1), "bn2");
     layers.push(Layer::new("conv_head", STAGES.len(), end).cut("bn2"));
-    Base {
-        name: "",
-        title: "",
-        size_unit: 1,
-        published: published("", Normalisation::Imagenet),
-        form: Form::Maps,
-        explained_layers: layers.len(),
-        layers,
-    }
+    layers
 }
 
 impl Variant {
@@ -208,6 +187,10 @@ impl Operation for Inverted {
             return Ok(narrow);
         }
         Ok(weights.drop_branch(narrow, self.depth_share)?.f_add(x)?)
+    }
+
+    fn has_branch(&self) -> bool {
+        self.is_added
     }
 
     fn convolutions(&self) -> Vec<&Convolution> {

@@ -31,6 +31,11 @@ pub(crate) trait Operation: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether a part of it is added to its input, and may be left out.
+    fn has_branch(&self) -> bool {
+        false
+    }
+
     /// What our own kernels need to compute it, if they can.
     fn accelerated(&self) -> Option<Accelerated> {
         None

@@ -1,13 +1,12 @@
 //! ResNet (He et al. 2016), with the stride in the 3×3 convolution, as torchvision's and timm's.
 
-use imaging::{Interpolation, Normalisation};
 use tch::Tensor;
 
 use super::convolution::{Activation, Convolution, MaxPool};
 use super::operation::{Operation, Weights};
-use super::{Base, Form, INPUT_CHANNELS, Layer, Published};
+use super::{Base, INPUT_CHANNELS, Layer, Published};
+use crate::Result;
 use crate::tensor_spec::TensorSpec;
-use crate::{BaseInput, Result};
 
 const EPSILON: f64 = 1e-5;
 
@@ -21,39 +20,17 @@ enum Kind {
 }
 
 pub(super) fn resnet18() -> Base {
-    Base {
-        name: "resnet18",
-        title: "ResNet-18",
-        published: Published { repository: "timm/resnet18.a1_in1k", ..published() },
-        ..of_stages(Kind::Basic, [2, 2, 2, 2])
-    }
+    let published = Published::usual("timm/resnet18.a1_in1k", "Apache-2.0");
+    Base::of_maps("resnet18", "ResNet-18", published, layers(Kind::Basic, [2, 2, 2, 2]))
 }
 
 pub(super) fn resnet50() -> Base {
-    Base {
-        name: "resnet50",
-        title: "ResNet-50",
-        published: Published { repository: "timm/resnet50.a1_in1k", ..published() },
-        ..of_stages(Kind::Bottleneck, [3, 4, 6, 3])
-    }
-}
-
-fn published() -> Published {
-    Published {
-        repository: "",
-        revision: None,
-        sha256: None,
-        licence: "Apache-2.0",
-        input: BaseInput {
-            normalisation: Normalisation::Imagenet,
-            image_size: Some(224),
-            interpolation: Interpolation::Bicubic,
-        },
-    }
+    let published = Published::usual("timm/resnet50.a1_in1k", "Apache-2.0");
+    Base::of_maps("resnet50", "ResNet-50", published, layers(Kind::Bottleneck, [3, 4, 6, 3]))
 }
 
 /// Stages of this many residual blocks; each stage but the first halves height and width.
-fn of_stages(kind: Kind, blocks: [usize; 4]) -> Base {
+fn layers(kind: Kind, blocks: [usize; 4]) -> Vec<Layer> {
     let stem = Convolution::new("conv1", (INPUT_CHANNELS, 64), 7).stride(2);
     let stem = stem.norm("bn1", EPSILON).then(Activation::Relu);
     let mut layers =
@@ -74,15 +51,7 @@ fn of_stages(kind: Kind, blocks: [usize; 4]) -> Base {
             layers.push(end.cut(format!("layer{}", stage + 1)));
         }
     }
-    Base {
-        name: "",
-        title: "",
-        size_unit: 1,
-        published: published(),
-        form: Form::Maps,
-        explained_layers: layers.len(),
-        layers,
-    }
+    layers
 }
 
 /// A few convolutions whose result is added to their input, and a ReLU of the sum.
@@ -155,6 +124,10 @@ impl Operation for Residual {
             None => branch.f_add(x)?,
         };
         Activation::Relu.apply(sum)
+    }
+
+    fn has_branch(&self) -> bool {
+        true
     }
 
     fn convolutions(&self) -> Vec<&Convolution> {

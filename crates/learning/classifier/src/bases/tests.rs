@@ -233,6 +233,14 @@ fn stochastic_depth_leaves_out_branches_in_training_alone_and_keeps_the_mean() {
 }
 
 #[test]
+fn stochastic_depth_is_refused_where_there_is_no_branch() {
+    let with: Vec<&str> =
+        all().iter().filter(|base| base.has_branches()).map(|base| base.name).collect();
+    assert_eq!(with.len(), all().len() - 3, "all but VGG and DenseNet: {with:?}");
+    assert!(!vgg16().has_branches() && !named("densenet121").unwrap().has_branches());
+}
+
+#[test]
 fn an_image_that_patches_do_not_fill_is_refused() {
     let vit = named("vit_small_patch14_dinov2").unwrap();
     assert!(vit.accepts(224) && !vit.accepts(128) && !vit.accepts(28));

@@ -1,7 +1,6 @@
 //! Vision transformers (Dosovitskiy et al. 2021) as DINOv2 trained them (Oquab et al. 2024), without
 //! and with registers (Darcet et al. 2024).
 
-use imaging::{Interpolation, Normalisation};
 use tch::Tensor;
 
 use super::convolution::{Convolution, Padding};
@@ -21,51 +20,39 @@ const TRAINED_SIDE: usize = TRAINED_SIZE / PATCH;
 
 pub(super) fn vit_small_patch14_dinov2() -> Base {
     let name = "vit_small_patch14_dinov2";
-    let published = published("timm/vit_small_patch14_dinov2.lvd142m");
-    Base { name, title: "DINOv2 ViT-S/14", published, ..with_registers(0) }
+    with_registers(0, name, "DINOv2 ViT-S/14", "timm/vit_small_patch14_dinov2.lvd142m")
 }
 
 pub(super) fn vit_small_patch14_reg4_dinov2() -> Base {
-    let name = "vit_small_patch14_reg4_dinov2";
-    let published = published("timm/vit_small_patch14_reg4_dinov2.lvd142m");
-    Base { name, title: "DINOv2 ViT-S/14 with registers", published, ..with_registers(4) }
+    let (name, title) = ("vit_small_patch14_reg4_dinov2", "DINOv2 ViT-S/14 with registers");
+    with_registers(4, name, title, "timm/vit_small_patch14_reg4_dinov2.lvd142m")
 }
 
-fn published(repository: &'static str) -> Published {
-    Published {
-        repository,
-        revision: None,
-        sha256: None,
-        licence: "Apache-2.0",
-        input: BaseInput {
-            normalisation: Normalisation::Imagenet,
-            image_size: Some(TRAINED_SIZE as u32),
-            interpolation: Interpolation::Bicubic,
-        },
-    }
-}
-
-fn with_registers(registers: usize) -> Base {
+fn with_registers(
+    registers: usize,
+    name: &'static str,
+    title: &'static str,
+    repository: &'static str,
+) -> Base {
     let mut layers = vec![Layer::new("patch_embed", 0, Embedding::new(registers))];
     for block in 0..BLOCKS {
-        let name = format!("blocks.{block}");
+        let own = format!("blocks.{block}");
         // Four stages of three blocks.
         let stage = block / 3;
         let share = block as f64 / (BLOCKS - 1) as f64;
-        let layer = Layer::new(name.clone(), stage, Block::new(&name, share));
+        let layer = Layer::new(own.clone(), stage, Block::new(&own, share));
         let is_cut = block % 3 == 2 && block + 1 < BLOCKS;
-        layers.push(if is_cut { layer.cut(name) } else { layer });
+        layers.push(if is_cut { layer.cut(own) } else { layer });
     }
     layers.push(Layer::new("norm", 3, LayerNorm::new("norm", CHANNELS)).cut("norm"));
+    let usual = Published::usual(repository, "Apache-2.0");
+    let input = BaseInput { image_size: Some(TRAINED_SIZE as u32), ..usual.input };
     Base {
-        name: "",
-        title: "",
         size_unit: PATCH as u32,
-        published: published(""),
         form: Form::Tokens { prefix: 1 + registers },
         // The normalisation at the end is above them.
         explained_layers: layers.len() - 1,
-        layers,
+        ..Base::of_maps(name, title, Published { input, ..usual }, layers)
     }
 }
 
@@ -252,6 +239,10 @@ impl Operation for Block {
 
     fn output_shape(&self, input: &[usize]) -> Vec<usize> {
         input.to_vec()
+    }
+
+    fn has_branch(&self) -> bool {
+        true
     }
 
     fn run(&self, x: &Tensor, weights: &Weights<'_>) -> Result<Tensor> {
