@@ -35,7 +35,10 @@ def test_it_says_what_it_is_and_needs(wheel, version):
     assert found["Version"] == version
     assert found["Requires-Python"] == ">=3.10"
     assert found["License-Expression"] == "MIT OR Apache-2.0"
-    assert set(found.get_all("Provides-Extra")) == {"torch", "mlflow", "notebooks", "s3", "gs", "ssh", "webdav"}
+    assert set(found.get_all("Provides-Extra")) == {
+        *("torch", "mlflow", "notebooks", "onnx", "search"),
+        *("s3", "gs", "ssh", "webdav"),
+    }
     needed = [Requirement(line) for line in found.get_all("Requires-Dist")]
     [dvc] = [each for each in needed if each.marker is None]
     assert dvc.name == "dvc"

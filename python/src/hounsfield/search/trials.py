@@ -95,7 +95,8 @@ class Trials:
         try:
             self.score(trial)
         except BaseException:
-            self.study.tell(trial, state=TrialState.FAIL)
+            # A stop may come after the trial was told, before the log says so.
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise
         return True
 
