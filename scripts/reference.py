@@ -23,7 +23,7 @@ Row = tuple[str, ...]
 # The tool, the stages in their order, and what works on their result. program-digest belongs to the source tree.
 TOOL = "hounsfield"
 STAGES = ("ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate")
-BESIDE = ("register", "mlflow-sync", "serve", "predict")
+BESIDE = ("ensemble", "register", "mlflow-sync", "serve", "predict")
 SOURCE_TREE = ("program-digest",)
 
 PROGRAMS_HEAD = """\

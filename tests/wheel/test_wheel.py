@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from installed_wheel import PROJECT, UNFRIENDLY
 
 PROGRAMS = {
-    "hounsfield", "ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate", "register",
-    "mlflow-sync", "serve", "predict",
+    "hounsfield", "ingest", "validate", "prepare-base", "train", "select", "calibrate", "evaluate", "ensemble",
+    "register", "mlflow-sync", "serve", "predict",
 }  # fmt: skip
 MEGABYTE = 1_000_000
 

@@ -10,6 +10,7 @@
 mod classes;
 mod error;
 mod features;
+mod flip;
 mod load;
 mod params;
 mod refusal;
@@ -19,6 +20,7 @@ mod tracking;
 pub use classes::ClassMap;
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
+pub use flip::Flip;
 pub use load::load_yaml;
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping,

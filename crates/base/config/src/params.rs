@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flip::Flip;
+
 mod check;
 mod train;
 mod validation;
@@ -242,7 +244,7 @@ pub struct SelectParams {
 }
 
 /// Section `calibrate`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrateParams {
     /// The device that the model runs on.
@@ -255,6 +257,9 @@ pub struct CalibrateParams {
     /// Number of parts that the training images are cut into. Each is predicted by a head that was
     /// trained on the others.
     pub folds: u32,
+    /// The images are also predicted flipped, so that an ensemble may use such views of them.
+    #[serde(default)]
+    pub flips: Vec<Flip>,
 }
 
 /// Section `evaluate`.

@@ -1,3 +1,4 @@
+use config::Flip;
 use fast_image_resize::PixelTrait;
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +19,15 @@ pub struct Preprocessing {
     /// The filter that resizes it.
     #[serde(default, skip_serializing_if = "Interpolation::is_bilinear")]
     pub interpolation: Interpolation,
+    /// How it is flipped, once it is resized.
+    #[serde(default, skip_serializing_if = "Flip::is_none")]
+    pub flip: Flip,
 }
 
 impl Preprocessing {
     /// Resized by the bilinear filter.
     pub const fn bilinear(image_size: u32, normalisation: Normalisation) -> Self {
-        Self { image_size, normalisation, interpolation: Interpolation::Bilinear }
+        Self { image_size, normalisation, interpolation: Interpolation::Bilinear, flip: Flip::None }
     }
 
     /// The picture as planes: `[3, image_size, image_size]`, red, green and blue, f32 in [0, 1].
@@ -32,14 +36,16 @@ impl Preprocessing {
     /// bits; only then are samples divided by 255 or 65535.
     pub fn resize(&self, picture: &Picture) -> Vec<f32> {
         let size = (self.image_size, self.interpolation);
-        match picture.samples() {
+        let mut planes = match picture.samples() {
             Samples::Grey8(pixels) => resize(pixels, picture, size, |p| [p.0; 3].map(unit_of_byte)),
             Samples::Rgb8(pixels) => resize(pixels, picture, size, |p| p.0.map(unit_of_byte)),
             Samples::Grey16(pixels) => {
                 resize(pixels, picture, size, |p| [p.0; 3].map(unit_of_word))
             }
             Samples::Rgb16(pixels) => resize(pixels, picture, size, |p| p.0.map(unit_of_word)),
-        }
+        };
+        self.flip.apply(&mut planes, self.image_size as usize);
+        planes
     }
 
     /// Normalises planes of equal length in place.
@@ -205,6 +211,9 @@ mod tests {
         let saved = r#"{"image_size":64,"normalisation":"imagenet"}"#;
         let preprocessing: Preprocessing = serde_json::from_str(saved).unwrap();
         assert_eq!(serde_json::to_string(&preprocessing).unwrap(), saved);
+        let flipped = saved.replace('}', r#","flip":"horizontal"}"#);
+        let read: Preprocessing = serde_json::from_str(&flipped).unwrap();
+        assert_eq!(read, Preprocessing { flip: Flip::Horizontal, ..preprocessing });
         let newer = saved.replace('}', r#","crop":1}"#);
         assert!(serde_json::from_str::<Preprocessing>(&newer).is_err());
     }

@@ -21,6 +21,7 @@ use classifier::learner::{Batch, Learner};
 use classifier::tensors::{self, HostTensor, TensorMap};
 use classifier::{BaseWeights, FrozenLayers};
 use config::{
+    Flip,
     Augmentation, DescentParams, DeviceChoice, Freeze, HeadKind, HeadParams, Optimizer, Precision,
 };
 use imaging::Preprocessing;
@@ -36,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         image_size: side,
         normalisation: base.published.input.normalisation,
         interpolation: base.published.input.interpolation,
+        flip: Flip::None,
     };
     let images = arguments.map(|path| {
         let picture = imaging::decode(&artifact::read_bytes(Path::new(&path))?)?;

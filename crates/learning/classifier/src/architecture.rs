@@ -33,6 +33,11 @@ pub const KERNEL_BIAS: &str = "kernel.bias";
 /// How fast a support vector's influence falls with the squared distance: `[1]`.
 pub const KERNEL_GAMMA: &str = "kernel.gamma";
 
+/// Whether a tensor of this name is the head's; the others are the base's.
+pub fn is_of_head(name: &str) -> bool {
+    ["classifier.", "kernel.", "standardise."].iter().any(|start| name.starts_with(start))
+}
+
 /// The network: a base without its top, and a head. It defines the name and shape of every tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "WrittenArchitecture", into = "WrittenArchitecture")]

@@ -13,6 +13,8 @@ use solvers::EpochSearch;
 use crate::architecture::Architecture;
 use crate::backend::NumberFormat;
 use crate::checkpoint::RunId;
+use crate::ensemble::{self, Member};
+use crate::model_input::ModelInput;
 use crate::seal::check_seal;
 use crate::solved::Solved;
 use crate::{ClassifierError, Result};
@@ -47,6 +49,10 @@ pub struct ModelDescription {
     pub epochs: Option<EpochSearch>,
     /// Digests of its inputs, and of its weights.
     pub digests: ModelDigests,
+    /// The models that answer as one; empty for a single model. The other fields are those of the
+    /// first, but for the digest of the weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ensemble: Vec<Member>,
     /// Digest of all of the above, so that a change is noticed; none in models of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Digest>,
@@ -90,6 +96,8 @@ const IMAGE_SIZES: std::ops::RangeInclusive<u32> = 32..=1024;
 impl ModelDescription {
     /// The format this version writes and reads.
     pub const FORMAT: u32 = 4;
+    /// The same of an ensemble: programs that know of none refuse it.
+    pub const ENSEMBLE_FORMAT: u32 = 5;
     /// The description's file name.
     pub const FILE: &str = "model.json";
     /// The metrics that `select` writes, for ranking experiments: a file of the model folder.
@@ -110,16 +118,21 @@ impl ModelDescription {
         let of_this_format = match format {
             2 => of_format_3(of_format_2(found), Self::FORMAT),
             3 => of_format_3(unsealed(&path, found)?, Self::FORMAT),
-            _ if format == u64::from(Self::FORMAT) => found,
+            _ if [Self::FORMAT, Self::ENSEMBLE_FORMAT].map(u64::from).contains(&format) => found,
             _ => {
                 let found = u32::try_from(format).unwrap_or(u32::MAX);
-                return Err(ClassifierError::Format { path, found, known: Self::FORMAT });
+                return Err(ClassifierError::Format { path, found, known: Self::ENSEMBLE_FORMAT });
             }
         };
         let description = serde_json::from_value(of_this_format)
             .map_err(|error| ClassifierError::Description { path, reason: error.to_string() })?;
         check_description(folder, &description)?;
         Ok(description)
+    }
+
+    /// What the model sees of a picture.
+    pub fn input(&self) -> ModelInput {
+        ModelInput::of(self)
     }
 }
 
@@ -132,21 +145,11 @@ fn check_description(folder: &Path, description: &ModelDescription) -> Result<()
         let path = path.clone();
         if is_so { Ok(()) } else { Err(ClassifierError::Description { path, reason }) }
     };
-    let (architecture, size) = (&description.architecture, description.preprocessing.image_size);
-    require(
-        IMAGE_SIZES.contains(&size),
-        format!("image_size is {size}; expected 32 to 1024 pixels"),
-    )?;
-    require(
-        architecture.image_size == size,
-        format!("the network sees {} pixels, and images have {size}", architecture.image_size),
-    )?;
-    let statistics = description.preprocessing.normalisation.statistics();
-    require(
-        statistics.mean.iter().all(|mean| mean.is_finite())
-            && statistics.deviation.iter().all(|it| it.is_finite() && *it > 0.0),
-        "the normalisation divides by nothing, or is no number".to_owned(),
-    )?;
+    for model in std::iter::once(description).chain(description.ensemble.iter().map(|it| &it.model)) {
+        check_input(model).or_else(|reason| require(false, reason))?;
+    }
+    ensemble::check(description).or_else(|reason| require(false, reason))?;
+    let architecture = &description.architecture;
     let classes = architecture.class_indices();
     classes.check_names()?;
     require(
@@ -160,4 +163,23 @@ fn check_description(folder: &Path, description: &ModelDescription) -> Result<()
         return Err(ClassifierError::Description { path: beside, reason });
     }
     Ok(())
+}
+
+/// Whether a network can see the images, and the pixels become numbers; if not, why.
+fn check_input(description: &ModelDescription) -> std::result::Result<(), String> {
+    let (architecture, size) = (&description.architecture, description.preprocessing.image_size);
+    if !IMAGE_SIZES.contains(&size) {
+        return Err(format!("image_size is {size}; expected 32 to 1024 pixels"));
+    }
+    if architecture.image_size != size {
+        let sees = architecture.image_size;
+        return Err(format!("the network sees {sees} pixels, and images have {size}"));
+    }
+    let statistics = description.preprocessing.normalisation.statistics();
+    let is_usable = statistics.mean.iter().all(|mean| mean.is_finite())
+        && statistics.deviation.iter().all(|it| it.is_finite() && *it > 0.0);
+    if is_usable {
+        return Ok(());
+    }
+    Err("the normalisation divides by nothing, or is no number".into())
 }

@@ -104,6 +104,26 @@ pub enum ClassifierError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Models that cannot answer as one.
+    #[error("make one of several models: {reason}")]
+    Ensemble {
+        /// Why not.
+        reason: String,
+    },
+    /// An image that is not the model's input.
+    #[error("see an image of {found} values: the model wants {expected}")]
+    InputSize {
+        /// What the model wants.
+        expected: usize,
+        /// What there is.
+        found: usize,
+    },
+    /// Activations for several networks at once.
+    #[error("predict from activations: an ensemble of {members} models sees images")]
+    ActivationsOfMany {
+        /// How many there are.
+        members: usize,
+    },
     /// `freeze: {until: …}` names no layer.
     #[error("freeze until {layer:?}: there is no such layer; {base} has {known}")]
     UnknownLayer {

@@ -1,19 +1,26 @@
-//! The selected model: `model/trained_model.safetensors`, `class_indices.json`, `model.json`.
+//! The selected model, or several that answer as one: `model/trained_model.safetensors`,
+//! `class_indices.json`, `model.json`.
 
 use std::path::Path;
 
 use artifact::Digest;
-use config::{DeviceChoice, Precision};
+use config::DeviceChoice;
 use dataset::{ClassIndex, ClassIndices};
 use tch::Tensor;
 
-use crate::backend::{Backend, FORWARD_BATCH, NumberFormat};
+use crate::backend::{Backend, FORWARD_BATCH};
 use crate::checkpoint::{CheckpointMetadata, RunId};
 use crate::description::{ModelDescription, ModelDigests, ModelSource};
-use crate::network::{Mode, Network, rows};
+use crate::model_input::ModelInput;
 use crate::seal::seal_of;
 use crate::tensors::{self, TensorMap};
 use crate::{ClassifierError, Result};
+
+mod average;
+mod part;
+
+use self::average::{Said, average, shares_of_class, sum_of_maps};
+use self::part::Part;
 
 /// Writes a model folder: the base's tensors and the checkpoint's in one file, the class indices,
 /// the description.
@@ -59,6 +66,7 @@ pub fn write(
             params: metadata.params,
             weights: weights_sha256,
         },
+        ensemble: Vec::new(),
         seal: None,
     };
     description.seal = Some(seal_of(&description));
@@ -66,12 +74,14 @@ pub fn write(
     Ok(description)
 }
 
-/// A model that is ready to predict.
+/// A model that is ready to predict: one network, or those of an ensemble.
 #[derive(Debug)]
 pub struct Model {
-    network: Network,
+    parts: Vec<Part>,
+    input: ModelInput,
     description: ModelDescription,
     classes: ClassIndices,
+    device: DeviceChoice,
 }
 
 impl Model {
@@ -88,25 +98,28 @@ impl Model {
             let (recorded, found) = (description.digests.weights, weights.sha256);
             return Err(ClassifierError::Changed { path, recorded, found });
         }
-        let precision = match description.precision {
-            NumberFormat::Fp32 => Precision::Fp32,
-            NumberFormat::Bf16 => Precision::Bf16,
-        };
-        let backend = Backend::choose(device, precision)?;
         let origin = path.display().to_string();
-        let network = Network::new(&description.architecture, &weights.tensors, backend, &origin)?;
-        let classes = description.architecture.class_indices();
-        Ok(Self { network, description, classes })
+        Self::of(description, &weights.tensors, device, &origin)
     }
 
-    /// The same network with other weights, such as shuffled ones, on the same device.
+    fn of(
+        description: ModelDescription,
+        weights: &TensorMap,
+        device: DeviceChoice,
+        origin: &str,
+    ) -> Result<Self> {
+        let parts = Part::all(&description, weights, device, origin)?;
+        let classes = description.architecture.class_indices();
+        Ok(Self { parts, input: description.input(), description, classes, device })
+    }
+
+    /// The same networks with other weights, such as shuffled ones, on the same device. The tensors
+    /// have the names that they have in the model's file.
     ///
     /// # Errors
     /// When a tensor is missing or of another shape, or libtorch fails.
     pub fn with_weights(&self, weights: &TensorMap) -> Result<Self> {
-        let architecture = &self.description.architecture;
-        let network = Network::new(architecture, weights, self.backend(), "the weights given")?;
-        Ok(Self { network, description: self.description.clone(), classes: self.classes.clone() })
+        Self::of(self.description.clone(), weights, self.device, "the weights given")
     }
 
     /// What the model is and where it came from.
@@ -114,78 +127,140 @@ impl Model {
         &self.description
     }
 
+    /// Whether it is one network, not an ensemble.
+    pub fn is_single(&self) -> bool {
+        self.description.ensemble.is_empty()
+    }
+
+    /// What the model sees of a picture.
+    pub fn input(&self) -> &ModelInput {
+        &self.input
+    }
+
     /// Class names in output order.
     pub fn classes(&self) -> &ClassIndices {
         &self.classes
     }
 
-    /// Device and number format.
+    /// Device and number format; of an ensemble those of its first member.
     pub fn backend(&self) -> Backend {
-        self.network.backend()
+        self.parts[0].network.backend()
     }
 
     /// The model's outputs for images, one for each, in their order.
     ///
     /// # Errors
-    /// When an image has another size, or libtorch fails.
+    /// When an image has another size, activations are given to an ensemble, or libtorch fails.
     pub fn output(&self, input: Input<'_>, batch: BatchSize) -> Result<Vec<ModelOutput>> {
         let _no_grad = tch::no_grad_guard();
-        let mut outputs = Vec::new();
         match input {
             Input::Images(images) => {
+                let mut outputs = Vec::with_capacity(images.len());
                 for chunk in images.chunks(batch.images(images.len())) {
-                    let rows = batch.images(chunk.len());
-                    let head_inputs = self.network.filled_activations(chunk, rows)?;
-                    outputs.extend(self.outputs(&head_inputs, chunk.len())?);
+                    outputs.extend(self.seen(chunk, batch.images(chunk.len()))?);
                 }
+                Ok(outputs)
             }
-            Input::Activations(activations) => {
-                let length = self.network.activation_length();
-                let all = activations.len() / length;
-                // Only with the head alone: see `few_threads`.
-                let _few_threads = match batch {
-                    BatchSize::AsGiven => self.network.few_threads(),
-                    BatchSize::Fixed => None,
-                };
-                for chunk in activations.chunks(batch.images(all) * length) {
-                    let images = chunk.len() / length;
-                    let mut filled = chunk.to_vec();
-                    filled.resize(batch.images(images) * length, 0.0);
-                    let shape = [batch.images(images) as i64, length as i64];
-                    let filled = self.network.upload(&filled, &shape)?;
-                    outputs.extend(self.outputs(&filled, images)?);
-                }
-            }
+            Input::Activations(activations) => match &self.parts[..] {
+                [one] => from_activations(one, activations, batch),
+                all => Err(ClassifierError::ActivationsOfMany { members: all.len() }),
+            },
         }
-        Ok(outputs)
     }
 
-    /// The outputs for the first `images` of the activations.
-    fn outputs(&self, activations: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
-        let head_inputs = self.network.head_inputs(activations, Mode::Prediction)?;
-        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
-        let pooled = rows(&self.network.pooled(&head_inputs)?)?;
-        let both = logits.into_iter().zip(pooled).take(images);
-        Ok(both.map(|(logits, pooled)| ModelOutput { logits, pooled }).collect())
+    /// The outputs for images that go through the networks at once, in batches of `rows`.
+    fn seen(&self, images: &[&[f32]], rows: usize) -> Result<Vec<ModelOutput>> {
+        let mut said = self.said(images, rows)?;
+        if let [one] = &mut said[..] {
+            return Ok(std::mem::take(one).into_iter().map(|said| said.output).collect());
+        }
+        let of_image = |image: usize| -> Vec<Said> {
+            said.iter().map(|of_part| of_part[image].clone()).collect()
+        };
+        Ok((0..images.len()).filter_map(|image| average(&of_image(image))).collect())
+    }
+
+    fn check_size(&self, image: &[f32]) -> Result<()> {
+        let (expected, found) = (self.input.values(), image.len());
+        if found == expected { Ok(()) } else { Err(ClassifierError::InputSize { expected, found }) }
+    }
+
+    /// What each network says about each image.
+    fn said(&self, images: &[&[f32]], rows: usize) -> Result<Vec<Vec<Said>>> {
+        images.iter().try_for_each(|image| self.check_size(image))?;
+        let mut activations: Vec<Tensor> = Vec::with_capacity(self.parts.len());
+        let mut said = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let own = match part.activations_of {
+                Some(earlier) => activations[earlier].shallow_clone(),
+                None => {
+                    let range = self.input.range(part.image);
+                    let own: Vec<&[f32]> =
+                        images.iter().map(|image| &image[range.clone()]).collect();
+                    part.network.filled_activations(&own, rows)?
+                }
+            };
+            let outputs = part.outputs(&own, images.len())?.into_iter();
+            let (weight, temperature) = (part.weight, part.temperature);
+            said.push(outputs.map(|output| Said { output, weight, temperature }).collect());
+            activations.push(own);
+        }
+        Ok(said)
     }
 
     /// The places in a preprocessed image that support a class. For a solved head: Grad-CAM of all
     /// cut points that it reads. For any other: of the last maps; with the multi-scale head of old
-    /// models only the part of block 5.
+    /// models only the part of block 5. For an ensemble: the sum of its members' maps, each by how
+    /// much the ensemble's answer follows it.
     ///
     /// # Errors
     /// When the image has another size, the class does not exist, or libtorch fails.
     pub fn grad_cam(&self, image: &[f32], class: ClassIndex) -> Result<Heatmap> {
-        let image = self.network.upload(image, &self.network.image_shape(1))?;
-        let map = rows(&self.network.grad_cam(&image, class.0)?)?;
-        Ok(Heatmap { side: map.len(), values: map.concat() })
+        self.check_size(image)?;
+        let map_of = |part: &Part| {
+            let base = part.activations_of.map_or(part, |earlier| &self.parts[earlier]);
+            part.grad_cam(&base.network, &image[self.input.range(part.image)], class.0)
+        };
+        if let [one] = &self.parts[..] {
+            return map_of(one);
+        }
+        let said: Vec<Said> =
+            tch::no_grad(|| self.said(&[image], 1))?.into_iter().flatten().collect();
+        let maps: Vec<Heatmap> = self.parts.iter().map(map_of).collect::<Result<_>>()?;
+        let shares = shares_of_class(&said, class.0);
+        Ok(sum_of_maps(&maps, &shares).expect("a model has a network"))
     }
+}
+
+/// The outputs for activations, one after the other.
+fn from_activations(
+    part: &Part,
+    activations: &[f32],
+    batch: BatchSize,
+) -> Result<Vec<ModelOutput>> {
+    let length = part.network.activation_length();
+    let all = activations.len() / length;
+    // Only with the head alone: see `few_threads`.
+    let _few_threads = match batch {
+        BatchSize::AsGiven => part.network.few_threads(),
+        BatchSize::Fixed => None,
+    };
+    let mut outputs = Vec::with_capacity(all);
+    for chunk in activations.chunks(batch.images(all) * length) {
+        let images = chunk.len() / length;
+        let mut filled = chunk.to_vec();
+        filled.resize(batch.images(images) * length, 0.0);
+        let shape = [batch.images(images) as i64, length as i64];
+        let filled = part.network.upload(&filled, &shape)?;
+        outputs.extend(part.outputs(&filled, images)?);
+    }
+    Ok(outputs)
 }
 
 /// Images to predict.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
-    /// Preprocessed images, each `[3, S, S]` as [`imaging::Preprocessing::apply`] makes it.
+    /// Preprocessed images, each as [`ModelInput::apply`] makes it.
     Images(&'a [&'a [f32]]),
     /// Activations, one after the other, as a [`crate::features::Extractor`] of the same base
     /// returns them.

@@ -6,6 +6,7 @@
 //! `train` makes it resumable; `calibrate` and `evaluate` use it to train a head again without some
 //! of the images ([`Refit`]).
 
+mod confidence;
 pub mod cross_validation;
 mod epoch;
 mod history;
@@ -17,6 +18,7 @@ pub mod solve;
 mod standardise;
 mod validation;
 
+pub use confidence::Confidence;
 pub use epoch::{Epoch, EpochReport};
 pub use history::History;
 pub use images::TrainingImages;

@@ -8,8 +8,9 @@ use classifier::learner::Learner;
 use classifier::model::Model;
 use classifier::solved::{Solved, SolvedHead};
 use classifier::tensors::TensorMap;
-use config::{DescentParams, TrainParams};
+use config::{DescentParams, Flip, TrainParams};
 use dataset::{Manifest, Split};
+use imaging::Preprocessing;
 
 use crate::solve::{Examples, SolveInputs, solver_of};
 use crate::{Epoch, History, TrainingImages, standardise};
@@ -27,6 +28,7 @@ pub struct Refit {
     solved: Option<Solved>,
     /// Device and number format.
     pub backend: Backend,
+    preprocessing: Preprocessing,
     extractor: Extractor,
 }
 
@@ -67,6 +69,12 @@ impl Refit {
         let base = BaseDescription::read(base_folder)
             .context("find the base of the model; run prepare-base first")?;
         let description = model.description();
+        if !model.is_single() {
+            bail!(
+                "train the head again: the model is an ensemble; its members have heads, each with \
+                 a base of its own"
+            );
+        }
         if base.base_sha256 != description.digests.base
             || base.architecture != description.architecture
         {
@@ -82,13 +90,24 @@ impl Refit {
         let extractor =
             Extractor::new(&base, &weights, backend, preprocessing, views, Some(features))?;
         let solved = description.solved.clone();
-        Ok(Self { base, weights, params, solved, backend, extractor })
+        Ok(Self { base, weights, params, solved, backend, preprocessing, extractor })
     }
 
     /// Computes the output of the frozen part for images. Activations that `train` left in the
     /// store are not computed again.
     pub fn extractor(&self) -> &Extractor {
         &self.extractor
+    }
+
+    /// The same for flipped pictures.
+    ///
+    /// # Errors
+    /// When the store of features cannot be opened.
+    pub fn extractor_of_flipped(&self, flip: Flip, features: &StoreSettings) -> Result<Extractor> {
+        let preprocessing = Preprocessing { flip, ..self.preprocessing };
+        let views = Views { augmentation: self.params.augmentation(), seed: self.params.seed };
+        let (base, weights) = (&self.base, &self.weights);
+        Ok(Extractor::new(base, weights, self.backend, preprocessing, views, Some(features))?)
     }
 
     /// Whether only the head learns, so that training it again takes seconds.
@@ -209,8 +228,20 @@ impl RefitHead<'_> {
     /// # Errors
     /// When an image cannot be used, or libtorch fails.
     pub fn logits(&self, images: &[ImageRequest]) -> Result<Vec<Vec<f32>>> {
+        self.logits_through(self.extractor, images)
+    }
+
+    /// The same of images as another extractor of the same base sees them.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn logits_through(
+        &self,
+        extractor: &Extractor,
+        images: &[ImageRequest],
+    ) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(images.len());
-        self.extractor.for_each_batch(images, self.batch_size, |activations| {
+        extractor.for_each_batch(images, self.batch_size, |activations| {
             rows.extend(match &self.answers {
                 Answers::Learnt(learner) => learner.logits(activations)?,
                 Answers::Solved(head) => head.logits(activations)?,

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use artifact::Digest;
+use classifier::ModelInput;
 use dataset::ImageFileError;
-use imaging::{DecodeError, Picture, Preprocessing};
+use imaging::{DecodeError, Picture};
 use rayon::prelude::*;
 
 use crate::test_set::TestImage;
@@ -26,17 +27,16 @@ pub enum ImageError {
     },
 }
 
-/// Reads a few images on all cores: for each the planes `[3, image_size, image_size]`, f32,
-/// normalised, in the order given.
+/// Reads a few images on all cores: for each what a model sees of it, in the order given.
 ///
 /// # Errors
 /// When a file is missing, is not the ingested one, or cannot be decoded; of several errors the
 /// first in order.
 pub fn read_images(
     images: &[TestImage],
-    preprocessing: &Preprocessing,
+    input: &ModelInput,
 ) -> Result<Vec<Vec<f32>>, ImageError> {
-    let read = |image| Ok(preprocessing.apply(&read_picture(image)?));
+    let read = |image| Ok(input.apply(&read_picture(image)?));
     let read: Vec<_> = images.par_iter().map(read).collect();
     // Collected first, so that of several errors the first in order is reported, not the first in
     // time.
@@ -68,7 +68,7 @@ mod tests {
     use std::path::Path;
 
     use dataset::ClassIndex;
-    use imaging::Normalisation;
+    use imaging::{Normalisation, Preprocessing};
 
     use super::*;
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn read(images: &[TestImage]) -> Result<Vec<Vec<f32>>, ImageError> {
-        read_images(images, &PREPROCESSING)
+        read_images(images, &ModelInput::of_one(PREPROCESSING))
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub fn predict(
     let progress = terminal::items_bar(images.len() as u64, "test images");
     let mut predictions = Vec::with_capacity(images.len());
     for batch in images.chunks(FORWARD_BATCH) {
-        let planes = read_images(batch, &model.description().preprocessing)?;
+        let planes = read_images(batch, model.input())?;
         let planes: Vec<&[f32]> = planes.iter().map(Vec::as_slice).collect();
         let outputs = model.output(Input::Images(&planes), BatchSize::Fixed)?;
         for (image, output) in batch.iter().zip(outputs) {
@@ -85,7 +85,8 @@ pub fn predict_with_activations(
 }
 
 /// Writes the data that another framework needs to check the model to a safetensors file, all f32:
-/// `images` `[N, 3, S, S]`, the model's input, `probabilities` `[N, classes]`, and `grad_cam` `[N,
+/// `images` `[N, 3, S, S]`, the model's input (of an ensemble also `images.1` and so on),
+/// `probabilities` `[N, classes]`, and `grad_cam` `[N,
 /// S / 16, S / 16]`, the map of the predicted class, not scaled.
 ///
 /// # Errors
@@ -96,7 +97,7 @@ pub fn dump_inputs(
     temperature: Temperature,
     file: &Path,
 ) -> Result<(), InferenceError> {
-    let inputs = read_images(images, &model.description().preprocessing)?;
+    let inputs = read_images(images, model.input())?;
     let predictions = predict(model, images, temperature)?;
     let mut maps = Vec::with_capacity(images.len());
     for (input, prediction) in inputs.iter().zip(&predictions) {
@@ -104,18 +105,22 @@ pub fn dump_inputs(
     }
     let probabilities = predictions.iter().flat_map(|image| &image.probabilities);
     let probabilities = probabilities.map(|probability| *probability as f32).collect();
-    let size = model.description().preprocessing.image_size as usize;
     let side = maps.first().map_or(0, |map| map.side);
     let heat = maps.into_iter().flat_map(|map| map.values).collect();
     let count = images.len();
-    let tensors = TensorMap::from([
-        ("images".to_owned(), HostTensor::new(&[count, 3, size, size], inputs.concat())),
+    let mut tensors = TensorMap::from([
         (
             "probabilities".to_owned(),
             HostTensor::new(&[count, model.classes().len()], probabilities),
         ),
         ("grad_cam".to_owned(), HostTensor::new(&[count, side, side], heat)),
     ]);
+    for (place, image) in model.input().images().iter().enumerate() {
+        let name = if place == 0 { "images".to_owned() } else { format!("images.{place}") };
+        let (size, range) = (image.image_size as usize, model.input().range(place));
+        let values = inputs.iter().flat_map(|input| &input[range.clone()]).copied().collect();
+        tensors.insert(name, HostTensor::new(&[count, 3, size, size], values));
+    }
     tensors::write(file, &tensors, &model.description().digests)?;
     Ok(())
 }

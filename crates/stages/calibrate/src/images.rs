@@ -1,7 +1,7 @@
 //! The model's outputs for the training and validation images.
 
 use anyhow::{Context, Result};
-use classifier::features::ImageRequest;
+use classifier::features::{Extractor, ImageRequest};
 use classifier::model::{BatchSize, Input, Model, ModelOutput};
 use dataset::{ClassIndex, GroupNumber, Manifest, Split, ValidatedManifest, ValidatedRecord};
 use fit::Refit;
@@ -13,9 +13,6 @@ const SPLITS: [Split; 2] = [Split::Train, Split::Valid];
 
 /// Images processed between two updates of the progress bar.
 const BATCH: usize = 32;
-
-/// Logits with the class of their image.
-pub(crate) type LabelledLogits = Vec<(ClassIndex, Vec<f32>)>;
 
 /// One image.
 #[derive(Debug)]
@@ -69,14 +66,9 @@ impl Images {
         Ok(Self { manifest, seen })
     }
 
-    /// Logits of the validation images without a copy in training, and the number of the others.
-    pub(crate) fn validation_logits(&self) -> (LabelledLogits, usize) {
-        let of_validation = || self.of(Split::Valid);
-        let copies = of_validation().filter(|image| image.was_seen_in_training).count();
-        let logits = of_validation()
-            .filter(|image| !image.was_seen_in_training)
-            .map(|image| (image.class, image.output.logits.clone()));
-        (logits.collect(), copies)
+    /// The validation images without a copy in training.
+    pub(crate) fn unseen(&self) -> impl Iterator<Item = &PredictedImage> {
+        self.of(Split::Valid).filter(|image| !image.was_seen_in_training)
     }
 
     /// The images of a split.
@@ -109,9 +101,18 @@ fn outputs(
     refit: &Refit,
 ) -> Result<Vec<ModelOutput>> {
     let requests: Vec<_> = records.iter().map(|record| request(manifest, record)).collect();
+    outputs_through(refit.extractor(), &requests, model)
+}
+
+/// The model's outputs for images as an extractor of its base sees them.
+pub(crate) fn outputs_through(
+    extractor: &Extractor,
+    requests: &[ImageRequest],
+    model: &Model,
+) -> Result<Vec<ModelOutput>> {
     let bar = terminal::items_bar(requests.len() as u64, "looking at images");
     let mut outputs = Vec::with_capacity(requests.len());
-    refit.extractor().for_each_batch(&requests, BATCH, |activations| {
+    extractor.for_each_batch(requests, BATCH, |activations| {
         let seen = model.output(Input::Activations(activations), BatchSize::AsGiven)?;
         bar.inc(seen.len() as u64);
         outputs.extend(seen);

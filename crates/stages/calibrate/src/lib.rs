@@ -2,36 +2,34 @@
 //!
 //! ```text
 //! validation images, without copies of training images      images
-//!   + training images, each by a head that never saw it       out_of_fold, folds
+//!   + training images, each by a head that never saw it       held_out, out_of_fold
 //!   ↓ logits
-//! temperature, operating points                              confidence
+//! temperature, operating points                              fit::Confidence
 //! greys and features of all of them, held out in turn        foreign
 //!   ↓
-//! model/calibration.json, model/foreign.safetensors
+//! model/calibration.json, model/foreign.safetensors, model/held_out.safetensors
 //! ```
 
 use anyhow::{Context, Result, bail};
-use classifier::calibration::{Calibration, CalibrationImages};
+use classifier::calibration::Calibration;
 use classifier::description::ModelDescription;
 use classifier::drift::DriftReference;
 use classifier::features::StoreSettings;
 use classifier::model::Model;
-use config::CalibrateParams;
 use dataset::ValidatedManifest;
-use fit::Refit;
+use fit::{Confidence, Refit};
 use serde_json::json;
 
 mod arguments;
-mod confidence;
 mod foreign;
+mod held_out;
 mod images;
 mod out_of_fold;
 mod summary;
 
 pub use arguments::Arguments;
 
-use confidence::Confidence;
-use images::{Images, LabelledLogits};
+use images::Images;
 
 /// Calibrates the model and prints the results.
 ///
@@ -47,11 +45,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let model =
         Model::load(&paths.model, params.device).context("load the model; run select first")?;
     refuse_other_data(&manifest, model.description())?;
-    let refit = Refit::of_model(&model, &paths.base_model, &StoreSettings::of(&settings.config))?;
+    let features = StoreSettings::of(&settings.config);
+    let refit = Refit::of_model(&model, &paths.base_model, &features)?;
 
     let images = Images::look(&manifest, &model, &refit)?;
-    let (logits, sources) = calibration_logits(&images, &model, &refit, params)?;
-    let confidence = Confidence::fit(&logits, model.classes(), &settings.config.data.positive)?;
+    let views = held_out::views(&refit, params, &features)?;
+    let (predicted, sources) = held_out::gather(&images, &model, &refit, params, &views)?;
+    let (classes, positive) = (model.classes(), &settings.config.data.positive);
+    let confidence = Confidence::fit(&held_out::as_they_are(&predicted), classes, positive)?;
     let foreign = foreign::fit(&images, params)?;
 
     let mut calibration = Calibration {
@@ -71,6 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         )),
         seal: None,
     };
+    held_out::to_keep(&predicted, &views).write(&paths.model, model.description())?;
     calibration.write(&paths.model, &foreign.features)?;
     let facts = json!({
         "program": "calibrate",
@@ -94,48 +96,4 @@ fn refuse_other_data(manifest: &ValidatedManifest, model: &ModelDescription) -> 
         );
     }
     Ok(())
-}
-
-/// Logits of images, each by a head that was not trained on it.
-fn calibration_logits(
-    images: &Images,
-    model: &Model,
-    refit: &Refit,
-    params: &CalibrateParams,
-) -> Result<(LabelledLogits, CalibrationImages)> {
-    let (mut logits, left_out_copies) = images.validation_logits();
-    let validation = logits.len();
-    let few = validation < params.out_of_fold_below as usize;
-    let folds = (few && refit.is_cheap()).then(|| out_of_fold::folds_of(images, params));
-    let reason = match &folds {
-        None if few => format!(
-            "{validation} validation images are few, but part of the base was trained too: folds \
-             would cost {} trainings",
-            params.folds
-        ),
-        None => format!("{validation} validation images are enough"),
-        Some(Err(error)) => format!(
-            "{validation} validation images are too few, and so are the training images for folds: \
-             {}",
-            error.in_words(model.classes().names())
-        ),
-        Some(Ok(folds)) => format!(
-            "{validation} validation images are fewer than {}, so the training images were \
-             predicted too, in {} folds",
-            params.out_of_fold_below,
-            folds.count()
-        ),
-    };
-    let mut out_of_fold = 0;
-    if let Some(Ok(folds)) = &folds {
-        let epochs = model.description().source.epoch;
-        let predicted = out_of_fold::logits(images, refit, folds, epochs)?;
-        out_of_fold = predicted.len();
-        logits.extend(predicted);
-    }
-    tracing::info!("calibrating on {} images: {reason}", logits.len());
-    if logits.is_empty() {
-        bail!("calibrate the model: there are no validation images without a copy in training");
-    }
-    Ok((logits, CalibrationImages { validation, left_out_copies, out_of_fold, reason }))
 }

@@ -9,7 +9,8 @@ use dataset::{Manifest, Split};
 use fit::{Length, Refit};
 use solvers::folds::Folds;
 
-use crate::images::{Images, LabelledLogits, PredictedImage};
+use crate::held_out::{Predicted, View};
+use crate::images::{Images, PredictedImage};
 
 /// Assigns the training images to folds and keeps copies, scans and patients together.
 ///
@@ -22,16 +23,17 @@ pub(crate) fn folds_of(images: &Images, params: &CalibrateParams) -> solvers::Re
     solvers::folds::assign(&classes, &groups, params.folds as usize, params.seed)
 }
 
-/// Logits of every training image, in the order of the manifest. The heads train for as many epochs
-/// as the selected one, so that they are equally confident.
-pub(crate) fn logits(
-    images: &Images,
+/// Logits of every training image in every view, in the order of the manifest. The heads train for as
+/// many epochs as the selected one, so that they are equally confident.
+pub(crate) fn logits<'a>(
+    images: &'a Images,
     refit: &Refit,
+    views: &[View],
     folds: &Folds,
     epochs: u32,
-) -> Result<LabelledLogits> {
+) -> Result<Vec<Predicted<'a>>> {
     let training: Vec<&PredictedImage> = images.of(Split::Train).collect();
-    let mut predicted: Vec<Option<Vec<f32>>> = vec![None; training.len()];
+    let mut predicted: Vec<Vec<Vec<f32>>> = vec![Vec::new(); training.len()];
     let bar = terminal::items_bar(folds.count() as u64, "out-of-fold heads");
     for fold in 0..folds.count() {
         let (_, held_out) = folds.divide(fold);
@@ -39,14 +41,23 @@ pub(crate) fn logits(
         let head = refit.train(&rest, Length::Epochs(epochs))?;
         let requests: Vec<_> =
             held_out.iter().map(|index| images.request(training[*index])).collect();
-        for (index, logits) in held_out.into_iter().zip(head.logits(&requests)?) {
-            predicted[index] = Some(logits);
+        for view in views {
+            let logits = match &view.extractor {
+                None => head.logits(&requests)?,
+                Some(extractor) => head.logits_through(extractor, &requests)?,
+            };
+            for (index, logits) in held_out.iter().zip(logits) {
+                predicted[*index].push(logits);
+            }
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let pairs = training.iter().zip(predicted);
-    Ok(pairs.filter_map(|(image, logits)| Some((image.class, logits?))).collect())
+    let all = training.into_iter().zip(predicted);
+    Ok(all
+        .filter(|(_, logits)| !logits.is_empty())
+        .map(|(image, logits)| Predicted { image, logits })
+        .collect())
 }
 
 /// The manifest without some images.

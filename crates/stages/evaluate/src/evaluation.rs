@@ -90,7 +90,7 @@ impl Evaluation {
     pub(crate) fn refit(&self) -> Result<Option<Refit>> {
         let trained = self.validated.as_ref().filter(|_| self.source == Source::TestSplit);
         let images = trained.map_or(0, |it| it.included().split(Split::Train).count());
-        let is_cheap = self.model.description().architecture.is_frozen();
+        let is_cheap = self.model.is_single() && self.model.description().architecture.is_frozen();
         let asks_again = is_cheap && self.settings.params.evaluate.control_refits > 0;
         if images == 0 || !asks_again {
             return Ok(None);
@@ -168,6 +168,7 @@ impl Evaluation {
             validation: validation.as_ref(),
             positive: self.calibration.as_ref().and_then(|it| it.positive.as_ref()),
             temperature: self.temperature(),
+            why_no_refit: self.why_no_refit(),
             params: self.settings.params.evaluate,
         };
         let copies = self.validated.as_ref().map(worth::leak::copies).unwrap_or_default();
@@ -180,8 +181,7 @@ impl Evaluation {
             let outputs = self.model.output(Input::Images(&images), BatchSize::Fixed)?;
             Ok(outputs.into_iter().map(|output| output.logits).collect())
         };
-        let preprocessing = self.model.description().preprocessing;
-        let mut deeper = look.look(training.as_ref(), preprocessing, &answer)?;
+        let mut deeper = look.look(training.as_ref(), self.model.input(), &answer)?;
         deeper.split_audit = self.split_audit(contest, refit)?;
         Ok(contest.decide(&rivals, leak).deepened(deeper))
     }
@@ -193,7 +193,7 @@ impl Evaluation {
         contest: &Contest<'_>,
         refit: Option<&Refit>,
     ) -> Result<Option<ModelSplitAudit>> {
-        let is_solved = self.model.description().solved.is_some();
+        let is_solved = self.model.is_single() && self.model.description().solved.is_some();
         let (Some(validated), Some(refit), true) = (&self.validated, refit, is_solved) else {
             return Ok(None);
         };
@@ -238,13 +238,13 @@ impl Evaluation {
             return Ok(not_tested("the images that the model was trained on are not there"));
         };
         let paths = &self.settings.config.paths;
-        let preprocessing = self.model.description().preprocessing;
+        let input = self.model.input();
         let examination = Examination {
             test: &self.test,
             predictions,
-            preprocessing,
+            input,
             temperature: self.temperature(),
-            mask: Mask::new(&preprocessing, pictures.levels.mean_level()),
+            mask: Mask::new(input, pictures.levels.mean_level()),
             bootstrap: self.bootstrap(),
             images,
             lesions: &dataset::read_lesions(&paths.data_ingestion)?,
@@ -294,6 +294,8 @@ impl Evaluation {
             "these images are not the pipeline's"
         } else if self.settings.params.evaluate.control_refits == 0 {
             "evaluate.control_refits is 0"
+        } else if !self.model.is_single() {
+            worth::NO_REFIT_OF_MANY
         } else {
             worth::NO_REFIT
         }

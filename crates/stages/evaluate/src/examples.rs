@@ -93,7 +93,7 @@ impl Example {
             Shown::new(rgb, [small.width, small.height], format!("{}{what}", image.name))
         };
         let map = if with_map {
-            let seen = model.description().preprocessing.apply(&picture);
+            let seen = model.input().apply(&picture);
             let map = model.grad_cam(&seen, prediction.predicted)?;
             overlay(&small, &map).map_or(ShownMap::Empty, |rgb| {
                 ShownMap::Overlay(shown(&rgb, ", where the model looked"))

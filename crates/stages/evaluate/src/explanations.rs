@@ -12,14 +12,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use artifact::Digest;
-use classifier::architecture::KERNEL_COEFFICIENTS;
+use classifier::ModelInput;
+use classifier::architecture::{KERNEL_COEFFICIENTS, is_of_head};
 use classifier::checkpoint::RunId;
 use classifier::description::ModelDescription;
+use classifier::ensemble;
 use classifier::initialise::shuffled;
 use classifier::model::{BatchSize, Heatmap, Input, Model};
 use classifier::tensors::{self, TensorMap};
 use dataset::{ClassIndex, LesionBox};
-use imaging::Preprocessing;
 use metrics::{Bootstrap, Temperature};
 use scoring::{Mask, Prediction, TestImage, TestSet, read_images};
 use serde::Serialize;
@@ -120,7 +121,7 @@ pub(crate) enum Part {
 pub(crate) struct Examination<'a> {
     pub(crate) test: &'a TestSet,
     pub(crate) predictions: &'a [Prediction],
-    pub(crate) preprocessing: Preprocessing,
+    pub(crate) input: &'a ModelInput,
     pub(crate) temperature: Temperature,
     /// The cover of deleted places.
     pub(crate) mask: Mask,
@@ -161,13 +162,16 @@ pub(crate) fn with_shuffled(model: &Model, folder: &Path, part: Part, seed: u64)
     let path = folder.join(ModelDescription::WEIGHTS_FILE);
     let weights = tensors::read::<RunId>(&path)?.tensors;
     let classes = model.classes().len();
-    let belongs = |name: &str, shape: &[usize]| match part {
-        Part::Base => name.starts_with("features."),
-        // The weights that give each class its logit: for a kernel head, the coefficients of each
-        // support vector.
-        Part::Head => {
-            name == KERNEL_COEFFICIENTS
-                || name.starts_with("classifier.") && shape.len() == 2 && shape[0] == classes
+    let belongs = |stored: &str, shape: &[usize]| {
+        let name = ensemble::own_name(stored);
+        match part {
+            Part::Base => !is_of_head(name),
+            // The weights that give each class its logit: for a kernel head, the coefficients of each
+            // support vector.
+            Part::Head => {
+                name == KERNEL_COEFFICIENTS
+                    || name.starts_with("classifier.") && shape.len() == 2 && shape[0] == classes
+            }
         }
     };
     let weights: TensorMap = shuffled(weights, belongs, seed);
@@ -237,7 +241,7 @@ impl Examination<'_> {
         for batch in places.chunks(BATCH) {
             let images: Vec<TestImage> =
                 batch.iter().map(|place| self.test.images[*place].clone()).collect();
-            for (place, seen) in batch.iter().zip(read_images(&images, &self.preprocessing)?) {
+            for (place, seen) in batch.iter().zip(read_images(&images, self.input)?) {
                 let prediction = &self.predictions[*place];
                 cases.push(Case {
                     place: *place,

@@ -24,7 +24,7 @@ mod words;
 
 pub(crate) use deeper::ExaminedScore;
 use leak::Leak;
-pub(crate) use refits::{NO_REFIT, Refits, Trainings, mean_over};
+pub(crate) use refits::{NO_REFIT, NO_REFIT_OF_MANY, Refits, Trainings, mean_over};
 pub(crate) use verdict::WorthVerdict;
 pub(crate) use words::score;
 

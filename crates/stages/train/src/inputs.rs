@@ -10,7 +10,7 @@ use classifier::backend::{Backend, Fingerprint};
 use classifier::checkpoint::RunId;
 use classifier::solved;
 use classifier::tensors::TensorMap;
-use config::{NormalisationChoice, TrainParams};
+use config::{Flip, NormalisationChoice, TrainParams};
 use dataset::{GroupNumber, Manifest, Split, ValidatedManifest};
 use imaging::{Normalisation, Preprocessing};
 use program::{Settings, UsageError};
@@ -85,6 +85,7 @@ impl Inputs {
                 image_size: base.architecture.image_size,
                 normalisation: normalisation(&base, train.normalisation)?,
                 interpolation: base.weights.interpolation(),
+                flip: Flip::None,
             },
             train,
             machine: backend.fingerprint(),

@@ -19,7 +19,7 @@ pub(crate) struct Program {
 }
 
 /// In the order of the pipeline, and then what is done with a model.
-pub(crate) const PROGRAMS: [Program; 11] = [
+pub(crate) const PROGRAMS: [Program; 12] = [
     Program::new("ingest", "Stage 1: bring labelled scans into split folders").without_libtorch(),
     Program::new("validate", "Stage 2: find copies, leaks, shortcuts and odd pictures"),
     Program::new("prepare-base", "Stage 3: take a base such as VGG16, without its top"),
@@ -27,6 +27,7 @@ pub(crate) const PROGRAMS: [Program; 11] = [
     Program::new("select", "Stage 5: take the best checkpoint"),
     Program::new("calibrate", "Stage 6: fit the temperature, operating points and limits"),
     Program::new("evaluate", "Stage 7: score the model on the test split, and report"),
+    Program::new("ensemble", "Make one model of several"),
     Program::new("register", "Register the model on an MLflow server"),
     Program::new("mlflow-sync", "Send an MLflow server the records that it missed")
         .without_libtorch(),

@@ -51,6 +51,8 @@ export interface Model extends ModelIdentity {
   image_size: number;
   precision: string;
   device: string;
+  /** Empty for a single model; `trained` is of the first. */
+  ensemble: Member[];
   trained: { run: string; checkpoint: string; epoch: number; valid_accuracy: number; valid_loss: number };
   calibration: { temperature: number; expected_calibration_error: { before: number | null; after: number | null } } | null;
   scores: Scores | null;

@@ -43,15 +43,21 @@ function identity(model) {
   return h("dl", { class: "pairs" },
     ...pair("Name", `${model.name}${model.version ? `, version ${model.version}` : ", not registered"}`),
     ...pair("Weights", h("code", {}, model.digest)),
-    ...pair("Trained", `run ${model.trained.run}, epoch ${model.trained.epoch}, ${model.trained.checkpoint}`),
-    ...pair("Validation", `accuracy ${percent(model.trained.valid_accuracy)}, loss ${decimal(model.trained.valid_loss)}`),
-    ...pair("Input", `${model.image_size} × ${model.image_size} pixels`),
+    ...(model.ensemble.length > 0
+      ? pair("Ensemble", h("ul", { class: "members" }, ...model.ensemble.map(memberInWords)))
+      : [
+        ...pair("Trained", `run ${model.trained.run}, epoch ${model.trained.epoch}, ${model.trained.checkpoint}`),
+        ...pair("Validation", `accuracy ${percent(model.trained.valid_accuracy)}, loss ${decimal(model.trained.valid_loss)}`),
+        ...pair("Input", `${model.image_size} × ${model.image_size} pixels`)]),
     ...pair("Runs on", model.device.includes(model.precision) ? model.device : `${model.device}, ${model.precision}`),
     ...pair("Calibration", model.calibration
       ? `temperature ${decimal(model.calibration.temperature)}${calibrationError(model.calibration.expected_calibration_error)}`
       : "none: probabilities are the raw ones of the network"),
     ...pair("Loaded", localTime(model.loaded_at)));
 }
+
+/** @param {import("./contract.js").Member} member */
+const memberInWords = ({ name, architecture, weight, flip }) => h("li", {}, `${name}: ${architecture}${flip === "none" ? "" : `, image flipped (${flip})`}, ${percent(weight)} of the answer`);
 
 /** @param {{ before: number | null, after: number | null }} error */
 const calibrationError = ({ before, after }) => (before === null || after === null ? "" : `; expected error ${percent(before)} before, ${percent(after)} after`);

@@ -134,12 +134,12 @@ impl Predictor {
         window: Option<Window>,
         caller: &Caller,
     ) -> Result<(Scan, Duration), Failure> {
-        let preprocessing = served.description.preprocessing;
+        let input = served.description.input();
         let options = DecodeOptions { window, max_pixels: self.intake.max_pixels };
         let bytes = upload.bytes.clone();
         let decoded = self.intake.beside_the_model(caller, move || {
             let began = Instant::now();
-            let scan = Scan::prepare(&bytes, &preprocessing, &options);
+            let scan = Scan::prepare(&bytes, &input, &options);
             (scan, began.elapsed())
         });
         let (scan, time) = decoded.await?;

@@ -2,7 +2,8 @@
 //! model's.
 
 use artifact::Digest;
-use imaging::{DecodeError, DecodeOptions, GREY_BINS, Preprocessing};
+use classifier::ModelInput;
+use imaging::{DecodeError, DecodeOptions, GREY_BINS};
 
 use crate::answer::Image;
 
@@ -10,7 +11,7 @@ use crate::answer::Image;
 #[derive(Debug)]
 pub(crate) struct Scan {
     pub(crate) image: Image,
-    /// `[3, S, S]`, normalised.
+    /// What the model sees of it: `[3, S, S]`, normalised, or several of these.
     pub(crate) planes: Vec<f32>,
     pub(crate) histogram: [f64; GREY_BINS],
 }
@@ -22,13 +23,13 @@ impl Scan {
     /// When the bytes are not an image, are damaged, or announce more pixels than allowed.
     pub(crate) fn prepare(
         bytes: &[u8],
-        preprocessing: &Preprocessing,
+        input: &ModelInput,
         options: &DecodeOptions,
     ) -> Result<Self, DecodeError> {
         let picture = imaging::decode_with(bytes, options)?;
         Ok(Self {
             image: Image::of(Digest::of(bytes), &picture),
-            planes: preprocessing.apply(&picture),
+            planes: input.apply(&picture),
             histogram: imaging::grey_histogram(&picture),
         })
     }

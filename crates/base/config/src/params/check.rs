@@ -6,6 +6,7 @@ use super::{
     CalibrateParams, DescentParams, EvaluateParams, Freeze, HeadKind, HeadParams, IngestParams,
     Params, PrepareBaseParams, SelectParams, SolveParams, TrainParams,
 };
+use crate::flip::Flip;
 use crate::refusal::{Refusal, require};
 
 impl Params {
@@ -276,7 +277,16 @@ impl SelectParams {
 impl CalibrateParams {
     fn check(&self) -> Result<(), Refusal> {
         let folds = self.folds;
-        require((2..=20).contains(&folds), "calibrate.folds", folds, "2 to 20")
+        require((2..=20).contains(&folds), "calibrate.folds", folds, "2 to 20")?;
+        let mut flips = self.flips.clone();
+        flips.sort_unstable();
+        flips.dedup();
+        require(
+            flips.len() == self.flips.len() && !flips.contains(&Flip::None),
+            "calibrate.flips",
+            self.flips.iter().map(Flip::to_string).collect::<Vec<_>>().join(", "),
+            "horizontal, vertical, both: each once",
+        )
     }
 }
 

@@ -165,7 +165,7 @@ fn each_base_shows_where_it_looks() {
             let size = architecture.image_size;
             let [_, side, _] = base.maps_after(size, base.explained_layers());
             let maps: Vec<Tensor> =
-                [0, 1].map(|class| network.grad_cam(&image, class).unwrap()).into();
+                [0, 1].map(|class| network.grad_cam(&network, &image, class).unwrap()).into();
             assert!(maps.iter().all(|map| map.size() == [side as i64; 2]), "{}", base.name);
             let total: f64 =
                 maps.iter().map(|map| map.sum(tch::Kind::Double).double_value(&[])).sum();

@@ -10,9 +10,10 @@ use crate::architecture::{MapSummary, STANDARDISE_MEAN};
 impl Network {
     /// The places in one image `[1, 3, S, S]` that support a class: `[side, side]`, f32, 0 and
     /// above, not scaled. `side` is that of the maps that the base lets it read: S/16 for VGG16.
-    pub(crate) fn grad_cam(&self, image: &Tensor, class: usize) -> Result<Tensor> {
+    /// `base` computes the maps at cut points: this network, or one that has the same base.
+    pub(crate) fn grad_cam(&self, base: &Self, image: &Tensor, class: usize) -> Result<Tensor> {
         match self.architecture.head.kind {
-            HeadKind::Linear | HeadKind::Kernel => self.cam_of_statistics(image, class),
+            HeadKind::Linear | HeadKind::Kernel => self.cam_of_statistics(base, image, class),
             HeadKind::Flatten | HeadKind::GlobalPool | HeadKind::MultiScale => {
                 self.cam_of_last_convolution(image, class)
             }
@@ -51,8 +52,8 @@ impl Network {
     /// ((activation − mean)² − training deviation²) / (deviation + training deviation). The map is
     /// the contribution of each place. Maps of all cut points are brought to one grid and added,
     /// and negative parts are cut off.
-    fn cam_of_statistics(&self, image: &Tensor, class: usize) -> Result<Tensor> {
-        let maps = tch::no_grad(|| self.maps_at_cut_points(image))?;
+    fn cam_of_statistics(&self, base: &Self, image: &Tensor, class: usize) -> Result<Tensor> {
+        let maps = tch::no_grad(|| base.maps_at_cut_points(image))?;
         let taken: Vec<Tensor> =
             maps.iter().map(|maps| take(maps, MapSummary::Statistics)).collect::<Result<_>>()?;
         let head_inputs = Tensor::f_cat(&taken, 1)?.f_detach()?.f_set_requires_grad(true)?;

@@ -96,7 +96,7 @@ fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
             let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
             // For both classes: something in the image supports one of them.
             let maps =
-                [0, 1].map(|class| to_host(&network.grad_cam(&image, class).unwrap()).unwrap());
+                [0, 1].map(|class| to_host(&network.grad_cam(&network, &image, class).unwrap()).unwrap());
             maps.iter().flat_map(|map| map.values().to_vec()).collect::<Vec<f32>>()
         };
         let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));
@@ -121,7 +121,7 @@ fn the_map_of_a_linear_head_adds_up_to_what_its_logit_says() {
     let network = Network::new(&architecture, &weights, cpu(), "test").unwrap();
     let logit = logits(&network, &images(1), 1)[1];
     let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
-    let map = to_host(&network.grad_cam(&image, 1).unwrap()).unwrap();
+    let map = to_host(&network.grad_cam(&network, &image, 1).unwrap()).unwrap();
     let mean = map.values().iter().sum::<f32>() / map.values().len() as f32;
     assert!(logit > 0.0 && (mean - logit).abs() < 1e-4 * logit, "{mean} and not {logit}");
 }

@@ -94,8 +94,7 @@ impl Examination<'_> {
     /// The picture of a case with everything covered.
     fn nothing_left(&self, case: &Case) -> Vec<f32> {
         let mut seen = case.seen.clone();
-        let all = 0..self.mask.side();
-        self.mask.cover(&mut seen, &all, &all);
+        self.mask.cover_all(&mut seen);
         seen
     }
 

@@ -1,7 +1,7 @@
 //! Models that look at one known place, with maps that show it, show another place, or do not
 //! depend on the weights.
 
-use imaging::Normalisation;
+use imaging::{Normalisation, Preprocessing};
 use scoring::{Unit, prediction};
 
 use super::*;
@@ -88,7 +88,8 @@ fn examine(maps: Shows, shuffled: Shows) -> Tested {
     };
     let test = TestSet { images: (0..IMAGES).map(image).collect(), unit: Unit::Slices };
     let subject = Bright(maps);
-    let seen = read_images(&test.images, &PREPROCESSING).unwrap();
+    let input = ModelInput::of_one(PREPROCESSING);
+    let seen = read_images(&test.images, &input).unwrap();
     let logits = subject.logits(&seen).unwrap();
     let pairs = test.images.iter().zip(&logits);
     let predictions: Vec<Prediction> =
@@ -97,9 +98,9 @@ fn examine(maps: Shows, shuffled: Shows) -> Tested {
     let examination = Examination {
         test: &test,
         predictions: &predictions,
-        preprocessing: PREPROCESSING,
+        input: &input,
         temperature: Temperature::ONE,
-        mask: Mask::new(&PREPROCESSING, 50.0),
+        mask: Mask::new(&input, 50.0),
         bootstrap: Bootstrap { seed: 17, resamples: 300 },
         images: 20,
         lesions: &lesions,

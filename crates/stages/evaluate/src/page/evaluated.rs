@@ -1,5 +1,6 @@
 use classifier::checkpoint::EpochRow;
 use classifier::description::ModelDescription;
+use classifier::ensemble::Member;
 use classifier::solved::Solved;
 use config::HeadKind;
 use dataset::{ClassIndex, ClassIndices};
@@ -50,11 +51,15 @@ impl ModelInWords {
             Some(solved) => format!("{} head, {}", words::head(head), solved.choice),
             None => format!("{} head, epoch {}", words::head(head), source.epoch),
         };
-        let description = format!(
-            "Model {} · {how} · {size} × {size} pixels",
-            source.run,
-            size = architecture.image_size
-        );
+        let description = if model.ensemble.is_empty() {
+            let size = architecture.image_size;
+            format!("Model {} · {how} · {size} × {size} pixels", source.run)
+        } else {
+            let member = |it: &Member| format!("{} {:.2}", it.name, it.weight);
+            let members: Vec<String> = model.ensemble.iter().map(member).collect();
+            let count = members.len();
+            format!("Ensemble of {count}, by weight: {} · below, the first", members.join(", "))
+        };
         Self { description, head, solved, epochs: model.epochs.clone(), is_calibrated }
     }
 }

@@ -1,6 +1,7 @@
 //! Where the score comes from: every examination beyond the comparison with baselines.
 
 use anyhow::Result;
+use classifier::ModelInput;
 use classifier::calibration::PositiveClasses;
 use dataset::{BaselineKind, Manifest, Split, ValidatedManifest};
 use fit::Refit;
@@ -17,7 +18,7 @@ use super::shift::Shift;
 use super::split_audit::ModelSplitAudit;
 use super::training_pictures::TrainingPictures;
 use super::waterfall::{StepInput, StepKind, Waterfall};
-use super::{Contest, NO_REFIT, Refits, Rival, Trainings};
+use super::{Contest, Refits, Rival, Trainings};
 
 /// The results. A result that could not be computed is none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -46,6 +47,8 @@ pub(crate) struct ScoreExamination<'a> {
     pub(crate) validation: Option<&'a Predictions>,
     pub(crate) positive: Option<&'a PositiveClasses>,
     pub(crate) temperature: Temperature,
+    /// Why heads are not trained again, where `refit` is none.
+    pub(crate) why_no_refit: &'static str,
     pub(crate) params: config::EvaluateParams,
 }
 
@@ -78,7 +81,7 @@ impl ScoreExamination<'_> {
     pub(crate) fn look(
         &self,
         training: Option<&Training<'_>>,
-        preprocessing: imaging::Preprocessing,
+        input: &ModelInput,
         answer: &Answer<'_>,
     ) -> Result<ExaminedScore> {
         let mut deeper = ExaminedScore {
@@ -106,7 +109,7 @@ impl ScoreExamination<'_> {
                         &RefitWithoutCopies { refits, without_copies: &without_copies },
                     )?
                 }
-                None => Some(Err(self.why_no_refit().into())),
+                None => Some(Err(self.why_no_refit.into())),
             };
             deeper.look_alikes = Some(search.tell(&found, &self.answers(), again.as_ref()));
         }
@@ -119,20 +122,13 @@ impl ScoreExamination<'_> {
         let right = right(self.contest.predictions);
         let (bootstrap, test) = (&self.contest.bootstrap, self.contest.test);
         deeper.waterfall = Some(Waterfall::of(bootstrap, test, &right, steps));
-        deeper.probes = Some(self.probes(training, preprocessing, answer)?);
+        deeper.probes = Some(self.probes(training, input, answer)?);
         Ok(deeper)
     }
 
     fn refits<'a>(&'a self, refit: &'a Refit) -> Refits<'a> {
         let (test, params) = (self.contest.test, self.params);
         Refits { refit, test, temperature: self.temperature, params }
-    }
-
-    fn why_no_refit(&self) -> &'static str {
-        match self.params.control_refits {
-            0 => "evaluate.control_refits is 0",
-            _ => NO_REFIT,
-        }
     }
 
     fn finding(&self) -> Result<Option<FindingContest>> {
@@ -226,7 +222,7 @@ impl ScoreExamination<'_> {
     fn probes(
         &self,
         training: &Training<'_>,
-        preprocessing: imaging::Preprocessing,
+        input: &ModelInput,
         answer: &Answer<'_>,
     ) -> Result<Probes> {
         if !self.params.probes {
@@ -235,12 +231,12 @@ impl ScoreExamination<'_> {
         let pictures = training.pictures;
         let prober = Prober {
             test: self.contest.test,
-            preprocessing,
+            input,
             temperature: self.temperature,
             alterations: Alterations {
                 levels: pictures.levels.clone(),
-                mask: Mask::new(&preprocessing, pictures.levels.mean_level()),
-                side: pictures.common_side.min(preprocessing.image_size),
+                mask: Mask::new(input, pictures.levels.mean_level()),
+                side: pictures.common_side.min(input.largest_side()),
             },
             bootstrap: self.contest.bootstrap,
         };

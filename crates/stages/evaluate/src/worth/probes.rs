@@ -2,7 +2,8 @@
 //! almost everything removed, to see how much of the score is lost.
 
 use anyhow::Result;
-use imaging::{Picture, Preprocessing};
+use classifier::ModelInput;
+use imaging::Picture;
 use metrics::{Bootstrap, Estimate, Temperature};
 use rayon::prelude::*;
 use scoring::{Prediction, TestImage, TestSet, prediction, read_picture};
@@ -55,7 +56,7 @@ pub(crate) struct Probe {
 /// The inputs of probes.
 pub(crate) struct Prober<'a> {
     pub(crate) test: &'a TestSet,
-    pub(crate) preprocessing: Preprocessing,
+    pub(crate) input: &'a ModelInput,
     pub(crate) temperature: Temperature,
     pub(crate) alterations: Alterations,
     pub(crate) bootstrap: Bootstrap,
@@ -95,7 +96,7 @@ impl Prober<'_> {
         for batch in images.chunks(BATCH) {
             let seen = |image: &TestImage| -> Result<Vec<f32>> {
                 let picture: Picture = read_picture(image)?;
-                self.alterations.seen(alteration, &picture, &self.preprocessing)
+                self.alterations.seen(alteration, &picture, self.input)
             };
             let seen: Vec<Result<Vec<f32>>> = batch.par_iter().map(seen).collect();
             let logits = answer(&seen.into_iter().collect::<Result<Vec<_>>>()?)?;

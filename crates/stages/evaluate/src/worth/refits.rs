@@ -17,6 +17,10 @@ mod control;
 pub(crate) use control::Copies;
 use control::control;
 
+/// Why heads of an ensemble are not trained again.
+pub(crate) const NO_REFIT_OF_MANY: &str =
+    "the model is an ensemble; the reports of its members say what their scores owe to copies";
+
 /// Why heads are not trained again if it would take as long as the training did.
 pub(crate) const NO_REFIT: &str = "part of the base is trained too; compare with a run of dvc exp \
                                    run -S validation.policy.leaks=drop";

@@ -69,7 +69,7 @@ impl ServedModel {
         let calibration = Calibration::read(folder, &description).with_context(context)?;
         let features = calibration.as_ref().map(|it| it.read_features(folder));
         let features = features.transpose().with_context(context)?;
-        let blank = vec![0.0; 3 * (description.preprocessing.image_size as usize).pow(2)];
+        let blank = vec![0.0; model.input().values()];
         let blank =
             model.output(Input::Images(&[&blank]), BatchSize::AsGiven).with_context(context)?;
         let seen = blank.first().map_or(0, |output| output.pooled.len());

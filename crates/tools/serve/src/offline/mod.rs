@@ -17,9 +17,10 @@ use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, Result, bail};
 use artifact::WithPath;
+use classifier::ModelInput;
 use classifier::backend::FORWARD_BATCH;
 use classifier::model::{BatchSize, Input, Model};
-use imaging::{DecodeOptions, Preprocessing};
+use imaging::DecodeOptions;
 use rayon::prelude::*;
 use services::{ServeConfig, Services};
 
@@ -102,11 +103,11 @@ impl Predicting<'_> {
         let mut tally = Tally::default();
         std::thread::scope(|scope| -> Result<()> {
             let (batches, decoded) = sync_channel(AHEAD);
-            let preprocessing = self.served.description.preprocessing;
+            let input = self.served.description.input();
             let options = self.options;
             scope.spawn(move || {
                 let prepare =
-                    |file: &PathBuf| (file.clone(), prepare(file, &preprocessing, &options));
+                    |file: &PathBuf| (file.clone(), prepare(file, &input, &options));
                 for batch in files.chunks(FORWARD_BATCH) {
                     let prepared: Vec<Prepared> = batch.par_iter().map(prepare).collect();
                     if batches.send(prepared).is_err() {
@@ -150,9 +151,9 @@ impl Predicting<'_> {
 
 fn prepare(
     file: &Path,
-    preprocessing: &Preprocessing,
+    input: &ModelInput,
     options: &DecodeOptions,
 ) -> Result<Scan, Unusable> {
     let bytes = std::fs::read(file).with_path("read", file).map_err(Unusable::unreadable)?;
-    Scan::prepare(&bytes, preprocessing, options).map_err(Unusable::from)
+    Scan::prepare(&bytes, input, options).map_err(Unusable::from)
 }

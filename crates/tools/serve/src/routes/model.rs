@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use classifier::description::ModelDescription;
+use classifier::ensemble::Member;
 use serde::Serialize;
 use services::{ForeignImages, ServeConfig, StoreImages, TrainingPlace};
 use utoipa::ToSchema;
@@ -31,6 +32,8 @@ pub(crate) struct ModelAnswer {
     /// As `cpu with 2 threads, fp32`
     device: String,
     trained: Trained,
+    /// The models that answer as one; empty for a single model. `trained` is of the first.
+    ensemble: Vec<MemberAnswer>,
     calibration: Option<CalibrationAnswer>,
     /// `scores.json` of `evaluate`, where it is of this model.
     scores: Option<serde_json::Value>,
@@ -57,6 +60,18 @@ struct Trained {
     epoch: u32,
     valid_accuracy: f64,
     valid_loss: f64,
+}
+
+/// A model of an ensemble.
+#[derive(Debug, Serialize, ToSchema)]
+struct MemberAnswer {
+    name: String,
+    /// As `vgg16`
+    architecture: String,
+    /// Its share of the mean of the probabilities; those of all add up to 1.
+    weight: f64,
+    /// How it sees the image flipped: `none`, `horizontal`, `vertical` or `both`
+    flip: String,
 }
 
 /// The calibration.
@@ -125,6 +140,7 @@ pub(crate) fn describe(host: &ModelHost, settings: &ServeConfig) -> ModelAnswer 
         precision: description.precision.to_string(),
         device: served.backend.clone(),
         trained: trained(&served),
+        ensemble: description.ensemble.iter().map(MemberAnswer::of).collect(),
         calibration: calibration.map(|calibration| CalibrationAnswer {
             temperature: calibration.temperature.temperature.get(),
             expected_calibration_error: CalibrationErrors {
@@ -152,6 +168,17 @@ pub(crate) fn describe(host: &ModelHost, settings: &ServeConfig) -> ModelAnswer 
             TrainingPlace::Job => "job",
         },
         notice: ModelDescription::NOTICE,
+    }
+}
+
+impl MemberAnswer {
+    fn of(member: &Member) -> Self {
+        Self {
+            name: member.name.clone(),
+            architecture: member.model.architecture.base.name.to_owned(),
+            weight: member.weight,
+            flip: member.flip.to_string(),
+        }
     }
 }
 

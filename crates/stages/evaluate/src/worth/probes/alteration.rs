@@ -1,7 +1,8 @@
 //! Removes something from a picture.
 
 use anyhow::Result;
-use imaging::{GreyLevels, Picture, Preprocessing};
+use classifier::ModelInput;
+use imaging::{GreyLevels, Picture};
 use scoring::Mask;
 use serde::Serialize;
 
@@ -69,37 +70,26 @@ impl Alterations {
         &self,
         alteration: Alteration,
         picture: &Picture,
-        preprocessing: &Preprocessing,
+        input: &ModelInput,
     ) -> Result<Vec<f32>> {
         Ok(match alteration {
             Alteration::LevelsMatched => {
                 let table = GreyLevels::of(picture).matched_to(&self.levels);
-                preprocessing.apply(&picture.through(&table))
+                input.apply(&picture.through(&table))
             }
             Alteration::BorderOnly => {
-                let mut planes = preprocessing.apply(picture);
-                let (first, last) = self.middle();
-                self.mask.cover(&mut planes, &(first..last), &(first..last));
+                let mut planes = input.apply(picture);
+                self.mask.cover_middle(&mut planes, BORDER);
                 planes
             }
             Alteration::CentreOnly => {
-                let mut planes = preprocessing.apply(picture);
-                let (first, last, side) = (self.middle().0, self.middle().1, self.mask.side());
-                for outer in [0..first, last..side] {
-                    self.mask.cover(&mut planes, &outer, &(0..side));
-                    self.mask.cover(&mut planes, &(0..side), &outer);
-                }
+                let mut planes = input.apply(picture);
+                self.mask.cover_border(&mut planes, BORDER);
                 planes
             }
-            Alteration::EncodedAlike => preprocessing.apply(&picture.reencoded(JPEG_QUALITY)?),
-            Alteration::FromOneSize => preprocessing.apply(&picture.resized(self.side, self.side)),
+            Alteration::EncodedAlike => input.apply(&picture.reencoded(JPEG_QUALITY)?),
+            Alteration::FromOneSize => input.apply(&picture.resized(self.side, self.side)),
         })
-    }
-
-    /// Start and end of the middle, in pixels, across and down.
-    fn middle(&self) -> (usize, usize) {
-        let side = self.mask.side();
-        (side / BORDER, side - side / BORDER)
     }
 
     /// Describes the change, after "scored again, …".

@@ -4,7 +4,7 @@
 use artifact::Digest;
 use dataset::ClassIndex;
 use imaging::GreyLevels;
-use imaging::Normalisation;
+use imaging::{Normalisation, Preprocessing};
 use scoring::{Mask, Unit};
 
 use super::*;
@@ -69,13 +69,14 @@ fn probes(planted: Planted) -> Vec<Probe> {
         }
     };
     let test = TestSet { images: (0..IMAGES).map(image).collect(), unit: Unit::Slices };
+    let input = ModelInput::of_one(PREPROCESSING);
     // The training images are like the test images.
     let pictures = (0..IMAGES).map(|it| GreyLevels::of(&picture(grey(it, planted))));
     let levels = GreyLevels::mean(pictures).unwrap();
-    let mask = Mask::new(&PREPROCESSING, levels.mean_level());
+    let mask = Mask::new(&input, levels.mean_level());
     let prober = Prober {
         test: &test,
-        preprocessing: PREPROCESSING,
+        input: &input,
         temperature: Temperature::ONE,
         alterations: Alterations { levels, mask, side: 28 },
         bootstrap: Bootstrap { seed: 17, resamples: 200 },

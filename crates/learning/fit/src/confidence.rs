@@ -16,21 +16,27 @@ const SPECIFICITIES: [f64; 2] = [0.90, 0.95];
 /// Bins of the expected calibration error, as Guo et al. (2017).
 const BINS: usize = 15;
 
-/// The results.
+/// How far the probabilities of a model can be trusted, and where its thresholds lie.
 #[derive(Debug)]
-pub(crate) struct Confidence {
-    pub(crate) temperature: TemperatureFit,
-    pub(crate) expected_calibration_error: BeforeAndAfter,
-    pub(crate) positive: Option<PositiveClasses>,
+pub struct Confidence {
+    /// The divisor of the logits, and how it was found.
+    pub temperature: TemperatureFit,
+    /// Expected calibration error, before and after.
+    pub expected_calibration_error: BeforeAndAfter,
+    /// The classes that count as the finding, and thresholds; none if there are no such classes.
+    pub positive: Option<PositiveClasses>,
     /// The calibrated probability of the predicted class, of every image.
-    pub(crate) confidences: Vec<f64>,
+    pub confidences: Vec<f64>,
     /// How often each class was predicted.
-    pub(crate) predicted: BTreeMap<String, u64>,
+    pub predicted: BTreeMap<String, u64>,
 }
 
 impl Confidence {
     /// Fits the temperature, then the thresholds on the resulting probabilities.
-    pub(crate) fn fit(
+    ///
+    /// # Errors
+    /// When a logit is no number, or `positive` names a class that there is not.
+    pub fn fit(
         logits: &[(ClassIndex, Vec<f32>)],
         classes: &ClassIndices,
         positive: &[String],
