@@ -26,8 +26,9 @@ class Pipeline:
         (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
         (folder / "params.yaml").write_text(json.dumps(params(head)), encoding="utf-8")
 
-    def run(self, program, *arguments):
+    def run(self, program, *arguments, code=0):
+        """What the program printed; where it should fail, what it logged."""
         command = [self.programs / program, *arguments]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{done.stderr}"
-        return done.stdout
+        assert done.returncode == code, f"{program} ended with {done.returncode}:\n{done.stderr}"
+        return done.stderr if code else done.stdout

@@ -248,8 +248,8 @@ def model_folder(path: Path) -> Path:
 def description_of(folder: Path) -> dict[str, Any]:
     """`model.json`, of a format that this reads."""
     described = read_json(folder / "model.json")
-    if described.get("format") not in (2, 3, 4):
-        raise ModelError(f"{folder / 'model.json'} is of format {described.get('format')}; this reads 2 to 4")
+    if described.get("format") not in (2, 3, 4, 5):
+        raise ModelError(f"{folder / 'model.json'} is of format {described.get('format')}; this reads 2 to 5")
     return described
 
 

@@ -11,13 +11,18 @@ use imaging::Preprocessing;
 use metrics::Temperature;
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::is_of_head;
 use crate::description::{ModelDescription, ModelDigests};
 use crate::seal::seal_of;
-use crate::tensors::{self, TensorMap};
+use crate::tensors::{self, HostTensor, TensorMap};
 use crate::{ClassifierError, Result};
 
 /// How far the sum of the weights may be from 1.
 const ROUNDING: f64 = 1e-9;
+
+/// How the members were weighed, and what that is worth: a file of the model folder that is there
+/// for people.
+pub const RECORD_FILE: &str = "ensemble.json";
 
 /// One of the models, in `model.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,8 +80,12 @@ pub fn write(folder: &Path, members: Vec<(Member, TensorMap)>) -> Result<ModelDe
                 && whole[*earlier].iter().any(|(name, tensor)| tensors.get(name) == Some(tensor))
         });
         member.tensors_of = source;
+        let shared = source.map(|source| &whole[source]);
+        // A head is shared as a whole or not at all: one head has tensors that another lacks.
+        let same_head = shared.is_some_and(|shared| head_of(shared).eq(head_of(&tensors)));
         for (name, tensor) in &tensors {
-            if source.is_none_or(|source| whole[source].get(name) != Some(tensor)) {
+            let is_shared = shared.is_some_and(|shared| shared.get(name) == Some(tensor));
+            if !is_shared || (is_of_head(name) && !same_head) {
                 weights.insert(stored_name(place, name), tensor.clone());
             }
         }
@@ -103,6 +112,10 @@ pub fn write(folder: &Path, members: Vec<(Member, TensorMap)>) -> Result<ModelDe
     description.architecture.class_indices().write(folder)?;
     artifact::write_json(&folder.join(ModelDescription::FILE), &description)?;
     Ok(description)
+}
+
+fn head_of(tensors: &TensorMap) -> impl Iterator<Item = (&String, &HostTensor)> {
+    tensors.iter().filter(|(name, _)| is_of_head(name))
 }
 
 /// The name of a member's tensor in the file.
@@ -189,3 +202,6 @@ pub(crate) fn check(description: &ModelDescription) -> std::result::Result<(), S
         && description.preprocessing == first.preprocessing();
     if is_of_the_first { Ok(()) } else { Err("it does not describe its first member".into()) }
 }
+
+#[cfg(test)]
+mod tests;

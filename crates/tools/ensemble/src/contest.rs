@@ -176,3 +176,6 @@ impl Scored {
         vec![Some(loss / count), Some(right as f64 / count)]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,14 +15,10 @@ use crate::candidate::{CalibratedModel, Candidates};
 use crate::contest::Contest;
 use crate::greedy::{mean, probabilities};
 
-/// The record of the choice in the new folder.
-pub(crate) const FILE: &str = "ensemble.json";
-
 /// `ensemble.json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Record<'a> {
     pub(crate) members: Vec<ChosenMember>,
-    /// None where nothing was held out to measure it.
     pub(crate) contest: &'a Contest,
 }
 
@@ -98,7 +94,7 @@ pub(crate) fn publish(
         cv_loss: record.contest.log_loss.first,
     };
     artifact::write_json(&folder.join(ModelDescription::METRICS_FILE), &metrics)?;
-    artifact::write_json(&folder.join(FILE), record)?;
+    artifact::write_json(&folder.join(ensemble::RECORD_FILE), record)?;
     let confidence = confidence(candidates, drawn, &description, positive)?;
     let calibration = calibrate(folder, lead, &description, candidates, confidence)?;
     staged.publish()?;

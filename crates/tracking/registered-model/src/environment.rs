@@ -1,6 +1,7 @@
 //! The Python environment for loading the model: three files, because MLflow supports three ways.
 
 use classifier::bases::Base;
+use classifier::description::ModelDescription;
 use serde_json::json;
 
 /// The Python version that the loader is tested with.
@@ -20,9 +21,11 @@ torch>=2.11
 /// What it needs for any other base.
 const OTHER_BASES: &str = "timm>=1.0.20\n";
 
-/// `requirements.txt` for a model on this base.
-pub(crate) fn requirements(base: &Base) -> String {
-    let others = if base.is_vgg() { "" } else { OTHER_BASES };
+/// `requirements.txt` for a model, which may be an ensemble on several bases.
+pub(crate) fn requirements(model: &ModelDescription) -> String {
+    let mut bases = model.ensemble.iter().map(|member| member.model.architecture.base);
+    let is_vgg = model.architecture.base.is_vgg() && bases.all(Base::is_vgg);
+    let others = if is_vgg { "" } else { OTHER_BASES };
     format!("{REQUIREMENTS}{others}")
 }
 
@@ -41,8 +44,8 @@ pub(crate) fn virtualenv() -> String {
 }
 
 /// `conda.yaml`.
-pub(crate) fn conda(base: &Base) -> String {
-    let requirements = requirements(base);
+pub(crate) fn conda(model: &ModelDescription) -> String {
+    let requirements = requirements(model);
     let packages: Vec<&str> = requirements.lines().collect();
     let file = json!({
         "name": "mlflow-env",

@@ -35,6 +35,10 @@ NORMALISATIONS = {
     "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
     "caffe": ([123.68 / 255, 116.779 / 255, 103.939 / 255], [1 / 255] * 3),
 }
+# How the names of a head's tensors start.
+HEAD = ("classifier.", "kernel.", "standardise.")
+# The axes of planes [3, H, W] that each flip turns round.
+FLIPS = {"none": (), "horizontal": (2,), "vertical": (1,), "both": (1, 2)}
 # The batch that the model was trained and scored with. Another shape may take another algorithm,
 # with other rounding.
 FORWARD_BATCH = 16
@@ -45,13 +49,11 @@ def _load_pyfunc(data_path: str, model_config: dict[str, Any] | None = None) -> 
     return Model(Path(data_path), (model_config or {}).get("device", "cpu"))
 
 
-class Model:
-    """The model folder that `select` and `calibrate` wrote."""
+class Network:
+    """One network: from planes to logits."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
-        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if description["format"] not in (2, 3, 4):
-            raise ValueError(f"model.json is of format {description['format']}; this reads 2 to 4")
+    def load(self, description: dict[str, Any], weights: dict[str, torch.Tensor], device: str) -> None:
+        """Takes a network's `model.json` and its tensors."""
         architecture = description["architecture"]
         # Before format 4 there was one base.
         self.base = architecture.get("base", "vgg16")
@@ -63,15 +65,9 @@ class Model:
         self.mean, self.deviation = statistics(description["preprocessing"]["normalisation"])
         self.format = {"fp32": torch.float32, "bf16": torch.bfloat16}[description["precision"]]
         self.device = torch.device(device)
-        weights = load_file(folder / "trained_model.safetensors", device=str(device))
         self.network = None if self.base in VGG else network(self.base, weights).to(self.device, self.format)
         self.weights = {name: self._placed(name, tensor) for name, tensor in weights.items()}
-        calibration = folder / "calibration.json"
         self.channels = 0  # of the last maps, known once they are there
-        self.temperature = 1.0
-        if calibration.exists():
-            fit = json.loads(calibration.read_text(encoding="utf-8"))["temperature"]
-            self.temperature = fit["temperature"]
 
     def _placed(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         """Convolutions in the model's number format, channels last; the head in fp32."""
@@ -80,27 +76,8 @@ class Model:
         tensor = tensor.to(self.format)
         return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
-    # MLflow passes `params`, of which there are none.
-    def predict(self, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:  # noqa: ARG002
-        """A row for each picture of the column `image`."""
-        pictures = list(model_input["image"])
-        probabilities = [np.empty((0, len(self.classes)))]
-        for start in range(0, len(pictures), FORWARD_BATCH):
-            batch = np.stack([self.planes(bytes(p)) for p in pictures[start : start + FORWARD_BATCH]])
-            probabilities.append(self.probabilities(torch.from_numpy(batch)))
-        probabilities = np.concatenate(probabilities)
-        table = {"predicted": [self.classes[index] for index in probabilities.argmax(axis=1)]}
-        table["confidence"] = probabilities.max(axis=1, initial=0.0)
-        for index, name in enumerate(self.classes):
-            table[f"prob_{name}"] = probabilities[:, index]
-        return pd.DataFrame(table)
-
-    def planes(self, picture: bytes) -> np.ndarray:
-        """A picture file as the model sees it: [3, S, S], fp32."""
-        return self.planes_of(decode(picture))
-
-    def planes_of(self, pixels: np.ndarray) -> np.ndarray:
-        """The same of pixels [H, W, 1 or 3] of 8 or 16 bits."""
+    def own_planes(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels [H, W, 1 or 3] of 8 or 16 bits as the network sees them: [3, S, S], fp32."""
         highest = np.float32(np.iinfo(pixels.dtype).max)
         planes = resize(pixels, self.image_size, self.interpolation).astype(np.float32).transpose(2, 0, 1) / highest
         if planes.shape[0] == 1:
@@ -108,14 +85,6 @@ class Model:
         planes -= self.mean[:, None, None]
         planes /= self.deviation[:, None, None]
         return planes
-
-    @torch.inference_mode()
-    def probabilities(self, images: torch.Tensor) -> np.ndarray:
-        """Probabilities [N, classes], f64, of at most FORWARD_BATCH images [N, 3, S, S]."""
-        count = images.shape[0]
-        empty = torch.zeros((FORWARD_BATCH - count, *images.shape[1:]))
-        logits = self.logits(torch.cat([images, empty]).to(self.device))[:count]
-        return (logits.double().cpu() / self.temperature).softmax(dim=1).numpy()
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         x = self.head_inputs(images)
@@ -178,6 +147,105 @@ class Model:
             for hook in hooks:
                 hook.remove()
         return [as_maps(seen[cut], getattr(network, "num_prefix_tokens", 0)) for cut in self.cut_points]
+
+
+class Member:
+    """A network of an ensemble, and its share of the answer."""
+
+    def __init__(self, network: Network, description: dict[str, Any]) -> None:
+        self.network = network
+        self.weight = float(description["weight"])
+        self.temperature = float(description["temperature"])
+        self.axes = FLIPS[description.get("flip", "none")]
+        self.shape = (3, network.image_size, network.image_size)
+
+    def planes_of(self, pixels: np.ndarray) -> np.ndarray:
+        return np.flip(self.network.own_planes(pixels), self.axes)
+
+    def probabilities(self, planes: torch.Tensor) -> torch.Tensor:
+        return (self.network.logits(planes).double() / self.temperature).softmax(dim=1)
+
+
+class Model(Network):
+    """The model folder that `select` and `calibrate` wrote, or `ensemble`.
+
+    Of an ensemble this is its first network, and `members` has all of them.
+    """
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if description["format"] not in (2, 3, 4, 5):
+            raise ValueError(f"model.json is of format {description['format']}; this reads 2 to 5")
+        tensors = load_file(folder / "trained_model.safetensors", device=str(device))
+        self.members: list[Member] = []
+        ensemble = description.get("ensemble", [])
+        for place, member in enumerate(ensemble):
+            network = Network() if self.members else self
+            network.load(member["model"], tensors_of(ensemble, place, tensors), device)
+            self.members.append(Member(network, member))
+        if not self.members:
+            self.load(description, tensors, device)
+        calibration = folder / "calibration.json"
+        self.temperature = 1.0
+        if calibration.exists():
+            fit = json.loads(calibration.read_text(encoding="utf-8"))["temperature"]
+            self.temperature = fit["temperature"]
+
+    # MLflow passes `params`, of which there are none.
+    def predict(self, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:  # noqa: ARG002
+        """A row for each picture of the column `image`."""
+        pictures = list(model_input["image"])
+        probabilities = [np.empty((0, len(self.classes)))]
+        for start in range(0, len(pictures), FORWARD_BATCH):
+            batch = np.stack([self.planes(bytes(p)) for p in pictures[start : start + FORWARD_BATCH]])
+            probabilities.append(self.probabilities(torch.from_numpy(batch)))
+        probabilities = np.concatenate(probabilities)
+        table = {"predicted": [self.classes[index] for index in probabilities.argmax(axis=1)]}
+        table["confidence"] = probabilities.max(axis=1, initial=0.0)
+        for index, name in enumerate(self.classes):
+            table[f"prob_{name}"] = probabilities[:, index]
+        return pd.DataFrame(table)
+
+    def planes(self, picture: bytes) -> np.ndarray:
+        """A picture file as the model sees it: [3, S, S], fp32; of an ensemble, the values of all its members."""
+        return self.planes_of(decode(picture))
+
+    def planes_of(self, pixels: np.ndarray) -> np.ndarray:
+        """The same of pixels [H, W, 1 or 3] of 8 or 16 bits."""
+        if not self.members:
+            return self.own_planes(pixels)
+        return np.concatenate([member.planes_of(pixels).ravel() for member in self.members])
+
+    @torch.inference_mode()
+    def probabilities(self, images: torch.Tensor) -> np.ndarray:
+        """Probabilities [N, classes], f64, of at most FORWARD_BATCH images as `planes` makes them."""
+        count = images.shape[0]
+        empty = torch.zeros((FORWARD_BATCH - count, *images.shape[1:]))
+        images = torch.cat([images, empty]).to(self.device)
+        logits = (self.mean_of_members(images) if self.members else self.logits(images))[:count]
+        return (logits.double().cpu() / self.temperature).softmax(dim=1).numpy()
+
+    def mean_of_members(self, images: torch.Tensor) -> torch.Tensor:
+        """The logarithm of the weighted mean of calibrated probabilities, as logits."""
+        pieces = images.split([math.prod(member.shape) for member in self.members], dim=1)
+        said = zip(self.members, pieces, strict=True)
+        mean = sum(it.weight * it.probabilities(piece.reshape(-1, *it.shape)) for it, piece in said)
+        return mean.clamp_min(torch.finfo(torch.float64).tiny).log()
+
+
+def tensors_of(ensemble: list[dict[str, Any]], place: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors of a member. Those that it shares are with the member that it names; a head is shared whole."""
+
+    def of(member: int | None) -> dict[str, torch.Tensor]:
+        start = f"members.{member}."
+        return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+    own, shared = of(place), of(ensemble[place].get("tensors_of"))
+    if any(name.startswith(HEAD) for name in own):
+        shared = {name: tensor for name, tensor in shared.items() if not name.startswith(HEAD)}
+    if not own and not shared:
+        raise ValueError(f"member {place} of the ensemble has no tensors")
+    return shared | own
 
 
 def network(base: str, weights: dict[str, torch.Tensor]) -> torch.nn.Module:

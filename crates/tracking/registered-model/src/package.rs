@@ -7,6 +7,7 @@ use artifact::Digest;
 use classifier::calibration::Calibration;
 use classifier::checkpoint::HISTORY_FILE;
 use classifier::description::ModelDescription;
+use classifier::ensemble;
 use dataset::ClassIndices;
 use mlflow::ArtifactPath;
 
@@ -29,7 +30,7 @@ const LOADER_FILE: &str = "code/hounsfield_model.py";
 const LOADER: &str = include_str!("hounsfield_model.py");
 
 /// The files of the model folder, and whether they are required.
-pub(crate) const MODEL_FILES: [(&str, Need); 7] = [
+pub(crate) const MODEL_FILES: [(&str, Need); 8] = [
     (ModelDescription::FILE, Need::Always),
     (ModelDescription::WEIGHTS_FILE, Need::Always),
     (ClassIndices::FILE, Need::Always),
@@ -38,6 +39,7 @@ pub(crate) const MODEL_FILES: [(&str, Need); 7] = [
     (ModelDescription::METRICS_FILE, Need::WhereThere),
     (Calibration::FILE, Need::WhereThere),
     (Calibration::FEATURES_FILE, Need::WhereThere),
+    (ensemble::RECORD_FILE, Need::WhereThere),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,12 +165,12 @@ impl Content {
 
 /// The files written for the package.
 fn written(description: &ModelDescription, scores: Vec<u8>) -> [(&'static str, Vec<u8>); 7] {
-    let (base, image_size) = (description.architecture.base, description.preprocessing.image_size);
+    let image_size = description.preprocessing.image_size;
     [
         (LOADER_FILE, LOADER.into()),
-        (REQUIREMENTS_FILE, environment::requirements(base).into()),
+        (REQUIREMENTS_FILE, environment::requirements(description).into()),
         (VIRTUALENV_FILE, environment::virtualenv().into_bytes()),
-        (CONDA_FILE, environment::conda(base).into_bytes()),
+        (CONDA_FILE, environment::conda(description).into_bytes()),
         (EXAMPLE_FILE, example::table(image_size).into_bytes()),
         (SERVING_FILE, example::request(image_size).into_bytes()),
         ("evaluation/scores.json", scores),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Error, NotThere
-from ..model import model_folder, needed
+from ..model import model_folder, needed, read_json
 
 if TYPE_CHECKING:
     from .parity import Parity
@@ -77,6 +77,8 @@ def export(options: argparse.Namespace) -> int:
     from .onnx_file import Wanted, export
     from .parity import images_in, validation_images
 
+    if members := read_json(folder / "model.json").get("ensemble"):
+        raise NotThere(f"it is an ensemble of {len(members)}, and a file holds one network: export its members")
     pictures = images_in(options.images) if options.images else validation_images(folder)
     if not pictures:
         raise NotThere("there are no pictures to compare on; name some with --images FOLDER")
