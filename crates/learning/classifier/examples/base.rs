@@ -21,8 +21,8 @@ use classifier::learner::{Batch, Learner};
 use classifier::tensors::{self, HostTensor, TensorMap};
 use classifier::{BaseWeights, FrozenLayers};
 use config::{
-    Flip,
-    Augmentation, DescentParams, DeviceChoice, Freeze, HeadKind, HeadParams, Optimizer, Precision,
+    Augmentation, DescentParams, DeviceChoice, Flip, Freeze, HeadKind, HeadParams, Optimizer,
+    Precision,
 };
 use imaging::Preprocessing;
 

@@ -145,7 +145,8 @@ fn check_description(folder: &Path, description: &ModelDescription) -> Result<()
         let path = path.clone();
         if is_so { Ok(()) } else { Err(ClassifierError::Description { path, reason }) }
     };
-    for model in std::iter::once(description).chain(description.ensemble.iter().map(|it| &it.model)) {
+    for model in std::iter::once(description).chain(description.ensemble.iter().map(|it| &it.model))
+    {
         check_input(model).or_else(|reason| require(false, reason))?;
     }
     ensemble::check(description).or_else(|reason| require(false, reason))?;

@@ -145,8 +145,7 @@ pub(crate) fn tensors_of(
         for spec in member.model.architecture.tensor_specs() {
             let own = file.get(&stored_name(place, &spec.name));
             used += usize::from(own.is_some());
-            let shared =
-                || member.tensors_of.and_then(|it| file.get(&stored_name(it, &spec.name)));
+            let shared = || member.tensors_of.and_then(|it| file.get(&stored_name(it, &spec.name)));
             if let Some(tensor) = own.or_else(shared) {
                 tensors.insert(spec.name, tensor.clone());
             }

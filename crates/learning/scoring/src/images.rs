@@ -32,10 +32,7 @@ pub enum ImageError {
 /// # Errors
 /// When a file is missing, is not the ingested one, or cannot be decoded; of several errors the
 /// first in order.
-pub fn read_images(
-    images: &[TestImage],
-    input: &ModelInput,
-) -> Result<Vec<Vec<f32>>, ImageError> {
+pub fn read_images(images: &[TestImage], input: &ModelInput) -> Result<Vec<Vec<f32>>, ImageError> {
     let read = |image| Ok(input.apply(&read_picture(image)?));
     let read: Vec<_> = images.par_iter().map(read).collect();
     // Collected first, so that of several errors the first in order is reported, not the first in

@@ -49,7 +49,10 @@ impl CalibratedModel {
         let context = || format!("use the model in {}", folder.display());
         let description = ModelDescription::read(folder).with_context(context)?;
         if !description.ensemble.is_empty() {
-            bail!("use the model in {}: it is an ensemble itself; name its members", folder.display());
+            bail!(
+                "use the model in {}: it is an ensemble itself; name its members",
+                folder.display()
+            );
         }
         let calibration = Calibration::read(folder, &description).with_context(context)?;
         let held_out = folder.join(HeldOut::FILE);
@@ -90,7 +93,8 @@ impl Candidates {
     pub(crate) fn of(models: &[CalibratedModel]) -> Result<Self> {
         let Some(first) = models.first() else { bail!("make one model of several: there is none") };
         for model in &models[1..] {
-            let (found, expected) = (model.description.digests.data, first.description.digests.data);
+            let (found, expected) =
+                (model.description.digests.data, first.description.digests.data);
             if found != expected {
                 bail!(
                     "weigh {} beside {}: they were trained on other images (manifest {} and {}); \
@@ -105,9 +109,9 @@ impl Candidates {
         let places: Vec<BTreeMap<Digest, usize>> = models.iter().map(places).collect();
         let of_all = |image: &&HeldOutImage| {
             places.iter().zip(models).all(|(places, model)| {
-                places.get(&image.sha256).is_some_and(|it| {
-                    model.held_out.images[*it].class == image.class
-                })
+                places
+                    .get(&image.sha256)
+                    .is_some_and(|it| model.held_out.images[*it].class == image.class)
             })
         };
         // Copies count once.
@@ -129,10 +133,18 @@ impl Candidates {
             );
         }
         let all = models.iter().zip(&places).enumerate().flat_map(|(place, (model, places))| {
-            model.held_out.logits.iter().map(move |(flip, logits)| (place, model, places, flip, logits))
+            model
+                .held_out
+                .logits
+                .iter()
+                .map(move |(flip, logits)| (place, model, places, flip, logits))
         });
         let all = all.map(|(place, model, places, flip, logits)| Candidate {
-            name: if flip.is_none() { model.name.clone() } else { format!("{}, flipped ({flip})", model.name) },
+            name: if flip.is_none() {
+                model.name.clone()
+            } else {
+                format!("{}, flipped ({flip})", model.name)
+            },
             model: place,
             flip: *flip,
             temperature: model.calibration.temperature.temperature,

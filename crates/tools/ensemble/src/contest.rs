@@ -132,9 +132,7 @@ fn chosen(
 ) -> Vec<u32> {
     match choice {
         Choice::Equal => vec![1; candidates.all.len()],
-        Choice::Greedy => {
-            draws(rows, &may_start(candidates), &candidates.labels(), images)
-        }
+        Choice::Greedy => draws(rows, &may_start(candidates), &candidates.labels(), images),
     }
 }
 

@@ -60,11 +60,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let record = Record { members: members.clone(), contest: &contest };
     let positive = &settings.config.data.positive;
     let output = &arguments.output;
-    let calibration =
-        publish::publish(output, &models, &candidates, &drawn, (&record, positive))?;
+    let calibration = publish::publish(output, &models, &candidates, &drawn, (&record, positive))?;
     let summary = Summary { members: &members, contest: &contest, calibration: &calibration };
-    let text =
-        format!("{summary}\nwrote {}\n{}", output.display(), ModelDescription::NOTICE);
+    let text = format!("{summary}\nwrote {}\n{}", output.display(), ModelDescription::NOTICE);
     let facts = json!({
         "program": "ensemble",
         "model": output,

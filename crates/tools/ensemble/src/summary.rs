@@ -16,7 +16,8 @@ pub(crate) struct Summary<'a> {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0);
+        let width =
+            self.members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0);
         writeln!(f, "weight  {:width$}  base", "member")?;
         for ChosenMember { name, architecture, weight } in self.members {
             let weight = if *weight > 0.0 { format!("{weight:.2}") } else { "–".into() };

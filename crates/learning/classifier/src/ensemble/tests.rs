@@ -74,7 +74,8 @@ fn the_answer_is_the_weighted_mean_of_calibrated_probabilities() {
     ];
     let (_folder, model) = ensemble(&members);
     let said = answer(&model, &image());
-    let alone = members.each_ref().map(|(member, tensors)| answer(&alone(member, tensors), &image()));
+    let alone =
+        members.each_ref().map(|(member, tensors)| answer(&alone(member, tensors), &image()));
     let mean: Vec<f64> = probabilities(&alone[0], 1.5)
         .iter()
         .zip(probabilities(&alone[1], 0.5))
@@ -111,7 +112,8 @@ fn a_view_sees_the_picture_flipped_and_explains_it_as_it_is() {
     let mut flipped = member("flipped", HeadKind::Linear, (0.5, 1.0));
     flipped.0.flip = Flip::Horizontal;
     let (folder, model) = ensemble(&[plain.clone(), flipped]);
-    let stored = tensors::read_foreign(&folder.path().join(ModelDescription::WEIGHTS_FILE)).unwrap();
+    let stored =
+        tensors::read_foreign(&folder.path().join(ModelDescription::WEIGHTS_FILE)).unwrap();
     assert!(stored.keys().all(|name| name.starts_with("members.0.")), "{:?}", stored.keys());
 
     let picture = image();
@@ -181,7 +183,10 @@ fn a_file_with_a_tensor_too_many_or_too_few_is_refused() {
     let file = folder.path().join(ModelDescription::WEIGHTS_FILE);
     let stored = tensors::read_foreign(&file).unwrap();
     let mut more = stored.clone();
-    more.insert("members.2.classifier.0.bias".into(), stored["members.0.classifier.0.bias"].clone());
+    more.insert(
+        "members.2.classifier.0.bias".into(),
+        stored["members.0.classifier.0.bias"].clone(),
+    );
     let error = model.with_weights(&more).unwrap_err().to_string();
     assert!(error.contains("1 tensors of no member"), "{error}");
     let mut less = stored;

@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn the_softmax_of_the_answer_is_the_mean_of_calibrated_probabilities() {
         // softmax([ln 3, 0]) = (3/4, 1/4); at temperature 2, [2 ln 4, 0] is (4/5, 1/5).
-        let both = [said(&[3.0_f32.ln(), 0.0], 0.25, 1.0), said(&[2.0 * 4.0_f32.ln(), 0.0], 0.75, 2.0)];
+        let both =
+            [said(&[3.0_f32.ln(), 0.0], 0.25, 1.0), said(&[2.0 * 4.0_f32.ln(), 0.0], 0.75, 2.0)];
         let answer = average(&both).unwrap();
         let mean = 0.25 * 0.75 + 0.75 * 0.8;
         assert!((f64::from(answer.logits[0]).exp() - mean).abs() < 1e-6, "{answer:?}");

@@ -95,8 +95,8 @@ fn grad_cam_of_frozen_layers_is_that_of_learnt_ones() {
             let network = network(kind, freeze);
             let image = network.upload(&images(1), &network.image_shape(1)).unwrap();
             // For both classes: something in the image supports one of them.
-            let maps =
-                [0, 1].map(|class| to_host(&network.grad_cam(&network, &image, class).unwrap()).unwrap());
+            let maps = [0, 1]
+                .map(|class| to_host(&network.grad_cam(&network, &image, class).unwrap()).unwrap());
             maps.iter().flat_map(|map| map.values().to_vec()).collect::<Vec<f32>>()
         };
         let (frozen, learnt) = (heat(Freeze::All), heat(Freeze::None));

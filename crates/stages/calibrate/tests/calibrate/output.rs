@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use classifier::description::ModelDescription;
+use classifier::held_out::HeldOut;
+use config::Flip;
 use dataset::Split;
 
 use crate::project::{Answer, Project, plain};
@@ -123,4 +126,41 @@ fn a_model_of_other_data_is_refused() {
 fn one_fold_is_a_mistake_in_the_usage() {
     let log = project().fail(2, &["--folds", "1"]);
     assert!(log.contains("calibrate.folds") && log.contains("2 to 20"), "{log}");
+}
+
+#[test]
+fn what_ensembles_are_chosen_by_is_kept_for_every_view() {
+    let images = [
+        plain(Split::Train, "bright", 200..208),
+        plain(Split::Train, "dark", 10..18),
+        plain(Split::Valid, "bright", 100..106),
+        plain(Split::Valid, "dark", 40..46),
+    ];
+    let flips = [("folds: 5", "folds: 5\n  flips: [horizontal, both]")];
+    let project = Project::new(&images.concat(), Answer::Brightness, &flips);
+    project.succeed(&[]);
+    let description = ModelDescription::read(&project.path("model")).unwrap();
+    let kept = HeldOut::read(&project.path("model"), &description).unwrap();
+    assert_eq!(kept.images.len(), 28);
+    assert_eq!(kept.images.iter().filter(|image| image.out_of_fold).count(), 16);
+    assert_eq!(
+        kept.logits.keys().collect::<Vec<_>>(),
+        [&Flip::None, &Flip::Horizontal, &Flip::Both]
+    );
+    // A plain picture is the same flipped; the last bits may depend on the order of sums.
+    for (plain, flipped) in kept.logits[&Flip::None].iter().zip(&kept.logits[&Flip::Both]) {
+        assert!((plain[0] - flipped[0]).abs() < 1e-3 * (1.0 + plain[0].abs()));
+    }
+    let bytes = fs::read(project.path("model/held_out.safetensors")).unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains(".png"), "it names a file");
+    project.succeed(&[]);
+    assert!(fs::read(project.path("model/held_out.safetensors")).unwrap() == bytes);
+}
+
+#[test]
+fn a_view_that_is_named_twice_is_refused() {
+    let flips = [("folds: 5", "folds: 5\n  flips: [horizontal, horizontal]")];
+    let images = [plain(Split::Train, "bright", 200..208), plain(Split::Valid, "dark", 40..46)];
+    let log = Project::new(&images.concat(), Answer::Brightness, &flips).fail(2, &[]);
+    assert!(log.contains("calibrate.flips") && log.contains("each once"), "{log}");
 }

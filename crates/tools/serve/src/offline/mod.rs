@@ -106,8 +106,7 @@ impl Predicting<'_> {
             let input = self.served.description.input();
             let options = self.options;
             scope.spawn(move || {
-                let prepare =
-                    |file: &PathBuf| (file.clone(), prepare(file, &input, &options));
+                let prepare = |file: &PathBuf| (file.clone(), prepare(file, &input, &options));
                 for batch in files.chunks(FORWARD_BATCH) {
                     let prepared: Vec<Prepared> = batch.par_iter().map(prepare).collect();
                     if batches.send(prepared).is_err() {
@@ -149,11 +148,7 @@ impl Predicting<'_> {
     }
 }
 
-fn prepare(
-    file: &Path,
-    input: &ModelInput,
-    options: &DecodeOptions,
-) -> Result<Scan, Unusable> {
+fn prepare(file: &Path, input: &ModelInput, options: &DecodeOptions) -> Result<Scan, Unusable> {
     let bytes = std::fs::read(file).with_path("read", file).map_err(Unusable::unreadable)?;
     Scan::prepare(&bytes, input, options).map_err(Unusable::from)
 }
