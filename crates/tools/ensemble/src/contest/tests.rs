@@ -29,7 +29,7 @@ fn candidates(strengths: &[f32]) -> Candidates {
     };
     let candidate = |(number, strength): (usize, &f32)| {
         let logit = |place: usize| {
-            let signed = if place % 2 == 0 { *strength } else { -strength };
+            let signed = if place.is_multiple_of(2) { *strength } else { -strength };
             vec![signed + 3.0 * noise(number, place), 0.0]
         };
         Candidate {
