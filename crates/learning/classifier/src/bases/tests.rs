@@ -251,9 +251,9 @@ fn an_image_that_patches_do_not_fill_is_refused() {
 /// So that a table stays the same, bit for bit, when its files are divided among processes.
 #[test]
 fn an_output_depends_on_its_image_alone_in_a_batch_of_fixed_size() {
-    for (base, kind) in
-        all().iter().flat_map(|it| [HeadKind::Linear, HeadKind::Kernel].map(|kind| (it, kind)))
-    {
+    // How a head of another kind computes does not depend on the base.
+    let of_linear_heads = all().iter().map(|base| (base, HeadKind::Linear));
+    for (base, kind) in of_linear_heads.chain([(vgg16(), HeadKind::Kernel)]) {
         let image_size = if base.size_unit > 1 { 3 * base.size_unit } else { 40 };
         let architecture = Architecture { image_size, ..of_base(base.name, kind, 0, Freeze::All) };
         let network = Network::new(&architecture, &weights(&architecture), cpu(), "test").unwrap();
