@@ -172,7 +172,7 @@ fn a_part_that_is_there_is_not_computed_again_and_one_of_something_else_is_repla
         }),
         ("it is of another model: ", &|| project.write_model(0.03)),
         ("it is of other settings: foreign_images", &|| {
-            project.configure("  foreign_images: flag")
+            project.configure("  foreign_images: flag");
         }),
         ("it is not what parts/0.csv.shard.json says", &|| {
             fs::write(project.path("parts/0.csv"), "changed").unwrap();

@@ -149,14 +149,14 @@ impl ShardChoice {
         };
         let environment = Environment(environment);
         match (environment.number(SLURM_ID)?, environment.number(KUBERNETES_INDEX)?, count) {
-            (Some(_), Some(_), _) => Err(refused(format!(
+            (Some(_), Some(_), _) => Err(refused(&format!(
                 "{SLURM_ID} and {KUBERNETES_INDEX} are both set; say --shard I/N"
             ))),
-            (None, None, _) => Err(refused(format!(
+            (None, None, _) => Err(refused(&format!(
                 "neither {SLURM_ID} (a Slurm array) nor {KUBERNETES_INDEX} (a Kubernetes Indexed \
                  Job) is set; say --shard I/N"
             ))),
-            (None, Some(_), None) => Err(refused(format!(
+            (None, Some(_), None) => Err(refused(&format!(
                 "{KUBERNETES_INDEX} says which shard, and nothing says of how many; say --shard \
                  env/N, with the completions of the Job as N"
             ))),
@@ -175,12 +175,12 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         let Some(text) = (self.0)(name) else { return Ok(None) };
         match text.parse() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(refused(format!("{name} is {text:?}, not a number from 0"))),
+            Err(_) => Err(refused(&format!("{name} is {text:?}, not a number from 0"))),
         }
     }
 
     fn needed(&self, name: &str) -> Result<u32, UsageError> {
-        let missing = || refused(format!("{SLURM_ID} is set, but {name} is not; say --shard I/N"));
+        let missing = || refused(&format!("{SLURM_ID} is set, but {name} is not; say --shard I/N"));
         self.number(name)?.ok_or_else(missing)
     }
 
@@ -190,7 +190,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         let index = id.checked_sub(first);
         let shard = index.zip(NonZeroU32::new(count)).map(|(index, it)| Shard::new(index, it));
         shard.and_then(Result::ok).ok_or_else(|| {
-            refused(format!(
+            refused(&format!(
                 "{SLURM_ID} is {id}, {SLURM_FIRST} {first} and {SLURM_COUNT} {count}: the tasks \
                  are not numbered one after the other; say sbatch --array=0-{}, or --shard env/N",
                 count.saturating_sub(1)
@@ -200,10 +200,10 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 }
 
 fn shard_of(name: &str, index: u32, count: NonZeroU32) -> Result<Shard, UsageError> {
-    Shard::new(index, count).map_err(|error| refused(format!("{name} is {index}: {error}")))
+    Shard::new(index, count).map_err(|error| refused(&format!("{name} is {index}: {error}")))
 }
 
-fn refused(reason: String) -> UsageError {
+fn refused(reason: &str) -> UsageError {
     UsageError(format!("find the shard in the environment: {reason}"))
 }
 

@@ -126,7 +126,7 @@ impl Work {
 pub(crate) enum Found {
     Nothing,
     /// The part itself, whole.
-    Whole(PartRecord),
+    Whole(Box<PartRecord>),
     /// Something else, and what.
     Other(String),
 }
@@ -193,7 +193,7 @@ impl PartRecord {
             }
             Ok(record) => match record.work.difference(work) {
                 Some(difference) => Found::Other(format!("it is {difference}")),
-                None => Found::Whole(record),
+                None => Found::Whole(Box::new(record)),
             },
         }
     }
