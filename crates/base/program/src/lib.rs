@@ -7,3 +7,4 @@ mod logging;
 
 pub use arguments::{CommonArguments, Settings};
 pub use exit::{UsageError, finish, run};
+pub use logging::start as start_logging;

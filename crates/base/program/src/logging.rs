@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Sends log lines to standard error, in colour on a terminal. `HOUNSFIELD_LOG` takes a filter such
 /// as `debug` or `ingest=trace` and overrides the flags.
-pub(crate) fn start(verbose: u8, quiet: bool) {
+pub fn start(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "warn",
         (false, 0) => "info",

@@ -7,10 +7,11 @@ use tch::Tensor;
 use super::*;
 use crate::architecture::Architecture;
 use crate::architecture::tests::of_base;
-use crate::backend::Backend;
+use crate::backend::{Backend, FORWARD_BATCH};
 use crate::initialise::{fresh_head, random_base};
 use crate::learner::{Batch, Learner};
-use crate::network::{Mode, Network, to_host};
+use crate::network::tests::weights;
+use crate::network::{Mode, Network, rows, to_host};
 use crate::tensors::TensorMap;
 
 /// Values that gradients change, as timm counts them without a top.
@@ -245,4 +246,37 @@ fn an_image_that_patches_do_not_fill_is_refused() {
     let vit = named("vit_small_patch14_dinov2").unwrap();
     assert!(vit.accepts(224) && !vit.accepts(128) && !vit.accepts(28));
     assert!(vgg16().accepts(33));
+}
+
+/// So that a table stays the same, bit for bit, when its files are divided among processes.
+#[test]
+fn an_output_depends_on_its_image_alone_in_a_batch_of_fixed_size() {
+    // How a head of another kind computes does not depend on the base.
+    let of_linear_heads = all().iter().map(|base| (base, HeadKind::Linear));
+    for (base, kind) in of_linear_heads.chain([(vgg16(), HeadKind::Kernel)]) {
+        let image_size = if base.size_unit > 1 { 3 * base.size_unit } else { 40 };
+        let architecture = Architecture { image_size, ..of_base(base.name, kind, 0, Freeze::All) };
+        let network = Network::new(&architecture, &weights(&architecture), cpu(), "test").unwrap();
+        let outputs = |images: &[&[f32]]| -> Vec<[Vec<f32>; 2]> {
+            let filled = network.filled_activations(images, FORWARD_BATCH).unwrap();
+            let inputs = network.head_inputs(&filled, Mode::Prediction).unwrap();
+            let logits = rows(&network.logits(&inputs, false).unwrap()).unwrap();
+            let pooled = rows(&network.pooled(&inputs).unwrap()).unwrap();
+            let both = logits.into_iter().zip(pooled).take(images.len());
+            both.map(|(logits, pooled)| [logits, pooled]).collect()
+        };
+        let values = images(FORWARD_BATCH, &architecture);
+        let images: Vec<&[f32]> = values.chunks(values.len() / FORWARD_BATCH).collect();
+        let expected = outputs(&images);
+        for places in [1, 5, 11] {
+            let mut moved = images.clone();
+            moved.rotate_left(places);
+            let mut found = outputs(&moved);
+            found.rotate_right(places);
+            assert!(found == expected, "{}, {kind:?}: moved by {places}", base.name);
+        }
+        for few in [1, 3] {
+            assert!(outputs(&images[..few]) == expected[..few], "{}, {kind:?}: {few}", base.name);
+        }
+    }
 }

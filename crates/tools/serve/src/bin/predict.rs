@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use serve::offline::{Arguments, run};
 
 fn main() -> ExitCode {
-    program::run(|arguments: &Arguments| &arguments.common, run)
+    let arguments = Arguments::parse();
+    let (verbose, quiet) = arguments.verbosity();
+    program::start_logging(verbose, quiet);
+    program::finish("predict", run(&arguments))
 }

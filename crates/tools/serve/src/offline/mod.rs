@@ -8,15 +8,16 @@ mod files;
 mod heat;
 mod outcome;
 mod rows;
+mod shard;
+mod source;
 mod tally;
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, Result, bail};
-use artifact::WithPath;
 use classifier::ModelInput;
 use classifier::backend::FORWARD_BATCH;
 use classifier::model::{BatchSize, Input, Model};
@@ -24,27 +25,34 @@ use imaging::DecodeOptions;
 use rayon::prelude::*;
 use services::{ServeConfig, Services};
 
-pub use arguments::{Arguments, Format};
+pub use arguments::{Arguments, Command, Format, MergeArguments};
+pub use shard::{Shard, ShardChoice, ShardError};
 
 use crate::arguments::Settings;
 use crate::model::served::{ModelSource, ServedModel};
 use crate::offline::heat::HeatFolder;
 use crate::offline::outcome::Unusable;
 use crate::offline::rows::{Row, Rows};
+use crate::offline::shard::merge;
+use crate::offline::source::Source;
 use crate::offline::tally::Tally;
 use crate::scan::Scan;
 
 /// Batches that may be decoded ahead of the model.
 const AHEAD: usize = 2;
 
-/// Predicts every file, and returns the exit code.
+/// Predicts every file, or those of a shard, or merges what the shards wrote; returns the exit code.
 ///
 /// # Errors
 /// When the configuration or the model cannot be used, there are no files, or the output cannot be
 /// written. A file that is not an image becomes a row with the error, and exit code 3; exit code 4
 /// if no file was predicted.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(Command::Merge(arguments)) = &arguments.command {
+        return merge::run(arguments);
+    }
     let Settings { config, services } = arguments.settings()?;
+    let shard = arguments.shard.map(ShardChoice::resolve).transpose()?;
     let Services { registry, serve: settings, .. } = &services;
     let files = files::find(&arguments.paths)?;
     if files.is_empty() {
@@ -59,21 +67,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = DecodeOptions { window: arguments.window, max_pixels: settings.limits.pixels() };
     let heat = arguments.explain.as_deref().map(|folder| HeatFolder::new(folder, &files));
     let predicting = Predicting { served: &served, model: &model, settings, options, heat };
-    let tally = match &arguments.output {
-        None => predicting.write(&files, arguments.format, io::stdout().lock())?,
-        Some(path) => {
-            let mut tally = Tally::default();
-            let mut failure = None;
-            artifact::write_with(path, |file| {
-                match predicting.write(&files, arguments.format, file) {
-                    Ok(counted) => tally = counted,
-                    Err(error) => failure = Some(error),
-                }
-                if failure.is_some() { Err(io::Error::other("not whole")) } else { Ok(()) }
-            })
-            .map_err(|error| failure.take().unwrap_or_else(|| error.into()))?;
-            tally
+    let tally = match (&arguments.output, shard) {
+        (Some(path), Some(shard)) => {
+            return shard::run(arguments, (shard, path), &files, &predicting);
         }
+        (Some(path), None) => {
+            artifact::write_through(path, |file| predicting.write(&files, arguments.format, file))?
+        }
+        (None, _) => predicting.write(&files, arguments.format, io::stdout().lock())?,
     };
     for line in tally.lines(served.classes.names()) {
         tracing::info!("{line}");
@@ -97,7 +98,7 @@ type Prepared = (PathBuf, Result<Scan, Unusable>);
 
 impl Predicting<'_> {
     /// Writes a row for each file, in order; returns the counts.
-    fn write(&self, files: &[PathBuf], format: Format, output: impl Write) -> Result<Tally> {
+    fn write(&self, files: &[impl Source], format: Format, output: impl Write) -> Result<Tally> {
         let mut rows = Rows::start(format, self.served.classes.names(), BufWriter::new(output))?;
         let bar = terminal::items_bar(files.len() as u64, "images");
         let mut tally = Tally::default();
@@ -106,15 +107,16 @@ impl Predicting<'_> {
             let input = self.served.description.input();
             let options = self.options;
             scope.spawn(move || {
-                let prepare = |file: &PathBuf| (file.clone(), prepare(file, &input, &options));
                 for batch in files.chunks(FORWARD_BATCH) {
-                    let prepared: Vec<Prepared> = batch.par_iter().map(prepare).collect();
+                    let prepare = |file| prepare(file, &input, &options);
+                    let prepared: Result<Vec<Prepared>> = batch.par_iter().map(prepare).collect();
                     if batches.send(prepared).is_err() {
                         return;
                     }
                 }
             });
             for batch in decoded {
+                let batch = batch?;
                 bar.inc(batch.len() as u64);
                 for row in self.predict(batch)? {
                     tally.count(&row);
@@ -148,7 +150,9 @@ impl Predicting<'_> {
     }
 }
 
-fn prepare(file: &Path, input: &ModelInput, options: &DecodeOptions) -> Result<Scan, Unusable> {
-    let bytes = std::fs::read(file).with_path("read", file).map_err(Unusable::unreadable)?;
-    Scan::prepare(&bytes, input, options).map_err(Unusable::from)
+fn prepare(file: &impl Source, input: &ModelInput, options: &DecodeOptions) -> Result<Prepared> {
+    let scan = file
+        .read()?
+        .and_then(|bytes| Scan::prepare(&bytes, input, options).map_err(Unusable::from));
+    Ok((file.path().to_owned(), scan))
 }

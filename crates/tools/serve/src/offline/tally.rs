@@ -1,9 +1,11 @@
 //! Counts the outcomes of the files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use dataset::ClassIndex;
+use serde::{Deserialize, Serialize};
 
 use crate::offline::outcome::Outcome;
 use crate::offline::rows::Row;
@@ -14,16 +16,20 @@ const SOME_UNUSABLE: u8 = 3;
 /// The exit code if no file was predicted.
 const NONE_PREDICTED: u8 = 4;
 
+/// How many files have each reason.
+type Reasons = BTreeMap<Cow<'static, str>, usize>;
+
 /// Number of files with each outcome.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Tally {
     files: usize,
     accepted: usize,
     /// By class, of those that have one.
     classes: BTreeMap<ClassIndex, usize>,
     /// Foreign ones by the failed check.
-    foreign: BTreeMap<&'static str, usize>,
-    unusable: BTreeMap<&'static str, usize>,
+    foreign: Reasons,
+    unusable: Reasons,
 }
 
 impl Tally {
@@ -39,17 +45,26 @@ impl Tally {
                 Some(class)
             }
             Outcome::Foreign { failed, class } => {
-                *self.foreign.entry(failed).or_default() += 1;
+                *self.foreign.entry(failed.into()).or_default() += 1;
                 class
             }
             Outcome::Unusable(kind) => {
-                *self.unusable.entry(kind).or_default() += 1;
+                *self.unusable.entry(kind.into()).or_default() += 1;
                 None
             }
         };
         if let Some(class) = class {
             *self.classes.entry(class).or_default() += 1;
         }
+    }
+
+    /// Adds the counts of other files.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.files += other.files;
+        self.accepted += other.accepted;
+        join(&mut self.classes, &other.classes);
+        join(&mut self.foreign, &other.foreign);
+        join(&mut self.unusable, &other.unusable);
     }
 
     /// The summary for people.
@@ -64,7 +79,7 @@ impl Tally {
             lines.push(format!("{foreign} {flagged} as foreign: {reasons}"));
         }
         if unusable > 0 {
-            let reasons = by_count(&self.unusable, |kind| (*kind).to_owned());
+            let reasons = by_count(&self.unusable, str::to_owned);
             lines.push(format!("{unusable} not usable images: {reasons}"));
         }
         for (class, name) in names.iter().enumerate() {
@@ -86,8 +101,14 @@ impl Tally {
     }
 }
 
+fn join<K: Clone + Ord>(counts: &mut BTreeMap<K, usize>, others: &BTreeMap<K, usize>) {
+    for (key, count) in others {
+        *counts.entry(key.clone()).or_default() += count;
+    }
+}
+
 /// Reasons with their counts, the most frequent first.
-fn by_count<'a>(counts: &BTreeMap<&'a str, usize>, words: impl Fn(&&'a str) -> String) -> String {
+fn by_count(counts: &Reasons, words: impl Fn(&str) -> String) -> String {
     let mut counts: Vec<_> = counts.iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let told = counts.into_iter().map(|(reason, count)| format!("{count} {}", words(reason)));
@@ -141,5 +162,21 @@ mod tests {
         ] {
             assert_eq!(tally(&outcomes).exit_code(), ExitCode::from(code), "{outcomes:?}");
         }
+    }
+
+    #[test]
+    fn counts_of_parts_add_up_to_those_of_the_whole() {
+        let outcomes = [
+            Outcome::Predicted(ClassIndex(1)),
+            Outcome::Foreign { failed: "a", class: Some(ClassIndex(0)) },
+            Outcome::Unusable("no image"),
+            Outcome::Predicted(ClassIndex(1)),
+            Outcome::Unusable("no image"),
+        ];
+        let (one, two) = outcomes.split_at(2);
+        let stored = serde_json::to_string(&tally(two)).unwrap();
+        let mut joined = tally(one);
+        joined.join(&serde_json::from_str(&stored).unwrap());
+        assert_eq!(joined, tally(&outcomes));
     }
 }

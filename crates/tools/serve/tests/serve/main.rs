@@ -11,4 +11,5 @@ mod operate;
 mod predictions;
 mod project;
 mod review;
+mod shards;
 mod swaps;
