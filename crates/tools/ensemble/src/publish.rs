@@ -1,5 +1,8 @@
 //! Writes the new model folder.
 
+use std::cmp::Reverse;
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use classifier::calibration::{Calibration, CalibrationImages};
 use classifier::checkpoint::{HISTORY_FILE, RunId};
@@ -55,7 +58,7 @@ pub(crate) fn weights(
 
 /// Writes the folder in place of `output`.
 pub(crate) fn publish(
-    output: &std::path::Path,
+    output: &Path,
     models: &[CalibratedModel],
     candidates: &Candidates,
     drawn: &[u32],
@@ -64,8 +67,8 @@ pub(crate) fn publish(
     let order = order(candidates, drawn);
     let all: u32 = drawn.iter().sum();
     let mut members = Vec::new();
-    for candidate in order.iter().map(|place| (&candidates.all[*place], drawn[*place])) {
-        let (candidate, drawn) = candidate;
+    for place in &order {
+        let candidate = &candidates.all[*place];
         let model = &models[candidate.model];
         let path = model.folder.join(ModelDescription::WEIGHTS_FILE);
         let weights = tensors::read::<RunId>(&path)?;
@@ -75,7 +78,7 @@ pub(crate) fn publish(
         }
         let member = Member {
             name: candidate.name.clone(),
-            weight: f64::from(drawn) / f64::from(all),
+            weight: f64::from(drawn[*place]) / f64::from(all),
             temperature: candidate.temperature,
             flip: candidate.flip,
             tensors_of: None,
@@ -105,7 +108,7 @@ pub(crate) fn publish(
 /// images are of its features; then the heaviest.
 fn order(candidates: &Candidates, drawn: &[u32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..drawn.len()).filter(|place| drawn[*place] > 0).collect();
-    order.sort_by_key(|place| (std::cmp::Reverse(drawn[*place]), *place));
+    order.sort_by_key(|place| (Reverse(drawn[*place]), *place));
     if let Some(lead) = order.iter().position(|place| candidates.all[*place].flip.is_none()) {
         order[..=lead].rotate_right(1);
     }
@@ -138,7 +141,7 @@ fn confidence(
 }
 
 fn calibrate(
-    folder: &std::path::Path,
+    folder: &Path,
     lead: &CalibratedModel,
     description: &ModelDescription,
     candidates: &Candidates,
