@@ -4,7 +4,9 @@
 mod arguments;
 mod exit;
 mod logging;
+mod shard;
 
 pub use arguments::{CommonArguments, Settings};
 pub use exit::{UsageError, finish, run};
 pub use logging::start as start_logging;
+pub use shard::{Shard, ShardChoice, ShardError};

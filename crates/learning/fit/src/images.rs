@@ -167,6 +167,19 @@ impl TrainingImages {
         self.of(split).iter().map(request).collect()
     }
 
+    /// Every request to the extractor that a training makes more than once, or another training
+    /// makes too: the unchanged images, or the views that epochs use in turn. Views that are drawn
+    /// anew in each epoch are not among them.
+    pub fn requests_that_recur(&self, split: Split) -> Vec<ImageRequest> {
+        match self.views {
+            Some(Views::InTurn(count)) if split == Split::Train => {
+                (1..=count).flat_map(|epoch| self.requests(split, epoch)).collect()
+            }
+            Some(Views::FreshEachEpoch) if split == Split::Train => Vec::new(),
+            _ => self.requests_in_order(split),
+        }
+    }
+
     /// The class of each image of a split, in the order of the manifest.
     pub fn labels_in_order(&self, split: Split) -> Vec<usize> {
         self.of(split).iter().map(|image| image.label as usize).collect()

@@ -3,7 +3,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Parser;
 use config::{DescentParams, DeviceChoice, Precision};
-use program::{CommonArguments, Settings};
+use program::{CommonArguments, Settings, ShardChoice};
 
 /// Train the classifier, resumable at any moment
 ///
@@ -53,6 +53,16 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "machine")]
     pub trials: bool,
 
+    /// Train nothing: compute what the frozen layers make of the images, and keep it in
+    /// paths.features, where every later training finds it
+    #[arg(long, conflicts_with_all = ["machine", "trials"])]
+    pub features: bool,
+
+    /// With --features: only one share of the images, as I/N from 0/N to N-1/N, so that several
+    /// machines divide the work; env or env/N takes it from a Slurm array or a Kubernetes Indexed Job
+    #[arg(long, value_name = "I/N", requires = "features")]
+    pub shard: Option<ShardChoice>,
+
     /// Options of every stage
     #[command(flatten)]
     pub common: CommonArguments,
@@ -65,6 +75,7 @@ Examples (in a source tree, scripts/stage before the name):
   train --epochs 3                 a quick try of a head that learns by epochs
   train --permute-labels           the control: the score without learning
   dvc exp run -S train.seed=18     the same through DVC, kept as an experiment
+  train --features --shard 0/4     the features of a quarter of the images; nothing is trained
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 Research use only. Not a medical device.";

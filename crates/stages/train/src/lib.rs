@@ -10,6 +10,7 @@
 mod arguments;
 mod cross_validation;
 mod epochs;
+mod features;
 mod inputs;
 mod publish;
 mod solving;
@@ -58,6 +59,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let inputs = Inputs::read(&settings, backend)?;
     if arguments.trials {
         return answer_trials(&settings, &inputs, backend);
+    }
+    if arguments.features {
+        return features::keep(arguments, &settings, &inputs, backend);
     }
     let run = inputs.run.id();
     if publish::is_published(&paths.model_training, &run) {

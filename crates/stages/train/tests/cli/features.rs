@@ -230,3 +230,41 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
+
+#[test]
+fn processes_divide_the_features_and_a_training_finds_all_of_them() {
+    for changes in [FROZEN, IN_TURN] {
+        let alone = Project::new(changes);
+        alone.succeed(&[]);
+        let divided = Project::new(changes);
+        let mut images = 0;
+        for shard in ["0/3", "1/3", "2/3"] {
+            divided.succeed(&["--features", "--shard", shard]);
+            let now = kept(&divided).len();
+            assert!(now > images, "{shard} has no image");
+            images = now;
+            let again = divided.run(&["--features", "--shard", shard]).stdout;
+            let again = String::from_utf8_lossy(&again);
+            assert!(again.contains("; 0 computed"), "{again}");
+        }
+        assert_eq!(images, kept(&alone).len());
+        let log = divided.succeed(&[]);
+        assert!(log.contains("features: 0 computed"), "{log}");
+        assert!(divided.published() == alone.published());
+    }
+}
+
+#[test]
+fn features_that_would_not_be_kept_are_not_computed() {
+    let nothing_frozen = Project::new(&[("freeze: all", "freeze: none")]);
+    let log = nothing_frozen.fail(1, &["--features"]);
+    assert!(log.contains("no layer of the base is frozen"), "{log}");
+    let no_room = Project::new(FROZEN);
+    no_room.configure("features: {limit_gigabytes: 0}");
+    let log = no_room.fail(1, &["--features"]);
+    assert!(log.contains("features.limit_gigabytes is 0"), "{log}");
+    let log = no_room.fail(2, &["--features", "--shard", "3/3"]);
+    assert!(log.contains("numbers 0 to 2, not 3"), "{log}");
+    let log = no_room.fail(2, &["--shard", "0/3"]);
+    assert!(log.contains("--features"), "{log}");
+}

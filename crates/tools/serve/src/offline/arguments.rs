@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use config::{Config, ConfigError, DeviceChoice};
 use imaging::Window;
-use program::CommonArguments;
+use program::{CommonArguments, ShardChoice};
 use serde::{Deserialize, Serialize};
 use services::Services;
 
 use crate::arguments::Settings;
-use crate::offline::shard::ShardChoice;
 
 const EXAMPLES: &str = "\
 Examples (in a source tree, scripts/stage before the name):

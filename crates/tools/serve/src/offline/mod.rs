@@ -22,11 +22,11 @@ use classifier::ModelInput;
 use classifier::backend::FORWARD_BATCH;
 use classifier::model::{BatchSize, Input, Model};
 use imaging::DecodeOptions;
+use program::ShardChoice;
 use rayon::prelude::*;
 use services::{ServeConfig, Services};
 
 pub use arguments::{Arguments, Command, Format, MergeArguments};
-pub use shard::{Shard, ShardChoice, ShardError};
 
 use crate::arguments::Settings;
 use crate::model::served::{ModelSource, ServedModel};

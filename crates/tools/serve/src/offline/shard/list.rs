@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use artifact::{Digest, WithPath};
+use program::Shard;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::offline::outcome::Unusable;
-use crate::offline::shard::choice::Shard;
 use crate::offline::source::Source;
 
 /// Every file, in the order of the rows of one process.

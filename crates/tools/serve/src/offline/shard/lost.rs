@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::offline::shard::choice::Shard;
+use program::Shard;
+
 use crate::offline::shard::part::Work;
 
 /// As many are told in full.

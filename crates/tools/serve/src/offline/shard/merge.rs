@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use artifact::WithPath;
+use program::Shard;
 
 use crate::offline::arguments::{Format, MergeArguments};
-use crate::offline::shard::choice::Shard;
 use crate::offline::shard::difference::difference;
 use crate::offline::shard::lost;
 use crate::offline::shard::part::PartRecord;

@@ -3,7 +3,6 @@
 //! Each process makes the same list of files, predicts those that its shard holds, and writes a part
 //! with a record of what it is. [`merge`] puts the parts together, in the order of the list.
 
-mod choice;
 mod difference;
 mod list;
 mod lost;
@@ -15,8 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use artifact::Sha256Writer;
-
-pub use choice::{Shard, ShardChoice, ShardError};
+use program::Shard;
 
 use crate::offline::arguments::Arguments;
 use crate::offline::shard::list::{List, Share};

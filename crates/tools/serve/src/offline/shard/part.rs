@@ -8,12 +8,12 @@ use anyhow::{Result, bail};
 use artifact::Digest;
 use classifier::backend::Fingerprint;
 use imaging::DecodeOptions;
+use program::Shard;
 use serde::{Deserialize, Serialize};
 use services::ForeignImages;
 
 use crate::model::served::ServedModel;
 use crate::offline::arguments::{Arguments, Format};
-use crate::offline::shard::choice::Shard;
 use crate::offline::shard::difference::difference;
 use crate::offline::shard::list::ListDigest;
 use crate::offline::tally::Tally;

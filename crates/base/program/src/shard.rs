@@ -1,12 +1,13 @@
-//! Which shard a process predicts: given as numbers, or by the scheduler that started it.
+//! Which shard of the work a process does: given as numbers, or by the scheduler that started it.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use artifact::Digest;
-use program::UsageError;
 use serde::{Deserialize, Serialize};
+
+use crate::UsageError;
 
 /// One of `count` shares of a list of files; the first is 0. Shown, parsed and stored as `I/N`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,21 +49,23 @@ impl Shard {
         }
     }
 
-    pub(crate) fn index(self) -> u32 {
+    /// Which one, from 0.
+    pub fn index(self) -> u32 {
         self.index
     }
 
-    pub(crate) fn count(self) -> NonZeroU32 {
+    /// How many there are.
+    pub fn count(self) -> NonZeroU32 {
         self.count
     }
 
     /// All shards of as many, in order.
-    pub(crate) fn siblings(self) -> impl Iterator<Item = Self> {
+    pub fn siblings(self) -> impl Iterator<Item = Self> {
         (0..self.count.get()).map(move |index| Self { index, ..self })
     }
 
     /// Whether something with this digest belongs to the shard. Each digest belongs to one.
-    pub(crate) fn holds(self, digest: &Digest) -> bool {
+    pub fn holds(self, digest: &Digest) -> bool {
         let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
         let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         number % u64::from(self.count.get()) == u64::from(self.index)
@@ -138,7 +141,7 @@ impl ShardChoice {
     ///
     /// # Errors
     /// When the environment does not say which shard, or says one that there is not.
-    pub(crate) fn resolve(self) -> Result<Shard, UsageError> {
+    pub fn resolve(self) -> Result<Shard, UsageError> {
         self.resolve_in(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
