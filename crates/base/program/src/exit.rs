@@ -24,11 +24,14 @@ pub fn run<A: Parser, T: Termination>(
     finish(A::command().get_name(), work(&arguments))
 }
 
-/// The exit code for the outcome of `program`; an error is printed first. [`run`] uses it, and
+/// The exit code for the outcome of `program`; an error is printed first, unless it is that nobody
+/// reads standard output any more. [`run`] uses it, and
 /// programs that start in another way call it themselves.
 pub fn finish<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> ExitCode {
     match outcome {
         Ok(done) => done.report(),
+        // As of `predict … | head`.
+        Err(_) if terminal::reader_is_gone() => ExitCode::SUCCESS,
         Err(error) => {
             logging::report(program, &error);
             exit_code(&error)

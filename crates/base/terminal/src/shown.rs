@@ -3,6 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
+use crate::output::Output;
+
 /// The text with every control character, and every character that changes the direction of
 /// writing, escaped as in Rust: `\n`, `\u{1b}`.
 pub fn shown(text: impl Display) -> String {
@@ -41,12 +43,12 @@ pub struct Printed;
 
 impl Write for Printed {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        io::stdout().write_all(shown_lines(&String::from_utf8_lossy(text)).as_bytes())?;
+        Output.write_all(shown_lines(&String::from_utf8_lossy(text)).as_bytes())?;
         Ok(text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        Output.flush()
     }
 }
 

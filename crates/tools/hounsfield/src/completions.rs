@@ -33,7 +33,7 @@ pub(crate) struct ManArguments {
 pub(crate) fn print(arguments: &Arguments, mut command: Command) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "hounsfield", &mut script);
-    std::io::stdout().write_all(&script).context("print the completions")
+    terminal::Output.write_all(&script).context("print the completions")
 }
 
 pub(crate) fn write_manual(arguments: &ManArguments, command: Command) -> Result<()> {

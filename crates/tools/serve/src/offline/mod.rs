@@ -12,7 +12,7 @@ mod shard;
 mod source;
 mod tally;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (Some(path), None) => {
             artifact::write_through(path, |file| predicting.write(&files, arguments.format, file))?
         }
-        (None, _) => predicting.write(&files, arguments.format, io::stdout().lock())?,
+        (None, _) => predicting.write(&files, arguments.format, terminal::Output)?,
     };
     for line in tally.lines(served.classes.names()) {
         tracing::info!("{line}");

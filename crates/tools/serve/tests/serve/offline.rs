@@ -1,7 +1,7 @@
 //! Predictions without a server.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::project::{Project, foreign_picture, picture};
 
@@ -123,4 +123,20 @@ fn names_work_out_nothing_in_a_spreadsheet_and_move_nothing_on_a_terminal() {
     assert!(paths.contains(&"./=cmd|calc.png".to_owned()), "{paths:?}");
     let missing = predict(&project, &["none\u{1b}[2J.png"]);
     assert!(!missing.stderr.contains(&0x1b), "{}", String::from_utf8_lossy(&missing.stderr));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let project = Project::new("  {}");
+    scans(&project);
+    for format in ["csv", "jsonl"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_predict"));
+        command.current_dir(project.path("")).env_remove("HOUNSFIELD_LOG");
+        command.args(["-q", "--device", "cpu", "--format", format, "scans"]);
+        let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(running.stdout.take());
+        let done = running.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&done.stderr), "", "{format}");
+        assert_eq!(done.status.code(), Some(0), "{format}");
+    }
 }
