@@ -69,11 +69,19 @@ impl CalibratedModel {
     }
 }
 
-/// A name for each folder: its last part, with the parts above it where that is not enough.
+/// A name for each folder: its last part, with the parts above it where that is not enough, and
+/// without an end that all of them have, such as `model`.
 ///
 /// # Errors
 /// When a folder is named twice.
 pub(crate) fn names(folders: &[PathBuf]) -> Result<Vec<String>> {
+    let parents: Vec<PathBuf> =
+        folders.iter().filter_map(|it| it.parent().map(Path::to_owned)).collect();
+    let ends: BTreeSet<_> = folders.iter().map(|folder| folder.file_name()).collect();
+    let are_told_apart = parents.iter().collect::<BTreeSet<_>>().len() == folders.len();
+    if folders.len() > 1 && ends.len() == 1 && are_told_apart {
+        return names(&parents);
+    }
     let name = |folder: &PathBuf, parts: usize| {
         let all: Vec<_> = folder.iter().map(|part| part.to_string_lossy()).collect();
         all[all.len().saturating_sub(parts)..].join("/")
@@ -173,8 +181,11 @@ mod tests {
     #[test]
     fn folders_of_one_name_are_told_apart_by_what_is_above_them() {
         let folders = ["a/model", "b/model"].map(PathBuf::from);
-        assert_eq!(names(&folders).unwrap(), ["a/model", "b/model"]);
+        assert_eq!(names(&folders).unwrap(), ["a", "b"]);
         assert_eq!(names(&["x/vgg", "y/vit"].map(PathBuf::from)).unwrap(), ["vgg", "vit"]);
+        let deep = ["x/a/1", "x/b/1", "y/a/2"].map(PathBuf::from);
+        assert_eq!(names(&deep).unwrap(), ["x/a/1", "x/b/1", "y/a/2"]);
+        assert_eq!(names(&["study/model"].map(PathBuf::from)).unwrap(), ["model"]);
         let twice = names(&["a/model", "a/model"].map(PathBuf::from)).unwrap_err();
         assert!(twice.to_string().contains("named twice"), "{twice}");
     }

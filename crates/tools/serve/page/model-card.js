@@ -57,7 +57,7 @@ function identity(model) {
 }
 
 /** @param {import("./contract.js").Member} member */
-const memberInWords = ({ name, architecture, weight, flip }) => h("li", {}, `${name}: ${architecture}${flip === "none" ? "" : `, image flipped (${flip})`}, ${percent(weight)} of the answer`);
+const memberInWords = ({ name, architecture, weight }) => h("li", {}, `${name}: ${architecture}, ${percent(weight)} of the answer`);
 
 /** @param {{ before: number | null, after: number | null }} error */
 const calibrationError = ({ before, after }) => (before === null || after === null ? "" : `; expected error ${percent(before)} before, ${percent(after)} after`);
