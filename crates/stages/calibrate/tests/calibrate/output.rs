@@ -159,8 +159,11 @@ fn what_ensembles_are_chosen_by_is_kept_for_every_view() {
 
 #[test]
 fn a_view_that_is_named_twice_is_refused() {
-    let flips = [("folds: 5", "folds: 5\n  flips: [horizontal, horizontal]")];
-    let images = [plain(Split::Train, "bright", 200..208), plain(Split::Valid, "dark", 40..46)];
-    let log = Project::new(&images.concat(), Answer::Brightness, &flips).fail(2, &[]);
+    let project = project();
+    let params = project.path("params.yaml");
+    let text = fs::read_to_string(&params).unwrap();
+    let twice = text.replace("folds: 5", "folds: 5\n  flips: [horizontal, horizontal]");
+    fs::write(&params, twice).unwrap();
+    let log = project.fail(2, &[]);
     assert!(log.contains("calibrate.flips") && log.contains("each once"), "{log}");
 }
