@@ -16,7 +16,7 @@ Examples (in a source tree, scripts/stage before the name):
       Take this one.
 
 Ties go to the lower validation loss, then the earlier epoch, then the name. Only checkpoints
-trained on the present data compete.
+trained on the present data and the present base compete.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 

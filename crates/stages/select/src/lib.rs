@@ -10,6 +10,7 @@
 //! ```
 
 use anyhow::Context;
+use classifier::architecture::BaseDescription;
 use classifier::description::ModelDescription;
 use dataset::ValidatedManifest;
 use program::UsageError;
@@ -58,7 +59,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(path) => (vec![candidates::named(path, data)?], Reason::Named),
         None => {
             let runs = runs::find_runs(&paths.model_training)?;
-            let runs = runs::trained_on(data, runs, &paths.model_training)?;
+            let base = BaseDescription::read(&paths.base_model).ok();
+            let base = base.map(|base| base.base_sha256);
+            let runs = runs::trained_on(data, base, runs, &paths.model_training)?;
             ranked(&runs, &settings.params.select.checkpoint_pattern)?
         }
     };

@@ -40,31 +40,36 @@ pub(crate) fn find_runs(folder: &Path) -> Result<Vec<RunFolder>, SelectError> {
     Ok(runs)
 }
 
-/// The runs that were trained on the data with this digest; the others are named in the log and
-/// ignored.
+/// The runs that were trained on the data and the base with these digests; the others are named in
+/// the log and ignored. Where all were trained on another base, these: what to do is told when one
+/// of them is put on its base. Without a base, all count.
 ///
 /// # Errors
 /// When a checkpoint cannot be read, or all runs were trained on other data; `folder` holds the
 /// runs.
 pub(crate) fn trained_on(
     data: Digest,
+    base: Option<Digest>,
     runs: Vec<RunFolder>,
     folder: &Path,
 ) -> Result<Vec<RunFolder>, SelectError> {
-    let (mut present, mut others) = (Vec::new(), Vec::new());
+    let (mut present, mut of_other_bases, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for run in runs {
-        // All checkpoints of a run are of one training, on one data set.
-        let found = checkpoint::read_metadata(&run.path.join(&run.checkpoints[0]))?.data;
-        if found == data {
-            present.push(run);
-        } else {
-            tracing::info!(
-                "passing over {}: trained on other data (manifest {})",
-                run.name,
-                found.short()
-            );
+        // All checkpoints of a run are of one training, on one data set and one base.
+        let found = checkpoint::read_metadata(&run.path.join(&run.checkpoints[0]))?;
+        let (name, manifest, own) = (&run.name, found.data.short(), found.base);
+        if found.data != data {
+            tracing::info!("passing over {name}: trained on other data (manifest {manifest})");
             others.push(run.name);
+        } else if base.is_some_and(|base| base != own) {
+            tracing::info!("passing over {name}: trained on another base ({})", own.short());
+            of_other_bases.push(run);
+        } else {
+            present.push(run);
         }
+    }
+    if present.is_empty() {
+        present = of_other_bases;
     }
     if present.is_empty() {
         let folder = folder.to_path_buf();

@@ -323,6 +323,17 @@ fn a_checkpoint_of_another_base_is_refused() {
 }
 
 #[test]
+fn a_better_checkpoint_of_another_base_is_passed_over() {
+    let mut project = Project::new();
+    let present = std::mem::replace(&mut project.base, Digest::of(b"an earlier base"));
+    project.train("earlier", &[(0.9, 0.2)]);
+    project.base = present;
+    project.train("present", &[(0.5, 0.7)]);
+    project.select(&[]).success().stderr(contains("trained on another base"));
+    assert_eq!(project.model().source.valid_accuracy, 0.5);
+}
+
+#[test]
 fn a_named_checkpoint_is_taken_whatever_its_accuracy() {
     let project = Project::new();
     let run = project.train("run", &[(0.5, 0.7), (0.75, 0.5)]);
