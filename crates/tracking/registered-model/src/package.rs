@@ -8,6 +8,7 @@ use classifier::calibration::Calibration;
 use classifier::checkpoint::HISTORY_FILE;
 use classifier::description::ModelDescription;
 use classifier::ensemble;
+use classifier::held_out::HeldOut;
 use dataset::ClassIndices;
 use mlflow::ArtifactPath;
 
@@ -30,7 +31,7 @@ const LOADER_FILE: &str = "code/hounsfield_model.py";
 const LOADER: &str = include_str!("hounsfield_model.py");
 
 /// The files of the model folder, and whether they are required.
-pub(crate) const MODEL_FILES: [(&str, Need); 8] = [
+pub(crate) const MODEL_FILES: [(&str, Need); 9] = [
     (ModelDescription::FILE, Need::Always),
     (ModelDescription::WEIGHTS_FILE, Need::Always),
     (ClassIndices::FILE, Need::Always),
@@ -39,6 +40,8 @@ pub(crate) const MODEL_FILES: [(&str, Need); 8] = [
     (ModelDescription::METRICS_FILE, Need::WhereThere),
     (Calibration::FILE, Need::WhereThere),
     (Calibration::FEATURES_FILE, Need::WhereThere),
+    // So that versions can become members of an ensemble.
+    (HeldOut::FILE, Need::WhereThere),
     (ensemble::RECORD_FILE, Need::WhereThere),
 ];
 
