@@ -45,6 +45,13 @@ export interface Scores {
   intervals?: Record<string, unknown>;
 }
 export type Keeping = "never" | "feedback" | "all";
+/** A model of an ensemble, with its share of the answer. */
+export interface Member {
+  name: string;
+  architecture: string;
+  weight: number;
+  flip: string;
+}
 export interface Model extends ModelIdentity {
   classes: string[];
   positive: string[];
