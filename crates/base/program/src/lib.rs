@@ -8,5 +8,5 @@ mod shard;
 
 pub use arguments::{CommonArguments, Settings};
 pub use exit::{UsageError, finish, run};
-pub use logging::start as start_logging;
+pub use logging::{start as start_logging, start_with_errors_alone};
 pub use shard::{Shard, ShardChoice, ShardError};

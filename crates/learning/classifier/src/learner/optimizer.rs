@@ -79,15 +79,32 @@ impl Optimizer {
         self.steps
     }
 
-    /// Follows the gradient of `loss` once.
-    pub(super) fn step(&mut self, network: &mut Network, loss: &Tensor, rate: f64) -> Result<()> {
-        let before: Vec<Tensor> =
-            self.parameters.iter().map(|name| network.learnt()[name].shallow_clone()).collect();
-        let gradients = Tensor::f_run_backward(&[loss], &before, false, false)?;
+    /// Gradients of `loss`, one for each parameter.
+    pub(super) fn gradients(&self, network: &Network, loss: &Tensor) -> Result<Vec<Tensor>> {
+        Ok(Tensor::f_run_backward(&[loss], &self.before(network), false, false)?)
+    }
+
+    /// The shape of each parameter.
+    pub(super) fn shapes(&self, network: &Network) -> Vec<Vec<i64>> {
+        self.parameters.iter().map(|name| network.learnt()[name].size()).collect()
+    }
+
+    fn before(&self, network: &Network) -> Vec<Tensor> {
+        self.parameters.iter().map(|name| network.learnt()[name].shallow_clone()).collect()
+    }
+
+    /// Follows gradients once.
+    pub(super) fn follow(
+        &mut self,
+        network: &mut Network,
+        gradients: &[Tensor],
+        rate: f64,
+    ) -> Result<()> {
+        let before = self.before(network);
         let _no_grad = tch::no_grad_guard();
         self.steps += 1;
         for ((name, parameter), gradient) in
-            self.parameters.clone().iter().zip(&before).zip(&gradients)
+            self.parameters.clone().iter().zip(&before).zip(gradients)
         {
             let stages = network.architecture().base.stages_below_head(name);
             let factor = self.rate_of_block_below.powi(stages);
