@@ -17,10 +17,10 @@ use crate::Place;
 use crate::watch::Watch;
 
 /// Values that are handed to the library at once. MPI counts in `i32`, and a sum needs a second
-/// buffer as long as this.
-const AT_ONCE: usize = 1 << 22;
+/// buffer as long as this: so short that its memory is not asked of the system each time.
+const AT_ONCE: usize = 1 << 20;
 
-/// The exit code of all processes when one of them cannot go on.
+/// The exit code of all processes after a panic, or when one of them does not answer.
 const FAILED: i32 = 1;
 
 /// The world communicator, watched.
@@ -98,8 +98,8 @@ impl Connection {
 
     /// `MPI_Abort`. Without it the end of one process leaves the others waiting: dropping the
     /// universe would wait for them in `MPI_Finalize`.
-    pub(crate) fn abort(&self) -> ! {
-        self.world.abort(FAILED)
+    pub(crate) fn abort(&self, code: u8) -> ! {
+        self.world.abort(code.into())
     }
 }
 

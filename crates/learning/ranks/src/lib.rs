@@ -232,12 +232,14 @@ impl Ranks {
         Duration::ZERO
     }
 
-    /// Ends all processes at once with an exit code that is not 0, if there are others.
-    pub fn abort(&self) {
+    /// Ends all processes at once with this exit code, if there are others.
+    pub fn abort(&self, code: u8) {
         #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
-            connection.abort();
+            connection.abort(code);
         }
+        #[cfg(not(feature = "mpi"))]
+        let _ = code;
     }
 }
 

@@ -64,11 +64,11 @@ pub fn start() -> ExitCode {
         false => format!("train ({})", ranks.place()),
     };
     let outcome = run(&arguments, &ranks);
-    let has_failed = outcome.is_err();
+    let failure = outcome.as_ref().err().map(program::exit_number);
     let code = program::finish(&name, outcome);
-    if has_failed {
+    if let Some(number) = failure {
         // The others would wait for this process for ever.
-        ranks.abort();
+        ranks.abort(number);
     }
     code
 }
@@ -82,9 +82,7 @@ pub fn start() -> ExitCode {
 /// or a file cannot be written. Finished work stays in the work folder.
 fn run(arguments: &Arguments, ranks: &Ranks) -> Result<()> {
     if arguments.machine {
-        let machine =
-            serde_json::to_string_pretty(&Machine::look()?).context("describe the machine")?;
-        return writeln!(terminal::Printed, "{machine}").context("describe the machine");
+        return describe_machine().context("describe the machine");
     }
     let settings = arguments.settings()?;
     processes::launch_or_prepare(arguments, &settings, ranks)?;
@@ -143,6 +141,15 @@ fn run(arguments: &Arguments, ranks: &Ranks) -> Result<()> {
     work.remove()?;
     tracked.finish();
     Ok(())
+}
+
+/// Prints what this program computes with here, and the MPI library that it is linked to, if any.
+fn describe_machine() -> Result<()> {
+    let mut machine = serde_json::to_value(Machine::look()?)?;
+    if let Some(library) = Ranks::library() {
+        machine["mpi"] = library.into();
+    }
+    Ok(writeln!(terminal::Printed, "{}", serde_json::to_string_pretty(&machine)?)?)
 }
 
 /// Scores heads that others choose, and trains nothing.

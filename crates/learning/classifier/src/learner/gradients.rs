@@ -2,7 +2,7 @@
 //! up, and each follows the sum.
 
 use artifact::Digest;
-use tch::{Reduction, Tensor};
+use tch::{Device, Reduction, Tensor};
 
 use super::{Batch, Learner, seed_generator};
 use crate::Result;
@@ -54,9 +54,12 @@ impl Learner {
         let gradients = self.optimizer.gradients(&self.network, &loss)?;
         self.exchange_average()?;
         tch::no_grad(|| self.add(&(loss.f_detach()? * all.len() as f64), &logits, &labels))?;
-        let mut values = Vec::new();
+        let mut values = vec![0.0; gradients.iter().map(Tensor::numel).sum()];
+        let mut rest = &mut values[..];
         for gradient in &gradients {
-            values.extend_from_slice(to_host(gradient)?.values());
+            let (own, others) = rest.split_at_mut(gradient.numel());
+            gradient.f_to_device(Device::Cpu)?.f_copy_data(own, own.len())?;
+            rest = others;
         }
         Ok(Gradients(values))
     }

@@ -5,6 +5,7 @@
 //! form); the tests compare its numbers step by step.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use config::{DescentParams, Optimizer as Kind};
 use tch::Tensor;
@@ -148,8 +149,10 @@ impl Optimizer {
         let variance = self.average(Slot::Second, name, &squares, BETA2, 1.0 - BETA2)?;
         let steps = self.steps as f64;
         let (mean_bias, variance_bias) = (1.0 - BETA1.powf(steps), 1.0 - BETA2.powf(steps));
-        let root = variance.f_sqrt()?.f_div_scalar(variance_bias.sqrt())?.f_add_scalar(EPSILON)?;
-        Ok(parameter.f_sub(&mean.f_div(&root)?.f_mul_scalar(rate / mean_bias)?)?)
+        // In the memory of one result: new memory for each costs more than the operation.
+        let root =
+            variance.f_sqrt()?.f_div_scalar_(variance_bias.sqrt())?.f_add_scalar_(EPSILON)?;
+        Ok(parameter.f_sub(&mean.f_div(&root)?.f_mul_scalar_(rate / mean_bias)?)?)
     }
 
     fn sgd(
@@ -197,12 +200,15 @@ impl Optimizer {
     ) -> Result<Tensor> {
         let taken = value.f_mul_scalar(take)?;
         let key = (slot, name.to_owned());
-        let average = match self.slots.get(&key) {
-            Some(before) => before.f_mul_scalar(keep)?.f_add(&taken)?,
-            None => taken,
+        let slot = match self.slots.entry(key) {
+            Entry::Occupied(before) => {
+                let slot = before.into_mut();
+                let _same = slot.f_mul_scalar_(keep)?.f_add_(&taken)?;
+                slot
+            }
+            Entry::Vacant(none) => none.insert(taken),
         };
-        self.slots.insert(key, average.shallow_clone());
-        Ok(average)
+        Ok(slot.shallow_clone())
     }
 
     pub(super) fn state(&self) -> Result<TensorMap> {

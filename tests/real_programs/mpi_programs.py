@@ -43,10 +43,10 @@ def train_mpi() -> Path:
     return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "train-mpi"
 
 
-@cache
-def both(folder: Path) -> Path:
-    """A folder with `train` and, beside it, `train-mpi`."""
+def with_the_stages(folder: Path) -> Path:
+    """Puts the stage programs into a folder and, beside them, `train-mpi`."""
     folder.mkdir(parents=True)
-    shutil.copy(stage_programs() / "train", folder / "train")
+    for name in ["ingest", "validate", "prepare-base", "train"]:
+        shutil.copy(stage_programs() / name, folder / name)
     shutil.copy(train_mpi(), folder / "train-mpi")
     return folder
