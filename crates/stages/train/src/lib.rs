@@ -12,6 +12,7 @@ mod cross_validation;
 mod epochs;
 mod features;
 mod inputs;
+mod launch;
 mod processes;
 mod publish;
 mod solving;
@@ -75,26 +76,34 @@ pub fn start() -> ExitCode {
 
 /// Trains according to the arguments and configuration files, or resumes an earlier run of the same
 /// inputs. Where the configuration asks for several processes and this one was started alone, it
-/// becomes the launcher that starts them.
+/// starts the launcher that starts them, and waits.
 ///
 /// # Errors
 /// When an input is missing or does not fit, a head cannot be solved, the loss is no longer finite,
 /// or a file cannot be written. Finished work stays in the work folder.
-fn run(arguments: &Arguments, ranks: &Ranks) -> Result<()> {
+fn run(arguments: &Arguments, ranks: &Ranks) -> Result<ExitCode> {
     if arguments.machine {
-        return describe_machine().context("describe the machine");
+        describe_machine().context("describe the machine")?;
+        return Ok(ExitCode::SUCCESS);
     }
     let settings = arguments.settings()?;
-    processes::launch_or_prepare(arguments, &settings, ranks)?;
+    if let Some(launch) = processes::launch_or_prepare(arguments, &settings, ranks)? {
+        return launch.run();
+    }
+    work(arguments, &settings, ranks)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn work(arguments: &Arguments, settings: &Settings, ranks: &Ranks) -> Result<()> {
     let params = &settings.params.train;
     let paths = &settings.config.paths;
     let backend = Backend::choose(processes::device(params.device, ranks)?, params.precision)?;
-    let inputs = Inputs::read(&settings, backend, ranks)?;
+    let inputs = Inputs::read(settings, backend, ranks)?;
     if arguments.trials {
-        return answer_trials(&settings, &inputs, backend);
+        return answer_trials(settings, &inputs, backend);
     }
     if arguments.features {
-        return features::keep(arguments, &settings, &inputs, backend);
+        return features::keep(arguments, settings, &inputs, backend);
     }
     let run = inputs.run.id();
     if ranks.first_decides(|| Ok(publish::is_published(&paths.model_training, &run)))? {
@@ -115,13 +124,13 @@ fn run(arguments: &Arguments, ranks: &Ranks) -> Result<()> {
 
     let (work, tracked) = if ranks.is_first() {
         let work = WorkFolder::open(&paths.training_work, &inputs.run)?;
-        (work, tracked::begin(&settings, &inputs, backend))
+        (work, tracked::begin(settings, &inputs, backend))
     } else {
         (WorkFolder::of_follower(&paths.training_work, &inputs.run), TrackedRun::off())
     };
     let images =
         TrainingImages::new(&inputs.manifest, &inputs.base.architecture.class_indices(), params)?;
-    let extractor = new_extractor(&inputs, backend, &settings)?;
+    let extractor = new_extractor(&inputs, backend, settings)?;
     let mut training = Training { inputs, images, extractor, backend, work, tracked, ranks };
     match (&params.solve, &params.descent) {
         (Some(solve), None) => training.solve(solve, params)?,

@@ -1,5 +1,5 @@
-//! Several processes that share a training by epochs: how they are started, and what they must have
-//! in common before the first step.
+//! Several processes that share a training by epochs: what they must have in common before the first
+//! step.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -21,12 +21,13 @@ use serde_json::Value;
 
 use crate::Arguments;
 use crate::inputs::RunInputs;
+use crate::launch::Launch;
 
 /// The program `train`, linked to MPI.
-const WITH_MPI: &str = "train-mpi";
+pub(crate) const WITH_MPI: &str = "train-mpi";
 
-/// Becomes the launcher if the configuration asks for one and none has started this process; else
-/// prepares this process for working beside others.
+/// The command that starts the processes, if the configuration asks for one and none has started this
+/// process; else prepares this process for working beside others.
 ///
 /// # Errors
 /// When the launcher cannot be started, or what is asked for is no work for several processes.
@@ -34,7 +35,7 @@ pub(crate) fn launch_or_prepare(
     arguments: &Arguments,
     settings: &Settings,
     ranks: &Ranks,
-) -> Result<()> {
+) -> Result<Option<Launch>> {
     let launcher = &settings.config.launcher;
     let is_by_epochs = settings.params.train.descent.is_some();
     let is_training = !arguments.trials && !arguments.features;
@@ -43,10 +44,10 @@ pub(crate) fn launch_or_prepare(
         return match line {
             Some(_) if !is_by_epochs => {
                 tracing::info!("the head is solved, in one process: nothing to launch");
-                Ok(())
+                Ok(None)
             }
-            Some(line) => become_launcher(&line),
-            None => Ok(()),
+            Some(line) => Launch::new(line, program_with_mpi()).map(Some),
+            None => Ok(None),
         };
     }
     if !is_training {
@@ -66,7 +67,8 @@ pub(crate) fn launch_or_prepare(
         .into());
     }
     ranks.set_time_limit(Duration::from_secs(launcher.time_limit_seconds));
-    share_processors(ranks.place())
+    share_processors(ranks.place())?;
+    Ok(None)
 }
 
 /// Joins the other processes, if a launcher started this one with others. `train`, which is not linked
@@ -95,25 +97,6 @@ fn program_with_mpi() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(WITH_MPI));
     std::iter::once(beside).chain(on_path).find(|program| program.is_file())
-}
-
-/// Replaces this process by the launcher, which starts `train-mpi` several times.
-fn become_launcher(line: &[String]) -> Result<()> {
-    let Some(program) = program_with_mpi() else {
-        return Err(UsageError(format!(
-            "start {} (launcher in config.yaml): there is no {WITH_MPI}, beside train or on PATH; \
-             docs/scaling.md says how to build it; or set launcher.program: none",
-            line.join(" ")
-        ))
-        .into());
-    };
-    tracing::info!("starting {} {}", line.join(" "), program.display());
-    let error = Command::new(&line[0])
-        .args(&line[1..])
-        .arg(program)
-        .args(std::env::args_os().skip(1))
-        .exec();
-    Err(error).with_context(|| format!("start {} (launcher.program)", line[0]))
 }
 
 /// Gives each process on a machine its share of the processors, unless the environment says how many
