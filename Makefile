@@ -1,7 +1,7 @@
 # Hounsfield. `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve image up down test test-fast fuzz search bench bench-bases bench-gpu bench-heads bench-remotes bench-serve lint docs lock clean-features
+.PHONY: help setup build wheel tarball sbom repro control scores mlflow mlflow-sync register serve mpi image up down test test-fast fuzz search bench bench-bases bench-gpu bench-heads bench-remotes bench-serve lint docs lock clean-features
 
 PROFILE ?=
 DATA ?=
@@ -93,6 +93,9 @@ test: setup ## every test, with what they need; ONLY=rust, python or browser for
 	@scripts/setup docs
 	@scripts/setup airflow
 	@scripts/test $(ONLY)
+
+mpi: setup ## train-mpi, whose processes share a training by epochs; needs mpicc and libclang: docs/scaling.md
+	@cargo build --release --locked --package train --features mpi --bin train-mpi
 
 test-fast: setup ## unit tests of the crates, without those of the network and without Python: two minutes when built
 	@scripts/test fast

@@ -24,8 +24,8 @@ SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 CredType=cred/munge
-# A job that is put back into the queue waits for as long, 120 s by default.
-AuthInfo=socket={folder}/munge.socket,cred_expire=3
+# A job that is put back into the queue waits for as long: 120 s by default, or where less than 5 is said.
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid

@@ -11,6 +11,7 @@ mod classes;
 mod error;
 mod features;
 mod flip;
+mod launcher;
 mod load;
 mod params;
 mod refusal;
@@ -21,6 +22,7 @@ pub use classes::ClassMap;
 pub use error::ConfigError;
 pub use features::{FeaturesConfig, OnFullDisk};
 pub use flip::Flip;
+pub use launcher::{Launcher, LauncherConfig};
 pub use load::load_yaml;
 pub use params::{
     Augmentation, CalibrateParams, ClassWeights, DescentParams, DeviceChoice, EarlyStopping,

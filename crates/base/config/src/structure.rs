@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::{Refusal, require};
-use crate::{ClassMap, FeaturesConfig, TrackingConfig};
+use crate::{ClassMap, FeaturesConfig, LauncherConfig, TrackingConfig};
 
 /// `config.yaml`: where the data, the artifacts and the servers are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Config {
     /// How much is kept of a frozen base's features.
     #[serde(default)]
     pub features: FeaturesConfig,
+    /// How `train` starts several processes.
+    #[serde(default)]
+    pub launcher: LauncherConfig,
     /// Patience with slow and failing servers.
     #[serde(default)]
     pub download: DownloadConfig,
@@ -354,6 +357,7 @@ impl Config {
         self.data.source.check()?;
         self.pretrained.check()?;
         self.features.check()?;
+        self.launcher.check()?;
         self.tracking.check()?;
         let limits = &self.extraction;
         require(limits.max_entries > 0, "extraction.max_entries", 0, "at least 1")?;

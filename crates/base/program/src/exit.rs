@@ -34,12 +34,13 @@ pub fn finish<T: Termination>(program: &str, outcome: anyhow::Result<T>) -> Exit
         Err(_) if terminal::reader_is_gone() => ExitCode::SUCCESS,
         Err(error) => {
             logging::report(program, &error);
-            exit_code(&error)
+            ExitCode::from(exit_number(&error))
         }
     }
 }
 
-fn exit_code(error: &anyhow::Error) -> ExitCode {
+/// The exit code for an error: 2 for bad usage or configuration, else 1.
+pub fn exit_number(error: &anyhow::Error) -> u8 {
     let refused = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<UsageError>());
-    ExitCode::from(if refused { 2 } else { 1 })
+    if refused { 2 } else { 1 }
 }

@@ -7,6 +7,6 @@ mod logging;
 mod shard;
 
 pub use arguments::{CommonArguments, Settings};
-pub use exit::{UsageError, finish, run};
-pub use logging::start as start_logging;
+pub use exit::{UsageError, exit_number, finish, run};
+pub use logging::{start as start_logging, start_with_errors_alone};
 pub use shard::{Shard, ShardChoice, ShardError};

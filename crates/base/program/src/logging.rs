@@ -5,12 +5,23 @@ use tracing_subscriber::EnvFilter;
 /// Sends log lines to standard error, in colour on a terminal. `HOUNSFIELD_LOG` takes a filter such
 /// as `debug` or `ingest=trace` and overrides the flags.
 pub fn start(verbose: u8, quiet: bool) {
-    let level = match (quiet, verbose) {
-        (true, _) => "warn",
-        (false, 0) => "info",
-        (false, 1) => "debug",
-        (false, _) => "trace",
-    };
+    start_at(
+        match (quiet, verbose) {
+            (true, _) => "warn",
+            (false, 0) => "info",
+            (false, 1) => "debug",
+            (false, _) => "trace",
+        },
+        quiet,
+    );
+}
+
+/// The same for a process that does the same work as another one, which reports it: errors alone.
+pub fn start_with_errors_alone() {
+    start_at("error", true);
+}
+
+fn start_at(level: &str, quiet: bool) {
     let quiet_libraries = "hyper=warn,reqwest=warn,rustls=warn,h2=warn";
     let filter = EnvFilter::try_from_env("HOUNSFIELD_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet_libraries}")));

@@ -43,6 +43,18 @@ pub struct Fingerprint {
     /// How frozen convolutions are computed.
     #[serde(default)]
     pub convolutions: Algorithm,
+    /// Processes that add up their gradients.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub processes: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 /// How frozen convolutions are computed.
@@ -146,8 +158,19 @@ impl Backend {
                 Some(_) => Algorithm::Winograd,
                 None => Algorithm::Direct,
             },
+            processes: one(),
         }
     }
+}
+
+/// Limits the threads that libtorch, the decoding and our own convolutions use. It has to be called
+/// before any of them is used.
+///
+/// # Errors
+/// When threads were started before.
+pub fn set_threads(count: usize) -> std::result::Result<(), rayon::ThreadPoolBuildError> {
+    tch::set_num_threads(i32::try_from(count).unwrap_or(i32::MAX));
+    rayon::ThreadPoolBuilder::new().num_threads(count).build_global()
 }
 
 impl fmt::Display for Backend {

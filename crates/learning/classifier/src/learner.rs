@@ -8,10 +8,11 @@ use crate::Result;
 use crate::architecture::{Architecture, STANDARDISE_MEAN, STANDARDISE_SCALE, STANDARDISE_STD};
 use crate::backend::Backend;
 use crate::bases::STATISTICS;
-use crate::network::{Mode, Network, rows, to_device, to_host, upload};
+use crate::network::{Mode, Network, StepRows, rows, to_device, to_host, upload};
 use crate::tensors::TensorMap;
 
 mod average;
+mod gradients;
 mod optimizer;
 mod standardisation;
 
@@ -25,6 +26,7 @@ fn learns(name: &str) -> bool {
 }
 
 use average::Average;
+pub use gradients::{Gradients, StepPart};
 use optimizer::Optimizer;
 pub use standardisation::Standardisation;
 
@@ -35,6 +37,18 @@ pub struct Score {
     pub loss: f64,
     /// Share of images whose most probable class is the right one (top-1 accuracy).
     pub accuracy: f64,
+}
+
+/// What a [`Score`] is made of: the sum of the losses, the number of right answers, and of images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScoreSums(pub [f64; 3]);
+
+impl ScoreSums {
+    /// The means.
+    pub fn score(self) -> Score {
+        let Self([loss, right, images]) = self;
+        Score { loss: loss / images.max(1.0), accuracy: right / images.max(1.0) }
+    }
 }
 
 /// Activations and labels of a few images, in ordinary memory.
@@ -118,8 +132,7 @@ impl Learner {
         seed_generator(dropout_key);
         self.exchange_average()?;
         let (activations, labels) = self.upload(batch)?;
-        let head_inputs = self.network.head_inputs(&activations, Mode::Training)?;
-        let logits = self.network.logits(&head_inputs, true)?;
+        let logits = self.training_logits(&activations, StepRows::all(labels.size()[0]))?;
         let loss = logits.f_cross_entropy_loss(
             &labels,
             self.class_weights.as_ref(),
@@ -127,13 +140,22 @@ impl Learner {
             -100,
             self.label_smoothing,
         )?;
-        self.optimizer.step(&mut self.network, &loss, learning_rate)?;
-        if let Some(average) = &mut self.average {
-            average.take_in(&self.network)?;
-        }
+        let gradients = self.optimizer.gradients(&self.network, &loss)?;
+        self.change(&gradients, learning_rate)?;
         self.exchange_average()?;
         let images = labels.size()[0];
         tch::no_grad(|| self.add(&(loss.f_detach()? * images as f64), &logits, &labels))
+    }
+
+    fn training_logits(&self, activations: &Tensor, rows: StepRows) -> Result<Tensor> {
+        let mode = Mode::Training(rows);
+        self.network.logits(&self.network.head_inputs(activations, mode)?, mode)
+    }
+
+    /// Changes the network's own weights, which it must hold, and takes them into the average.
+    fn change(&mut self, gradients: &[Tensor], learning_rate: f64) -> Result<()> {
+        self.optimizer.follow(&mut self.network, gradients, learning_rate)?;
+        self.average.as_mut().map_or(Ok(()), |average| average.take_in(&self.network))
     }
 
     /// Adds the cross-entropy and the right answers of a batch to the score, without learning;
@@ -148,7 +170,7 @@ impl Learner {
         let (activations, labels) = self.upload(batch)?;
         let logits = self
             .network
-            .logits(&self.network.head_inputs(&activations, Mode::Prediction)?, false)?;
+            .logits(&self.network.head_inputs(&activations, Mode::Prediction)?, Mode::Prediction)?;
         let none = None::<&Tensor>;
         let loss = logits.f_cross_entropy_loss(&labels, none, Reduction::Sum, -100, 0.0)?;
         self.add(&loss, &logits, &labels)?;
@@ -165,7 +187,7 @@ impl Learner {
         let activations = self.upload_activations(activations)?;
         let logits = self
             .network
-            .logits(&self.network.head_inputs(&activations, Mode::Prediction)?, false)?;
+            .logits(&self.network.head_inputs(&activations, Mode::Prediction)?, Mode::Prediction)?;
         rows(&logits)
     }
 
@@ -186,10 +208,18 @@ impl Learner {
     /// # Errors
     /// When libtorch fails.
     pub fn take_score(&mut self) -> Result<Score> {
-        let score = self.peek_score()?;
+        Ok(self.take_score_sums()?.score())
+    }
+
+    /// The same as sums, which several processes add up.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn take_score_sums(&mut self) -> Result<ScoreSums> {
+        let sums = self.score_sums()?;
         self.totals = zero_totals(self.network.backend())?;
         self.images = 0;
-        Ok(score)
+        Ok(sums)
     }
 
     /// Like [`take_score`](Self::take_score), but without resetting the sums.
@@ -197,9 +227,12 @@ impl Learner {
     /// # Errors
     /// When libtorch fails.
     pub fn peek_score(&self) -> Result<Score> {
+        Ok(self.score_sums()?.score())
+    }
+
+    fn score_sums(&self) -> Result<ScoreSums> {
         let totals = Vec::<f64>::try_from(&self.totals.f_to_device(tch::Device::Cpu)?)?;
-        let images = self.images.max(1) as f64;
-        Ok(Score { loss: totals[0] / images, accuracy: totals[1] / images })
+        Ok(ScoreSums([totals[0], totals[1], self.images as f64]))
     }
 
     /// The tensors of a checkpoint.
@@ -386,6 +419,92 @@ mod tests {
         let parts = learner.take_score().unwrap();
         assert!((whole.loss - parts.loss).abs() < 1e-6, "{whole:?} {parts:?}");
         assert_eq!(whole.accuracy, parts.accuracy);
+    }
+
+    /// Weights after a step of four images that is shared by processes with so many images each.
+    fn after_shared_step(shares: &[usize], left_out: Option<usize>) -> Vec<f32> {
+        let architecture = dropping_architecture();
+        let params = DescentParams { label_smoothing: 0.1, ..params(Kind::Sgd) };
+        let weights = weights(&architecture);
+        let class_weights = [1.0, 3.0];
+        let new = || {
+            Learner::new(&architecture, &weights, cpu(), &params, Some(&class_weights), "test")
+                .unwrap()
+        };
+        let (activations, key) = (activations(), Digest::of(b"step"));
+        let labels = [0, 1, 1, 1];
+        let mut learner = new();
+        if shares.is_empty() {
+            let batch = Batch { activations: &activations, labels: &labels };
+            learner.step(batch, 0.05, &key).unwrap();
+        } else {
+            let (mut sum, mut first) = (Vec::new(), 0);
+            for (process, share) in shares.iter().enumerate() {
+                let own = first..first + share;
+                let activations = &activations[own.start * 512..own.end * 512];
+                let batch = Batch { activations, labels: &labels[own] };
+                let part = StepPart { own: batch, labels: &labels, first };
+                let Gradients(values) = new().gradients(part, &key).unwrap();
+                sum.resize(values.len(), 0.0);
+                if left_out != Some(process) {
+                    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                }
+                first += share;
+            }
+            learner.follow(&Gradients(sum), 0.05).unwrap();
+        }
+        let checkpoint = learner.checkpoint().unwrap();
+        checkpoint.values().flat_map(|tensor| tensor.values().to_vec()).collect()
+    }
+
+    fn dropping_architecture() -> Architecture {
+        let mut architecture = architecture(HeadKind::GlobalPool, 64, Freeze::All);
+        architecture.head.dropout = 0.5;
+        architecture
+    }
+
+    #[test]
+    fn a_step_that_processes_share_is_the_step_of_one() {
+        let one = after_shared_step(&[], None);
+        let most = |other: &[f32]| {
+            one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max)
+        };
+        for shares in [&[4][..], &[2, 2], &[3, 1], &[2, 1, 1], &[1, 1, 1, 1, 0]] {
+            let difference = most(&after_shared_step(shares, None));
+            assert!(difference < 1e-7, "{shares:?}: {difference}");
+        }
+        // The control: without the other process's gradients it is another step.
+        let difference = most(&after_shared_step(&[2, 2], Some(1)));
+        assert!(difference > 1e-4, "{difference}");
+    }
+
+    #[test]
+    fn a_score_that_processes_share_is_the_score_of_one() {
+        let (architecture, key) = (dropping_architecture(), Digest::of(b"step"));
+        let weights = weights(&architecture);
+        let class_weights = [1.0, 3.0];
+        let params = params(Kind::Sgd);
+        let mut learner =
+            Learner::new(&architecture, &weights, cpu(), &params, Some(&class_weights), "test")
+                .unwrap();
+        let labels = [0, 1, 1, 1];
+        let activations = activations();
+        let mut sums = [0.0; 3];
+        for own in [0..3, 3..4] {
+            let batch = Batch {
+                activations: &activations[own.start * 512..own.end * 512],
+                labels: &labels[own.clone()],
+            };
+            let part = StepPart { own: batch, labels: &labels, first: own.start };
+            learner.gradients(part, &key).unwrap();
+            let ScoreSums(own) = learner.take_score_sums().unwrap();
+            sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        }
+        let batch = Batch { activations: &activations, labels: &labels };
+        learner.step(batch, 0.05, &key).unwrap();
+        let (one, shared) = (learner.take_score().unwrap(), ScoreSums(sums).score());
+        assert!((one.loss - shared.loss).abs() < 1e-6, "{one:?} {shared:?}");
+        assert_eq!(one.accuracy, shared.accuracy);
     }
 
     #[test]

@@ -20,10 +20,12 @@ mod frozen;
 mod head;
 mod host;
 mod one_thread;
+mod step_rows;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub(crate) use self::host::{rows, to_device, to_host, upload};
+pub(crate) use self::step_rows::StepRows;
 
 /// A network with its weights on a device.
 #[derive(Debug)]
@@ -47,8 +49,8 @@ struct Reading {
 /// What the network is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// A step of training, in which residual branches may be left out.
-    Training,
+    /// A step of training, in which units and residual branches may be left out.
+    Training(StepRows),
     /// Anything else.
     Prediction,
 }
@@ -269,9 +271,10 @@ impl Network {
             },
             learnt: &self.learnt,
             format: self.backend.format().kind(),
-            stochastic_depth: match mode {
-                Mode::Training => self.architecture.stochastic_depth,
-                Mode::Prediction => 0.0,
+            stochastic_depth: self.architecture.stochastic_depth,
+            step: match mode {
+                Mode::Training(rows) => Some(rows),
+                Mode::Prediction => None,
             },
         }
     }

@@ -118,7 +118,7 @@ impl SolvedHead {
         let head_inputs = self
             .network
             .head_inputs(&self.network.upload(activations, &shape)?, Mode::Prediction)?;
-        rows(&self.network.logits(&head_inputs, false)?)
+        rows(&self.network.logits(&head_inputs, Mode::Prediction)?)
     }
 
     /// The tensors of a checkpoint.

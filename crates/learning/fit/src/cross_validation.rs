@@ -5,6 +5,7 @@ use classifier::features::Extractor;
 use classifier::learner::Learner;
 use config::DescentParams;
 use dataset::Split;
+use ranks::Ranks;
 use serde::{Deserialize, Serialize};
 use solvers::epochs::Logits;
 
@@ -33,6 +34,8 @@ pub struct Fold<'a> {
     pub extractor: &'a Extractor,
     /// Whether the learner starts from a solved head, whose logits are worth recording.
     pub starts_from_solved: bool,
+    /// The processes that train together.
+    pub ranks: &'a Ranks,
 }
 
 impl Fold<'_> {
@@ -41,12 +44,12 @@ impl Fold<'_> {
     /// # Errors
     /// When an image cannot be used, or the loss is no longer finite.
     pub fn train(&self, learner: &mut Learner, descent: &DescentParams) -> Result<FoldLogits> {
-        standardise(learner, self.extractor, self.images)?;
+        standardise(learner, self.extractor, self.images, self.ranks)?;
         let start = self.starts_from_solved.then(|| self.ask(learner)).transpose()?;
         let mut epochs = Vec::new();
         for number in 1..=descent.epochs {
             let epoch = Epoch::new(descent, number, descent.epochs);
-            let report = epoch.run(learner, self.extractor, self.images)?;
+            let report = epoch.run(learner, self.extractor, self.images, self.ranks)?;
             tracing::info!("fold {}/{}, {report}", self.number, self.of);
             epochs.push(report.logits);
         }

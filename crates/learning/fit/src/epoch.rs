@@ -7,13 +7,15 @@ use anyhow::{Result, bail};
 use classifier::ClassifierError;
 use classifier::checkpoint::{EpochRow, ValidationScores};
 use classifier::features::Extractor;
-use classifier::learner::{Batch, Learner, Score};
+use classifier::learner::{Batch, Learner, Score, ScoreSums};
 use config::DescentParams;
 use dataset::Split;
+use ranks::Ranks;
 
 use crate::images::TrainingImages;
 use crate::pace::{Clock, EpochTimer, FeaturePass, Pass};
 use crate::schedule::learning_rate;
+use crate::steps::Steps;
 use crate::validation_scores;
 
 /// The epoch's number, the number of epochs, and the learning rate.
@@ -40,6 +42,8 @@ pub struct EpochReport {
     pub features: FeaturePass,
     /// Training images per second of learning, without the time of those features.
     pub images_per_second: f64,
+    /// Time in which this process waited for others; none if it is alone.
+    waited: Duration,
     left: Duration,
     of: u32,
 }
@@ -61,12 +65,14 @@ impl fmt::Display for EpochReport {
         write!(
             f,
             "epoch {epoch}/{}: loss {train_loss:.4}, accuracy {train_accuracy:.4}; validation loss \
-             {valid_loss:.4}, accuracy {valid_accuracy:.4}; {}{:.0} images/s, {seconds:.1} s, {} left",
-            self.of,
-            self.features,
-            self.images_per_second,
-            in_words(self.left),
-        )
+             {valid_loss:.4}, accuracy {valid_accuracy:.4}; {}{:.0} images/s, {seconds:.1} s",
+            self.of, self.features, self.images_per_second,
+        )?;
+        if !self.waited.is_zero() {
+            let share = 100.0 * self.waited.as_secs_f64() / seconds.max(f64::MIN_POSITIVE);
+            write!(f, " ({share:.0} % of it between the processes)")?;
+        }
+        write!(f, ", {} left", in_words(self.left))
     }
 }
 
@@ -77,7 +83,8 @@ impl Epoch {
         Self { number, of, learning_rate: learning_rate(descent, number) }
     }
 
-    /// Learns, then scores.
+    /// Learns, then scores. Processes that train together have a part of each step's images, and of
+    /// the validation images; the report is the same in each of them, but for the times.
     ///
     /// # Errors
     /// When an image cannot be used, or the loss is no longer finite.
@@ -86,12 +93,14 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
+        ranks: &Ranks,
     ) -> Result<EpochReport> {
         let started = Instant::now();
-        let (train, learning) = self.learn(learner, extractor, images)?;
+        let waited = ranks.time_spent();
+        let (train, learning) = self.learn(learner, extractor, images, ranks)?;
         self.refuse_divergence(train)?;
         let Validation { score: valid, logits, pass: scoring } =
-            self.score(learner, extractor, images)?;
+            self.score(learner, extractor, images, ranks)?;
         self.refuse_divergence(valid)?;
         let labels = images.labels_in_order(Split::Valid);
         let validation = validation_scores(images.classes(), &labels, &logits)?;
@@ -113,6 +122,7 @@ impl Epoch {
             duration: started.elapsed(),
             features,
             images_per_second: images / learning.repeated().as_secs_f64().max(f64::MIN_POSITIVE),
+            waited: ranks.time_spent() - waited,
             left,
             of: self.of,
         })
@@ -123,20 +133,18 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
+        ranks: &Ranks,
     ) -> Result<(Score, Pass)> {
         let mut clock = Clock::start(extractor.activation_counts().computed);
-        let requests = images.requests(Split::Train, self.number);
         let labels = images.labels(Split::Train, self.number);
+        let mut steps = Steps::new(&labels, images.batch_size(), ranks);
+        let requests = steps.own(&images.requests(Split::Train, self.number));
         let bar =
             terminal::items_bar(labels.len() as u64, &format!("epoch {}/{}", self.number, self.of));
-        let batch_size = images.batch_size();
-        let mut label_batches = labels.chunks(batch_size).enumerate();
-        extractor.for_each_batch(&requests, batch_size, |activations| {
+        extractor.for_each_batch(&requests, steps.own_batch_size(), |activations| {
             clock.consume(|| {
-                let (step, labels) = label_batches.next().expect("as many labels as activations");
-                let key = images.dropout_key(self.number, step);
-                learner.step(Batch { activations, labels }, self.learning_rate, &key)?;
-                bar.inc(labels.len() as u64);
+                let key = images.dropout_key(self.number, steps.done());
+                bar.inc(steps.take(learner, activations, self.learning_rate, &key)? as u64);
                 // Reading the score waits for the device, so it is only read for a visible bar.
                 if !bar.is_hidden() {
                     let Score { loss, accuracy } = learner.peek_score()?;
@@ -149,7 +157,10 @@ impl Epoch {
             })
         })?;
         bar.finish_and_clear();
-        let score = clock.consume(|| learner.take_score())?;
+        let score = clock.consume(|| {
+            steps.take_those_without_images(learner, self.learning_rate)?;
+            total_score(learner, ranks)
+        })?;
         Ok((score, self.stop(clock, Split::Train, extractor, images)))
     }
 
@@ -158,20 +169,23 @@ impl Epoch {
         learner: &mut Learner,
         extractor: &Extractor,
         images: &TrainingImages,
+        ranks: &Ranks,
     ) -> Result<Validation> {
         let mut clock = Clock::start(extractor.activation_counts().computed);
         let requests = images.requests(Split::Valid, self.number);
         let labels = images.labels(Split::Valid, self.number);
-        let mut label_batches = labels.chunks(images.batch_size());
+        let own = ranks.part_of(labels.len());
+        let mut label_batches = labels[own.clone()].chunks(images.batch_size());
         let mut logits = Vec::with_capacity(labels.len());
-        extractor.for_each_batch(&requests, images.batch_size(), |activations| {
+        extractor.for_each_batch(&requests[own.clone()], images.batch_size(), |activations| {
             clock.consume(|| {
                 let labels = label_batches.next().expect("as many labels as activations");
                 logits.extend(learner.score(Batch { activations, labels })?);
                 Ok(())
             })
         })?;
-        let score = clock.consume(|| learner.take_score())?;
+        let score = clock.consume(|| total_score(learner, ranks))?;
+        let logits = gather(logits, own.start, labels.len(), images.classes(), ranks);
         let pass = self.stop(clock, Split::Valid, extractor, images);
         Ok(Validation { score, logits, pass })
     }
@@ -198,6 +212,32 @@ impl Epoch {
         }
         bail!(ClassifierError::Diverged { epoch: self.number, loss: score.loss })
     }
+}
+
+/// The score over the images of all processes.
+fn total_score(learner: &mut Learner, ranks: &Ranks) -> Result<Score> {
+    let ScoreSums(mut sums) = learner.take_score_sums()?;
+    ranks.sum_f64(&mut sums);
+    Ok(ScoreSums(sums).score())
+}
+
+/// The rows of all processes, of which this one has those from `first` on.
+pub(crate) fn gather(
+    own: Vec<Vec<f32>>,
+    first: usize,
+    rows: usize,
+    columns: usize,
+    ranks: &Ranks,
+) -> Vec<Vec<f32>> {
+    if ranks.is_alone() {
+        return own;
+    }
+    // Each value is added to zeros, so that it keeps its bits.
+    let mut all = vec![0.0; rows * columns];
+    let own = own.concat();
+    all[first * columns..][..own.len()].copy_from_slice(&own);
+    ranks.sum_f32(&mut all);
+    all.chunks(columns).map(<[f32]>::to_vec).collect()
 }
 
 fn in_words(duration: Duration) -> String {

@@ -16,6 +16,7 @@ mod refit;
 mod schedule;
 pub mod solve;
 mod standardise;
+mod steps;
 mod validation;
 
 pub use confidence::Confidence;

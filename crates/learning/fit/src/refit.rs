@@ -11,6 +11,7 @@ use classifier::tensors::TensorMap;
 use config::{DescentParams, Flip, TrainParams};
 use dataset::{Manifest, Split};
 use imaging::Preprocessing;
+use ranks::Ranks;
 
 use crate::solve::{Examples, SolveInputs, solver_of};
 use crate::{Epoch, History, TrainingImages, standardise};
@@ -180,7 +181,7 @@ impl Refit {
             images.class_weights(self.params.class_weights).as_deref(),
             BaseDescription::UPDATED_BASE_FILE,
         )?;
-        standardise(&mut learner, &self.extractor, images)?;
+        standardise(&mut learner, &self.extractor, images, &Ranks::alone())?;
         let epoch = run_epochs(&mut learner, &self.extractor, images, descent, length)?;
         Ok((Answers::Learnt(learner), epoch))
     }
@@ -206,7 +207,7 @@ fn run_epochs(
     while let Some(number) = next(&history) {
         // The schedule is the one of the whole training, however many epochs this one has.
         let epoch = Epoch::new(params, number, params.epochs);
-        let report = epoch.run(learner, extractor, images)?;
+        let report = epoch.run(learner, extractor, images, &Ranks::alone())?;
         tracing::debug!("refit, {report}");
         history.push(report.row);
         if length == Length::BestEpoch && history.best().is_some_and(|best| best.epoch == number) {

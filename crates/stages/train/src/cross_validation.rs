@@ -12,7 +12,7 @@ use fit::solve::{Examples, SolveInputs};
 use solvers::epochs::Logits;
 use solvers::{Choice, CrossValidatedImages, EpochSearch, folds};
 
-use crate::Training;
+use crate::{Training, processes};
 
 /// The solved head that a training starts from.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct SolvedStart {
     pub(crate) choice: Choice,
 }
 
-impl Training {
+impl Training<'_> {
     /// Finds after how many epochs to stop, and whether training beats its start. In each fold the
     /// head is solved again, without the held-out images.
     pub(crate) fn cross_validate(
@@ -41,7 +41,7 @@ impl Training {
             .map(|fold| {
                 let (number, of) = (fold + 1, folds.count());
                 let (shown, held_out) = folds.divide(fold);
-                if let Some(done) = self.work.fold(number)? {
+                if let Some(done) = self.ranks.first_decides(|| self.work.fold(number))? {
                     tracing::info!("fold {number}/{of} is done already");
                     return Ok((held_out, done));
                 }
@@ -49,9 +49,14 @@ impl Training {
                 let mut learner = self.learner_of_fold(descent, start, &shown, &images, params)?;
                 let extractor = &self.extractor;
                 let starts_from_solved = start.is_some();
-                let fold = Fold { number, of, images: &images, extractor, starts_from_solved };
+                let ranks = self.ranks;
+                let fold =
+                    Fold { number, of, images: &images, extractor, starts_from_solved, ranks };
+                processes::share_state(&mut learner, ranks)?;
                 let logits = fold.train(&mut learner, descent)?;
-                self.work.keep_fold(number, &logits)?;
+                if ranks.is_first() {
+                    self.work.keep_fold(number, &logits)?;
+                }
                 Ok((held_out, logits))
             })
             .collect::<Result<Vec<_>>>()?;

@@ -10,9 +10,9 @@ use solvers::EpochSearch;
 
 use crate::cross_validation::SolvedStart;
 use crate::work::{Origin, Scored};
-use crate::{Training, tracked};
+use crate::{Training, processes, tracked};
 
-impl Training {
+impl Training<'_> {
     /// Finds the number of epochs, if requested, and runs them.
     pub(crate) fn descend(
         &mut self,
@@ -43,6 +43,7 @@ impl Training {
         params: &TrainParams,
     ) -> Result<SolvedStart> {
         let learner = self.new_learner(&self.inputs.weights, descent, &self.images, params)?;
+        processes::compute_features(&self.extractor, &self.images, self.ranks)?;
         self.solve_below(&learner, solve, params)
     }
 
@@ -56,15 +57,16 @@ impl Training {
         let last = search.as_ref().map_or(descent.epochs, |search| search.chosen as u32);
         let origin = Origin { solved: None, epochs: search };
         let mut learner = self.new_learner(&self.inputs.weights, descent, &self.images, params)?;
-        match self.work.resume(&mut learner)? {
-            0 => standardise(&mut learner, &self.extractor, &self.images)?,
+        match self.resume(&mut learner)? {
+            0 => standardise(&mut learner, &self.extractor, &self.images, self.ranks)?,
             done => tracing::info!("going on after epoch {done} of {last}"),
         }
+        processes::share_state(&mut learner, self.ranks)?;
         tracked::tell_history(&self.tracked, self.work.history());
         let next = |training: &Self| training.work.history().next_epoch(descent);
         while let Some(number) = next(self).filter(|number| *number <= last) {
             let epoch = Epoch::new(descent, number, last);
-            let report = epoch.run(&mut learner, &self.extractor, &self.images)?;
+            let report = epoch.run(&mut learner, &self.extractor, &self.images, self.ranks)?;
             tracing::info!("{report}");
             tracked::tell_epoch(&self.tracked, &report);
             let scored = Scored { row: report.row, validation: report.validation };
@@ -74,6 +76,18 @@ impl Training {
             tracing::info!("{reason}");
         }
         Ok(())
+    }
+
+    /// Restores what rank 0 finds of an earlier process; returns the number of finished epochs.
+    fn resume(&mut self, learner: &mut Learner) -> Result<usize> {
+        let work = &mut self.work;
+        let history = self.ranks.first_decides(|| {
+            work.resume(learner)?;
+            Ok(work.history().clone())
+        })?;
+        let done = history.rows().len();
+        self.work.set_history(history);
+        Ok(done)
     }
 
     pub(crate) fn new_learner(

@@ -14,7 +14,10 @@ use config::{Flip, NormalisationChoice, TrainParams};
 use dataset::{GroupNumber, Manifest, Split, ValidatedManifest};
 use imaging::{Normalisation, Preprocessing};
 use program::{Settings, UsageError};
+use ranks::Ranks;
 use serde::{Deserialize, Serialize};
+
+use crate::processes;
 
 /// Everything that affects a training's result (`params_used.json`). Its digest names the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +35,7 @@ pub struct RunInputs {
     pub preprocessing: Preprocessing,
     /// Section `train` of the parameters, as used.
     pub train: TrainParams,
-    /// Device kind, number format, instruction sets, threads, batch shape.
+    /// Device kind, number format, instruction sets, threads, batch shape, processes.
     pub machine: Fingerprint,
 }
 
@@ -64,7 +67,7 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    pub(crate) fn read(settings: &Settings, backend: Backend) -> Result<Self> {
+    pub(crate) fn read(settings: &Settings, backend: Backend, ranks: &Ranks) -> Result<Self> {
         let paths = &settings.config.paths;
         let validated = ValidatedManifest::read(&paths.data_validation, &paths.data_ingestion)
             .context("find the images; run validate first")?;
@@ -88,8 +91,9 @@ impl Inputs {
                 flip: Flip::None,
             },
             train,
-            machine: backend.fingerprint(),
+            machine: Fingerprint { processes: ranks.place().count, ..backend.fingerprint() },
         };
+        processes::check_same(&run, ranks)?;
         Ok(Self { run, manifest, validated, base, weights })
     }
 

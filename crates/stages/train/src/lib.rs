@@ -12,6 +12,8 @@ mod cross_validation;
 mod epochs;
 mod features;
 mod inputs;
+mod launch;
+mod processes;
 mod publish;
 mod solving;
 mod tracked;
@@ -20,8 +22,10 @@ mod work;
 
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::Parser;
 use classifier::backend::{Backend, Machine};
 use classifier::checkpoint::RunId;
 use classifier::features::{ActivationCounts, Extractor, StoreSettings, Views};
@@ -29,6 +33,7 @@ use dataset::Split;
 use fit::TrainingImages;
 use fit::solve::Examples;
 use program::Settings;
+use ranks::Ranks;
 use serde_json::json;
 use tracking::TrackedRun;
 
@@ -40,48 +45,100 @@ use inputs::Inputs;
 use trials::Trials;
 use work::WorkFolder;
 
+/// The whole program: parses the arguments, joins the other processes if a launcher started this one
+/// with others, trains, and returns the exit code.
+///
+/// If it fails beside others, all of them end.
+pub fn start() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ranks = match processes::join() {
+        Ok(ranks) => ranks,
+        Err(error) => return program::finish::<()>("train", Err(error)),
+    };
+    if ranks.is_first() {
+        program::start_logging(arguments.common.verbose, arguments.common.quiet);
+    } else {
+        program::start_with_errors_alone();
+    }
+    let name = match ranks.is_alone() {
+        true => "train".to_owned(),
+        false => format!("train ({})", ranks.place()),
+    };
+    let outcome = run(&arguments, &ranks);
+    let failure = outcome.as_ref().err().map(program::exit_number);
+    let code = program::finish(&name, outcome);
+    if let Some(number) = failure {
+        // The others would wait for this process for ever.
+        ranks.abort(number);
+    }
+    code
+}
+
 /// Trains according to the arguments and configuration files, or resumes an earlier run of the same
-/// inputs.
+/// inputs. Where the configuration asks for several processes and this one was started alone, it
+/// starts the launcher that starts them, and waits.
 ///
 /// # Errors
 /// When an input is missing or does not fit, a head cannot be solved, the loss is no longer finite,
 /// or a file cannot be written. Finished work stays in the work folder.
-pub fn run(arguments: &Arguments) -> Result<()> {
+fn run(arguments: &Arguments, ranks: &Ranks) -> Result<ExitCode> {
     if arguments.machine {
-        let machine =
-            serde_json::to_string_pretty(&Machine::look()?).context("describe the machine")?;
-        return writeln!(terminal::Printed, "{machine}").context("describe the machine");
+        describe_machine().context("describe the machine")?;
+        return Ok(ExitCode::SUCCESS);
     }
     let settings = arguments.settings()?;
+    if let Some(launch) = processes::launch_or_prepare(arguments, &settings, ranks)? {
+        return launch.run();
+    }
+    work(arguments, &settings, ranks)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn work(arguments: &Arguments, settings: &Settings, ranks: &Ranks) -> Result<()> {
     let params = &settings.params.train;
     let paths = &settings.config.paths;
-    let backend = Backend::choose(params.device, params.precision)?;
-    let inputs = Inputs::read(&settings, backend)?;
+    let backend = Backend::choose(processes::device(params.device, ranks)?, params.precision)?;
+    let inputs = Inputs::read(settings, backend, ranks)?;
     if arguments.trials {
-        return answer_trials(&settings, &inputs, backend);
+        return answer_trials(settings, &inputs, backend);
     }
     if arguments.features {
-        return features::keep(arguments, &settings, &inputs, backend);
+        return features::keep(arguments, settings, &inputs, backend);
     }
     let run = inputs.run.id();
-    if publish::is_published(&paths.model_training, &run) {
+    if ranks.first_decides(|| Ok(publish::is_published(&paths.model_training, &run)))? {
+        if !ranks.is_first() {
+            return Ok(());
+        }
         let folder = paths.model_training.join(run.folder_name());
         let text = format!("run {run} is trained already\n{}", folder.display());
         let facts = json!({"program": "train", "output": folder, "run": run.to_string()});
         return arguments.common.print(&text, &facts);
     }
-    tracing::info!("run {run} on {backend}");
+    match ranks.is_alone() {
+        true => tracing::info!("run {run} on {backend}"),
+        false => {
+            tracing::info!("run {run} by {} processes, each on {backend}", ranks.place().count)
+        }
+    }
 
-    let work = WorkFolder::open(&paths.training_work, &inputs.run)?;
-    let tracked = tracked::begin(&settings, &inputs, backend);
+    let (work, tracked) = if ranks.is_first() {
+        let work = WorkFolder::open(&paths.training_work, &inputs.run)?;
+        (work, tracked::begin(settings, &inputs, backend))
+    } else {
+        (WorkFolder::of_follower(&paths.training_work, &inputs.run), TrackedRun::off())
+    };
     let images =
         TrainingImages::new(&inputs.manifest, &inputs.base.architecture.class_indices(), params)?;
-    let extractor = new_extractor(&inputs, backend, &settings)?;
-    let mut training = Training { inputs, images, extractor, backend, work, tracked };
+    let extractor = new_extractor(&inputs, backend, settings)?;
+    let mut training = Training { inputs, images, extractor, backend, work, tracked, ranks };
     match (&params.solve, &params.descent) {
         (Some(solve), None) => training.solve(solve, params)?,
         (solve, Some(descent)) => training.descend(descent, solve.as_ref(), params)?,
         (None, None) => bail!("train: neither train.solve nor train.descent says how"),
+    }
+    if !ranks.is_first() {
+        return Ok(());
     }
     let ActivationCounts { computed, found } = training.extractor.activation_counts();
     tracing::info!("features: {computed} computed, {found} found in {}", paths.features.display());
@@ -93,6 +150,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     work.remove()?;
     tracked.finish();
     Ok(())
+}
+
+/// Prints what this program computes with here, and the MPI library that it is linked to, if any.
+fn describe_machine() -> Result<()> {
+    let mut machine = serde_json::to_value(Machine::look()?)?;
+    if let Some(library) = Ranks::library() {
+        machine["mpi"] = library.into();
+    }
+    Ok(writeln!(terminal::Printed, "{}", serde_json::to_string_pretty(&machine)?)?)
 }
 
 /// Scores heads that others choose, and trains nothing.
@@ -115,13 +181,15 @@ fn answer_trials(settings: &Settings, inputs: &Inputs, backend: Backend) -> Resu
 }
 
 /// A running training.
-struct Training {
+struct Training<'a> {
     inputs: Inputs,
     images: TrainingImages,
     extractor: Extractor,
     backend: Backend,
     work: WorkFolder,
     tracked: TrackedRun,
+    /// The processes that share it.
+    ranks: &'a Ranks,
 }
 
 fn new_extractor(inputs: &Inputs, backend: Backend, settings: &Settings) -> Result<Extractor> {

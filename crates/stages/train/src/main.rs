@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    program::run(|arguments: &train::Arguments| &arguments.common, train::run)
+    train::start()
 }

@@ -18,7 +18,7 @@ use crate::{Training, tracked};
 /// There are no steps, so there is no step size.
 const NO_LEARNING_RATE: f64 = 0.0;
 
-impl Training {
+impl Training<'_> {
     /// Chooses, solves, scores, and writes the checkpoint.
     pub(crate) fn solve(&mut self, solve: &SolveParams, params: &TrainParams) -> Result<()> {
         let train = Examples::gather(&self.extractor, &self.images, Split::Train)?;

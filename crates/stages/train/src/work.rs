@@ -24,6 +24,7 @@ use crate::inputs::{Inputs, RunInputs};
 
 const STATE_FILE: &str = "state.safetensors";
 const LOCK_FILE: &str = "lock";
+const INPUTS_FILE: &str = "inputs.json";
 
 /// How the head of a checkpoint was made.
 #[derive(Debug, Clone)]
@@ -34,14 +35,14 @@ pub(crate) struct Origin {
     pub(crate) epochs: Option<EpochSearch>,
 }
 
-/// The folder, locked by this process.
+/// The folder, locked by this process; or what a process knows of it that leaves writing to another.
 #[derive(Debug)]
 pub(crate) struct WorkFolder {
     path: PathBuf,
     inputs: Digest,
     progress: Progress,
-    /// The system releases it when the process ends in any way.
-    _lock: File,
+    /// The system releases it when the process ends in any way. None: another process writes.
+    lock: Option<File>,
 }
 
 /// The progress; the metadata of the state file.
@@ -74,7 +75,15 @@ impl WorkFolder {
         let path = training_work.join(run.id().to_string());
         artifact::create_folder(&path)?;
         let lock = lock(&path)?;
-        Ok(Self { path, inputs: run.digest(), progress: Progress::default(), _lock: lock })
+        warn_of_others(training_work, run);
+        artifact::write_json(&path.join(INPUTS_FILE), run)?;
+        Ok(Self { lock: Some(lock), ..Self::of_follower(training_work, run) })
+    }
+
+    /// The folder as a process has it that does not write: it only counts the epochs.
+    pub(crate) fn of_follower(training_work: &Path, run: &RunInputs) -> Self {
+        let path = training_work.join(run.id().to_string());
+        Self { path, inputs: run.digest(), progress: Progress::default(), lock: None }
     }
 
     /// Restores the progress of an earlier process, if there is any; returns the number of finished
@@ -118,6 +127,11 @@ impl WorkFolder {
         &self.progress.history
     }
 
+    /// Takes over what the writing process knows.
+    pub(crate) fn set_history(&mut self, history: History) {
+        self.progress.history = history;
+    }
+
     /// Digests of the checkpoints, by file name.
     pub(crate) fn checkpoints(&self) -> &CheckpointDigests {
         &self.progress.checkpoints
@@ -136,6 +150,10 @@ impl WorkFolder {
         scored: Scored,
         origin: Origin,
     ) -> Result<()> {
+        if self.lock.is_none() {
+            self.progress.history.push(scored.row);
+            return Ok(());
+        }
         self.write_checkpoint(&learner.checkpoint()?, inputs, scored, origin)?;
         let LearnerState { tensors, steps } = learner.state()?;
         self.progress.optimizer_steps = steps;
@@ -216,6 +234,37 @@ impl WorkFolder {
     /// Removes the folder; the results have been published.
     pub(crate) fn remove(self) -> Result<()> {
         Ok(artifact::remove_folder(&self.path)?)
+    }
+}
+
+/// Logs unfinished runs that differ from this one only in how it is computed, such as by another
+/// number of processes: they are not gone on with.
+fn warn_of_others(training_work: &Path, run: &RunInputs) {
+    let Ok(folders) = std::fs::read_dir(training_work) else { return };
+    let (own, this) = (run.id().to_string(), &run.machine);
+    for folder in folders.flatten().map(|entry| entry.path()) {
+        let is_own = folder.file_name().is_some_and(|name| *name == *own);
+        if is_own || !folder.join(STATE_FILE).exists() {
+            continue;
+        }
+        let Ok(other) = artifact::read_json::<RunInputs>(&folder.join(INPUTS_FILE)) else {
+            continue;
+        };
+        let machine = other.machine.clone();
+        if (RunInputs { machine: this.clone(), ..other }) == *run {
+            tracing::warn!(
+                "this run starts from its beginning: the unfinished one in {} is by {} process(es) \
+                 with {} thread(s) each on {}, this one by {} with {} on {}; start as before to go on \
+                 with it, or remove it",
+                folder.display(),
+                machine.processes,
+                machine.threads,
+                machine.device,
+                this.processes,
+                this.threads,
+                this.device,
+            );
+        }
     }
 }
 

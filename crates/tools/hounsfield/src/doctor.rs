@@ -124,6 +124,7 @@ fn examine() -> Vec<Finding> {
         Err(_) => Finding::missing("DVC", "not installed", "pip install dvc"),
     });
     findings.push(mlflow());
+    findings.extend(libtorch.as_ref().ok().and_then(mpi));
     findings.push(disk());
     findings.extend(weights(Path::new(".")));
     findings
@@ -150,6 +151,9 @@ struct Machine {
     instruction_sets: Vec<String>,
     /// How many GPUs, or why there is none to be used.
     cuda: Gpus,
+    /// What `train-mpi` is linked to.
+    #[serde(default)]
+    mpi: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -201,6 +205,43 @@ fn cuda(libtorch: &Libtorch, machine: Option<&Machine>) -> Finding {
         (Some(Gpus::None(why)), Some(_)) => Finding::note("CUDA", why.clone(), "check nvidia-smi"),
         _ => Finding::fine("CUDA", "no NVIDIA driver; the processor computes"),
     }
+}
+
+/// Whether a training can be shared between processes: nothing is said where there is no `train-mpi`,
+/// which few people need.
+fn mpi(libtorch: &Libtorch) -> Option<Finding> {
+    let train = crate::programs::named("train".as_ref())?.path().ok()?;
+    let program = train.with_file_name("train-mpi");
+    if !program.is_file() {
+        return None;
+    }
+    let done = Command::new(&program)
+        .env("LD_LIBRARY_PATH", libtorch.library_path())
+        .arg("--machine")
+        .output();
+    let library = done
+        .ok()
+        .and_then(|done| serde_json::from_slice::<Machine>(&done.stdout).ok())
+        .and_then(|machine| machine.mpi);
+    let starts = |launcher: &&str| {
+        Command::new(launcher).arg("--version").output().is_ok_and(|done| done.status.success())
+    };
+    let launchers: Vec<&str> = ["mpirun", "srun"].into_iter().filter(starts).collect();
+    Some(match library {
+        None => Finding::missing(
+            "MPI",
+            format!("{} does not start", program.display()),
+            "build it again for the MPI library of this machine: docs/scaling.md",
+        ),
+        Some(library) if launchers.is_empty() => Finding::note(
+            "MPI",
+            format!("train-mpi with {library}, and neither mpirun nor srun on PATH"),
+            "load the module that train-mpi was built with",
+        ),
+        Some(library) => {
+            Finding::fine("MPI", format!("train-mpi with {library}, and {}", launchers.join(", ")))
+        }
+    })
 }
 
 fn version_of(what: &'static str, command: &[&str], advice: &str) -> Finding {

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::convolution::{Convolution, Padding};
-use super::layer_norm::{LayerNorm, Linear};
+use super::layer_norm::{LayerNorm, Linear, gelu};
 use super::operation::{Operation, Weights};
 use super::{Base, INPUT_CHANNELS, Layer, Published};
 use crate::Result;
@@ -149,7 +149,7 @@ impl Operation for Block {
     fn run(&self, x: &Tensor, weights: &Weights<'_>) -> Result<Tensor> {
         let places = self.depthwise.run(x, weights)?.f_permute([0, 2, 3, 1])?;
         let wide = self.widen.run(&self.norm.run(&places, weights)?, weights)?;
-        let narrow = self.narrow.run(&wide.f_gelu("none")?, weights)?;
+        let narrow = self.narrow.run(&gelu(wide)?, weights)?;
         let scaled = narrow.f_mul(&weights.get(&self.scale.name)?)?.f_permute([0, 3, 1, 2])?;
         Ok(weights.drop_branch(scaled, self.depth_share)?.f_add(x)?)
     }

@@ -77,3 +77,8 @@ impl Linear {
         Ok(x.f_linear(&weight, Some(&bias))?)
     }
 }
+
+/// The exact GELU (Hendrycks & Gimpel 2016); where no gradient is wanted, in the memory that is there.
+pub(super) fn gelu(mut x: Tensor) -> Result<Tensor> {
+    Ok(if x.requires_grad() { x.f_gelu("none")? } else { x.f_gelu_("none")? })
+}

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::convolution::{BatchNorm, Convolution};
 use crate::Result;
-use crate::network::convert;
+use crate::network::{StepRows, convert};
 use crate::tensor_spec::TensorSpec;
 
 /// What a layer computes.
@@ -72,8 +72,10 @@ pub(crate) struct Weights<'a> {
     pub(crate) learnt: &'a BTreeMap<String, Tensor>,
     /// The number format to compute in.
     pub(crate) format: Kind,
-    /// How often the last residual branch is left out; 0 outside training.
+    /// How often the last residual branch is left out in training.
     pub(crate) stochastic_depth: f64,
+    /// The images of a training step; none outside training.
+    pub(crate) step: Option<StepRows>,
 }
 
 impl Weights<'_> {
@@ -101,14 +103,12 @@ impl Weights<'_> {
     /// the branch lies, from 0 to 1; it draws from libtorch's generator.
     pub(super) fn drop_branch(&self, branch: Tensor, share: f64) -> Result<Tensor> {
         let kept = 1.0 - self.stochastic_depth * share;
-        if kept >= 1.0 {
-            return Ok(branch);
-        }
+        let Some(rows) = self.step.filter(|_| kept < 1.0) else { return Ok(branch) };
         let mut shape = vec![1; branch.dim()];
-        shape[0] = branch.size()[0];
+        shape[0] = rows.of;
         let mut mask = Tensor::f_empty(&shape, (branch.kind(), branch.device()))?;
         let mask = mask.f_bernoulli_float_(kept)?.f_div_scalar(kept)?;
-        Ok(branch.f_mul(&mask)?)
+        Ok(branch.f_mul(&rows.among(&mask)?)?)
     }
 }
 

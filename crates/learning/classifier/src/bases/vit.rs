@@ -4,7 +4,7 @@
 use tch::Tensor;
 
 use super::convolution::{Convolution, Padding};
-use super::layer_norm::{LayerNorm, Linear};
+use super::layer_norm::{LayerNorm, Linear, gelu};
 use super::operation::{Operation, Weights};
 use super::{Base, Form, INPUT_CHANNELS, Layer, Published};
 use crate::tensor_spec::{Fresh, TensorSpec};
@@ -215,12 +215,18 @@ impl Block {
     fn add(
         &self,
         x: &Tensor,
-        branch: &Tensor,
+        mut branch: Tensor,
         scale: &TensorSpec,
         weights: &Weights<'_>,
     ) -> Result<Tensor> {
-        let scaled = branch.f_mul(&weights.get(&scale.name)?)?;
-        Ok(weights.drop_branch(scaled, self.depth_share)?.f_add(x)?)
+        let scale = weights.get(&scale.name)?;
+        if branch.requires_grad() || x.requires_grad() || scale.requires_grad() {
+            let scaled = branch.f_mul(&scale)?;
+            return Ok(weights.drop_branch(scaled, self.depth_share)?.f_add(x)?);
+        }
+        // In the memory that is there: new memory for each result takes longer than the sums.
+        let scaled = branch.f_mul_(&scale)?;
+        Ok(weights.drop_branch(scaled, self.depth_share)?.f_add_(x)?)
     }
 }
 
@@ -247,8 +253,8 @@ impl Operation for Block {
 
     fn run(&self, x: &Tensor, weights: &Weights<'_>) -> Result<Tensor> {
         let attended = self.attend(&self.attention_norm.run(x, weights)?, weights)?;
-        let x = self.add(x, &attended, &self.attention_scale, weights)?;
-        let wide = self.widen.run(&self.dense_norm.run(&x, weights)?, weights)?.f_gelu("none")?;
-        self.add(&x, &self.narrow.run(&wide, weights)?, &self.dense_scale, weights)
+        let x = self.add(x, attended, &self.attention_scale, weights)?;
+        let wide = gelu(self.widen.run(&self.dense_norm.run(&x, weights)?, weights)?)?;
+        self.add(&x, self.narrow.run(&wide, weights)?, &self.dense_scale, weights)
     }
 }

@@ -5,6 +5,7 @@
 //! form); the tests compare its numbers step by step.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use config::{DescentParams, Optimizer as Kind};
 use tch::Tensor;
@@ -79,15 +80,32 @@ impl Optimizer {
         self.steps
     }
 
-    /// Follows the gradient of `loss` once.
-    pub(super) fn step(&mut self, network: &mut Network, loss: &Tensor, rate: f64) -> Result<()> {
-        let before: Vec<Tensor> =
-            self.parameters.iter().map(|name| network.learnt()[name].shallow_clone()).collect();
-        let gradients = Tensor::f_run_backward(&[loss], &before, false, false)?;
+    /// Gradients of `loss`, one for each parameter.
+    pub(super) fn gradients(&self, network: &Network, loss: &Tensor) -> Result<Vec<Tensor>> {
+        Ok(Tensor::f_run_backward(&[loss], &self.before(network), false, false)?)
+    }
+
+    /// The shape of each parameter.
+    pub(super) fn shapes(&self, network: &Network) -> Vec<Vec<i64>> {
+        self.parameters.iter().map(|name| network.learnt()[name].size()).collect()
+    }
+
+    fn before(&self, network: &Network) -> Vec<Tensor> {
+        self.parameters.iter().map(|name| network.learnt()[name].shallow_clone()).collect()
+    }
+
+    /// Follows gradients once.
+    pub(super) fn follow(
+        &mut self,
+        network: &mut Network,
+        gradients: &[Tensor],
+        rate: f64,
+    ) -> Result<()> {
+        let before = self.before(network);
         let _no_grad = tch::no_grad_guard();
         self.steps += 1;
         for ((name, parameter), gradient) in
-            self.parameters.clone().iter().zip(&before).zip(&gradients)
+            self.parameters.clone().iter().zip(&before).zip(gradients)
         {
             let stages = network.architecture().base.stages_below_head(name);
             let factor = self.rate_of_block_below.powi(stages);
@@ -131,8 +149,10 @@ impl Optimizer {
         let variance = self.average(Slot::Second, name, &squares, BETA2, 1.0 - BETA2)?;
         let steps = self.steps as f64;
         let (mean_bias, variance_bias) = (1.0 - BETA1.powf(steps), 1.0 - BETA2.powf(steps));
-        let root = variance.f_sqrt()?.f_div_scalar(variance_bias.sqrt())?.f_add_scalar(EPSILON)?;
-        Ok(parameter.f_sub(&mean.f_div(&root)?.f_mul_scalar(rate / mean_bias)?)?)
+        // In the memory of one result: new memory for each costs more than the operation.
+        let root =
+            variance.f_sqrt()?.f_div_scalar_(variance_bias.sqrt())?.f_add_scalar_(EPSILON)?;
+        Ok(parameter.f_sub(&mean.f_div(&root)?.f_mul_scalar_(rate / mean_bias)?)?)
     }
 
     fn sgd(
@@ -180,12 +200,15 @@ impl Optimizer {
     ) -> Result<Tensor> {
         let taken = value.f_mul_scalar(take)?;
         let key = (slot, name.to_owned());
-        let average = match self.slots.get(&key) {
-            Some(before) => before.f_mul_scalar(keep)?.f_add(&taken)?,
-            None => taken,
+        let slot = match self.slots.entry(key) {
+            Entry::Occupied(before) => {
+                let slot = before.into_mut();
+                let _same = slot.f_mul_scalar_(keep)?.f_add_(&taken)?;
+                slot
+            }
+            Entry::Vacant(none) => none.insert(taken),
         };
-        self.slots.insert(key, average.shallow_clone());
-        Ok(average)
+        Ok(slot.shallow_clone())
     }
 
     pub(super) fn state(&self) -> Result<TensorMap> {

@@ -1,6 +1,6 @@
 //! Mean and standard deviation of the head's input, fitted before the first step.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Learner;
 use crate::Result;
@@ -24,6 +24,39 @@ pub struct Standardisation {
     sum: Tensor,
     squares: Tensor,
     images: i64,
+}
+
+impl Standardisation {
+    /// The sums, which several processes add up: of each value, of its squares, and the number of
+    /// images.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn sums(&self) -> Result<Vec<f64>> {
+        let mut sums = Vec::new();
+        for tensor in [&self.sum, &self.squares] {
+            sums.extend(Vec::<f64>::try_from(&tensor.f_to_device(Device::Cpu)?)?);
+        }
+        sums.push(self.images as f64);
+        Ok(sums)
+    }
+
+    /// Replaces the sums, in the order of [`sums`](Self::sums).
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    ///
+    /// # Panics
+    /// When there are fewer of them.
+    pub fn set_sums(&mut self, sums: &[f64]) -> Result<()> {
+        let length = self.sum.numel();
+        let device = self.sum.device();
+        let tensor = |part: &[f64]| Tensor::f_from_slice(part)?.f_to_device(device);
+        self.sum = tensor(&sums[..length])?;
+        self.squares = tensor(&sums[length..2 * length])?;
+        self.images = sums[2 * length] as i64;
+        Ok(())
+    }
 }
 
 impl Learner {

@@ -74,7 +74,7 @@ impl Part {
     /// The outputs for the first `images` of the activations.
     pub(super) fn outputs(&self, activations: &Tensor, images: usize) -> Result<Vec<ModelOutput>> {
         let head_inputs = self.network.head_inputs(activations, Mode::Prediction)?;
-        let logits = rows(&self.network.logits(&head_inputs, false)?)?;
+        let logits = rows(&self.network.logits(&head_inputs, Mode::Prediction)?)?;
         let pooled = rows(&self.network.pooled(&head_inputs)?)?;
         let both = logits.into_iter().zip(pooled).take(images);
         Ok(both.map(|(logits, pooled)| ModelOutput { logits, pooled }).collect())

@@ -31,7 +31,7 @@ impl Network {
         let below = tch::no_grad(|| self.run(image, 0..last, Mode::Prediction, &mut reading))?;
         let below = below.f_to_kind(Kind::Float)?.f_detach()?.f_set_requires_grad(true)?;
         let end = self.run(&below, last..layers, Mode::Prediction, &mut reading)?;
-        let logits = self.logits(&self.pool(&end, &reading.parts)?, false)?;
+        let logits = self.logits(&self.pool(&end, &reading.parts)?, Mode::Prediction)?;
         let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
         let gradients = Tensor::f_run_backward(&[logit], &[&below], false, false)?;
         let (maps, gradients) = (self.maps_of(&below.f_detach()?)?, self.maps_of(&gradients[0])?);
@@ -57,7 +57,7 @@ impl Network {
         let taken: Vec<Tensor> =
             maps.iter().map(|maps| take(maps, MapSummary::Statistics)).collect::<Result<_>>()?;
         let head_inputs = Tensor::f_cat(&taken, 1)?.f_detach()?.f_set_requires_grad(true)?;
-        let logits = self.logits(&head_inputs, false)?;
+        let logits = self.logits(&head_inputs, Mode::Prediction)?;
         let logit = logits.f_select(1, class as i64)?.f_sum(Kind::Float)?;
         let gradients = Tensor::f_run_backward(&[logit], &[&head_inputs], false, false)?;
         let training = self.learnt[STANDARDISE_MEAN].f_unsqueeze(0)?;

@@ -3,7 +3,7 @@
 use config::HeadKind;
 use tch::{Kind, Tensor};
 
-use super::Network;
+use super::{Mode, Network};
 use crate::Result;
 use crate::architecture::{
     KERNEL_BIAS, KERNEL_COEFFICIENTS, KERNEL_GAMMA, KERNEL_VECTORS, STANDARDISE_MEAN,
@@ -11,13 +11,13 @@ use crate::architecture::{
 };
 
 impl Network {
-    /// The head: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active if `is_training`,
-    /// and draws from libtorch's generator.
-    pub(crate) fn logits(&self, head_inputs: &Tensor, is_training: bool) -> Result<Tensor> {
+    /// The head: `[N, head_inputs]` to logits `[N, classes]`. Dropout is active in training, and
+    /// draws from libtorch's generator.
+    pub(crate) fn logits(&self, head_inputs: &Tensor, mode: Mode) -> Result<Tensor> {
         let standardised = self.standardised(head_inputs)?;
         match self.architecture.head.kind {
             HeadKind::Kernel => self.kernel(&standardised),
-            _ => self.dense(standardised, is_training),
+            _ => self.dense(standardised, mode),
         }
     }
 
@@ -32,16 +32,29 @@ impl Network {
         }
     }
 
-    fn dense(&self, mut x: Tensor, is_training: bool) -> Result<Tensor> {
+    fn dense(&self, mut x: Tensor, mode: Mode) -> Result<Tensor> {
         for (index, dense) in self.architecture.dense_layers().iter().enumerate() {
             if index > 0 {
-                x = x.f_relu()?.f_dropout(self.architecture.head.dropout, is_training)?;
+                x = self.drop_units(x.f_relu()?, mode)?;
             }
             let weight = &self.learnt[&dense.tensor_name("weight")];
             let bias = &self.learnt[&dense.tensor_name("bias")];
             x = x.f_linear(weight, Some(bias))?;
         }
         Ok(x)
+    }
+
+    /// Dropout in training. Where other processes have a part of the step, the units of all its
+    /// images are drawn, and those of this process's own images are used.
+    fn drop_units(&self, x: Tensor, mode: Mode) -> Result<Tensor> {
+        let Mode::Training(rows) = mode else { return Ok(x) };
+        let share = self.architecture.head.dropout;
+        if rows.are_all() {
+            return Ok(x.f_dropout(share, true)?);
+        }
+        let shape = [rows.of, x.size()[1]];
+        let kept = Tensor::f_ones(shape, (x.kind(), x.device()))?.f_dropout(share, true)?;
+        Ok(x.f_mul(&rows.among(&kept)?)?)
     }
 
     /// `k(x, vectors) · coefficients + bias`, where `k = exp(−gamma · |x − v|²)`, and the squared

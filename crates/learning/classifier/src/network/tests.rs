@@ -64,7 +64,7 @@ fn logits(network: &Network, images: &[f32], count: usize) -> Vec<f32> {
     let activations = network.activations(&batch).unwrap();
     assert_eq!(activations.size(), [count as i64, network.activation_length() as i64]);
     let head_inputs = network.head_inputs(&activations, Mode::Prediction).unwrap();
-    to_host(&network.logits(&head_inputs, false).unwrap()).unwrap().values().to_vec()
+    to_host(&network.logits(&head_inputs, Mode::Prediction).unwrap()).unwrap().values().to_vec()
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_kernel_head_answers_by_its_formula() {
     let inputs: Vec<f32> =
         (0..bases::vgg16().pooled_features()).map(|i| (i as f32 * 0.2).cos()).collect();
     let row = network.upload(&inputs, &[1, inputs.len() as i64]).unwrap();
-    let found = to_host(&network.logits(&row, false).unwrap()).unwrap();
+    let found = to_host(&network.logits(&row, Mode::Prediction).unwrap()).unwrap();
     let gamma = f64::from(weights[KERNEL_GAMMA].values()[0]);
     let kernel = |vector: &[f32]| {
         let squares = vector.iter().zip(&inputs).map(|(v, x)| f64::from(v - 0.001 * x).powi(2));
