@@ -14,24 +14,20 @@ The second form prints the table of docs/scaling.md: a step of W processes takes
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tests/real_programs"))
-
-from small_models import params  # noqa: E402
-from small_pipeline import Pipeline  # noqa: E402
-
-HEAD = {"kind": "global_pool", "hidden_units": 0, "image_size": 224, "rate": 0.001}
+IMAGES = 256
+SIDE = 224
 EPOCHS = 3
 BATCH = 32
 EPOCH = re.compile(r"epoch (\d+)/.*?([\d.]+) images/s, ([\d.]+) s(?: \((\d+) % of it between)?")
@@ -91,24 +87,31 @@ class Training:
         threads = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         self.environment = {"LD_LIBRARY_PATH": str(ROOT / ".venv/libtorch/lib"), **os.environ, **threads, **root}
-        os.environ["LD_LIBRARY_PATH"] = self.environment["LD_LIBRARY_PATH"]
-        pipeline = Pipeline(programs, folder, HEAD, folder / "data")
-        content = params(HEAD)
-        content["ingest"]["sample"]["images"] = 256
-        content["prepare_base"]["freeze"] = {"until": "block4_pool"}
-        content["train"]["descent"] |= {"epochs": EPOCHS, "batch_size": BATCH}
-        (folder / "params.yaml").write_text(json.dumps(content), encoding="utf-8")
+        folder.mkdir()
+        shutil.copy(ROOT / "config.yaml", folder)
+        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        params["ingest"]["sample"]["images"] = IMAGES
+        params["prepare_base"] |= {"image_size": SIDE, "weights": "random", "freeze": {"until": "block4_pool"}}
+        params["prepare_base"]["head"] = {"kind": "global_pool", "hidden_units": 0, "dropout": 0.0}
+        descent = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": 0.001}
+        params["train"] |= {"solve": None, "descent": descent, "precision": "fp32", "device": "cpu"}
+        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for stage in ("ingest", "validate", "prepare-base"):
-            pipeline.run(stage)
+            self.run([str(programs / stage)])
+
+    def run(self, command: list[str]) -> str:
+        """What a command logged."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stderr
 
     def seconds(self, processes: int) -> tuple[float, float]:
         """The median seconds of an epoch whose features are there, and the share of it between the processes."""
         shutil.rmtree(self.folder / "artifacts/model_training", ignore_errors=True)
-        command = ["mpirun", "--bind-to", "none", "-n", str(processes), self.programs / "train-mpi"]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True
-        )
-        epochs = [(float(found[3]), float(found[4] or 0)) for found in EPOCH.finditer(done.stderr)]
+        command = ["mpirun", "--bind-to", "none", "-n", str(processes), str(self.programs / "train-mpi")]
+        log = self.run(command)
+        epochs = [(float(found[3]), float(found[4] or 0)) for found in EPOCH.finditer(log)]
         later = epochs[1:]
         return statistics.median(time for time, _ in later), statistics.median(share for _, share in later)
 
@@ -136,7 +139,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--plan", action="store_true", help="print what follows for other machines, and measure nothing")
+    parser.add_argument(
+        "--plan", action="store_true", help="print what follows for other machines, and measure nothing"
+    )
     options = parser.parse_args()
     if options.plan:
         plan()

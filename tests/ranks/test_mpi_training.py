@@ -1,5 +1,6 @@
 """Several processes learn what one learns, and their results do not depend on what happens to them."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -88,24 +89,34 @@ def test_a_process_that_is_killed_ends_all_and_training_goes_on_to_the_same_byte
     study.train(3)
     _, whole = study.take()
     draw = random.Random(7)
-    for kill in range(KILLS):
-        before = study.epochs_done()
-        launcher = study.start(3)
-        ready = draw.choice(["started", "learns"])
-        pids = wait_until(lambda: launcher.poll() is not None or (len(children(launcher)) == 3 and children(launcher)), "start")
-        if ready == "learns":
-            wait_until(lambda: launcher.poll() is not None or study.epochs_done() > before, "an epoch")
-        if launcher.poll() is None:
-            os.kill(draw.choice(pids), signal.SIGKILL)
-        log, code = end(launcher)
+    for _ in range(KILLS):
+        log, code = killed(study, draw)
         if code == 0:
             # It was done first.
             assert study.take()[1] == whole
             continue
-        assert code == 128 + signal.SIGKILL, (kill, log)
+        assert code == 128 + signal.SIGKILL, log
         assert not list((study.folder / "artifacts").glob("model_training/*")), "a result of a killed training"
     study.train(3)
     assert study.take()[1] == whole
+
+
+def killed(study, draw):
+    """The log and the exit code of a training of which one process is killed, as it starts or after an epoch."""
+    before = study.epochs_done()
+    launcher = study.start(3)
+
+    def is_over():
+        return launcher.poll() is not None
+
+    wait_until(lambda: is_over() or len(children(launcher)) == 3, "three processes")
+    if draw.choice([True, False]):
+        wait_until(lambda: is_over() or study.epochs_done() > before, "an epoch")
+    pids = [] if is_over() else children(launcher)
+    if pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(draw.choice(pids), signal.SIGKILL)
+    return end(launcher)
 
 
 def test_a_process_that_hangs_is_noticed_and_training_goes_on(study):

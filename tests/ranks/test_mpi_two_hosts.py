@@ -10,7 +10,7 @@ from two_hosts import two_hosts
 
 
 @pytest.fixture
-def hosts(programs, tmp_path):
+def hosts(tmp_path):
     if not (shutil.which("ip") and shutil.which("nsenter")):
         pytest.skip("ip or nsenter is missing: apt-get install iproute2 util-linux")
     with two_hosts(tmp_path) as made:

@@ -115,11 +115,10 @@ fn work(arguments: &Arguments, settings: &Settings, ranks: &Ranks) -> Result<()>
         let facts = json!({"program": "train", "output": folder, "run": run.to_string()});
         return arguments.common.print(&text, &facts);
     }
-    match ranks.is_alone() {
-        true => tracing::info!("run {run} on {backend}"),
-        false => {
-            tracing::info!("run {run} by {} processes, each on {backend}", ranks.place().count)
-        }
+    if ranks.is_alone() {
+        tracing::info!("run {run} on {backend}");
+    } else {
+        tracing::info!("run {run} by {} processes, each on {backend}", ranks.place().count);
     }
 
     let (work, tracked) = if ranks.is_first() {

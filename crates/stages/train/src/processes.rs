@@ -78,11 +78,12 @@ pub(crate) fn launch_or_prepare(
 /// When there is no `train-mpi`, or MPI cannot be started.
 pub(crate) fn join() -> Result<Ranks> {
     let has_others = ranks::started().is_some_and(|started| started.count > 1);
-    if has_others && Ranks::library().is_none() {
-        if let Some(program) = program_with_mpi() {
-            let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
-            return Err(error).with_context(|| format!("run {}", program.display()));
-        }
+    if has_others
+        && Ranks::library().is_none()
+        && let Some(program) = program_with_mpi()
+    {
+        let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
+        return Err(error).with_context(|| format!("run {}", program.display()));
     }
     Ranks::join("train")
 }
