@@ -123,7 +123,7 @@ def test_a_process_that_hangs_is_noticed_and_training_goes_on(study):
     study.descent(epochs=6)
     study.train(2)
     _, whole = study.take()
-    study.change("config.yaml", launcher={"time_limit_seconds": 3})
+    study.change("config.yaml", launcher={"time_limit_seconds": 8})
     launcher = study.start(2)
     wait_until(lambda: study.epochs_done() > 0, "an epoch")
     stopped = children(launcher)[1]
@@ -133,6 +133,7 @@ def test_a_process_that_hangs_is_noticed_and_training_goes_on(study):
     assert "train (rank 0 of 2): failed to sum over all processes: another process has not answered for" in log
     assert "launcher.time_limit_seconds" in log
     assert "goes on after the last epoch" in log
+    study.change("config.yaml", launcher={"time_limit_seconds": 60})
     assert "going on after epoch" in study.train(2)
     assert study.take()[1] == whole
 

@@ -21,7 +21,7 @@ def test_a_cable_that_is_cut_ends_the_training_and_it_goes_on_to_the_same_bytes(
     study.descent(epochs=8)
     study.train(2)
     _, whole = study.take()
-    launcher = {"program": "mpirun", "processes": 2, "arguments": hosts.arguments(), "time_limit_seconds": 4}
+    launcher = {"program": "mpirun", "processes": 2, "arguments": hosts.arguments(), "time_limit_seconds": 8}
     study.change("config.yaml", launcher=launcher)
     command = [*hosts.at(0).split(), study.programs / "train"]
     log = tmp_path / "train.log"
@@ -40,6 +40,7 @@ def test_a_cable_that_is_cut_ends_the_training_and_it_goes_on_to_the_same_bytes(
     hosts.clear()
 
     hosts.cable("up")
+    study.change("config.yaml", launcher={"time_limit_seconds": 60})
     done = subprocess.run(
         command, cwd=study.folder, env=study.environment, capture_output=True, text=True, check=False, timeout=120
     )  # fmt: skip
