@@ -35,7 +35,8 @@ def test_a_cable_that_is_cut_ends_the_training_and_it_goes_on_to_the_same_bytes(
     code = training.wait(timeout=PATIENCE_SECONDS)
     said = log.read_text(encoding="utf-8")
     assert code != 0, said
-    assert "another process has not answered for" in said
+    # Whoever notices it first: the processes, or the launcher.
+    assert "another process has not answered for" in said or "lost communication with a remote daemon" in said
     assert not list(study.folder.glob("artifacts/model_training/*"))
     hosts.clear()
 

@@ -27,7 +27,9 @@ class Study:
     def __init__(self, folder: Path, programs: Path):
         self.folder = folder
         self.programs = programs
-        self.environment = os.environ | ENVIRONMENT
+        # Without the server of somebody's experiments.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        self.environment = own | ENVIRONMENT
 
     def copied(self, folder):
         """A copy in another folder."""
