@@ -18,6 +18,8 @@ mod launcher;
 mod part;
 #[cfg(feature = "mpi")]
 mod watch;
+#[cfg(not(feature = "mpi"))]
+mod without_mpi;
 
 use std::fmt;
 use std::time::Duration;
@@ -28,6 +30,8 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "mpi")]
 use connection::Connection;
+#[cfg(not(feature = "mpi"))]
+use without_mpi::Connection;
 
 pub use launcher::{Started, started};
 pub use part::part;
@@ -58,18 +62,13 @@ impl fmt::Display for Place {
 #[derive(Debug)]
 pub struct Ranks {
     place: Place,
-    #[cfg(feature = "mpi")]
     connection: Option<Connection>,
 }
 
 impl Ranks {
     /// The only process.
     pub fn alone() -> Self {
-        Self {
-            place: Place { rank: 0, count: 1, local_rank: 0, local_count: 1 },
-            #[cfg(feature = "mpi")]
-            connection: None,
-        }
+        Self { place: Place { rank: 0, count: 1, local_rank: 0, local_count: 1 }, connection: None }
     }
 
     /// Joins the other processes if a launcher started this one with others. `program` is named in
@@ -140,50 +139,38 @@ impl Ranks {
     /// How long the others may be silent before all processes end, beside the time that this one
     /// spent on its own work before it asked.
     pub fn set_time_limit(&self, limit: Duration) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             connection.set_time_limit(limit);
         }
-        #[cfg(not(feature = "mpi"))]
-        let _ = limit;
     }
 
     /// Replaces each value by its sum over all processes. The sum has the same bits in each of
     /// them.
     pub fn sum_f32(&self, values: &mut [f32]) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             connection.sum(values);
         }
-        #[cfg(not(feature = "mpi"))]
-        let _ = values;
     }
 
     /// As [`sum_f32`](Self::sum_f32).
     pub fn sum_f64(&self, values: &mut [f64]) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             connection.sum(values);
         }
-        #[cfg(not(feature = "mpi"))]
-        let _ = values;
     }
 
     /// Replaces the values by those of the first process. The number of values must be the same.
     pub fn share_f32(&self, values: &mut [f32]) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             connection.broadcast(values);
         }
-        #[cfg(not(feature = "mpi"))]
-        let _ = values;
     }
 
     /// Asks the first process, and gives its answer to all. The others do not ask.
     ///
     /// # Errors
-    /// When the first process failed to answer, in which all processes end; or the answer is no
-    /// JSON.
+    /// When the first process cannot answer; its program then ends all of them. Or when the answer
+    /// cannot be written as JSON.
     pub fn first_decides<T: Serialize + DeserializeOwned>(
         &self,
         ask: impl FnOnce() -> Result<T>,
@@ -204,20 +191,16 @@ impl Ranks {
     }
 
     fn share_bytes(&self, bytes: &mut Vec<u8>) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             let mut length = [bytes.len() as u64];
             connection.broadcast(&mut length);
             bytes.resize(length[0] as usize, 0);
             connection.broadcast(bytes);
         }
-        #[cfg(not(feature = "mpi"))]
-        let _ = bytes;
     }
 
     /// Waits until every process is here.
     pub fn wait_for_all(&self) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             connection.wait_for_all();
         }
@@ -225,21 +208,14 @@ impl Ranks {
 
     /// How long this process has waited for others and for the network.
     pub fn time_spent(&self) -> Duration {
-        #[cfg(feature = "mpi")]
-        if let Some(connection) = &self.connection {
-            return connection.time_spent();
-        }
-        Duration::ZERO
+        self.connection.as_ref().map_or(Duration::ZERO, Connection::time_spent)
     }
 
     /// Ends all processes at once with this exit code, if there are others.
     pub fn abort(&self, code: u8) {
-        #[cfg(feature = "mpi")]
         if let Some(connection) = &self.connection {
             connection.abort(code);
         }
-        #[cfg(not(feature = "mpi"))]
-        let _ = code;
     }
 }
 
